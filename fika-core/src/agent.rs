@@ -1,0 +1,206 @@
+//! Agents: how one node behaves under the rules of its chain.
+//!
+//! The node tells its agent what happened and carries out the answers:
+//!
+//! 1. [`Agent::on_tip`] after every change of tip, and at the start. The duties set here say
+//!    what *would* let the node extend the chain; they replace all earlier ones.
+//! 2. When a duty comes due, the node fills in a block and calls [`Agent::seal`], which signs it
+//!    and says what to do with it.
+//! 3. [`Agent::on_block`] for every block that the node accepts, whether on the tip's chain or
+//!    not, before the `on_tip` that it may cause. [`Agent::on_candidate`] for proposals of others.
+//! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves.
+//!
+//! An agent does no I/O, reads no clock but [`Ctx::now`] and draws nothing but [`Ctx::draw`].
+
+use crate::address::Address;
+use crate::amount::Amount;
+use crate::hash::{Id, draw};
+use crate::header::Time;
+use crate::tx::ActionRequest;
+use crate::view::{BlockView, ChainView};
+
+/// The header fields and the extra that a producer chooses; the template fills in the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The block to extend.
+    pub parent: Id,
+    /// The header's bits.
+    pub bits: u32,
+    /// What is committed beside the transactions.
+    pub extra: Vec<u8>,
+}
+
+/// What would let this node extend the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Search a nonce; one success costs `expected_tries` on average. Real networks hash, simulated ones draw the time.
+    Grind {
+        /// What to extend, and how.
+        draft: Draft,
+        /// Mean number of hashes for one success, at least 1.
+        expected_tries: u128,
+    },
+    /// Produce a block at `time` (at once when it has passed). The header carries the tick of `time`.
+    Slot {
+        /// What to extend, and how.
+        draft: Draft,
+        /// When.
+        time: Time,
+    },
+}
+
+/// What an agent asks of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Bytes to the node with this address; relayed by all, each message once.
+    Send(Address, Vec<u8>),
+    /// Bytes to the neighbour whose message is being handled; nothing outside of `on_message` and `on_candidate`.
+    Reply(Vec<u8>),
+    /// Bytes to everyone; forwarded where `on_message` says so.
+    Broadcast(Vec<u8>),
+    /// A call of `on_timer` with this token at this time.
+    Timer(Time, u64),
+    /// Accept and announce a block that was held or proposed, with its complete seal.
+    Publish(Id, Vec<u8>),
+    /// The node's wallet pays `fee`, signs and submits a transaction with this action.
+    Act {
+        /// What to ask for.
+        action: ActionRequest,
+        /// What to pay for it.
+        fee: Amount,
+    },
+    /// Make this accepted block the tip, whatever fork choice says (BFT).
+    Adopt(Id),
+    /// This block is final: a reorganisation below it is reported as a safety violation.
+    Finalize(Id),
+}
+
+/// What becomes of a block that the node has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Sealed {
+    /// The seal is complete: accept and announce it.
+    Publish,
+    /// Others must sign first: relay it as a candidate.
+    Propose,
+    /// Accept it here and extend it, but tell nobody.
+    Hold,
+    /// Forget it.
+    Drop,
+}
+
+/// What the node does with a consensus message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Gossip {
+    /// Pass it on to the other neighbours.
+    Forward,
+    /// Nothing more.
+    Ignore,
+    /// Blame the neighbour that it came from.
+    Blame,
+}
+
+/// Signs in this node's name.
+pub trait Signer {
+    /// A proof over `digest` that [`Env::signer`](crate::env::Env::signer) reads. Sign digests of your own domain only
+    /// ([`domain_hash`](crate::hash::domain_hash)), never bytes that a peer chose.
+    fn sign(&self, digest: &Id) -> Vec<u8>;
+}
+
+/// Where an agent stands when it is called, and where it leaves its answers.
+pub struct Ctx<'a> {
+    /// The node's clock.
+    pub now: Time,
+    /// The node's address.
+    pub me: Address,
+    /// The node's tip. During `on_block` still the old one.
+    pub tip: Id,
+    /// All blocks that the node has accepted, and their states.
+    pub chain: &'a dyn ChainView,
+    /// Signs in the node's name.
+    pub signer: &'a dyn Signer,
+    /// What draws are made of; differs for every node.
+    pub seed: u64,
+    /// What the agent asks for, in order.
+    pub effects: Vec<Effect>,
+    /// The new duties, if they change.
+    pub duties: Option<Vec<Duty>>,
+}
+
+impl<'a> Ctx<'a> {
+    /// A context without answers yet.
+    pub fn new(
+        now: Time,
+        me: Address,
+        tip: Id,
+        chain: &'a dyn ChainView,
+        signer: &'a dyn Signer,
+        seed: u64,
+    ) -> Ctx<'a> {
+        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None }
+    }
+
+    /// Replaces all duties of the node.
+    pub fn set_duties(&mut self, duties: impl IntoIterator<Item = Duty>) {
+        self.duties = Some(duties.into_iter().collect());
+    }
+
+    /// Asks for `effect`.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// A draw of this node: a pure function of the seed, the purpose and the counter.
+    pub fn draw(&self, purpose: u64, counter: u64) -> u64 {
+        draw(self.seed, purpose, counter)
+    }
+}
+
+/// The behaviour of one node. Made by [`Consensus::agent`](crate::consensus::Consensus::agent), or by an attack around such a one.
+pub trait Agent: Send {
+    /// The node's tip is `tip` now.
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>);
+
+    /// The node has made `block` for one of the duties; append the proof over it to `seal`.
+    fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
+        let _ = (block, seal, ctx);
+        Sealed::Publish
+    }
+
+    /// The node has accepted `block`, its own included.
+    fn on_block(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        let _ = (block, ctx);
+    }
+
+    /// A valid block without a complete seal has been proposed.
+    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+        let _ = (block, seal, ctx);
+    }
+
+    /// Another agent says something. `from` is what the message claims; check a signature inside before believing it.
+    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        let _ = (from, bytes, ctx);
+        Gossip::Ignore
+    }
+
+    /// A timer has run out.
+    fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
+        let _ = (token, ctx);
+    }
+}
+
+/// An attack: another behaviour around the honest one of whatever rules the chain has.
+pub trait Attack: Send + Sync {
+    /// The attacker that `honest` becomes at the node `me`.
+    fn agent(&self, honest: Box<dyn Agent>, me: Address) -> Box<dyn Agent>;
+}
+
+/// The smallest attack: the honest agent as it is. A template for authors.
+pub struct Honest;
+
+impl Attack for Honest {
+    fn agent(&self, honest: Box<dyn Agent>, _: Address) -> Box<dyn Agent> {
+        honest
+    }
+}

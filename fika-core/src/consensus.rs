@@ -1,0 +1,161 @@
+//! Consensus: which blocks are valid, and which chain is the chain.
+//!
+//! A consensus plugin is two things: *rules*, which are pure and judge, and an *agent*, which is
+//! the honest behaviour of one node ([`crate::agent`]). For every block the world calls, in this order:
+//!
+//! 1. [`Consensus::check_work`] on the bare header, before anything is stored.
+//! 2. [`Consensus::references`], to have everything that the block names at hand.
+//! 3. [`Consensus::check`] against the ancestry, and [`Consensus::check_seal`].
+//! 4. [`Consensus::settle`] once the fees and actions of its transactions are known; the same
+//!    call is made for a template, before the header exists.
+//! 5. [`Consensus::weight`], then in every node [`Consensus::choose`].
+//!
+//! A node that is too early for a block ([`Consensus::earliest`]) holds it until its clock says so.
+//!
+//! Rules must be pure: the same question gets the same answer on every machine, at any time.
+//! They may cache what they have worked out, by block id.
+
+use crate::address::Address;
+use crate::agent::{Agent, Ctx, Draft, Duty};
+use crate::amount::Amount;
+use crate::env::Env;
+use crate::hash::Id;
+use crate::header::{Header, Time};
+use crate::reject::Reject;
+use crate::target::{Target, Work, grind_sha256d};
+use crate::tx::Action;
+use crate::view::{BlockView, ChainView, TreeView};
+
+/// What a block does to the ledger beyond its transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerOp {
+    /// The coinbase may create this much on top of the fees. Several add up.
+    MayMint(Amount),
+    /// This much of what the block's actions brought becomes a deposit of the address.
+    Lock(Address, Amount),
+    /// This much of the deposit becomes a coin of the address again.
+    Unlock(Address, Amount),
+    /// This much of the deposit is destroyed.
+    Forfeit(Address, Amount),
+    /// Stores a value of the rules, or removes it.
+    Put(Vec<u8>, Option<Vec<u8>>),
+}
+
+/// What [`Consensus::settle`] is told about a block. Neither id, nor root, nor what the coinbase
+/// claims: the template asks before they exist.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a> {
+    /// The block that is extended.
+    pub parent: BlockView<'a>,
+    /// Height of the block.
+    pub height: u64,
+    /// Its header time, in ticks. Of a block that is still being mined this may change: do not let amounts depend on it
+    /// unless the block is made for a slot.
+    pub time: u32,
+    /// Its header bits.
+    pub bits: u32,
+    /// What its producer committed.
+    pub extra: &'a [u8],
+    /// What the chain's schedule creates in this block. Return it as [`LedgerOp::MayMint`] unless there is a reason not to.
+    pub subsidy: Amount,
+    /// Sum of the fees.
+    pub fees: Amount,
+    /// What its transactions ask of the rules, in order.
+    pub actions: &'a [Action],
+}
+
+/// The rules of one chain. One instance per rule set and world.
+pub trait Consensus: Send + Sync {
+    /// Whether `block` may follow `parent`, by its ancestry alone. No clock; work and seal are checked elsewhere.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] with the broken rule; [`Reject::NotYet`] when an ancestor's state is not at hand.
+    fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject>;
+
+    /// The work that the header claims has been done. Not called on chains with sampled proofs.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when it has not.
+    fn check_work(&self, header: &Header) -> Result<(), Reject> {
+        let _ = header;
+        Ok(())
+    }
+
+    /// The proof over the finished header.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] for a seal that does not hold; it blames the sender, not the block.
+    fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], past: &dyn ChainView) -> Result<(), Reject> {
+        let _ = (block, past);
+        crate::reject::ensure(seal.is_empty(), || format!("expected no seal, found {} bytes", seal.len()))
+    }
+
+    /// When a node whose clock is right may accept the block. `None`, the default: as soon as the tick in its header has begun.
+    fn earliest(&self, header: &Header) -> Option<Time> {
+        let _ = header;
+        None
+    }
+
+    /// Tries up to `tries` nonces from the header's on. True with the nonce in place; false with the nonce advanced.
+    fn grind(&self, header: &mut Header, tries: u32) -> bool {
+        Target::from_bits(header.bits).is_some_and(|target| grind_sha256d(header, target, tries))
+    }
+
+    /// What the block does to the ledger beyond its transactions.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when an action is not allowed.
+    fn settle(&self, summary: &Summary<'_>, past: &dyn ChainView) -> Result<Vec<LedgerOp>, Reject> {
+        let _ = past;
+        Ok(vec![LedgerOp::MayMint(summary.subsidy)])
+    }
+
+    /// The block's own weight in fork choice. By default every block weighs 1.
+    fn weight(&self, block: &BlockView<'_>) -> Work {
+        let _ = block;
+        Work::from(1)
+    }
+
+    /// The tip after `new` was accepted; any accepted block, not only one of the two. By
+    /// default the heavier, and at a tie what the chain's tie break says.
+    fn choose(&self, current: &BlockView<'_>, new: &BlockView<'_>, tree: &dyn TreeView) -> Id {
+        let heavier = new.weight > current.weight;
+        if heavier || (new.weight == current.weight && tree.tie_goes_to(&new.id)) { new.id } else { current.id }
+    }
+
+    /// Blocks off the ancestry that the block names (uncles): they must be accepted first, and views show them.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when the extra does not parse.
+    fn references(&self, block: &BlockView<'_>) -> Result<Vec<Id>, Reject> {
+        let _ = block;
+        Ok(Vec::new())
+    }
+
+    /// The honest behaviour of the node that owns `me`.
+    fn agent(&self, me: Address) -> Box<dyn Agent>;
+}
+
+/// The smallest consensus: anyone may add a block a block interval after the last one. No
+/// network can agree on it; it is a template for authors and a test double.
+#[derive(Clone)]
+pub struct Anyone(pub Env);
+
+impl Consensus for Anyone {
+    fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, _: &dyn ChainView) -> Result<(), Reject> {
+        crate::reject::ensure(block.header.time > parent.header.time, || "expected a later time than the parent's")
+    }
+
+    fn agent(&self, _: Address) -> Box<dyn Agent> {
+        Box::new(self.clone())
+    }
+}
+
+impl Agent for Anyone {
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        let chain = &self.0.chain;
+        let next = tip.header.time + chain.block_interval_ticks();
+        let draft = Draft { parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
+        ctx.set_duties([Duty::Slot { draft, time: chain.time(next).max(ctx.now) }]);
+    }
+}

@@ -1,0 +1,262 @@
+//! What neighbours say to each other.
+//!
+//! A [`Message`] has one canonical encoding: a kind byte and a payload. Transports frame it.
+
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::block::{Block, Head, MAX_PROOF_BYTES, Tx};
+use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_list};
+use crate::hash::{Id, domain_hash};
+
+/// The most items in one announcement or request.
+pub const MAX_ITEMS: usize = 1_000;
+/// The most headers in one answer.
+pub const MAX_HEADERS: usize = 500;
+/// The most block ids in a locator.
+pub const MAX_LOCATOR: usize = 64;
+
+/// Something that can be announced and asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Item {
+    /// A transaction, by the hash of all its bytes.
+    Tx(Id),
+    /// A block.
+    Block(Id),
+    /// A proposed block.
+    Candidate(Id),
+    /// A consensus message, by [`GossipMessage::id`].
+    Gossip(Id),
+}
+
+/// A message of one consensus agent to another, or to all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GossipMessage {
+    /// Who claims to have sent it.
+    pub from: Address,
+    /// For whom it is; `None` for everyone.
+    pub to: Option<Address>,
+    /// Makes equal bytes sent twice two messages.
+    pub sequence: u64,
+    /// The agent's bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl GossipMessage {
+    /// Its name in relay.
+    pub fn id(&self) -> Id {
+        domain_hash("fika gossip", &[&self.to_bytes()])
+    }
+}
+
+/// One message between neighbours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// I have these.
+    Inv(Vec<Item>),
+    /// Send me these.
+    GetData(Vec<Item>),
+    /// I do not have these.
+    NotFound(Vec<Item>),
+    /// A transaction.
+    Tx(Tx),
+    /// A block.
+    Block(Arc<Block>),
+    /// A proposed block, its seal incomplete.
+    Candidate(Arc<Block>),
+    /// Send me the headers after the first of these that you have on your chain.
+    GetHeaders(Vec<Id>),
+    /// Headers, each the child of the one before. None: nothing newer.
+    Headers(Vec<Head>),
+    /// An agent's message, passed on by nodes.
+    Gossip(Arc<GossipMessage>),
+    /// An agent's message to this neighbour alone.
+    Direct(Vec<u8>),
+}
+
+impl Message {
+    /// The kinds' names, by their number in the encoding.
+    pub const KINDS: [&str; 10] =
+        ["inv", "getdata", "notfound", "tx", "block", "candidate", "getheaders", "headers", "gossip", "direct"];
+
+    /// The kind's number.
+    pub fn kind(&self) -> u8 {
+        match self {
+            Message::Inv(_) => 0,
+            Message::GetData(_) => 1,
+            Message::NotFound(_) => 2,
+            Message::Tx(_) => 3,
+            Message::Block(_) => 4,
+            Message::Candidate(_) => 5,
+            Message::GetHeaders(_) => 6,
+            Message::Headers(_) => 7,
+            Message::Gossip(_) => 8,
+            Message::Direct(_) => 9,
+        }
+    }
+
+    /// The kind's name.
+    pub fn kind_name(&self) -> &'static str {
+        Message::KINDS[usize::from(self.kind())]
+    }
+
+    /// Appends the payload: the encoding without the kind.
+    pub fn encode_payload(&self, out: &mut impl Sink) {
+        match self {
+            Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => put_list(out, items),
+            Message::Tx(tx) => out.put(tx.bytes()),
+            Message::Block(block) | Message::Candidate(block) => block.encode(out),
+            Message::GetHeaders(locator) => put_list(out, locator),
+            Message::Headers(heads) => put_list(out, heads),
+            Message::Gossip(gossip) => gossip.encode(out),
+            Message::Direct(bytes) => out.put(bytes),
+        }
+    }
+
+    /// The length of the payload, in bytes, without making it.
+    pub fn payload_len(&self) -> usize {
+        let mut size = crate::codec::Size::default();
+        self.encode_payload(&mut size);
+        size.0
+    }
+
+    /// Reads the payload of a message of this kind.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the kind is unknown or the payload breaks a rule or limit.
+    pub fn decode_payload(kind: u8, payload: &[u8]) -> Result<Message, DecodeError> {
+        let mut from = Reader::new(payload);
+        let message = match kind {
+            0 => Message::Inv(from.list(MAX_ITEMS)?),
+            1 => Message::GetData(from.list(MAX_ITEMS)?),
+            2 => Message::NotFound(from.list(MAX_ITEMS)?),
+            3 => Message::Tx(Tx::new(limited(&mut from, crate::block::MAX_TX_BYTES)?)),
+            4 => Message::Block(Arc::new(Block::decode(&mut from)?)),
+            5 => Message::Candidate(Arc::new(Block::decode(&mut from)?)),
+            6 => Message::GetHeaders(from.list(MAX_LOCATOR)?),
+            7 => Message::Headers(from.list(MAX_HEADERS)?),
+            8 => Message::Gossip(Arc::new(GossipMessage::decode(&mut from)?)),
+            9 => Message::Direct(limited(&mut from, MAX_PROOF_BYTES)?.to_vec()),
+            _ => return Err(DecodeError::Unknown("kind of message")),
+        };
+        from.finish()?;
+        Ok(message)
+    }
+}
+
+fn limited<'a>(from: &mut Reader<'a>, limit: usize) -> Result<&'a [u8], DecodeError> {
+    match from.left() {
+        n if n <= limit => from.take(n),
+        n => Err(DecodeError::Limit { limit, found: n as u64 }),
+    }
+}
+
+impl Encode for Message {
+    fn encode(&self, out: &mut impl Sink) {
+        self.kind().encode(out);
+        self.encode_payload(out);
+    }
+}
+
+/// Reads all that is left: the payload has no length of its own.
+impl Decode for Message {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let kind = u8::decode(from)?;
+        Message::decode_payload(kind, from.take(from.left())?)
+    }
+}
+
+impl Encode for Item {
+    fn encode(&self, out: &mut impl Sink) {
+        let (kind, id) = match self {
+            Item::Tx(id) => (0u8, id),
+            Item::Block(id) => (1, id),
+            Item::Candidate(id) => (2, id),
+            Item::Gossip(id) => (3, id),
+        };
+        kind.encode(out);
+        id.encode(out);
+    }
+}
+
+impl Decode for Item {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let kind = u8::decode(from)?;
+        let id = Id::decode(from)?;
+        match kind {
+            0 => Ok(Item::Tx(id)),
+            1 => Ok(Item::Block(id)),
+            2 => Ok(Item::Candidate(id)),
+            3 => Ok(Item::Gossip(id)),
+            _ => Err(DecodeError::Unknown("kind of item")),
+        }
+    }
+}
+
+impl Encode for GossipMessage {
+    fn encode(&self, out: &mut impl Sink) {
+        self.from.encode(out);
+        self.to.encode(out);
+        self.sequence.encode(out);
+        put_bytes(out, &self.bytes);
+    }
+}
+
+impl Decode for GossipMessage {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(GossipMessage {
+            from: Address::decode(from)?,
+            to: Option::decode(from)?,
+            sequence: u64::decode(from)?,
+            bytes: from.bytes(MAX_PROOF_BYTES)?.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_comes_back() {
+        let block = Arc::new(Block {
+            head: Head { extra: vec![1], seal: vec![2, 3], ..Head::default() },
+            txs: vec![Tx::new([7; 9])],
+        });
+        let gossip = GossipMessage { from: Address([1; 20]), to: Some(Address([2; 20])), sequence: 3, bytes: vec![4] };
+        let items = vec![
+            Item::Tx(Id([1; 32])),
+            Item::Block(Id([2; 32])),
+            Item::Candidate(Id([3; 32])),
+            Item::Gossip(Id([4; 32])),
+        ];
+        let all = [
+            Message::Inv(items.clone()),
+            Message::GetData(items.clone()),
+            Message::NotFound(items),
+            Message::Tx(Tx::new([1, 2, 3])),
+            Message::Block(block.clone()),
+            Message::Candidate(block.clone()),
+            Message::GetHeaders(vec![Id([9; 32])]),
+            Message::Headers(vec![block.head.clone()]),
+            Message::Gossip(Arc::new(gossip)),
+            Message::Direct(vec![5; 100]),
+        ];
+        for (kind, message) in all.iter().enumerate() {
+            assert_eq!(usize::from(message.kind()), kind);
+            assert_eq!(Message::from_bytes(&message.to_bytes()).as_ref(), Ok(message));
+            assert_eq!(message.encoded_len(), message.to_bytes().len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_or_are_refused(bytes: Vec<u8>) {
+            if let Ok(message) = Message::from_bytes(&bytes) {
+                prop_assert_eq!(message.to_bytes(), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Proof of stake: one leader per slot, drawn by stake at an epoch boundary.

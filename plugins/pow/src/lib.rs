@@ -1,0 +1,1 @@
+//! Proof of work: compact targets, Bitcoin's retarget and a per-block one.

@@ -1,0 +1,1 @@
+//! RSA signatures, in PEM files that OpenSSL reads.

@@ -1,0 +1,1 @@
+//! ECDSA and Schnorr signatures over secp256k1.

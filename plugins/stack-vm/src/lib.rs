@@ -1,0 +1,1 @@
+//! A stack machine for spending conditions, in the shape of Bitcoin's script.

@@ -1,0 +1,1 @@
+//! Messages as readable JSON, one per line.

@@ -1,0 +1,1 @@
+//! Compact frames with a handshake, limits, timeouts and bans.

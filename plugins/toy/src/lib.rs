@@ -1,0 +1,1 @@
+//! Fast, insecure signatures for large simulations.

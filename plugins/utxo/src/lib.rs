@@ -1,0 +1,1 @@
+//! Transactions that spend coins, in a compact encoding.
