@@ -1,1 +1,164 @@
 //! Proof of work: compact targets, Bitcoin's retarget and a per-block one.
+//!
+//! A block is valid when its `bits` are the ones that [`Retarget`] prescribes after its parent,
+//! its time lies above the median of the eleven blocks before it, and its id meets the target.
+//! It weighs the number of hashes that its target costs on average. It carries neither extra nor
+//! seal, so that its header is Bitcoin's.
+//!
+//! The median rule and the clock: a producer does not know the rules of its chain, so the node
+//! stamps a block with the first tick, from its clock on, at which [`Consensus::check`] passes.
+//! Where blocks are much quicker than ticks this pushes times a little ahead of the clock;
+//! others accept them up to `max_future_ms` early.
+
+mod retarget;
+
+use fika_core::address::Address;
+use fika_core::agent::{Agent, Ctx, Draft, Duty};
+use fika_core::consensus::Consensus;
+use fika_core::env::{ChainParams, Env};
+use fika_core::header::{Header, Time};
+use fika_core::plugin::Plugin;
+use fika_core::reject::{Missing, Reject, ensure};
+use fika_core::target::{Target, Work};
+use fika_core::view::{BlockView, ChainView};
+use serde::{Deserialize, Serialize};
+
+pub use retarget::{Retarget, asert, rescale};
+
+/// How many blocks the median is taken over, Bitcoin's number.
+const MEDIAN_BLOCKS: usize = 11;
+
+/// The table `[consensus.pow]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Hashes that the first block costs on average.
+    pub initial_tries: u64,
+    /// Hashes that the easiest block costs on average.
+    pub min_tries: u64,
+    /// When and how the target changes.
+    pub retarget: Retarget,
+    /// Blocks between two changes of the target under `bitcoin`.
+    pub retarget_interval: u64,
+    /// Whether `bitcoin` compares one gap too few with the wanted time, as Bitcoin does.
+    pub off_by_one: bool,
+    /// The largest factor by which `bitcoin` changes a target at once.
+    pub max_change: u32,
+    /// By how many block intervals the chain must be late for `per_block` to halve the difficulty.
+    pub half_life_blocks: u32,
+    /// How far ahead of its clock a node accepts a block, in milliseconds.
+    pub max_future_ms: u64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            initial_tries: 100_000,
+            min_tries: 1,
+            retarget: Retarget::Bitcoin,
+            retarget_interval: 2016,
+            off_by_one: true,
+            max_change: 4,
+            half_life_blocks: 288,
+            max_future_ms: 7_200_000,
+        }
+    }
+}
+
+/// Proof-of-work rules, and the miner that follows them.
+#[derive(Clone)]
+pub struct Pow {
+    params: Params,
+    chain: ChainParams,
+}
+
+impl Plugin for Pow {
+    const NAME: &'static str = "pow";
+    const ABOUT: &'static str = "proof of work: compact targets, Bitcoin's retarget or a per-block one";
+    const PARAMS: &'static [(&'static str, &'static str)] = &[
+        ("initial_tries", "hashes that the first block costs on average (100000)"),
+        ("min_tries", "hashes that the easiest block costs on average (1)"),
+        ("retarget", "bitcoin: every retarget_interval blocks; per_block: ASERT at every block; none (bitcoin)"),
+        ("retarget_interval", "blocks between two changes of the target under bitcoin (2016)"),
+        ("off_by_one", "whether bitcoin compares one gap too few with the wanted time, as Bitcoin does (true)"),
+        ("max_change", "largest factor by which bitcoin changes a target at once (4)"),
+        ("half_life_blocks", "block intervals of delay at which per_block halves the difficulty (288)"),
+        ("max_future_ms", "how far ahead of its clock a node accepts a block, in milliseconds (7200000)"),
+    ];
+    type Params = Params;
+
+    fn new(params: Params, env: &Env) -> Result<Self, String> {
+        let at_least = |key: &str, value: u64, least: u64| {
+            if value >= least { Ok(()) } else { Err(format!("{key}: expected at least {least}, found {value}")) }
+        };
+        at_least("min_tries", params.min_tries, 1)?;
+        at_least("initial_tries", params.initial_tries, params.min_tries)?;
+        at_least("retarget_interval", params.retarget_interval, 2)?;
+        at_least("max_change", params.max_change.into(), 1)?;
+        at_least("half_life_blocks", params.half_life_blocks.into(), 1)?;
+        Ok(Pow { params, chain: env.chain.clone() })
+    }
+}
+
+impl Pow {
+    /// The bits that a child of `parent` must carry.
+    ///
+    /// # Errors
+    /// [`Missing`] when `past` lacks an ancestor of `parent`.
+    pub fn expected_bits(&self, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
+        retarget::expected_bits(&self.params, &self.chain, parent, past)
+    }
+}
+
+/// The median of the times of `parent` and the ten blocks before it; of fewer near genesis.
+fn median_time(parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
+    let mut times = Vec::with_capacity(MEDIAN_BLOCKS);
+    let (mut header, mut height) = (parent.header, parent.height);
+    loop {
+        times.push(header.time);
+        if times.len() == MEDIAN_BLOCKS || height == 0 {
+            break;
+        }
+        let before = past.block(&header.parent)?;
+        (header, height) = (before.header, before.height);
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}
+
+impl Consensus for Pow {
+    fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        let (expected, found) = (self.expected_bits(parent, past)?, block.header.bits);
+        ensure(found == expected, || format!("expected bits {expected:08x}, found {found:08x}"))?;
+        let (median, time) = (median_time(parent, past)?, block.header.time);
+        ensure(time > median, || format!("expected a time above the median {median}, found {time}"))?;
+        ensure(block.extra.is_empty(), || format!("expected no extra, found {} bytes", block.extra.len()))
+    }
+
+    fn check_work(&self, header: &Header) -> Result<(), Reject> {
+        let met = Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
+        ensure(met, || format!("expected an id at or below the target {:08x}, found {}", header.bits, header.id()))
+    }
+
+    fn earliest(&self, header: &Header) -> Option<Time> {
+        Some(self.chain.time(header.time).saturating_sub(self.params.max_future_ms.saturating_mul(1000)))
+    }
+
+    fn weight(&self, block: &BlockView<'_>) -> Work {
+        Target::from_bits(block.header.bits).map_or(Work::ZERO, Target::work)
+    }
+
+    fn agent(&self, _: Address) -> Box<dyn Agent> {
+        Box::new(self.clone())
+    }
+}
+
+impl Agent for Pow {
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        let target = self.expected_bits(tip, ctx.chain).ok().and_then(|bits| Some((bits, Target::from_bits(bits)?)));
+        ctx.set_duties(target.map(|(bits, target)| Duty::Grind {
+            draft: Draft { parent: tip.id, bits, extra: Vec::new() },
+            expected_tries: target.work().saturating_u128(),
+        }));
+    }
+}
