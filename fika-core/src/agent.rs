@@ -22,6 +22,8 @@ use crate::view::{BlockView, ChainView};
 /// The header fields and the extra that a producer chooses; the template fills in the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
+    /// The header's version.
+    pub version: u32,
     /// The block to extend.
     pub parent: Id,
     /// The header's bits.

@@ -155,7 +155,7 @@ impl Agent for Anyone {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let chain = &self.0.chain;
         let next = tip.header.time + chain.block_interval_ticks();
-        let draft = Draft { parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
+        let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
         ctx.set_duties([Duty::Slot { draft, time: chain.time(next).max(ctx.now) }]);
     }
 }

@@ -18,3 +18,4 @@ pub mod target;
 pub mod transport;
 pub mod tx;
 pub mod view;
+pub mod world;

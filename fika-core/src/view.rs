@@ -69,7 +69,7 @@ pub trait TreeView {
     fn block(&self, id: &Id) -> Result<BlockView<'_>, Missing>;
     /// The ancestor of `of` at `height`.
     fn ancestor(&self, of: &Id, height: u64) -> Result<BlockView<'_>, Missing>;
-    /// The children of `id`, in the order in which this node accepted them.
+    /// The accepted children of `id`, in the order of their ids.
     fn children(&self, id: &Id) -> Vec<Id>;
     /// The weight of `id` and of all its accepted descendants (GHOST: Sompolinsky and Zohar 2015).
     fn subtree_weight(&self, id: &Id) -> Work;

@@ -1,0 +1,259 @@
+//! The verdict about a block.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::ledger::{Change, Overlay, state_root};
+use super::seen::Scope;
+use super::spends::prove;
+use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, settle};
+use super::tree::{BlockIx, Verdict};
+use super::{Rules, World};
+use crate::amount::Amount;
+use crate::block::{Block, Tx, body_root};
+use crate::codec::Encode;
+use crate::consensus::Summary;
+use crate::env::Proof;
+use crate::hash::Id;
+use crate::reject::{Reject, ensure};
+use crate::tx::{Action, Outcome, Place};
+
+/// Why a block cannot be taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadBlock {
+    /// Its parent is not known. Nobody is to blame.
+    #[error("its parent {0} is not known")]
+    Orphan(Id),
+    /// Its transactions or its extra do not match the header: the sender is to blame, the block may exist otherwise.
+    #[error("its body does not match its header: {0}")]
+    Body(String),
+    /// The header alone breaks a rule.
+    #[error("{0}")]
+    Header(String),
+}
+
+impl World {
+    /// Takes in a block: the work in its header, and that the body belongs to it. A block that is there already is found.
+    ///
+    /// # Errors
+    /// [`BadBlock`].
+    pub fn insert(&mut self, block: Arc<Block>) -> Result<BlockIx, BadBlock> {
+        let id = block.id();
+        if let Some(known) = self.tree.find(&id) {
+            // The body was compared when the block came first; this one may still be a mutation.
+            let same = self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs);
+            return if same { Ok(known) } else { body_matches(&block).map(|()| known) };
+        }
+        let parent = block.head.header.parent;
+        self.tree.find(&parent).ok_or(BadBlock::Orphan(parent))?;
+        self.check_work(&block.head.header).map_err(|reject| BadBlock::Header(reject.to_string()))?;
+        body_matches(&block)?;
+        self.tree.insert(block).ok_or(BadBlock::Orphan(parent))
+    }
+
+    /// The work in a header, unless the chain draws it.
+    ///
+    /// # Errors
+    /// As [`Consensus::check_work`](crate::consensus::Consensus::check_work).
+    pub fn check_work(&self, header: &crate::header::Header) -> Result<(), Reject> {
+        match self.rules.env.chain.proof {
+            Proof::Real => self.rules.consensus.check_work(header),
+            Proof::Sampled => Ok(()),
+        }
+    }
+
+    /// Judges a block but for its seal, once; afterwards the ledger state after it exists.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] for ever, [`Reject::NotYet`] while blocks that it needs are missing.
+    pub fn judge(&mut self, ix: BlockIx) -> Result<(), Reject> {
+        match &self.tree[ix].verdict {
+            Verdict::Valid => return Ok(()),
+            Verdict::Invalid(why) => return Err(Reject::invalid(&**why)),
+            Verdict::Open => {}
+        }
+        let parent = self.tree[ix].parent;
+        let verdict = match &self.tree[parent].verdict {
+            Verdict::Valid => {
+                self.states.prepare(parent, &self.tree, &self.archive);
+                self.examine(ix, parent)
+            }
+            Verdict::Invalid(_) => Err(Reject::invalid("its parent is invalid")),
+            Verdict::Open => Err(Reject::NotYet(vec![self.tree[parent].id])),
+        };
+        match verdict {
+            Ok(changes) => {
+                let own = self.rules.consensus.weight(&self.tree.view(ix));
+                let root = state_root(self.tree[parent].state_root, &changes);
+                let weight = self.tree[parent].weight.plus(own);
+                let entry = &mut self.tree[ix];
+                (entry.weight, entry.state_root, entry.verdict) = (weight, root, Verdict::Valid);
+                let id = entry.id;
+                self.states.commit(ix, &changes);
+                self.archive.keep(ix, id, changes.into());
+                Ok(())
+            }
+            Err(reject) => {
+                if let Reject::Invalid(why) = &reject {
+                    self.tree[ix].verdict = Verdict::Invalid(why.as_str().into());
+                    self.tree[ix].block = None;
+                }
+                Err(reject)
+            }
+        }
+    }
+
+    fn examine(&mut self, ix: BlockIx, parent: BlockIx) -> Result<Vec<Change>, Reject> {
+        let block = self.block(ix).ok_or_else(|| Reject::Fault("the block's body is gone".into()))?;
+        let bytes = block.encoded_len() as u64;
+        let limit = self.rules.env.chain.max_block_bytes;
+        ensure(bytes <= limit, || format!("expected at most {limit} bytes, found {bytes}"))?;
+        let references = self.references(ix)?;
+        let past = self.view_of(Scope::Ancestry(parent, &references));
+        // The block's own weight is not in yet: rules see what lies below.
+        let mut view = self.tree.view(ix);
+        view.weight = self.tree[parent].weight;
+        self.rules.consensus.check(&view, &self.tree.view(parent), &past)?;
+        let (changes, proven) = self.apply(&block, parent, &references)?;
+        proven.into_iter().for_each(|hash| self.remember_proven(hash));
+        Ok(changes)
+    }
+
+    /// The blocks off the ancestry that `ix` names; all must be valid.
+    fn references(&self, ix: BlockIx) -> Result<Vec<BlockIx>, Reject> {
+        let names = self.rules.consensus.references(&self.tree.view(ix))?;
+        let valid = |id: &Id| self.tree.find(id).filter(|r| self.tree[*r].verdict == Verdict::Valid);
+        let missing: Vec<Id> = names.iter().filter(|id| valid(id).is_none()).copied().collect();
+        if missing.is_empty() { Ok(names.iter().filter_map(valid).collect()) } else { Err(Reject::NotYet(missing)) }
+    }
+
+    /// The ledger changes of a block's transactions and rules, and the transactions whose scripts were proven here.
+    fn apply(&self, block: &Block, parent: BlockIx, references: &[BlockIx]) -> Result<(Vec<Change>, Vec<Id>), Reject> {
+        let rules = &self.rules;
+        let [coinbase, txs @ ..] = &block.txs[..] else { return Err(Reject::invalid("a block has no coinbase")) };
+        let state = self.state(parent);
+        let mut over = Overlay::new(&state);
+        let place = self.next_place(parent);
+        let mut sums = Sums::default();
+        let mut unproven = Vec::new();
+        for (n, tx) in txs.iter().enumerate() {
+            let outcome = sums.add(&mut over, rules, tx, place).map_err(|reject| in_tx(n + 1, reject))?;
+            if !self.proven.contains_key(&tx.hash()) {
+                unproven.push((tx, outcome));
+            }
+        }
+        let summary = Summary {
+            parent: self.tree.view(parent),
+            height: place.height,
+            time: block.head.header.time,
+            bits: block.head.header.bits,
+            extra: &block.head.extra,
+            subsidy: rules.env.chain.subsidy(place.height, self.supply(parent)),
+            fees: sums.fees,
+            actions: &sums.actions,
+        };
+        let past = self.view_of(Scope::Ancestry(parent, references));
+        let ops = rules.consensus.settle(&summary, &past)?;
+        let pool = sums.pool()?;
+        let settled = settle(&mut over, &ops, pool, &summary.parent.id, place, &*rules.script, &*rules.tx)?;
+        let claim = apply_coinbase(&mut over, rules, coinbase, place).map_err(|reject| in_tx(0, reject))?;
+        let allowed = sums.fees.checked_add(settled.may_mint).unwrap_or(crate::amount::MAX_AMOUNT);
+        ensure(claim <= allowed, || format!("the coinbase claims {claim} where {allowed} is allowed"))?;
+        change_supply(&mut over, claim, sums.fees, settled.burnt)?;
+        let pairs: Vec<(&Tx, &Outcome)> = unproven.iter().map(|(tx, outcome)| (*tx, outcome)).collect();
+        prove(rules, &pairs).into_iter().collect::<Result<(), Reject>>()?;
+        let changes = over.into_changes();
+        check_supply(&changes)?;
+        Ok((changes, pairs.iter().map(|(tx, _)| tx.hash()).collect()))
+    }
+
+    /// Checks a proof over a judged block and keeps it when it is the first that holds.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] blames whoever sent the seal, not the block.
+    pub fn seal(&mut self, ix: BlockIx, seal: &[u8]) -> Result<(), Reject> {
+        if self.tree[ix].sealed {
+            if self.block(ix).is_some_and(|block| block.head.seal == seal) {
+                return Ok(());
+            }
+            return self.check_seal(ix, seal);
+        }
+        self.check_seal(ix, seal)?;
+        if let Some(block) = self.tree[ix].block.take() {
+            let mut block = Arc::unwrap_or_clone(block);
+            block.head.seal = seal.to_vec();
+            let block = Arc::new(block);
+            self.tree[ix].block = Some(block.clone());
+            self.tree[ix].sealed = true;
+            let (weight, state_root) = (self.tree[ix].weight, self.tree[ix].state_root);
+            let diff = self.diff(ix);
+            if let Some(store) = self.store() {
+                store.put(&super::Record { block, weight, state_root, diff });
+            }
+            self.settle_in(ix);
+        }
+        Ok(())
+    }
+
+    fn check_seal(&self, ix: BlockIx, seal: &[u8]) -> Result<(), Reject> {
+        let past = self.view_of(Scope::Ancestry(self.tree[ix].parent, &[]));
+        self.rules.consensus.check_seal(&self.tree.view(ix), seal, &past)
+    }
+}
+
+fn body_matches(block: &Block) -> Result<(), BadBlock> {
+    let (root, mutated) = body_root(&block.txs, &block.head.extra);
+    if mutated {
+        return Err(BadBlock::Body("it repeats transactions".into()));
+    }
+    match block.head.header.root {
+        expected if expected == root => Ok(()),
+        expected => Err(BadBlock::Body(format!("expected the root {expected}, found {root}"))),
+    }
+}
+
+fn in_tx(n: usize, reject: Reject) -> Reject {
+    match reject {
+        Reject::Invalid(why) => Reject::Invalid(format!("transaction {n}: {why}")),
+        other => other,
+    }
+}
+
+/// What the transactions of a block add up to.
+#[derive(Default)]
+pub(super) struct Sums {
+    pub(super) fees: Amount,
+    pub(super) actions: Vec<Action>,
+}
+
+impl Sums {
+    /// Applies one transaction to `over` and adds what it brings.
+    pub(super) fn add(
+        &mut self,
+        over: &mut Overlay<'_>,
+        rules: &Rules,
+        tx: &Tx,
+        place: Place,
+    ) -> Result<Outcome, Reject> {
+        let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
+        let actions = carry_out(over, &outcome, place, &*rules.script)?;
+        self.fees = self.fees.checked_add(outcome.fee).ok_or_else(|| Reject::invalid("the fees are above the limit"))?;
+        self.actions.extend(actions);
+        Ok(outcome)
+    }
+
+    /// What the actions brought.
+    pub(super) fn pool(&self) -> Result<Amount, Reject> {
+        let amounts = self.actions.iter().map(|action| action.amount);
+        Amount::checked_sum(amounts).ok_or_else(|| Reject::invalid("the actions' amounts are above the limit"))
+    }
+}
+
+/// Applies a coinbase and gives what it claims.
+fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, place: Place) -> Result<Amount, Reject> {
+    let place = Place { coinbase: true, ..place };
+    let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
+    carry_out(over, &outcome, place, &*rules.script)?;
+    Ok(outcome.credits.iter().map(|credit| credit.amount).sum())
+}

@@ -1,0 +1,256 @@
+//! Ledger entries and their keys, and changes on top of a state.
+//!
+//! All of a coin's money and memory is one ordered map from keys to values. The first byte of a
+//! key says whose entry it is.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::address::Address;
+use crate::amount::Amount;
+use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_varint};
+use crate::hash::{Id, domain_hash};
+use crate::view::Coin;
+
+/// The key of a ledger entry, its space first.
+pub type Key = Box<[u8]>;
+/// The value of a ledger entry.
+pub type Value = Arc<[u8]>;
+
+/// Whose entry a key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Space {
+    /// What an address has in coins.
+    Balance = b'b',
+    /// What an address has locked.
+    Locked = b'l',
+    /// The coins of an address: height, time and amount by owner and coin.
+    Owned = b'o',
+    /// What the consensus rules keep.
+    Rules = b'r',
+    /// What the transaction format keeps.
+    Format = b't',
+    /// Sums over everything: supply, unowned coins.
+    Totals = b'z',
+}
+
+impl Space {
+    /// The key of this space with the given parts.
+    pub fn key(self, parts: &[&[u8]]) -> Key {
+        let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+        key.push(self as u8);
+        parts.iter().for_each(|part| key.extend_from_slice(part));
+        key.into()
+    }
+}
+
+/// All coins that exist, deposits included.
+pub fn supply_key() -> Key {
+    Space::Totals.key(&[b"supply"])
+}
+
+/// Coins whose lock has no owner.
+pub fn unowned_key() -> Key {
+    Space::Totals.key(&[b"unowned"])
+}
+
+/// Reads an amount entry; absent means none.
+pub fn amount_of(value: Option<&[u8]>) -> Amount {
+    value.and_then(|bytes| Amount::from_bytes(bytes).ok()).unwrap_or_default()
+}
+
+/// A coin's entry in the index of its owner.
+pub fn owned_value(amount: Amount, height: u64, time: u32) -> Value {
+    let mut out = Vec::new();
+    amount.encode(&mut out);
+    put_varint(&mut out, height);
+    time.encode(&mut out);
+    out.into()
+}
+
+/// Reads an entry of the index of owners. `key` is the coin's key in the format's own terms.
+pub fn owned_coin(key: &[u8], value: &[u8]) -> Option<Coin> {
+    let mut from = Reader::new(value);
+    let amount = Amount::decode(&mut from).ok()?;
+    let height = from.varint().ok()?;
+    let time = u32::decode(&mut from).ok()?;
+    Some(Coin { key: key.to_vec(), amount, height, time })
+}
+
+/// One entry before and after a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which entry.
+    pub key: Key,
+    /// Its value before, if it was there.
+    pub before: Option<Value>,
+    /// Its value after, if it is there.
+    pub after: Option<Value>,
+}
+
+impl Encode for Change {
+    fn encode(&self, out: &mut impl Sink) {
+        put_bytes(out, &self.key);
+        for value in [&self.before, &self.after] {
+            value.is_some().encode(out);
+            if let Some(value) = value {
+                put_bytes(out, value);
+            }
+        }
+    }
+}
+
+impl Decode for Change {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let key = from.bytes(usize::MAX)?.into();
+        let mut value = || -> Result<Option<Value>, DecodeError> {
+            Ok(if bool::decode(from)? { Some(from.bytes(usize::MAX)?.into()) } else { None })
+        };
+        Ok(Change { key, before: value()?, after: value()? })
+    }
+}
+
+/// Adds `changes` to a state root: the wrapping sum of the entries' hashes, so that it follows
+/// from the parent's root and the changes alone.
+pub fn state_root(parent: Id, changes: &[Change]) -> Id {
+    let mut sum = lanes(&parent);
+    let hash = |key: &[u8], value: &[u8]| lanes(&domain_hash("ledger entry", &[key, value]));
+    for change in changes {
+        if let Some(before) = &change.before {
+            hash(&change.key, before).iter().zip(&mut sum).for_each(|(h, lane)| *lane = lane.wrapping_sub(*h));
+        }
+        if let Some(after) = &change.after {
+            hash(&change.key, after).iter().zip(&mut sum).for_each(|(h, lane)| *lane = lane.wrapping_add(*h));
+        }
+    }
+    let mut root = Id::ZERO;
+    root.0.chunks_exact_mut(8).zip(sum).for_each(|(to, lane)| to.copy_from_slice(&lane.to_le_bytes()));
+    root
+}
+
+fn lanes(id: &Id) -> [u64; 4] {
+    std::array::from_fn(|n| u64::from_le_bytes(id.0[8 * n..8 * n + 8].try_into().expect("eight bytes")))
+}
+
+/// A state that can be read.
+pub trait Entries {
+    /// The value under `key`.
+    fn entry(&self, key: &[u8]) -> Option<Value>;
+    /// All entries whose keys start with `prefix`, in the order of keys.
+    fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)>;
+
+    /// The amount under `key`.
+    fn amount(&self, key: &[u8]) -> Amount {
+        amount_of(self.entry(key).as_deref())
+    }
+
+    /// The coins of `owner`, in the order of their keys.
+    fn owned(&self, owner: &Address) -> Vec<Coin> {
+        let prefix = Space::Owned.key(&[&owner.0]);
+        self.entries(&prefix).iter().filter_map(|(key, value)| owned_coin(&key[prefix.len()..], value)).collect()
+    }
+}
+
+/// The entries of `map` whose keys start with `prefix`, in the order of keys.
+pub(super) fn with_prefix<'a, V>(map: &'a BTreeMap<Key, V>, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a V)> {
+    let from = (Bound::Included(prefix), Bound::Unbounded);
+    map.range::<[u8], _>(from).take_while(move |(key, _)| key.starts_with(prefix))
+}
+
+/// Changes that lie over a state and can be thrown away.
+pub struct Overlay<'a> {
+    base: &'a dyn Entries,
+    changed: BTreeMap<Key, Option<Value>>,
+}
+
+impl<'a> Overlay<'a> {
+    /// No changes over `base` yet.
+    pub fn new(base: &'a dyn Entries) -> Overlay<'a> {
+        Overlay { base, changed: BTreeMap::new() }
+    }
+
+    /// Puts or removes an entry.
+    pub fn set(&mut self, key: Key, value: Option<Value>) {
+        self.changed.insert(key, value);
+    }
+
+    /// Adds to the amount under `key`. False, without a change, when the result would be above the limit.
+    pub fn add(&mut self, key: Key, amount: Amount) -> bool {
+        let sum = self.amount(&key).checked_add(amount);
+        sum.map(|sum| self.set_amount(key, sum)).is_some()
+    }
+
+    /// Takes from the amount under `key`. False, without a change, when there is not enough.
+    pub fn subtract(&mut self, key: Key, amount: Amount) -> bool {
+        let rest = self.amount(&key).checked_sub(amount);
+        rest.map(|rest| self.set_amount(key, rest)).is_some()
+    }
+
+    fn set_amount(&mut self, key: Key, amount: Amount) {
+        let value = (amount != Amount::ZERO).then(|| amount.to_bytes().into());
+        self.set(key, value);
+    }
+
+    /// What really changed, in the order of keys.
+    pub fn into_changes(self) -> Vec<Change> {
+        let base = self.base;
+        let changes = self.changed.into_iter().map(|(key, after)| Change { before: base.entry(&key), after, key });
+        changes.filter(|change| change.before != change.after).collect()
+    }
+}
+
+impl Entries for Overlay<'_> {
+    fn entry(&self, key: &[u8]) -> Option<Value> {
+        match self.changed.get(key) {
+            Some(value) => value.clone(),
+            None => self.base.entry(key),
+        }
+    }
+
+    fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)> {
+        let mut all: BTreeMap<Key, Value> = self.base.entries(prefix).into_iter().collect();
+        let changed = with_prefix(&self.changed, prefix);
+        for (key, value) in changed {
+            match value {
+                Some(value) => all.insert(key.clone(), value.clone()),
+                None => all.remove(key),
+            };
+        }
+        all.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl Entries for Nothing {
+        fn entry(&self, _: &[u8]) -> Option<Value> {
+            None
+        }
+        fn entries(&self, _: &[u8]) -> Vec<(Key, Value)> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn an_overlay_shows_its_changes_and_yields_only_real_ones() {
+        let mut over = Overlay::new(&Nothing);
+        let key = |name: &[u8]| Space::Balance.key(&[name]);
+        assert!(over.add(key(b"x"), Amount(5)));
+        assert!(!over.subtract(key(b"x"), Amount(6)));
+        assert!(over.add(key(b"y"), Amount(1)) && over.subtract(key(b"y"), Amount(1)));
+        assert_eq!(over.entries(b"b").len(), 1);
+        let changes = over.into_changes();
+        assert_eq!(changes.len(), 1);
+        let bytes = changes[0].to_bytes();
+        assert_eq!(Change::from_bytes(&bytes).as_ref(), Ok(&changes[0]));
+        let root = state_root(Id::ZERO, &changes);
+        let undo = Change { before: changes[0].after.clone(), after: None, key: changes[0].key.clone() };
+        assert_eq!(state_root(root, &[undo]), Id::ZERO);
+    }
+}

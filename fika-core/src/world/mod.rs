@@ -1,0 +1,312 @@
+//! The world: every block that is known, judged once, with the ledger after it.
+//!
+//! A block's validity is a pure function of its ancestry and the rules, so a world computes it
+//! once, for as many nodes as share the world. What a *node* has accepted is the node's own.
+//!
+//! The way of a block: [`World::insert`] (its body matches its header, its parent is known),
+//! [`World::judge`] (work, rules, transactions, scripts, supply; the ledger state after it),
+//! [`World::seal`] (the proof over the header; kept apart because another seal is the same
+//! block). The way of a transaction: [`World::check_tx`] for the mempool, then
+//! [`World::assemble`] in a producer's template, then `judge` in everyone's block.
+
+mod assemble;
+mod judge;
+pub mod ledger;
+mod seen;
+mod spends;
+mod states;
+mod store;
+pub mod transfer;
+mod tree;
+
+use std::collections::VecDeque;
+use std::num::NonZero;
+use std::sync::Arc;
+
+pub use assemble::{Assembly, Template};
+pub use judge::BadBlock;
+pub use seen::{BlockSet, SeenTree, View};
+pub use spends::{one_worker, prove};
+pub use states::State;
+pub use store::{Record, Store};
+pub use tree::{BlockIx, Entry, IdMap, Tree, Verdict};
+
+use thiserror::Error;
+
+use crate::address::Address;
+use crate::amount::Amount;
+use crate::block::{Block, Head, Tx, body_root};
+use crate::consensus::Consensus;
+use crate::env::Env;
+use crate::hash::Id;
+use crate::header::Header;
+use crate::reject::Reject;
+use crate::script::Script;
+use crate::tx::{Outcome, Place, TxFormat};
+use ledger::{Change, Entries, Overlay, supply_key};
+use states::States;
+use store::Archive;
+use transfer::{FormatLedger, carry_out, change_supply};
+
+/// The plugins of one chain.
+pub struct Rules {
+    /// The chain's parameters and its key scheme.
+    pub env: Env,
+    /// Which blocks are valid.
+    pub consensus: Box<dyn Consensus>,
+    /// Who may spend.
+    pub script: Box<dyn Script>,
+    /// What transactions do.
+    pub tx: Box<dyn TxFormat>,
+    /// Threads that prove the spends of one block. The results do not depend on it.
+    pub workers: NonZero<usize>,
+}
+
+/// Why a transaction does not go into the mempool.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BadTx {
+    /// The ledger as it is here does not allow it; elsewhere it may be fine.
+    #[error("{0}")]
+    Refused(String),
+    /// Its scripts do not hold: whoever passed it on did not check.
+    #[error("{0}")]
+    Unproven(String),
+}
+
+/// The first block's content.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Genesis {
+    /// Who owns what at the start; one coin each.
+    pub coins: Vec<(Address, Amount)>,
+    /// Anything else that makes two chains different, hashed into the genesis id.
+    pub identity: Vec<u8>,
+}
+
+impl Genesis {
+    /// The block itself, and what it does to an empty ledger.
+    ///
+    /// # Errors
+    /// When the transaction format refuses the coinbase, or the coins exceed the limit.
+    pub fn block(&self, rules: &Rules) -> Result<(Arc<Block>, Vec<Change>), Reject> {
+        let chain = &rules.env.chain;
+        let to: Vec<_> = self.coins.iter().map(|(who, amount)| (rules.script.lock(who), *amount)).collect();
+        let txs = vec![Tx::new(rules.tx.coinbase(0, 0, &to))];
+        let numbers = [chain.tick_us, chain.block_interval_us, chain.reward.0, chain.halving_interval, chain.cap.0];
+        let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let modes = [chain.tie_break as u8, chain.proof as u8];
+        let max = chain.max_block_bytes.to_le_bytes();
+        let parts = [chain.name.as_bytes(), &numbers, &modes, &max, &self.identity];
+        let extra = crate::hash::domain_hash("fika genesis", &parts).0.to_vec();
+        let root = body_root(&txs, &extra).0;
+        let header = Header { version: 1, root, time: chain.genesis_time, ..Header::default() };
+        let place = Place { height: 0, time: chain.genesis_time, coinbase: true };
+        let mut over = Overlay::new(&Empty);
+        let outcome = rules.tx.apply(txs[0].bytes(), place, &FormatLedger(&over))?;
+        carry_out(&mut over, &outcome, place, &*rules.script)?;
+        let sum = Amount::checked_sum(outcome.credits.iter().map(|credit| credit.amount));
+        let sum = sum.ok_or_else(|| Reject::invalid("the genesis coins are above the limit"))?;
+        change_supply(&mut over, sum, Amount::ZERO, Amount::ZERO)?;
+        let changes = over.into_changes();
+        transfer::check_supply(&changes)?;
+        Ok((Arc::new(Block { head: Head { header, extra, seal: Vec::new() }, txs }), changes))
+    }
+}
+
+/// A ledger without entries: what genesis starts from.
+struct Empty;
+
+impl Entries for Empty {
+    fn entry(&self, _: &[u8]) -> Option<ledger::Value> {
+        None
+    }
+    fn entries(&self, _: &[u8]) -> Vec<(ledger::Key, ledger::Value)> {
+        Vec::new()
+    }
+}
+
+/// How many transactions' proofs are remembered.
+const PROVEN_KEPT: usize = 50_000;
+
+/// Blocks stay in memory for this many heights behind the heaviest tip, when a store has them too.
+const BODIES_KEPT: u64 = 24;
+
+/// All blocks of one chain that are known in one place, and their ledger states.
+pub struct World {
+    rules: Rules,
+    tree: Tree,
+    states: States,
+    archive: Archive,
+    /// Transactions whose scripts held.
+    proven: IdMap<()>,
+    proven_order: VecDeque<Id>,
+    /// The heaviest valid block: where the quick states are.
+    heaviest: BlockIx,
+    /// Blocks whose bodies are in memory although a store has them, oldest first.
+    bodies: VecDeque<BlockIx>,
+}
+
+impl World {
+    /// A world in memory, with nothing but genesis.
+    ///
+    /// # Errors
+    /// As [`Genesis::block`].
+    pub fn new(rules: Rules, genesis: &Genesis) -> Result<World, Reject> {
+        World::open(rules, genesis, None)
+    }
+
+    /// A world over a store, with all that the store has.
+    ///
+    /// # Errors
+    /// As [`Genesis::block`]; also when the store belongs to another chain.
+    pub fn open(rules: Rules, genesis: &Genesis, store: Option<Box<dyn Store>>) -> Result<World, Reject> {
+        let (block, changes) = genesis.block(&rules)?;
+        let mut world = World {
+            tree: Tree::new(block.clone()),
+            states: States::new(&changes),
+            archive: Archive::new(None),
+            proven: IdMap::default(),
+            proven_order: VecDeque::new(),
+            heaviest: Tree::GENESIS,
+            bodies: VecDeque::new(),
+            rules,
+        };
+        world.tree[Tree::GENESIS].state_root = ledger::state_root(Id::ZERO, &changes);
+        world.archive.keep(Tree::GENESIS, block.id(), changes.into());
+        let Some(store) = store else { return Ok(world) };
+        let mut foreign = None;
+        store.load(&mut |record| match world.restore(record) {
+            Ok(()) => {}
+            Err(id) => foreign = foreign.or(Some(id)),
+        });
+        match foreign {
+            Some(id) => Err(Reject::invalid(format!("the database belongs to another chain: block {id} has no parent here"))),
+            None => {
+                world.archive.store = Some(store);
+                Ok(world)
+            }
+        }
+    }
+
+    /// Takes over a block that was judged in an earlier run.
+    fn restore(&mut self, record: Record) -> Result<(), Id> {
+        let id = record.block.id();
+        let ix = self.tree.insert(record.block).ok_or(id)?;
+        let entry = &mut self.tree[ix];
+        entry.weight = record.weight;
+        entry.state_root = record.state_root;
+        entry.verdict = Verdict::Valid;
+        entry.sealed = true;
+        self.states.prepare(self.tree[ix].parent, &self.tree, &self.archive);
+        self.states.commit(ix, &record.diff);
+        self.archive.keep(ix, id, record.diff);
+        self.settle_in(ix);
+        Ok(())
+    }
+
+    /// What follows from a new valid block for memory: the quick states move on, old bodies go.
+    fn settle_in(&mut self, ix: BlockIx) {
+        if self.tree[ix].weight > self.tree[self.heaviest].weight {
+            self.heaviest = ix;
+            self.states.advance(ix, &self.tree, &self.archive);
+        }
+        self.bodies.push_back(ix);
+        let height = self.tree[self.heaviest].height;
+        while let Some(&old) = self.bodies.front() {
+            // Differences are needed from memory until the root has passed them.
+            if self.tree[old].height + BODIES_KEPT + states::KEPT_BLOCKS > height {
+                break;
+            }
+            self.bodies.pop_front();
+            self.archive.release(old, &mut self.tree);
+        }
+    }
+
+    /// The plugins and parameters.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// All blocks.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The genesis id: which chain this is.
+    pub fn chain_id(&self) -> Id {
+        self.tree[Tree::GENESIS].id
+    }
+
+    /// The whole block, from memory or from the store.
+    pub fn block(&self, ix: BlockIx) -> Option<Arc<Block>> {
+        self.archive.block(ix, &self.tree)
+    }
+
+    /// The store, if there is one.
+    pub fn store(&mut self) -> Option<&mut (dyn Store + 'static)> {
+        self.archive.store.as_deref_mut()
+    }
+
+    /// What the valid block `ix` changed in the ledger.
+    pub fn diff(&self, ix: BlockIx) -> Arc<[Change]> {
+        states::Diffs::diff(&self.archive, ix)
+    }
+
+    /// The ledger after the valid block `at`.
+    pub fn state(&self, at: BlockIx) -> State<'_> {
+        self.states.at(at, &self.tree, &self.archive)
+    }
+
+    /// All coins that exist after the valid block `at`, deposits included.
+    pub fn supply(&self, at: BlockIx) -> Amount {
+        self.state(at).amount(&supply_key())
+    }
+
+    /// The view that the agent of a node has: what the node has accepted.
+    pub fn view<'a>(&'a self, seen: &'a BlockSet) -> View<'a> {
+        self.view_of(seen::Scope::Seen(seen))
+    }
+
+    fn view_of<'a>(&'a self, scope: seen::Scope<'a>) -> View<'a> {
+        View { tree: &self.tree, states: &self.states, archive: &self.archive, scope }
+    }
+
+    /// The tree that the fork choice of a node sees.
+    pub fn seen_tree<'a>(&'a self, seen: &'a BlockSet, seed: u64) -> SeenTree<'a> {
+        SeenTree { tree: &self.tree, seen, tie_break: self.rules.env.chain.tie_break, seed }
+    }
+
+    /// Where a transaction stands that goes into the next block after `tip`.
+    pub fn next_place(&self, tip: BlockIx) -> Place {
+        let tip = &self.tree[tip];
+        Place { height: tip.height + 1, time: tip.header.time, coinbase: false }
+    }
+
+    /// Judges a transaction for the mempool, over `ledger`: structure, existence of what it
+    /// spends, sums, and scripts. Tell [`World::remember_proven`] of one that goes in, and its
+    /// scripts are not run again for the block to come.
+    ///
+    /// # Errors
+    /// [`BadTx`].
+    pub fn check_tx(&self, tx: &Tx, place: Place, ledger: &dyn crate::tx::Ledger) -> Result<Outcome, BadTx> {
+        let refused = |reject: Reject| BadTx::Refused(reject.to_string());
+        let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
+        transfer::check_sums(&outcome, place).map_err(refused)?;
+        if !self.proven.contains_key(&tx.hash()) {
+            let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
+            proof.map_err(|reject| BadTx::Unproven(reject.to_string()))?;
+        }
+        Ok(outcome)
+    }
+
+    /// The scripts of the transaction with this hash hold.
+    pub fn remember_proven(&mut self, hash: Id) {
+        if self.proven.insert(hash, ()).is_none() {
+            self.proven_order.push_back(hash);
+        }
+        if self.proven_order.len() > PROVEN_KEPT
+            && let Some(oldest) = self.proven_order.pop_front()
+        {
+            self.proven.remove(&oldest);
+        }
+    }
+}

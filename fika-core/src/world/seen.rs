@@ -1,0 +1,178 @@
+//! Views of the world: a block's ancestry for rules, what a node has accepted for agents and fork choice.
+
+use super::ledger::{Entries, Space, amount_of};
+use super::states::{State, States};
+use super::store::Archive;
+use super::tree::{BlockIx, Tree, Verdict};
+use crate::address::Address;
+use crate::amount::Amount;
+use crate::env::TieBreak;
+use crate::hash::{Id, draw};
+use crate::reject::Missing;
+use crate::target::Work;
+use crate::view::{BlockView, ChainView, Coin, TreeView};
+
+/// A set of blocks.
+#[derive(Clone, Default)]
+pub struct BlockSet(Vec<u64>);
+
+impl BlockSet {
+    /// Adds a block; whether it was not in before.
+    pub fn insert(&mut self, ix: BlockIx) -> bool {
+        let (word, bit) = (ix.0 as usize / 64, 1u64 << (ix.0 % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    /// Whether a block is in.
+    pub fn contains(&self, ix: BlockIx) -> bool {
+        self.0.get(ix.0 as usize / 64).is_some_and(|word| word & (1 << (ix.0 % 64)) != 0)
+    }
+}
+
+/// Which blocks a view shows.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// This block, its ancestors, and the same of these references.
+    Ancestry(BlockIx, &'a [BlockIx]),
+    /// What a node has accepted.
+    Seen(&'a BlockSet),
+}
+
+/// Blocks and states within a scope.
+pub struct View<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) states: &'a States,
+    pub(super) archive: &'a Archive,
+    pub(super) scope: Scope<'a>,
+}
+
+impl View<'_> {
+    fn find(&self, id: &Id) -> Result<BlockIx, Missing> {
+        let shown = |ix: &BlockIx| match self.scope {
+            Scope::Ancestry(tip, references) => {
+                self.tree.is_ancestor(*ix, tip) || references.iter().any(|r| self.tree.is_ancestor(*ix, *r))
+            }
+            Scope::Seen(seen) => seen.contains(*ix),
+        };
+        self.tree.find(id).filter(shown).ok_or(Missing(*id))
+    }
+
+    fn state(&self, at: &Id) -> Result<State<'_>, Missing> {
+        let ix = self.find(at)?;
+        match self.tree[ix].verdict {
+            Verdict::Valid => Ok(self.states.at(ix, self.tree, self.archive)),
+            _ => Err(Missing(*at)),
+        }
+    }
+}
+
+impl ChainView for View<'_> {
+    fn block(&self, id: &Id) -> Result<BlockView<'_>, Missing> {
+        Ok(self.tree.view(self.find(id)?))
+    }
+
+    fn ancestor(&self, of: &Id, height: u64) -> Result<BlockView<'_>, Missing> {
+        let ix = self.find(of)?;
+        if height > self.tree[ix].height {
+            return Err(Missing(*of));
+        }
+        Ok(self.tree.view(self.tree.ancestor(ix, height)))
+    }
+
+    fn balance(&self, at: &Id, who: &Address) -> Result<Amount, Missing> {
+        Ok(self.state(at)?.amount(&Space::Balance.key(&[&who.0])))
+    }
+
+    fn locked(&self, at: &Id, who: &Address) -> Result<Amount, Missing> {
+        Ok(self.state(at)?.amount(&Space::Locked.key(&[&who.0])))
+    }
+
+    fn stakes(&self, at: &Id) -> Result<Vec<(Address, Amount)>, Missing> {
+        let state = self.state(at)?;
+        let mut all = std::collections::BTreeMap::<Address, Amount>::new();
+        for space in [Space::Balance, Space::Locked] {
+            for (key, value) in state.entries(&space.key(&[])) {
+                if let Ok(who) = key[1..].try_into() {
+                    *all.entry(Address(who)).or_default() += amount_of(Some(&value));
+                }
+            }
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    fn coins(&self, at: &Id, who: &Address) -> Result<Vec<Coin>, Missing> {
+        Ok(self.state(at)?.owned(who))
+    }
+
+    fn get(&self, at: &Id, key: &[u8]) -> Result<Option<Vec<u8>>, Missing> {
+        Ok(self.state(at)?.entry(&Space::Rules.key(&[key])).map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, at: &Id, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Missing> {
+        let all = self.state(at)?.entries(&Space::Rules.key(&[prefix]));
+        Ok(all.into_iter().map(|(key, value)| (key[1..].to_vec(), value.to_vec())).collect())
+    }
+}
+
+/// What a node has accepted, as a tree for fork choice.
+pub struct SeenTree<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) seen: &'a BlockSet,
+    pub(super) tie_break: TieBreak,
+    pub(super) seed: u64,
+}
+
+impl SeenTree<'_> {
+    fn find(&self, id: &Id) -> Result<BlockIx, Missing> {
+        self.tree.find(id).filter(|ix| self.seen.contains(*ix)).ok_or(Missing(*id))
+    }
+
+    /// A block's own weight.
+    fn own_weight(&self, ix: BlockIx) -> Work {
+        let entry = &self.tree[ix];
+        match entry.height {
+            0 => entry.weight,
+            _ => Work(entry.weight.0.saturating_sub(self.tree[entry.parent].weight.0)),
+        }
+    }
+}
+
+impl TreeView for SeenTree<'_> {
+    fn block(&self, id: &Id) -> Result<BlockView<'_>, Missing> {
+        Ok(self.tree.view(self.find(id)?))
+    }
+
+    fn ancestor(&self, of: &Id, height: u64) -> Result<BlockView<'_>, Missing> {
+        let ix = self.find(of)?;
+        if height > self.tree[ix].height {
+            return Err(Missing(*of));
+        }
+        Ok(self.tree.view(self.tree.ancestor(ix, height)))
+    }
+
+    fn children(&self, id: &Id) -> Vec<Id> {
+        let Ok(ix) = self.find(id) else { return Vec::new() };
+        let seen = self.tree[ix].children.iter().filter(|child| self.seen.contains(**child));
+        seen.map(|child| self.tree[*child].id).collect()
+    }
+
+    fn subtree_weight(&self, id: &Id) -> Work {
+        let Ok(top) = self.find(id) else { return Work::ZERO };
+        let mut sum = Work::ZERO;
+        let mut open = vec![top];
+        while let Some(ix) = open.pop() {
+            sum = sum.plus(self.own_weight(ix));
+            open.extend(self.tree[ix].children.iter().filter(|child| self.seen.contains(**child)));
+        }
+        sum
+    }
+
+    fn tie_goes_to(&self, new: &Id) -> bool {
+        self.tie_break == TieBreak::Uniform && draw(self.seed, 0x7469_655f, new.prefix()) & 1 == 1
+    }
+}

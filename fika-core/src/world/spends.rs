@@ -1,0 +1,118 @@
+//! Proving spends: running scripts, with their signatures in batches.
+
+use std::num::NonZero;
+
+use super::Rules;
+use crate::address::Address;
+use crate::block::Tx;
+use crate::hash::Id;
+use crate::keys::VerifyJob;
+use crate::reject::Reject;
+use crate::script::{InputFacts, SpendContext};
+use crate::tx::{Outcome, Spend};
+
+/// Fewer transactions than this are not worth a second thread.
+const PARALLEL_FROM: usize = 16;
+
+/// One answer per transaction: whether the scripts of all its spends hold.
+///
+/// Signatures are collected and verified together; only the transactions of a batch with a
+/// false one run again, one signature at a time. Large sets are shared among `rules.workers`
+/// threads. The answers depend on neither.
+pub fn prove(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>> {
+    let workers = rules.workers.get().min(txs.len() / PARALLEL_FROM + 1);
+    if workers == 1 {
+        return prove_batch(rules, txs);
+    }
+    std::thread::scope(|scope| {
+        let chunks = txs.chunks(txs.len().div_ceil(workers));
+        let running: Vec<_> = chunks.map(|chunk| scope.spawn(|| prove_batch(rules, chunk))).collect();
+        running.into_iter().flat_map(|worker| worker.join().expect("plugin panics are caught by their guard")).collect()
+    })
+}
+
+/// How many workers a machine with this many cores should use for one node.
+pub fn one_worker() -> NonZero<usize> {
+    NonZero::<usize>::MIN
+}
+
+fn prove_batch(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>> {
+    let mut jobs = Vec::new();
+    let mut answers = Vec::with_capacity(txs.len());
+    let mut ends = Vec::with_capacity(txs.len());
+    for (tx, outcome) in txs {
+        answers.push(run_spends(rules, tx, outcome, Some(&mut jobs)));
+        ends.push(jobs.len());
+    }
+    let views: Vec<VerifyJob<'_>> = jobs.iter().map(Job::view).collect();
+    let hold = rules.env.keys.verify_many(&views);
+    let mut start = 0;
+    for (n, (tx, outcome)) in txs.iter().enumerate() {
+        if answers[n].is_ok() && !hold[start..ends[n]].iter().all(|holds| *holds) {
+            answers[n] = run_spends(rules, tx, outcome, None);
+        }
+        start = ends[n];
+    }
+    answers
+}
+
+fn run_spends(rules: &Rules, tx: &Tx, outcome: &Outcome, mut jobs: Option<&mut Vec<Job>>) -> Result<(), Reject> {
+    outcome.spends.iter().try_for_each(|spend| {
+        let mut context = Spending { rules, tx, spends: &outcome.spends, spend, jobs: jobs.as_deref_mut() };
+        rules.script.run(&spend.lock, &spend.unlock, 0, &mut context).map_err(|reject| match reject {
+            Reject::Invalid(why) => Reject::Invalid(format!("input {}: {why}", spend.input)),
+            other => other,
+        })
+    })
+}
+
+/// A signature to be verified later.
+struct Job {
+    kind: u8,
+    key: Vec<u8>,
+    digest: Id,
+    signature: Vec<u8>,
+}
+
+impl Job {
+    fn view(&self) -> VerifyJob<'_> {
+        VerifyJob { kind: self.kind, key: &self.key, digest: &self.digest, signature: &self.signature }
+    }
+}
+
+/// The context of one spend. With `jobs`, signatures are noted and taken for good.
+struct Spending<'a> {
+    rules: &'a Rules,
+    tx: &'a Tx,
+    spends: &'a [Spend],
+    spend: &'a Spend,
+    jobs: Option<&'a mut Vec<Job>>,
+}
+
+impl SpendContext for Spending<'_> {
+    fn digest(&mut self, request: &[u8]) -> Id {
+        self.rules.tx.digest(self.tx.bytes(), self.spend.input, self.spends, request)
+    }
+
+    fn verify(&mut self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+        match &mut self.jobs {
+            Some(jobs) => {
+                jobs.push(Job { kind, key: key.to_vec(), digest: *digest, signature: signature.to_vec() });
+                true
+            }
+            None => self.rules.env.keys.verify(kind, key, digest, signature),
+        }
+    }
+
+    fn verify_now(&mut self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+        self.rules.env.keys.verify(kind, key, digest, signature)
+    }
+
+    fn address(&mut self, key: &[u8]) -> Address {
+        self.rules.env.keys.address(key)
+    }
+
+    fn facts(&self) -> InputFacts {
+        InputFacts { amount: self.spend.amount, ..self.rules.tx.facts(self.tx.bytes(), self.spend.input) }
+    }
+}

@@ -1,0 +1,185 @@
+//! Carrying out what transactions and rules do to the ledger.
+
+use super::ledger::{Entries, Overlay, Space, amount_of, owned_value, supply_key, unowned_key};
+use super::ledger::Change;
+use crate::address::Address;
+use crate::amount::Amount;
+use crate::consensus::LedgerOp;
+use crate::hash::Id;
+use crate::reject::{Reject, ensure};
+use crate::script::Script;
+use crate::tx::{Action, Credit, Ledger, Outcome, Place, TxFormat};
+
+/// A state as the transaction format sees it.
+pub struct FormatLedger<'a>(pub &'a dyn Entries);
+
+impl Ledger for FormatLedger<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.entry(&Space::Format.key(&[key])).map(|value| value.to_vec())
+    }
+
+    fn balance(&self, owner: &Address) -> Amount {
+        self.0.amount(&Space::Balance.key(&[&owner.0]))
+    }
+
+    fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
+        self.0.owned(owner).into_iter().map(|coin| (coin.key, coin.amount)).collect()
+    }
+}
+
+/// What is given must equal what is taken. A coinbase takes nothing: its claim is checked by the block.
+///
+/// # Errors
+/// Names both sums.
+pub fn check_sums(outcome: &Outcome, place: Place) -> Result<(), Reject> {
+    let sum = |what: &str, amounts: &mut dyn Iterator<Item = Amount>| {
+        Amount::checked_sum(amounts).ok_or_else(|| Reject::invalid(format!("the sum of {what} is above the limit")))
+    };
+    let taken = sum("inputs", &mut outcome.spends.iter().map(|spend| spend.amount))?;
+    let actions = outcome.actions.iter().map(|action| action.amount);
+    let given = sum("outputs", &mut outcome.credits.iter().map(|credit| credit.amount).chain(actions).chain([outcome.fee]))?;
+    if place.coinbase {
+        return ensure(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, || {
+            "a coinbase has inputs, actions or a fee"
+        });
+    }
+    ensure(!outcome.spends.is_empty(), || "a transaction spends nothing")?;
+    ensure(taken == given, || format!("inputs of {taken} do not equal outputs, fee and actions of {given}"))
+}
+
+/// Does to `over` what the transaction does, and gives its actions with their senders.
+///
+/// # Errors
+/// When sums differ, an entry to be spent is not there, or a balance does not suffice.
+pub fn carry_out(
+    over: &mut Overlay<'_>,
+    outcome: &Outcome,
+    place: Place,
+    script: &dyn Script,
+) -> Result<Vec<Action>, Reject> {
+    check_sums(outcome, place)?;
+    for spend in &outcome.spends {
+        let owner = script.owner(&spend.lock);
+        if !spend.key.is_empty() {
+            let key = Space::Format.key(&[&spend.key]);
+            if let Some(owner) = owner {
+                over.set(Space::Owned.key(&[&owner.0, &spend.key]), None);
+            }
+            over.set(key, None);
+        }
+        let purse = purse(owner);
+        ensure(over.subtract(purse, spend.amount), || format!("input {} spends more than its owner has", spend.input))?;
+    }
+    for credit in &outcome.credits {
+        give(over, credit, place, script)?;
+    }
+    for (key, value) in &outcome.puts {
+        over.set(Space::Format.key(&[key]), value.as_deref().map(Into::into));
+    }
+    let sender = || script.owner(&outcome.spends[0].lock).ok_or_else(|| Reject::invalid("an action has no sender"));
+    let actions = outcome.actions.iter();
+    actions
+        .map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() }))
+        .collect()
+}
+
+/// Where the money of an owner is counted.
+fn purse(owner: Option<Address>) -> super::ledger::Key {
+    owner.map_or_else(unowned_key, |owner| Space::Balance.key(&[&owner.0]))
+}
+
+fn give(over: &mut Overlay<'_>, credit: &Credit, place: Place, script: &dyn Script) -> Result<(), Reject> {
+    let owner = script.owner(&credit.lock);
+    if !credit.key.is_empty() {
+        if let Some(owner) = owner {
+            let value = owned_value(credit.amount, place.height, place.time);
+            over.set(Space::Owned.key(&[&owner.0, &credit.key]), Some(value));
+        }
+        over.set(Space::Format.key(&[&credit.key]), Some(credit.value.as_slice().into()));
+    }
+    ensure(over.add(purse(owner), credit.amount), || "a balance is above the limit")
+}
+
+/// What the rules made of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Settled {
+    /// What the coinbase may create on top of the fees.
+    pub may_mint: Amount,
+    /// What was destroyed.
+    pub burnt: Amount,
+}
+
+/// Does to `over` what the rules do in a block whose actions brought `pool`.
+///
+/// # Errors
+/// When an operation takes more than there is.
+pub fn settle(
+    over: &mut Overlay<'_>,
+    ops: &[LedgerOp],
+    mut pool: Amount,
+    parent: &Id,
+    place: Place,
+    script: &dyn Script,
+    format: &dyn TxFormat,
+) -> Result<Settled, Reject> {
+    let mut done = Settled::default();
+    let above = || Reject::invalid("an amount is above the limit");
+    let locked = |who: &Address| Space::Locked.key(&[&who.0]);
+    for (n, op) in ops.iter().enumerate() {
+        match op {
+            LedgerOp::MayMint(amount) => done.may_mint = done.may_mint.checked_add(*amount).ok_or_else(above)?,
+            LedgerOp::Lock(who, amount) => {
+                let rest = pool.checked_sub(*amount);
+                pool = rest.ok_or_else(|| Reject::invalid(format!("a deposit of {amount} has only {pool} to come from")))?;
+                ensure(over.add(locked(who), *amount), || "a deposit is above the limit")?;
+            }
+            LedgerOp::Unlock(who, amount) => {
+                ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to unlock"))?;
+                let origin = crate::hash::domain_hash("unlocked", &[&parent.0, &place.height.to_le_bytes()]);
+                let credit = format.credit(&origin, n as u32, &script.lock(who), *amount, place);
+                give(over, &credit, place, script)?;
+            }
+            LedgerOp::Forfeit(who, amount) => {
+                ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to forfeit"))?;
+                done.burnt = done.burnt.checked_add(*amount).ok_or_else(above)?;
+            }
+            LedgerOp::Put(key, value) => {
+                over.set(Space::Rules.key(&[key]), value.as_deref().map(Into::into));
+            }
+        }
+    }
+    done.burnt = done.burnt.checked_add(pool).ok_or_else(above)?;
+    Ok(done)
+}
+
+/// Changes the supply entry: what the coinbase claimed came into being, fees and burnt amounts went.
+///
+/// # Errors
+/// When it would go below zero or above the limit.
+pub fn change_supply(over: &mut Overlay<'_>, claimed: Amount, fees: Amount, burnt: Amount) -> Result<(), Reject> {
+    let holds = over.add(supply_key(), claimed) && over.subtract(supply_key(), fees) && over.subtract(supply_key(), burnt);
+    ensure(holds, || "the supply is out of bounds")
+}
+
+/// No coin appeared or vanished: the changes of all balances, deposits and unowned coins add up
+/// to the change of the supply.
+///
+/// # Errors
+/// Names both sums; this is a fault of a plugin, or of the world.
+pub fn check_supply(changes: &[Change]) -> Result<(), Reject> {
+    let moved = |change: &Change| {
+        i128::from(amount_of(change.after.as_deref()).0) - i128::from(amount_of(change.before.as_deref()).0)
+    };
+    let (supply, unowned) = (supply_key(), unowned_key());
+    let mut held = 0;
+    let mut issued = 0;
+    for change in changes {
+        match change.key[0] {
+            space if space == Space::Balance as u8 || space == Space::Locked as u8 => held += moved(change),
+            _ if change.key == unowned => held += moved(change),
+            _ if change.key == supply => issued += moved(change),
+            _ => {}
+        }
+    }
+    ensure(held == issued, || format!("balances change by {held} base units, the supply by {issued}"))
+}
