@@ -1,0 +1,257 @@
+//! The experiment: what a run needs to know, from a file, the command line or a program.
+//!
+//! [`Experiment::load`] reads a file and lays [`Override`]s over it; [`Network::builder`] makes the
+//! same in code. Either way every name is resolved, every default filled in and every number in base
+//! units, so that what follows (and `run.json`, and a node's process) reads plain data.
+//!
+//! `docs/experiment-file.md` lists the keys; `schema.rs` is where they are defined.
+
+mod builder;
+mod expect;
+mod graph;
+mod load;
+mod quantity;
+mod reader;
+mod resolve;
+mod schema;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::path::Path;
+
+use fika_core::amount::Amount;
+use fika_core::env::ChainParams;
+use fika_core::header::Time;
+use fika_core::plugin::Kind;
+use serde::{Deserialize, Serialize};
+
+pub use builder::{Builder, Network, Node};
+pub use expect::{Expect, Op};
+pub use load::{Due, Load, Parties, Payment, When};
+pub use schema::reference;
+pub use source::{Errors, Override};
+
+/// A node as its index in [`Experiment::nodes`].
+pub type NodeIndex = u32;
+
+/// One network and what happens in it, complete and checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// Names the results folder, the chain and nothing else.
+    pub name: String,
+    /// Where every random draw and generated key comes from.
+    pub seed: u64,
+    /// How nodes are kept apart; `None`: namespaces where they are permitted, else processes.
+    pub engine: Option<Engine>,
+    /// When the run ends.
+    pub stop: Stop,
+    /// What all nodes of the chain agree on. The header time of genesis is 0 until the runtime sets it.
+    pub chain: ChainParams,
+    /// One plugin of each kind.
+    pub plugins: Plugins,
+    /// How news spreads.
+    pub relay: Relay,
+    /// Payments that wait for a block.
+    pub mempool: Mempool,
+    /// At least one; names are unique.
+    pub nodes: Vec<NodeSpec>,
+    /// Pairs of different nodes, the smaller index first, ascending, each pair once.
+    pub links: Vec<(NodeIndex, NodeIndex)>,
+    /// Payments that are made by themselves.
+    pub load: Vec<Load>,
+    /// What must hold at the end.
+    pub expects: Vec<Expect>,
+    /// Where the results go.
+    pub output: Output,
+}
+
+/// How nodes are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Each node in network, PID, mount and host name namespaces of its own.
+    Netns,
+    /// Each node a plain process.
+    Process,
+}
+
+/// When a run ends. Without either it goes on until it is told to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Ends the run as soon as all full nodes have the same tip, at this height or above, and every
+    /// payment of a load that ends ([`Experiment::payments_scheduled`]) is confirmed in it.
+    pub height: Option<u64>,
+    /// Ends the run this long after its start, whatever else holds.
+    pub time_us: Option<Time>,
+}
+
+/// One plugin of each kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "named after the traits")]
+pub struct Plugins {
+    pub consensus: PluginChoice,
+    pub script: PluginChoice,
+    pub keys: PluginChoice,
+    pub tx: PluginChoice,
+    pub transport: PluginChoice,
+}
+
+impl Plugins {
+    /// The five choices with their kinds.
+    pub fn all(&self) -> [(Kind, &PluginChoice); 5] {
+        [
+            (Kind::Consensus, &self.consensus),
+            (Kind::Script, &self.script),
+            (Kind::Keys, &self.keys),
+            (Kind::Tx, &self.tx),
+            (Kind::Transport, &self.transport),
+        ]
+    }
+}
+
+/// Which plugin, and its own table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PluginChoice {
+    /// A built-in name, a library or a crate folder, as written; paths start at the current folder.
+    pub plugin: String,
+    /// The plugin's own table as written, for the plugin to judge; empty if there is none.
+    pub params: toml::Table,
+    /// Where that table (or else the choice) was written, to begin an error about it: `file:line:column`.
+    pub place: String,
+}
+
+/// How news spreads between neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relay {
+    /// Announce, and send to who asks.
+    Inv,
+    /// Send to every neighbour at once.
+    Flood,
+}
+
+/// What a node's mempool takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mempool {
+    /// Payments with the lowest fee rate leave beyond this size.
+    pub max_bytes: u64,
+    /// The lowest fee of a payment that is taken and relayed.
+    pub min_fee: Amount,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpec {
+    /// Also its host name and folder: 1 to 51 letters, digits, `-` and `_`.
+    pub name: String,
+    /// What it does.
+    pub role: Role,
+    /// The most hashes a second that it grinds; 0 for a wallet.
+    pub hash_rate: u64,
+    /// Its outputs of the genesis block.
+    pub coins: Vec<Amount>,
+    /// The attack plugin in place of the honest behaviour.
+    pub agent: Option<String>,
+    /// When its blocks are on disk.
+    pub durability: Durability,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Validates, relays and extends the chain.
+    Full,
+    /// Neither mines nor relays; keeps the chain that it last asked for.
+    Wallet,
+}
+
+/// When a block is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    /// Before the next one is taken.
+    Block,
+    /// Together with others.
+    Batch,
+}
+
+/// Where the results go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// The folder in which each run makes its own.
+    pub dir: String,
+    /// Whether JSON files are written.
+    pub json: bool,
+    /// Whether CSV tables are written.
+    pub csv: bool,
+}
+
+impl Experiment {
+    /// Reads an experiment file and lays the overrides over it, in their order.
+    ///
+    /// # Errors
+    /// One line for each thing that is wrong, with its place.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Experiment, Errors> {
+        let file = path.display().to_string();
+        let wrong = |why: String| Errors(vec![format!("{file}: {why}")]);
+        let mut bytes = vec![];
+        let limit = source::FILE_BYTES_MAX as u64 + 1;
+        let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+        read.map_err(|why| wrong(format!("cannot read it: {why}")))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("expected UTF-8 text".into()))?;
+        Experiment::parse(&file, &text, overrides)
+    }
+
+    /// The same with the text of the file; `file` names it in errors and, without its folder and ending,
+    /// the experiment.
+    ///
+    /// # Errors
+    /// One line for each thing that is wrong, with its place.
+    pub fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Experiment, Errors> {
+        if text.len() > source::FILE_BYTES_MAX {
+            let most = source::FILE_BYTES_MAX;
+            return Err(Errors(vec![format!("{file}: expected at most {most} bytes, found more")]));
+        }
+        let stem = Path::new(file).file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
+        resolve::resolve(&stem, &source::Source::parse(file, text, overrides)?)
+    }
+
+    /// The node of this name.
+    pub fn node(&self, name: &str) -> Option<NodeIndex> {
+        self.nodes.iter().position(|node| node.name == name).map(|index| index as NodeIndex)
+    }
+
+    /// The neighbours of each node, ascending.
+    pub fn neighbours(&self) -> Vec<Vec<NodeIndex>> {
+        let mut neighbours = vec![vec![]; self.nodes.len()];
+        for &(a, b) in &self.links {
+            neighbours[a as usize].push(b);
+            neighbours[b as usize].push(a);
+        }
+        neighbours.iter_mut().for_each(|list: &mut Vec<NodeIndex>| list.sort_unstable());
+        neighbours
+    }
+
+    /// Hashes per second of all nodes together: with the block interval, what a start difficulty is made of.
+    pub fn hash_rate(&self) -> u64 {
+        self.nodes.iter().fold(0, |sum, node| sum.saturating_add(node.hash_rate))
+    }
+
+    /// Coins of the genesis block.
+    pub fn genesis_supply(&self) -> Amount {
+        self.nodes.iter().flat_map(|node| node.coins.iter().copied()).sum()
+    }
+
+    /// The `n`-th payment (from 0) of `load[index]`, a pure function of the seed; `None` after the last.
+    pub fn payment(&self, index: usize, n: u64) -> Option<Payment> {
+        self.load.get(index)?.payment(self.seed, index as u64, n, self.nodes.len() as u64)
+    }
+
+    /// How many payments the loads that end make together. Loads without an end are not counted: no run waits for them.
+    pub fn payments_scheduled(&self) -> u64 {
+        self.load.iter().filter_map(Load::count).fold(0, u64::saturating_add)
+    }
+}

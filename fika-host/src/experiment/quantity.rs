@@ -1,0 +1,102 @@
+//! Numbers with units, exact to the base unit.
+
+/// A family of units: `"2 h"`, `"20 kH/s"`.
+pub(super) struct Quantity {
+    pub(super) noun: &'static str,
+    pub(super) example: &'static str,
+    units: &'static [(&'static str, u64)],
+}
+
+/// In microseconds.
+pub(super) static DURATION: Quantity = Quantity {
+    noun: "duration",
+    example: "1 s",
+    units: &[
+        ("us", 1),
+        ("ms", 1_000),
+        ("s", 1_000_000),
+        ("min", 60_000_000),
+        ("h", 3_600_000_000),
+        ("d", 86_400_000_000),
+    ],
+};
+
+/// In hashes per second.
+pub(super) static HASH_RATE: Quantity = Quantity {
+    noun: "hash rate",
+    example: "20 kH/s",
+    units: &[
+        ("H/s", 1),
+        ("kH/s", 1_000),
+        ("MH/s", 1_000_000),
+        ("GH/s", 1_000_000_000),
+        ("TH/s", 1_000_000_000_000),
+        ("PH/s", 1_000_000_000_000_000),
+    ],
+};
+
+/// In bytes.
+pub(super) static BYTES: Quantity = Quantity {
+    noun: "size",
+    example: "1 MB",
+    units: &[
+        ("B", 1),
+        ("kB", 1_000),
+        ("KiB", 1 << 10),
+        ("MB", 1_000_000),
+        ("MiB", 1 << 20),
+        ("GB", 1_000_000_000),
+        ("GiB", 1 << 30),
+    ],
+};
+
+/// In thousandths of an event per day, in which one per second, minute and hour are whole numbers.
+pub(super) static RATE: Quantity =
+    Quantity { noun: "rate", example: "2 /s", units: &[("/s", 86_400_000), ("/min", 1_440_000), ("/h", 24_000)] };
+
+/// In millionths.
+pub(super) static SHARE: Quantity = Quantity { noun: "share", example: "5 %", units: &[("%", 10_000)] };
+
+impl Quantity {
+    /// `"1.5 s"` in base units.
+    pub(super) fn parse(&self, text: &str) -> Result<u64, String> {
+        let text = text.trim();
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let known = self.units.iter().find(|(name, _)| *name == unit.trim());
+        let Some((_, scale)) = known.filter(|_| !number.is_empty()) else { return Err(self.expected()) };
+        scaled(number, *scale)
+    }
+
+    /// What should have stood there.
+    pub(super) fn expected(&self) -> String {
+        let units: Vec<_> = self.units.iter().map(|(name, _)| *name).collect();
+        format!("expected a {} such as \"{}\" (units: {})", self.noun, self.example, units.join(", "))
+    }
+}
+
+/// A decimal number times `scale`, exactly.
+fn scaled(number: &str, scale: u64) -> Result<u64, String> {
+    let plain = || "expected a decimal number such as 2 or 0.5".to_string();
+    let digits = number.trim().replace('_', "");
+    let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(part) || digits.ends_with('.') {
+        return Err(plain());
+    }
+    let part = part.trim_end_matches('0');
+    if whole.len() > 20 || part.len() > 15 {
+        return Err("expected fewer digits".into());
+    }
+    let power = 10_u128.pow(part.len() as u32);
+    let value: u128 = format!("{whole}{part}").parse().map_err(|_| plain())?;
+    let value = value.checked_mul(u128::from(scale)).ok_or("expected a smaller number")?;
+    if value % power != 0 {
+        return Err(format!("expected a whole number of base units ({scale} in one)"));
+    }
+    // The sign bit stays free: TOML and the ledger's differences are signed.
+    u64::try_from(value / power)
+        .ok()
+        .filter(|value| *value <= i64::MAX as u64)
+        .ok_or("expected a smaller number".into())
+}

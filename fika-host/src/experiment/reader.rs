@@ -1,0 +1,299 @@
+//! Reads one table of the tree as its schema says.
+
+use fika_core::amount::{Amount, MAX_AMOUNT};
+
+use super::schema::{Form, Key, NONE, REQUIRED, Schema};
+use super::source::{Item, Override, Place, Problems, Table, Value, shortened};
+
+const NAME_BYTES_MAX: usize = 40;
+/// Names looked at for a "did you mean".
+const CANDIDATES_MAX: usize = 1_000;
+
+/// A value in base units.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Read {
+    Nothing,
+    Number(u64),
+    Text(String),
+    Numbers(Vec<u64>),
+    Texts(Vec<(Place, String)>),
+    Range(u64, u64),
+}
+
+/// One table with its schema. What is wrong goes to `problems`, and a harmless value is returned.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub(super) place: Place,
+    schema: &'static Schema,
+    table: Option<&'a Table>,
+    fallback: Option<&'a Table>,
+    problems: &'a Problems,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads `item` and judges its keys. Keys that it lacks are taken from `fallback`.
+    pub(super) fn new(
+        schema: &'static Schema,
+        item: Option<&'a Item>,
+        fallback: Option<&'a Table>,
+        problems: &'a Problems,
+    ) -> Fields<'a> {
+        let mut fields =
+            Fields { place: item.map_or(Place::Code, |item| item.place), schema, table: None, fallback, problems };
+        match item.map(|item| (&item.value, item)) {
+            None => {}
+            Some((Value::Table(table), _)) => {
+                fields.table = Some(table);
+                fields.judge_keys(table);
+            }
+            Some((_, item)) => {
+                problems.add(item.place, || format!("expected a table for {}, found {}", schema.title, item.found()));
+            }
+        }
+        fields
+    }
+
+    fn judge_keys(&self, table: &Table) {
+        for (name, (place, item)) in table {
+            let known = self.schema.keys.iter().find(|key| key.name == name);
+            match known.map(|key| key.form) {
+                Some(Form::Later(why)) => self
+                    .problems
+                    .add(*place, || format!("'{name}' in {} is not built in this version: {why}", self.schema.title)),
+                Some(_) => {}
+                None if self.schema.open && matches!(item.value, Value::Table(_)) => {}
+                None => self.problems.add(*place, || {
+                    let names = || {
+                        let keys = self.schema.keys.iter().filter(|key| !matches!(key.form, Form::Later(_)));
+                        keys.map(|key| key.name)
+                    };
+                    let expected = names().collect::<Vec<_>>().join(", ");
+                    let meant = did_you_mean(name, names());
+                    let name = shortened(name);
+                    format!("unknown key '{name}' in {}; expected one of: {expected}{meant}", self.schema.title)
+                }),
+            }
+        }
+    }
+
+    pub(super) fn problem(&self, key: &str, message: impl FnOnce() -> String) {
+        let place = self.item(key).map_or(self.place, |item| item.place);
+        self.problems.add(place, || format!("'{key}' in {}: {}", self.schema.title, message()));
+    }
+
+    fn item(&self, key: &str) -> Option<&'a Item> {
+        let find = |table: Option<&'a Table>| table.and_then(|table| table.get(key)).map(|(_, item)| item);
+        find(self.table).or_else(|| find(self.fallback))
+    }
+
+    /// Whether the table itself (not its fallback) has the key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// The table below `key`, as written.
+    pub(super) fn below(&self, key: &str) -> Option<&'a Item> {
+        self.item(key)
+    }
+
+    /// The table below `key`, read.
+    pub(super) fn table(&self, key: &str, schema: &'static Schema) -> Fields<'a> {
+        Fields::new(schema, self.item(key), None, self.problems)
+    }
+
+    /// The tables of the list `key`.
+    pub(super) fn tables(&self, key: &str, schema: &'static Schema, fallback: Option<&'a Table>) -> Vec<Fields<'a>> {
+        let items = match self.item(key).map(|item| (&item.value, item)) {
+            None => return vec![],
+            Some((Value::List(items), _)) => items,
+            Some((_, item)) => {
+                let title = schema.title;
+                self.problems.add(item.place, || format!("expected a list of tables {title}, found {}", item.found()));
+                return vec![];
+            }
+        };
+        items.iter().map(|item| Fields::new(schema, Some(item), fallback, self.problems)).collect()
+    }
+
+    /// The tables that are not known keys: a plugin's own.
+    pub(super) fn others(&self) -> impl Iterator<Item = (&'a str, &'a Item)> {
+        let known = |name: &str| self.schema.keys.iter().any(|key| key.name == name);
+        let entries = self.table.into_iter().flatten();
+        entries.filter(move |(name, _)| !known(name)).map(|(name, (_, item))| (name.as_str(), item))
+    }
+
+    fn key(&self, name: &str) -> &'static Key {
+        let key = self.schema.keys.iter().find(|key| key.name == name);
+        key.unwrap_or_else(|| panic!("{} has no key '{name}' in its schema", self.schema.title))
+    }
+
+    pub(super) fn read(&self, name: &str) -> Read {
+        let key = self.key(name);
+        self.read_as(name, key.form)
+    }
+
+    /// The value read in another form than the schema's.
+    pub(super) fn read_as(&self, name: &str, form: Form) -> Read {
+        let key = self.key(name);
+        let absent = |item: &Item| key.default == NONE && matches!(&item.value, Value::Text(text) if text == NONE);
+        match self.item(name) {
+            Some(item) if absent(item) => Read::Nothing,
+            Some(item) => form.read(item).unwrap_or_else(|why| {
+                self.problem(name, || match why.starts_with("expected") {
+                    true => format!("{why}, found {}", item.found()),
+                    false => why,
+                });
+                Read::Nothing
+            }),
+            None if key.default == REQUIRED => {
+                self.problems.add(self.place, || format!("{} needs the key '{name}'", self.schema.title));
+                Read::Nothing
+            }
+            None if key.default == NONE => Read::Nothing,
+            None => form.read(&default(key)).unwrap_or_else(|why| panic!("the default of '{name}': {why}")),
+        }
+    }
+
+    /// A number in base units; 0 after an error.
+    pub(super) fn number(&self, key: &str) -> u64 {
+        self.optional(key).unwrap_or(0)
+    }
+
+    pub(super) fn optional(&self, key: &str) -> Option<u64> {
+        match self.read(key) {
+            Read::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A text; empty after an error.
+    pub(super) fn text(&self, key: &str) -> String {
+        self.optional_text(key).unwrap_or_default()
+    }
+
+    pub(super) fn optional_text(&self, key: &str) -> Option<String> {
+        match self.read(key) {
+            Read::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// One of the choices of [`Form::OneOf`]. After an error the first one.
+    pub(super) fn choice<T: Copy>(&self, key: &str, values: &[(&str, T)]) -> T {
+        let text = self.text(key);
+        values.iter().find(|(name, _)| *name == text).unwrap_or(&values[0]).1
+    }
+
+    pub(super) fn texts(&self, key: &str) -> Vec<(Place, String)> {
+        match self.read(key) {
+            Read::Texts(texts) => texts,
+            _ => vec![],
+        }
+    }
+}
+
+/// The default, read as after `--set key=`.
+pub(super) fn default(key: &Key) -> Item {
+    let set = Override::set(&format!("{}={}", key.name, key.default));
+    set.unwrap_or_else(|why| panic!("the default of '{}': {why}", key.name)).into_value()
+}
+
+impl Form {
+    /// The value of `item`, or what was expected.
+    pub(super) fn read(&self, item: &Item) -> Result<Read, String> {
+        use Read::*;
+        Ok(match (self, &item.value) {
+            (Form::Text, Value::Text(text)) if !text.is_empty() && text.len() <= 4096 => Text(text.clone()),
+            (Form::Text, _) => return Err("expected a text".into()),
+            (Form::Name, Value::Text(text)) if is_name(text) => Text(text.clone()),
+            (Form::Name, _) => {
+                return Err(format!("expected a name of 1 to {NAME_BYTES_MAX} letters, digits, '-' and '_'"));
+            }
+            (Form::Flag, Value::Flag(flag)) => Number(u64::from(*flag)),
+            (Form::Flag, _) => return Err("expected true or false".into()),
+            (Form::Integer(min, max), Value::Number(number)) => match number.parse() {
+                Ok(integer) if (*min..=*max).contains(&integer) => Number(integer),
+                _ => return Err(format!("expected an integer from {min} to {max}")),
+            },
+            (Form::Integer(..), _) => return Err("expected an integer".into()),
+            (Form::Coins, _) => Number(coins(item)?),
+            (Form::Measure(quantity), Value::Text(text)) => Number(quantity.parse(text)?),
+            (Form::Measure(quantity), _) => return Err(quantity.expected()),
+            (Form::OneOf(choices), Value::Text(text)) if choices.contains(&text.as_str()) => Text(text.clone()),
+            (Form::OneOf(choices), value) => {
+                let meant = match value {
+                    Value::Text(text) => did_you_mean(text, choices.iter().copied()),
+                    _ => String::new(),
+                };
+                return Err(format!("expected one of {}{meant}", choices.join(", ")));
+            }
+            (Form::CoinsList, Value::List(items)) => Numbers(items.iter().map(coins).collect::<Result<_, _>>()?),
+            (Form::CoinsList, _) => return Err("expected a list of coins such as [30, 30.5]".into()),
+            (Form::Names, Value::Text(text)) if text == "any" => Nothing,
+            (Form::Names, Value::Text(text)) => Texts(vec![(item.place, text.clone())]),
+            (Form::Texts | Form::Names, Value::List(items)) => Texts(items.iter().map(text).collect::<Result<_, _>>()?),
+            (Form::Texts, _) => return Err("expected a list of texts such as [\"a\", \"b\"]".into()),
+            (Form::Names, _) => return Err("expected a name, a list of names, or \"any\"".into()),
+            (Form::CoinsRange, Value::Text(text)) => {
+                let (low, high) = text.split_once("..").unwrap_or((text, text));
+                let (low, high) = (low.trim().parse::<Amount>()?.0, high.trim().parse::<Amount>()?.0);
+                if low > high {
+                    return Err("expected the smaller number first, as in \"1..5\"".into());
+                }
+                Range(low, high)
+            }
+            (Form::CoinsRange, _) => {
+                let amount = coins(item)?;
+                Range(amount, amount)
+            }
+            (Form::Table | Form::Tables | Form::ByMetric | Form::Later(_), _) => Nothing,
+        })
+    }
+}
+
+fn coins(item: &Item) -> Result<u64, String> {
+    match &item.value {
+        Value::Number(text) | Value::Text(text) if text.parse::<Amount>().is_ok() => Ok(text.parse::<Amount>()?.0),
+        _ => Err(format!("expected coins, up to {MAX_AMOUNT} with up to 8 decimals, such as 40 or 0.5")),
+    }
+}
+
+fn text(item: &Item) -> Result<(Place, String), String> {
+    match &item.value {
+        Value::Text(text) => Ok((item.place, text.clone())),
+        _ => Err(format!("expected nothing but texts in the list, not {}", item.found())),
+    }
+}
+
+/// Whether it can be a host name and a folder.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+/// ` (did you mean 'x'?)` if one of the names is close.
+pub(super) fn did_you_mean<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> String {
+    if found.len() > NAME_BYTES_MAX {
+        return String::new();
+    }
+    let near = names.take(CANDIDATES_MAX).map(|name| (distance(found, name), name));
+    let best = near.min().filter(|(distance, name)| *distance < name.len() && *distance <= 1 + name.len() / 4);
+    best.map_or(String::new(), |(_, name)| format!(" (did you mean '{name}'?)"))
+}
+
+/// Levenshtein's distance between two short texts.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,475 @@
+use std::path::PathBuf;
+
+use fika_core::amount::Amount;
+use fika_core::hash::draw;
+
+use super::*;
+
+fn parse(text: &str, sets: &[&str]) -> Result<Experiment, Errors> {
+    let overrides: Vec<_> = sets.iter().map(|set| Override::set(set).unwrap()).collect();
+    Experiment::parse("experiments/x.toml", text, &overrides)
+}
+
+/// The lines that are wrong with `text`.
+fn errors(text: &str, sets: &[&str]) -> Vec<String> {
+    parse(text, sets).expect_err(text).lines().to_vec()
+}
+
+fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn thesis() -> String {
+    std::fs::read_to_string(workspace().join("experiments/thesis.toml")).unwrap()
+}
+
+const PAIR: &str = "[network]\nnodes = 2\n";
+
+#[test]
+fn a_tiny_file_has_defaults_for_everything() {
+    let experiment = parse(PAIR, &[]).unwrap();
+    assert_eq!(experiment.name, "x");
+    assert_eq!((experiment.seed, experiment.engine, experiment.stop), (42, None, Stop::default()));
+    assert_eq!(experiment.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["n1", "n2"]);
+    assert_eq!(experiment.links, [(0, 1)]);
+    assert_eq!(experiment.plugins.consensus.plugin, "pow");
+    assert_eq!(experiment.chain.reward, Amount::coins(50));
+    assert_eq!(experiment.nodes[0].hash_rate, 20_000);
+}
+
+#[test]
+fn the_experiments_of_the_project_are_right() {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(workspace().join("experiments")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let experiment = Experiment::load(&path, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+            assert!(std::fs::read_to_string(&path).unwrap().starts_with("# "), "{path:?} states no question");
+            assert!(!experiment.expects.is_empty(), "{path:?} expects nothing");
+            found.push(experiment.name);
+        }
+    }
+    for name in ["thesis", "two-coins", "hybrid", "ring-20"] {
+        assert!(found.iter().any(|found| found == name), "{name} is missing");
+    }
+}
+
+#[test]
+fn the_thesis_is_as_it_was() {
+    let experiment = parse(&thesis(), &[]).unwrap();
+    let name = |node: &NodeIndex| experiment.nodes[*node as usize].name.as_str();
+    let links: Vec<_> = experiment.links.iter().map(|(a, b)| (name(a), name(b))).collect();
+    let expected = [
+        ("server1", "server2"),
+        ("server1", "server3"),
+        ("server1", "client1"),
+        ("server2", "client2"),
+        ("server3", "client2"),
+    ];
+    assert_eq!(links, expected);
+    assert_eq!(experiment.genesis_supply(), Amount::coins(480));
+    assert_eq!(experiment.hash_rate(), 60_000);
+    assert_eq!(experiment.payments_scheduled(), 1);
+    let payment = experiment.payment(0, 0).unwrap();
+    assert_eq!((name(&payment.from), name(&payment.to)), ("client1", "client2"));
+    assert_eq!((payment.amount, payment.fee), (Amount::coins(40), Amount::coins(1)));
+    assert_eq!((payment.due, experiment.payment(0, 1)), (Due::Time(3_000_000), None));
+    let balance = experiment.expects.iter().find(|expect| expect.on.as_deref() == Some("client1")).unwrap();
+    assert_eq!(balance.to_string(), "balance on client1 == 49");
+    assert!(balance.holds(4_900_000_000) && !balance.holds(4_900_000_001));
+
+    let session = parse(&thesis(), &["load=[]", "experiment.stop_height=none"]).unwrap();
+    assert_eq!((session.stop, session.load.len()), (Stop::default(), 0));
+}
+
+#[test]
+fn the_document_says_what_the_parser_knows() {
+    let document = std::fs::read_to_string(workspace().join("docs/experiment-file.md")).unwrap();
+    for line in reference().lines() {
+        assert!(document.contains(line), "docs/experiment-file.md lacks the line\n{line}");
+    }
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows(&document), rows(&reference()), "docs/experiment-file.md has rows that the parser does not know");
+}
+
+#[test]
+fn every_default_can_be_read() {
+    for key in schema::ALL.iter().flat_map(|schema| schema.keys) {
+        let given = key.default != schema::REQUIRED && key.default != schema::NONE;
+        if given && !matches!(key.form, schema::Form::ByMetric) {
+            assert!(key.form.read(&reader::default(key)).is_ok(), "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn errors_name_their_place_and_what_was_expected() {
+    let node = |keys: &str| format!("[[nodes]]\nname = 'a'\n{keys}\n[[nodes]]\nname = 'b'\n");
+    let with = |rest: &str| format!("{}{rest}", node(""));
+    for (text, expected) in [
+        (
+            format!("{PAIR}[chain]\nblok_interval = '2 s'\n"),
+            "experiments/x.toml:4:1: unknown key 'blok_interval' in [chain]; expected one of: tick, block_interval, reward, \
+             halving_interval, cap, max_block_bytes, tie_break, proof (did you mean 'block_interval'?)",
+        ),
+        (format!("{PAIR}[chian]\n"), "x.toml:3:2: unknown key 'chian' in the file; expected one of: experiment,"),
+        (
+            format!("{PAIR}[chain]\nblock_interval = '2 sec'\n"),
+            "x.toml:4:18: 'block_interval' in [chain]: expected a duration such as \"1 s\" (units: us, ms, s, min, h, d), \
+             found the text '2 sec'",
+        ),
+        (
+            format!("{PAIR}[chain]\nblock_interval = 2\n"),
+            "such as \"1 s\" (units: us, ms, s, min, h, d), found the number 2",
+        ),
+        (format!("{PAIR}[chain]\nblock_interval = '1500 ms'\n"), "expected a multiple of tick"),
+        (format!("{PAIR}[chain]\nblock_interval = '0 s'\n"), "expected a multiple of tick, above 0"),
+        (
+            format!("{PAIR}[chain]\nproof = 'rael'\n"),
+            "expected one of real, sampled (did you mean 'real'?), found the text",
+        ),
+        (format!("{PAIR}[chain]\nreward = -1\n"), "expected coins, up to 90071992.54740992 with up to 8 decimals"),
+        (format!("{PAIR}[chain]\nreward = 0.000000001\n"), "with up to 8 decimals"),
+        (format!("{PAIR}[chain]\nreward = [1]\n"), "found a list of 1"),
+        (
+            format!("{PAIR}[chain]\ncap = 10\n[defaults.node]\ncoins = [6]\n"),
+            "x.toml:4:7: 'cap' in [chain]: expected at most 10",
+        ),
+        (format!("{PAIR}[experiment]\nseed = 1.5\n"), "'seed' in [experiment]: expected an integer from 0 to"),
+        (format!("{PAIR}[experiment]\nseed = 99999999999999999999\n"), "expected an integer from 0 to"),
+        (format!("{PAIR}[experiment]\nengine = 'sim'\n"), "the engine 'sim' is not built in this version"),
+        (format!("{PAIR}[experiment]\nengine = 'jail'\n"), "the engine 'jail' is not built in this version"),
+        (format!("{PAIR}[experiment]\nrepeat = 3\n"), "'repeat' in [experiment] is not built in this version"),
+        (format!("{PAIR}[experiment]\nname = '../x'\n"), "expected a name of 1 to 40 letters"),
+        (format!("{PAIR}[experiment]\nstop_height = 1979-05-27\n"), "expected an integer, found the date 1979-05-27"),
+        (format!("chain = 3\n{PAIR}"), "x.toml:1:9: expected a table for [chain], found the number 3"),
+        (format!("{PAIR}[[events]]\nat = '1 s'\n"), "'events' in the file is not built in this version"),
+        (format!("{PAIR}[consensus.pow]\nx = 1979-05-27\n"), "expected no date here"),
+        (format!("{PAIR}[consensus]\nplugn = 'pos'\n"), "unknown key 'plugn' in [consensus]"),
+        (String::new(), "expected a node: give [network] nodes = 5, or [[nodes]]"),
+        ("[network]\nnodes = 100001\n".into(), "expected an integer from 0 to 100000"),
+        (
+            "[[node_groups]]\nname='a'\ncount=60000\n[[node_groups]]\nname='b'\ncount=60000\n".into(),
+            "at most 100000 nodes",
+        ),
+        ("[network]\nnodes = 5\ngraph = { kind = 'random_regular' }\n".into(), "needs the key 'degree'"),
+        ("[network]\nnodes = 5\ngraph = { kind = 'random_regular', degree = 3 }\n".into(), "an even product"),
+        ("[network]\nnodes = 5\ngraph = { degree = 3 }\n".into(), "only a random_regular graph has a degree"),
+        ("[network]\nnodes = 9000\ngraph = { kind = 'full' }\n".into(), "expected at most 1000000 links"),
+        ("nodes = 3\n".into(), "expected a list of tables [[nodes]], found the number 3"),
+        ("nodes = [3]\n".into(), "x.toml:1:10: expected a table for [[nodes]], found the number 3"),
+        ("[[nodes]]\n".into(), "x.toml:1:1: [[nodes]] needs the key 'name'"),
+        (
+            "[[nodes]]\nname='a'\n[[nodes]]\nname='a'\n".into(),
+            "x.toml:3:1: expected a name that no other node has, found 'a'",
+        ),
+        ("[[nodes]]\nname='any'\n".into(), "expected a name that no other node has"),
+        (node("peers = ['c']"), "x.toml:3:10: expected the name of a node, found 'c', which no node has"),
+        (node("peers = ['a']"), "expected another node as a peer, found 'a' itself"),
+        (node("peers = ['b', 'b']"), "expected each peer once, found 'b' again"),
+        (node("peers = 'b'"), "expected a list of texts"),
+        (node("role = 'light'"), "light nodes are not built in this version"),
+        (node("role = 'wallet'"), "the wallet 'a' has no link"),
+        (node("role = 'wallet'\nhash_rate = '1 H/s'"), "a wallet does not mine"),
+        (node("coins = [0]"), "expected outputs above 0 coins"),
+        (node("coins = [1, 'x']"), "'coins' in [[nodes]]: expected coins"),
+        (node("hash_rate = 20"), "expected a hash rate such as \"20 kH/s\""),
+        (with("[[links]]\na = 'a'\nb = 'x'\n"), "x.toml:8:5: expected the name of a node, found 'x'"),
+        (with("[[links]]\na = 'a'\n"), "[[links]] needs the key 'b'"),
+        (with("[[links]]\na = 'a'\nb = 'a'\n"), "x.toml:8:5: 'b' in [[links]]: expected another node than 'a'"),
+        (
+            with("[[links]]\na='a'\nb='b'\n[[links]]\na='b'\nb='a'\n"),
+            "x.toml:9:1: expected each link once, found b - a again",
+        ),
+        (
+            with("[[links]]\na='a'\nb='b'\nlatency='9 ms'\n"),
+            "x.toml:9:1: 'latency' in [[links]] is not built in this version: cables",
+        ),
+        (with("[[load]]\nfrom='z'\nat='1 s'\namount=1\n"), "x.toml:7:6: expected the name of a node, found 'z'"),
+        (with("[[load]]\namount=1\n"), "expected 'at' or 'at_height' (one payment), or a 'rate' above 0"),
+        (with("[[load]]\nrate='0 /s'\namount=1\n"), "or a 'rate' above 0"),
+        (with("[[load]]\nat='1 s'\nat_height=3\namount=1\n"), "expected 'at' or 'at_height'"),
+        (with("[[load]]\nat='1 s'\n"), "[[load]] needs the key 'amount'"),
+        (with("[[load]]\nat='1 s'\namount='5..1'\n"), "expected the smaller number first"),
+        (with("[[load]]\nat='1 s'\namount=0\n"), "expected an amount above 0"),
+        (with("[[load]]\nat='1 s'\namount=1\nfrom='a'\nto=['a']\n"), "expected another node than the payer"),
+        (with("[[load]]\nat='1 s'\namount=1\nfrom=[]\n"), "expected at least one name"),
+        (
+            with("[[load]]\nat='1 s'\namount=1\n[[nodes]]\nname='c'\n[[nodes]]\nname=4\n"),
+            "x.toml:12:6: 'name' in [[nodes]]",
+        ),
+        (with("[[expect]]\nmetric='hieght'\nvalue=1\n"), "(did you mean 'height'?)"),
+        (with("[[expect]]\nmetric='balance'\nvalue=1\n"), "needs the key 'on'"),
+        (with("[[expect]]\nmetric='balance'\non='q'\nvalue=1\n"), "found 'q', which no node has"),
+        (with("[[expect]]\nmetric='agreement'\non='a'\nvalue=true\n"), "expected no 'on'"),
+        (with("[[expect]]\nmetric='agreement'\nvalue=1\n"), "expected true or false, found the number 1"),
+        (with("[[expect]]\nmetric='height'\nvalue=1\nop='='\n"), "expected one of ==, !=, <, <=, >, >="),
+        (with("[output]\nformats=['xml']\n"), "expected json or csv, found 'xml'"),
+        ("[network\nnodes = 2\n".into(), "experiments/x.toml:1:9: "),
+        ("[network]\nnodes = 2\nnodes = 3\n".into(), "experiments/x.toml:3:1: duplicate key"),
+    ] {
+        let lines = errors(&text, &[]);
+        assert!(lines.iter().any(|line| line.contains(expected)), "{text}\nexpected {expected}\nfound {lines:#?}");
+        assert!(lines.iter().all(|line| !line.contains('\n') && line.contains("experiments/x.toml:")), "{lines:?}");
+    }
+}
+
+#[test]
+fn several_errors_come_in_the_order_of_the_file_and_are_limited() {
+    let lines = errors("[network]\nnodes = 2\nx = 1\n[chain]\ny = 1\n[experiment]\nz = 1\n", &[]);
+    assert_eq!(
+        lines.iter().map(|line| line.split(": ").next().unwrap()).collect::<Vec<_>>(),
+        ["experiments/x.toml:3:1", "experiments/x.toml:5:1", "experiments/x.toml:7:1"]
+    );
+    let many: String = (0..10_000).map(|n| format!("[[links]]\na = 'a{n}'\nb = 'b{n}'\n")).collect();
+    let lines = errors(&many, &[]);
+    assert_eq!(lines.len(), 21);
+    assert!(lines[20].contains("more errors"), "{}", lines[20]);
+}
+
+#[test]
+fn overrides_set_every_kind_of_place() {
+    let sets = [
+        "chain.tick=1 ms",
+        "chain.block_interval=\"1500 ms\"",
+        "nodes.0.hash_rate=5 kH/s",
+        "nodes.server2.coins=[1, 2.5]",
+    ];
+    let experiment = parse(&thesis(), &sets).unwrap();
+    assert_eq!((experiment.chain.tick_us, experiment.chain.block_interval_us), (1_000, 1_500_000));
+    assert_eq!(experiment.nodes[0].hash_rate, 5_000);
+    assert_eq!(experiment.nodes[1].coins, [Amount::coins(1), Amount(250_000_000)]);
+
+    let consensus = Override::text("--consensus ./plugins/pos.so", "consensus.plugin", "./plugins/pos.so").unwrap();
+    let text = format!("{PAIR}[consensus.pow]\na = 1\n[consensus.pos]\nepoch = 5\n");
+    let experiment = Experiment::parse("x.toml", &text, std::slice::from_ref(&consensus)).unwrap();
+    let choice = &experiment.plugins.consensus;
+    assert_eq!(choice.plugin, "./plugins/pos.so");
+    assert_eq!(choice.params.get("epoch").and_then(toml::Value::as_integer), Some(5));
+    assert_eq!((choice.params.len(), choice.place.as_str()), (1, "x.toml:5:1"));
+    let experiment = Experiment::parse("x.toml", PAIR, &[consensus]).unwrap();
+    assert_eq!(experiment.plugins.consensus.place, "--consensus ./plugins/pos.so");
+}
+
+#[test]
+fn the_own_table_of_a_plugin_is_found_whatever_its_form() {
+    for plugin in ["stack-vm", "stack_vm", "plugins/stack-vm/", "./stack_vm.so", "target/release/libstack_vm.so"] {
+        let text = format!("{PAIR}[script]\nplugin = '{plugin}'\n[script.stack-vm]\nlimit = 0.5\n[script.other]\n");
+        let params = parse(&text, &[]).unwrap().plugins.script.params;
+        assert_eq!(params.get("limit").and_then(toml::Value::as_float), Some(0.5), "{plugin}");
+    }
+    for plugin in ["..", "/", ".", "a/.."] {
+        assert!(parse(PAIR, &[&format!("script.plugin={plugin}")]).unwrap().plugins.script.params.is_empty());
+    }
+}
+
+#[test]
+fn errors_in_overrides_name_the_argument() {
+    for (set, expected) in [
+        ("chain.tick=5 sec", "--set chain.tick=5 sec: 'tick' in [chain]: expected one of 1 s, 1 ms"),
+        ("chain.tik=1 s", "--set chain.tik=1 s: unknown key 'tik' in [chain]"),
+        ("chian.tick=1 s", "--set chian.tick=1 s: unknown key 'chian' in the file"),
+        ("nodes.9.name=x", "--set nodes.9.name=x: expected an index or a name in a list of 5, found '9'"),
+        ("chain.tick.x=1", "--set chain.tick.x=1: expected a table or a list before '.x', found the text '1 ms'"),
+        ("load=3", "--set load=3: expected a list of tables [[load]], found the number 3"),
+        ("nodes.server1.peers=[\"x\"]", "expected the name of a node, found 'x'"),
+    ] {
+        let lines = errors(&thesis(), &[set]);
+        assert!(lines.iter().any(|line| line.contains(expected)), "{set}: {lines:?}");
+    }
+    assert_eq!(Override::set("seed").unwrap_err(), "--set seed: expected key=value, found no '='");
+    assert!(Override::set("=1").unwrap_err().contains("expected a dotted path"));
+    assert!(Override::set("a..b=1").unwrap_err().contains("expected a dotted path"));
+    assert!(Override::set("load=[").unwrap_err().starts_with("--set load=[: "));
+}
+
+#[test]
+fn groups_graphs_and_peers_make_one_set_of_links() {
+    let text = "[network]\nnodes = 2\ngraph = { kind = 'line' }\n[[nodes]]\nname = 'hub'\npeers = ['n1', 'w-2']\n\
+                [[node_groups]]\nname = 'w'\ncount = 2\nrole = 'wallet'\npeers = ['hub']\n[[links]]\na = 'hub'\nb = 'n2'\n";
+    let experiment = parse(text, &[]).unwrap();
+    let names: Vec<_> = experiment.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["hub", "w-1", "w-2", "n1", "n2"]);
+    // hub-w1, hub-w2 (named at both ends), hub-n1 (peer and graph), hub-n2 (link), n1-n2 (graph).
+    assert_eq!(experiment.links, [(0, 1), (0, 2), (0, 3), (0, 4), (3, 4)]);
+    assert_eq!(experiment.neighbours()[0], [1, 2, 3, 4]);
+    assert_eq!((experiment.nodes[1].hash_rate, experiment.node("n2")), (0, Some(4)));
+}
+
+#[test]
+fn loads_are_drawn_from_the_seed() {
+    let text = "[network]\nnodes = 4\n[[load]]\nat = '5 s'\nrate = '2 /s'\ncount = 200\namount = '1..2'\nfee = 0.1\n\
+                [[load]]\nrate = '1 /s'\nfrom = 'any'\nto = 'n2'\namount = 1\n\
+                [[load]]\nat_height = 3\nfrom = ['n1', 'n2']\nto = ['n1', 'n2']\namount = 1\n";
+    let experiment = parse(text, &[]).unwrap();
+    assert_eq!(experiment.payments_scheduled(), 201);
+    let payments: Vec<Payment> = (0..).map_while(|n| experiment.payment(0, n)).collect();
+    assert_eq!(payments.len(), 200);
+    for (n, payment) in (0..).zip(&payments) {
+        let Due::Time(time) = payment.due else { panic!("{payment:?}") };
+        assert!((5_000_000 + n * 500_000..5_500_000 + n * 500_000).contains(&time), "{payment:?}");
+        assert!((Amount::coins(1)..=Amount::coins(2)).contains(&payment.amount) && payment.from != payment.to);
+    }
+    let pairs: std::collections::BTreeSet<_> = payments.iter().map(|payment| (payment.from, payment.to)).collect();
+    assert_eq!(pairs.len(), 12, "every pair pays");
+    assert!((0..200).all(|n| experiment.payment(1, n).is_some_and(|payment| payment.to == 1 && payment.from != 1)));
+    assert!(
+        experiment.payment(2, 0).is_some_and(|payment| payment.from + payment.to == 1 && payment.due == Due::Height(3))
+    );
+    assert_eq!(experiment.payment(0, 7), parse(text, &[]).unwrap().payment(0, 7));
+    assert_ne!(experiment.payment(0, 7), parse(text, &["experiment.seed=7"]).unwrap().payment(0, 7));
+}
+
+#[test]
+fn expectations_read_the_unit_of_their_metric() {
+    let expect = |rest: &str| parse(&format!("{PAIR}[[expect]]\n{rest}"), &[]).unwrap().expects.remove(0);
+    let interval = expect("metric='block_interval'\nvalue='600 s'\ntolerance='1 %'\n");
+    assert_eq!((interval.value, interval.tolerance), (600_000_000, 6_000_000));
+    assert_eq!(interval.to_string(), "block_interval == 600 s +- 1 %");
+    assert!(interval.holds(606_000_000) && !interval.holds(606_000_001));
+    let stale = expect("metric='stale_rate'\nop='<'\nvalue='2.5 %'\n");
+    assert!(stale.holds(24_999) && !stale.holds(25_000));
+    let memory = expect("metric='memory'\nop='<='\nvalue='4 MiB'\n");
+    assert!(memory.holds(4 << 20) && !memory.holds((4 << 20) + 1));
+}
+
+#[test]
+fn an_experiment_survives_json() {
+    let text = format!("{}[consensus.pow]\nx = 0.1\nlist = [1, {{ a = true }}]\n", thesis());
+    let experiment = parse(&text, &[]).unwrap();
+    let json = serde_json::to_string(&experiment).unwrap();
+    assert_eq!(serde_json::from_str::<Experiment>(&json).unwrap(), experiment);
+}
+
+#[test]
+fn the_builder_makes_what_a_file_makes() {
+    let built = Network::builder("demo")
+        .seed(7)
+        .consensus("pos")
+        .node(Node::full("server1").coins([100]).hash_rate("1 kH/s"))
+        .node(Node::full("server2").agent("selfish"))
+        .wallet("client1", [30, 30, 30])
+        .link("server1", "server2")
+        .link("client1", "server1")
+        .pay("client1", "server2", 40, 1)
+        .stop_height(5)
+        .build()
+        .unwrap();
+    let text = "[experiment]\nname = 'demo'\nseed = 7\nstop_height = 5\n[consensus]\nplugin = 'pos'\n\
+        [[nodes]]\nname='server1'\ncoins=[100]\nhash_rate='1 kH/s'\npeers=['server2', 'client1']\n\
+        [[nodes]]\nname='server2'\nagent='selfish'\n[[nodes]]\nname='client1'\nrole='wallet'\ncoins=[30,30,30]\n\
+        [[load]]\nat='1 s'\nfrom='client1'\nto='server2'\namount=40\nfee=1\n";
+    let mut written = parse(text, &[]).unwrap();
+    for (written, built) in [
+        (&mut written.plugins.consensus, &built.plugins.consensus),
+        (&mut written.plugins.script, &built.plugins.script),
+        (&mut written.plugins.keys, &built.plugins.keys),
+        (&mut written.plugins.tx, &built.plugins.tx),
+        (&mut written.plugins.transport, &built.plugins.transport),
+    ] {
+        written.place.clone_from(&built.place);
+    }
+    assert_eq!(built, written);
+
+    let wrong = Network::builder("demo").node(Node::full("a")).link("a", "b").build().unwrap_err();
+    assert_eq!(wrong.to_string(), "network 'demo': expected the name of a node, found 'b', which no node has");
+    let wrong = Network::builder("demo").set("x").build().unwrap_err();
+    assert_eq!(wrong.to_string(), "--set x: expected key=value, found no '='");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |path: &Path| Experiment::load(path, &[]).unwrap_err().to_string();
+    assert!(line(&dir.path().join("no.toml")).contains("no.toml: cannot read it: "));
+    assert!(line(dir.path()).contains("cannot read it: "));
+    let file = dir.path().join("x.toml");
+    std::fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert!(line(&file).contains("expected UTF-8 text"));
+    std::fs::write(&file, vec![b'#'; source::FILE_BYTES_MAX + 1]).unwrap();
+    assert!(line(&file).contains("expected at most 16777216 bytes, found more"));
+}
+
+#[test]
+fn hostile_sizes_are_refused_or_read_but_never_explode() {
+    let nodes: String =
+        (0..20_000).map(|n| format!("[[nodes]]\nname = 'x{n}'\npeers = ['x{}']\n", (n + 1) % 20_000)).collect();
+    assert_eq!(parse(&nodes, &[]).unwrap().links.len(), 20_000);
+    let deep = format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(parse(&deep, &[]).is_err());
+    assert!(Override::set(&deep.replace("a = ", "a=")).is_err());
+    let dotted = format!("{} = 1", vec!["a"; 100_000].join("."));
+    assert!(parse(&dotted, &[]).is_err());
+    let coins = format!("[[node_groups]]\nname='a'\ncount=100000\ncoins=[{}]\n", vec!["1"; 1_000].join(","));
+    assert!(errors(&coins, &[])[0].contains("at most 100000 nodes and 1000000 genesis outputs"));
+    let columns = format!("{PAIR}[[links]]\na={:?}\nb='n1'\n", "é".repeat(2_000));
+    assert!(errors(&columns, &[]).iter().all(|line| line.len() < 300));
+}
+
+/// Bytes drawn from a seed, and the project's own file with some of them changed.
+#[test]
+fn random_and_mutated_files_never_panic() {
+    let pieces = [
+        "[",
+        "]",
+        "=",
+        "'",
+        "\"",
+        "\n",
+        "{",
+        "}",
+        ".",
+        ",",
+        "-1",
+        "1e400",
+        "nan",
+        "none",
+        "[[nodes]]",
+        "[chain]",
+        "any",
+        "0 s",
+        "\u{0}",
+        "[[load]]\nrate='1 /s'\namount='0..9'\n",
+        "9223372036854775807",
+        "=[]",
+        "é",
+        "99999999999999999999 d",
+        "..",
+        "#",
+    ];
+    let valid = thesis() + &std::fs::read_to_string(workspace().join("experiments/ring-20.toml")).unwrap();
+    let mut right = 0;
+    for seed in 0..3_000 {
+        let mut counter = 0;
+        let mut below = |bound: usize| {
+            counter += 1;
+            (draw(seed, 1, counter) % bound as u64) as usize
+        };
+        let mut text = if seed % 3 == 0 { String::new() } else { thesis() };
+        if seed % 5 == 0 {
+            text = valid.clone();
+        }
+        for _ in 0..1 + below(6) {
+            let at = text.floor_char_boundary(below(text.len() + 1));
+            let end = text.floor_char_boundary((at + below(12)).min(text.len()));
+            let piece = match below(4) {
+                0 => String::from_utf8_lossy(&[below(256) as u8, below(256) as u8]).into_owned(),
+                1 => String::new(),
+                _ => pieces[below(pieces.len())].to_string(),
+            };
+            text.replace_range(at..end, &piece);
+        }
+        let set =
+            format!("{}={}", ["chain.tick", "nodes.0", "load", "a.b.c", ""][below(5)], pieces[below(pieces.len())]);
+        let overrides: Vec<_> = Override::set(&set).into_iter().filter(|_| seed % 4 == 0).collect();
+        if let Ok(experiment) = Experiment::parse("x.toml", &text, &overrides) {
+            right += 1;
+            for index in 0..experiment.load.len() {
+                for n in [0, 1, u64::MAX - 1] {
+                    let _ = experiment.payment(index, n);
+                }
+            }
+        }
+    }
+    assert!(right > 50, "the mutations are too harsh to reach what comes after parsing: {right}");
+}
