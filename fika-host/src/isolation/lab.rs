@@ -157,7 +157,8 @@ impl Lab {
     /// Starts a node's program in its place and returns once it runs. The number is the host's view of it;
     /// with the `netns` engine the program itself finds that it is number 1.
     ///
-    /// A number 1 receives only signals for which it has set a handler, and SIGKILL and SIGSTOP.
+    /// A number 1 receives only signals for which it has set a handler, and SIGKILL and SIGSTOP; and it is
+    /// to reap what commands run in its place leave behind (to ignore SIGCHLD is enough).
     pub fn start(&mut self, node: usize, launch: Launch) -> Result<ProcessId, Error> {
         let name = self.record.nodes[node].name.clone();
         if let Some(process) = self.record.nodes[node].process.filter(|_| self.nodes[node].child.is_some()) {
@@ -225,7 +226,7 @@ impl Lab {
         Ok(ended)
     }
 
-    /// Waits until a node ends, at most `timeout`; none if it passes, or if no node runs.
+    /// Waits until a node ends, at most `timeout`; none if it passes, if a signal comes in, or if no node runs.
     pub fn wait_any(&mut self, timeout: Option<Duration>) -> Result<Option<(usize, ExitStatus)>, Error> {
         let timeout =
             timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });

@@ -135,7 +135,10 @@ pub(crate) fn boot_id() -> String {
 /// `$XDG_RUNTIME_DIR/fika` or `/tmp/fika-UID` for others. Refused unless it is the user's alone.
 pub fn runtime_dir() -> Result<PathBuf, Error> {
     let uid = userns::real_uid();
-    let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+    // `su` and `sudo` may leave another user's directory in the variable.
+    let own =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw());
+    let session = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(own);
     let directory = match session {
         _ if uid == 0 => PathBuf::from("/run/fika"),
         Some(session) => session.join("fika"),
