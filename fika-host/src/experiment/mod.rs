@@ -144,7 +144,7 @@ pub struct Mempool {
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
-    /// Also its host name and folder: 1 to 51 letters, digits, `-` and `_`.
+    /// Also its host name and folder: 1 to 47 letters, digits, `-` and `_`.
     pub name: String,
     /// What it does.
     pub role: Role,

@@ -172,6 +172,7 @@ struct Nodes {
     /// Names of peers by node, as written.
     peers: Vec<(NodeIndex, Vec<(Place, String)>)>,
     coins: usize,
+    peer_count: u64,
     links: BTreeSet<(NodeIndex, NodeIndex)>,
 }
 
@@ -187,7 +188,7 @@ impl Nodes {
             _ => None,
         };
         let (specs, indices, peers, links) = (vec![], BTreeMap::new(), vec![], BTreeSet::new());
-        let mut nodes = Nodes { specs, indices, peers, coins: 0, links };
+        let mut nodes = Nodes { specs, indices, peers, coins: 0, peer_count: 0, links };
         for fields in file.tables("nodes", &schema::NODES, fallback) {
             let peers = fields.texts("peers");
             nodes.add(fields.text("name"), &spec(&fields), &peers, &fields, problems);
@@ -235,6 +236,12 @@ impl Nodes {
             problems.add(fields.place, || {
                 format!("expected a name that no other node has, found '{}' again", shortened(&name))
             });
+        }
+        self.peer_count += peers.len() as u64;
+        if self.peer_count > 2 * schema::LINKS_MAX {
+            let most = 2 * schema::LINKS_MAX;
+            problems.add(fields.place, || format!("expected at most {most} peers of all nodes together, found more"));
+            return false;
         }
         if !peers.is_empty() {
             self.peers.push((index, peers.to_vec()));

@@ -402,6 +402,8 @@ fn hostile_sizes_are_refused_or_read_but_never_explode() {
     assert!(parse(&dotted, &[]).is_err());
     let coins = format!("[[node_groups]]\nname='a'\ncount=100000\ncoins=[{}]\n", vec!["1"; 1_000].join(","));
     assert!(errors(&coins, &[])[0].contains("at most 100000 nodes and 1000000 genesis outputs"));
+    let peers = format!("[[node_groups]]\nname='a'\ncount=100000\npeers=[{}]\n", vec!["'a-1'"; 1_000].join(","));
+    assert!(errors(&peers, &[]).iter().any(|line| line.contains("at most 2000000 peers")));
     let columns = format!("{PAIR}[[links]]\na={:?}\nb='n1'\n", "é".repeat(2_000));
     assert!(errors(&columns, &[]).iter().all(|line| line.len() < 300));
 }
