@@ -125,7 +125,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeError::Short`] when fewer are left.
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
-        let (front, rest) = self.rest.split_at_checked(n).ok_or(DecodeError::Short { missing: n - self.rest.len() })?;
+        let short = || DecodeError::Short { missing: n - self.rest.len() };
+        let (front, rest) = self.rest.split_at_checked(n).ok_or_else(short)?;
         self.rest = rest;
         Ok(front)
     }
@@ -353,6 +354,14 @@ mod tests {
                 prop_assert_eq!(value.encoded_len(), bytes.len());
             }
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_counted() {
+        let mut reader = Reader::new(&[1, 2, 3]);
+        assert_eq!(reader.take(2), Ok(&[1, 2][..]));
+        assert_eq!(reader.take(3), Err(DecodeError::Short { missing: 2 }));
+        assert_eq!(reader.take(1), Ok(&[3][..]));
     }
 
     #[test]
