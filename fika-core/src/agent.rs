@@ -14,6 +14,7 @@
 
 use crate::address::Address;
 use crate::amount::Amount;
+use crate::codec::{coded_enum, coded_struct};
 use crate::hash::{Id, draw};
 use crate::header::Time;
 use crate::tx::ActionRequest;
@@ -31,6 +32,8 @@ pub struct Draft {
     /// What is committed beside the transactions.
     pub extra: Vec<u8>,
 }
+
+coded_struct!(Draft { parent, version, bits, extra });
 
 /// What would let this node extend the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub enum Duty {
         time: Time,
     },
 }
+
+coded_enum!(Duty: "kind of duty" { 0 Grind { draft, expected_tries }, 1 Slot { draft, time } });
 
 /// What an agent asks of its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +82,17 @@ pub enum Effect {
     Finalize(Id),
 }
 
+coded_enum!(Effect: "kind of effect" {
+    0 Send(to, bytes),
+    1 Reply(bytes),
+    2 Broadcast(bytes),
+    3 Timer(time, token),
+    4 Publish(id, seal),
+    5 Act { action, fee },
+    6 Adopt(id),
+    7 Finalize(id),
+});
+
 /// What becomes of a block that the node has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -91,6 +107,8 @@ pub enum Sealed {
     Drop,
 }
 
+coded_enum!(Sealed: "fate of a block" { 0 Publish, 1 Propose, 2 Hold, 3 Drop });
+
 /// What the node does with a consensus message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -102,6 +120,8 @@ pub enum Gossip {
     /// Blame the neighbour that it came from.
     Blame,
 }
+
+coded_enum!(Gossip: "fate of a message" { 0 Forward, 1 Ignore, 2 Blame });
 
 /// Signs in this node's name.
 pub trait Signer {

@@ -331,6 +331,71 @@ impl<A: Decode, B: Decode> Decode for (A, B) {
     }
 }
 
+impl Encode for String {
+    fn encode(&self, out: &mut impl Sink) {
+        put_bytes(out, self.as_bytes());
+    }
+}
+
+impl Decode for String {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        String::from_utf8(from.bytes(usize::MAX)?.to_vec()).map_err(|_| DecodeError::Unknown("character"))
+    }
+}
+
+/// Encodes a struct field by field: `coded_struct!(Name { fields; lists })`.
+macro_rules! coded_struct {
+    ($type:ident { $($field:ident),* $(; $($list:ident),*)? }) => {
+        impl $crate::codec::Encode for $type {
+            fn encode(&self, out: &mut impl $crate::codec::Sink) {
+                $(self.$field.encode(out);)*
+                $($($crate::codec::put_list(out, &self.$list);)*)?
+            }
+        }
+
+        impl $crate::codec::Decode for $type {
+            fn decode(from: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                Ok($type {
+                    $($field: $crate::codec::Decode::decode(from)?,)*
+                    $($($list: from.list(usize::MAX)?,)*)?
+                })
+            }
+        }
+    };
+}
+pub(crate) use coded_struct;
+
+/// Encodes an enum as a tag and its fields: `coded_enum!(Name: "what it is" { 0 Variant(a, b), 1 Other { c } })`.
+macro_rules! coded_enum {
+    ($type:ident: $what:literal { $($tag:literal $variant:ident $(($($part:ident),*))? $({$($field:ident),*})?),* $(,)? }) => {
+        impl $crate::codec::Encode for $type {
+            fn encode(&self, out: &mut impl $crate::codec::Sink) {
+                match self {$(
+                    $type::$variant $(($($part),*))? $({$($field),*})? => {
+                        out.put(&[$tag]);
+                        $($($part.encode(out);)*)?
+                        $($($field.encode(out);)*)?
+                    }
+                )*}
+            }
+        }
+
+        impl $crate::codec::Decode for $type {
+            fn decode(from: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                match u8::decode(from)? {
+                    $($tag => {
+                        $($(let $part = $crate::codec::Decode::decode(from)?;)*)?
+                        $($(let $field = $crate::codec::Decode::decode(from)?;)*)?
+                        Ok($type::$variant $(($($part),*))? $({$($field),*})?)
+                    })*
+                    _ => Err($crate::codec::DecodeError::Unknown($what)),
+                }
+            }
+        }
+    };
+}
+pub(crate) use coded_enum;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

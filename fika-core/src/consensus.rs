@@ -18,6 +18,7 @@
 use crate::address::Address;
 use crate::agent::{Agent, Ctx, Draft, Duty};
 use crate::amount::Amount;
+use crate::codec::coded_enum;
 use crate::env::Env;
 use crate::hash::Id;
 use crate::header::{Header, Time};
@@ -40,6 +41,14 @@ pub enum LedgerOp {
     /// Stores a value of the rules, or removes it.
     Put(Vec<u8>, Option<Vec<u8>>),
 }
+
+coded_enum!(LedgerOp: "ledger operation" {
+    0 MayMint(amount),
+    1 Lock(who, amount),
+    2 Unlock(who, amount),
+    3 Forfeit(who, amount),
+    4 Put(key, value),
+});
 
 /// What [`Consensus::settle`] is told about a block. Neither id, nor root, nor what the coinbase
 /// claims: the template asks before they exist.

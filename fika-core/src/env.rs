@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::amount::{Amount, COIN};
-use crate::codec::{Decode, Encode};
+use crate::codec::{Decode, Encode, coded_enum, coded_struct};
 use crate::hash::Id;
 use crate::header::{SECOND, Time};
 use crate::keys::KeyScheme;
@@ -22,6 +22,8 @@ pub enum TieBreak {
     Uniform,
 }
 
+coded_enum!(TieBreak: "tie break" { 0 FirstSeen, 1 Uniform });
+
 /// Whether work is done or drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +34,8 @@ pub enum Proof {
     /// The time of the next block is drawn from the node's hash rate, and work alone is not checked.
     Sampled,
 }
+
+coded_enum!(Proof: "kind of proof" { 0 Real, 1 Sampled });
 
 /// The parameters of a chain that its rules share. They are part of the chain's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,19 @@ pub struct ChainParams {
     /// Whether work is done or drawn.
     pub proof: Proof,
 }
+
+coded_struct!(ChainParams {
+    name,
+    tick_us,
+    genesis_time,
+    block_interval_us,
+    reward,
+    halving_interval,
+    cap,
+    max_block_bytes,
+    tie_break,
+    proof
+});
 
 impl Default for ChainParams {
     fn default() -> Self {

@@ -6,6 +6,7 @@
 //! kind 0 is the one that wallets and producers use.
 
 use crate::address::Address;
+use crate::codec::coded_struct;
 use crate::hash::{Id, domain_hash, hash160};
 
 /// A secret key and its public key, each in the scheme's own encoding.
@@ -16,6 +17,8 @@ pub struct KeyPair {
     /// What others verify with.
     pub public: Vec<u8>,
 }
+
+coded_struct!(KeyPair { secret, public });
 
 /// One signature to be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::codec::DecodeError;
+use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_list};
 use crate::hash::Id;
 
 /// Why a block, seal or transaction is not accepted.
@@ -28,6 +28,30 @@ impl Reject {
     }
 }
 
+impl Encode for Reject {
+    fn encode(&self, out: &mut impl Sink) {
+        match self {
+            Reject::Invalid(why) => (0u8, why.clone()).encode(out),
+            Reject::NotYet(ids) => {
+                out.put(&[1]);
+                put_list(out, ids);
+            }
+            Reject::Fault(why) => (2u8, why.clone()).encode(out),
+        }
+    }
+}
+
+impl Decode for Reject {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match u8::decode(from)? {
+            0 => Ok(Reject::Invalid(String::decode(from)?)),
+            1 => Ok(Reject::NotYet(from.list(usize::MAX)?)),
+            2 => Ok(Reject::Fault(String::decode(from)?)),
+            _ => Err(DecodeError::Unknown("kind of rejection")),
+        }
+    }
+}
+
 impl From<DecodeError> for Reject {
     fn from(error: DecodeError) -> Reject {
         Reject::Invalid(error.to_string())
@@ -46,6 +70,18 @@ pub fn ensure<S: Into<String>>(holds: bool, why: impl FnOnce() -> S) -> Result<(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("block {0} is not known here")]
 pub struct Missing(pub Id);
+
+impl Encode for Missing {
+    fn encode(&self, out: &mut impl Sink) {
+        self.0.encode(out);
+    }
+}
+
+impl Decode for Missing {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Missing(Id::decode(from)?))
+    }
+}
 
 impl From<Missing> for Reject {
     fn from(missing: Missing) -> Reject {

@@ -9,6 +9,7 @@
 
 use crate::address::Address;
 use crate::amount::Amount;
+use crate::codec::coded_struct;
 use crate::hash::Id;
 use crate::reject::{Reject, ensure};
 
@@ -50,6 +51,8 @@ pub struct Step {
     /// The stack after it, top last.
     pub stack: Vec<Vec<u8>>,
 }
+
+coded_struct!(Step { operation; stack });
 
 /// A language of spending conditions. Pure: the same inputs give the same answer on every machine.
 pub trait Script: Send + Sync {

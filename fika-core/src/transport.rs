@@ -5,7 +5,7 @@
 //! call is [`Input::Open`], at both ends; a message is only given to a session that has said
 //! [`Output::ready`].
 
-use crate::codec::{DecodeError, Encode};
+use crate::codec::{DecodeError, Encode, coded_struct};
 use crate::hash::Id;
 use crate::header::Time;
 use crate::message::Message;
@@ -18,6 +18,8 @@ pub struct Hello {
     /// The node's name, for logs and captures.
     pub name: String,
 }
+
+coded_struct!(Hello { chain, name });
 
 /// What happens to a session.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,8 @@ pub struct Close {
     /// Misbehaviour points for the other end; at [`BAN_POINTS`] the node bans it.
     pub points: u32,
 }
+
+coded_struct!(Close { reason, points });
 
 /// Misbehaviour points at which a neighbour is banned.
 pub const BAN_POINTS: u32 = 100;

@@ -14,6 +14,7 @@
 
 use crate::address::Address;
 use crate::amount::Amount;
+use crate::codec::coded_struct;
 use crate::hash::Id;
 use crate::reject::Reject;
 use crate::script::InputFacts;
@@ -55,6 +56,8 @@ pub struct Spend {
     pub unlock: Vec<u8>,
 }
 
+coded_struct!(Spend { input, key, lock, amount, unlock });
+
 /// Money given to the owner of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credit {
@@ -67,6 +70,8 @@ pub struct Credit {
     /// What is given.
     pub amount: Amount,
 }
+
+coded_struct!(Credit { key, value, lock, amount });
 
 /// What a transaction asks of the consensus rules (a vote, a deposit, evidence, ...).
 /// `amount` has left the sender's coins: the rules lock it, or it is burnt.
@@ -81,6 +86,8 @@ pub struct Action {
     /// What else the rules need.
     pub data: Vec<u8>,
 }
+
+coded_struct!(Action { from, kind, amount, data });
 
 /// Everything that one transaction does to one ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -100,6 +107,8 @@ pub struct Outcome {
     pub actions: Vec<ActionRequest>,
 }
 
+coded_struct!(Outcome { id, fee; spends, credits, puts, actions });
+
 /// An [`Action`] before the world has asked the script who its sender is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionRequest {
@@ -110,6 +119,8 @@ pub struct ActionRequest {
     /// What else the rules need.
     pub data: Vec<u8>,
 }
+
+coded_struct!(ActionRequest { kind, amount, data });
 
 /// What a wallet wants a transaction to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +136,8 @@ pub struct Order {
     /// Actions to be asked for.
     pub actions: Vec<ActionRequest>,
 }
+
+coded_struct!(Order { from, from_lock, fee; to, actions });
 
 /// A format of transactions. Pure: the same inputs give the same answer on every machine.
 pub trait TxFormat: Send + Sync {

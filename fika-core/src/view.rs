@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::amount::Amount;
+use crate::codec::coded_struct;
 use crate::hash::Id;
 use crate::header::Header;
 use crate::reject::Missing;
@@ -35,6 +36,8 @@ pub struct Coin {
     /// Header time of that block, in ticks.
     pub time: u32,
 }
+
+coded_struct!(Coin { key, amount, height, time });
 
 /// Blocks and the ledger states after them.
 ///
