@@ -1,1 +1,113 @@
-//! ECDSA and Schnorr signatures over secp256k1.
+//! ECDSA and Schnorr signatures over secp256k1, by Bitcoin's own library.
+//!
+//! | kind | signature | key |
+//! |---|---|---|
+//! | 0 | ECDSA in strict DER (BIP 66), low S only (BIP 146), nonce by RFC 6979 | 33 bytes compressed, or 65 |
+//! | 1 | Schnorr (BIP 340), 64 bytes, no auxiliary randomness | 32 bytes, or 33 whose parity is ignored |
+//!
+//! Public keys made here are compressed. A digest is signed as it is, unhashed. PEM files are
+//! SEC 1's `EC PRIVATE KEY`, as `openssl ec` reads and writes them.
+
+mod pem;
+
+use fika_core::env::Env;
+use fika_core::hash::{Id, domain_hash};
+use fika_core::keys::{KeyPair, KeyScheme};
+use fika_core::plugin::Plugin;
+use secp256k1::{Keypair, Message, PublicKey, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
+use serde::{Deserialize, Serialize};
+
+/// The key scheme.
+pub struct Secp256k1;
+
+/// It has no parameters.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {}
+
+impl Plugin for Secp256k1 {
+    const NAME: &'static str = "secp256k1";
+    const ABOUT: &'static str = "Bitcoin's curve: ECDSA (kind 0) and Schnorr (kind 1), PEM files that OpenSSL reads";
+    const PROVIDES: &'static [&'static str] = &["kind:0", "kind:1"];
+    type Params = Params;
+
+    fn new(_: Params, _: &Env) -> Result<Self, String> {
+        Ok(Secp256k1)
+    }
+}
+
+/// `secret` and its compressed public key.
+fn pair(secret: &SecretKey) -> KeyPair {
+    KeyPair {
+        secret: secret.as_secret_bytes().to_vec(),
+        public: PublicKey::from_secret_key(secret).serialize().to_vec(),
+    }
+}
+
+/// Reads a secret key.
+fn secret_key(bytes: &[u8]) -> Result<SecretKey, String> {
+    let bytes = bytes.try_into().map_err(|_| format!("expected a secret key of 32 bytes, found {}", bytes.len()))?;
+    SecretKey::from_secret_bytes(bytes)
+        .map_err(|_| "expected a secret key between 0 and the order of the curve".to_string())
+}
+
+fn verify_ecdsa(key: &[u8], digest: &Id, signature: &[u8]) -> Option<()> {
+    let signature = ecdsa::Signature::from_der(signature).ok()?;
+    let key = PublicKey::from_slice(key).ok()?;
+    ecdsa::verify(&signature, Message::from_digest(digest.0), &key).ok()
+}
+
+fn verify_schnorr(key: &[u8], digest: &Id, signature: &[u8]) -> Option<()> {
+    let x = match key {
+        [2 | 3, x @ ..] if x.len() == 32 => x,
+        x => x,
+    };
+    let key = XOnlyPublicKey::from_byte_array(x.try_into().ok()?).ok()?;
+    let signature = schnorr::Signature::from_byte_array(signature.try_into().ok()?);
+    schnorr::verify(&signature, &digest.0, &key).ok()
+}
+
+impl KeyScheme for Secp256k1 {
+    /// Hashes the seed with a counter until the hash is a key, which the first nearly always is.
+    fn generate(&self, seed: &Id) -> KeyPair {
+        let candidate =
+            |n: u64| SecretKey::from_secret_bytes(domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0);
+        pair(&(0..).find_map(|n| candidate(n).ok()).expect("one of 2^64 hashes is below the order"))
+    }
+
+    fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
+        let secret = secret_key(secret)?;
+        match kind {
+            0 => Ok(ecdsa::sign(Message::from_digest(digest.0), &secret).serialize_der().to_vec()),
+            1 => Ok(schnorr::sign_no_aux_rand(&digest.0, &Keypair::from_secret_key(&secret)).to_byte_array().to_vec()),
+            _ => Err(format!("expected signature kind 0 (ecdsa) or 1 (schnorr), found {kind}")),
+        }
+    }
+
+    fn verify(&self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+        match kind {
+            0 => verify_ecdsa(key, digest, signature).is_some(),
+            1 => verify_schnorr(key, digest, signature).is_some(),
+            _ => false,
+        }
+    }
+
+    fn to_pem(&self, pair: &KeyPair) -> String {
+        pem::write(pair)
+    }
+
+    fn from_pem(&self, text: &str) -> Result<KeyPair, String> {
+        let (secret, public) = pem::read(text)?;
+        let pair = pair(&secret_key(&secret)?);
+        match public.map(|public| PublicKey::from_slice(&public)) {
+            None => Ok(pair),
+            Some(Ok(public)) if public.serialize()[..] == pair.public => Ok(pair),
+            Some(_) => Err("expected the public key that belongs to the secret key, found another".into()),
+        }
+    }
+}
+
+fika_core::export!(keys Secp256k1);
+
+#[cfg(test)]
+mod tests;

@@ -126,5 +126,7 @@ impl KeyScheme for Toy {
     }
 }
 
+fika_core::export!(keys Toy);
+
 #[cfg(test)]
 mod tests;
