@@ -157,8 +157,10 @@ impl Agent for Pow {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let target = self.expected_bits(tip, ctx.chain).ok().and_then(|bits| Some((bits, Target::from_bits(bits)?)));
         ctx.set_duties(target.map(|(bits, target)| Duty::Grind {
-            draft: Draft { parent: tip.id, bits, extra: Vec::new() },
+            draft: Draft { version: 1, parent: tip.id, bits, extra: Vec::new() },
             expected_tries: target.work().saturating_u128(),
         }));
     }
 }
+
+fika_core::export!(consensus Pow);
