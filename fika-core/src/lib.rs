@@ -11,6 +11,7 @@ pub mod hash;
 pub mod header;
 pub mod keys;
 pub mod message;
+pub mod node;
 pub mod plugin;
 pub mod reject;
 pub mod script;

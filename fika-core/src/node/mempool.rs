@@ -111,7 +111,10 @@ impl Mempool {
         let bytes = tx.bytes().len() as u64;
         let rate = u64::try_from(u128::from(outcome.fee.0) * 1_000 / u128::from(bytes.max(1))).unwrap_or(u64::MAX);
         if rate < self.limits.min_fee_rate {
-            return Err(format!("expected a fee rate of {} base units per 1000 bytes, found {rate}", self.limits.min_fee_rate));
+            return Err(format!(
+                "expected a fee rate of {} base units per 1000 bytes, found {rate}",
+                self.limits.min_fee_rate
+            ));
         }
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
@@ -192,7 +195,8 @@ impl Mempool {
 
     /// Empties the mempool; gives everything in the order of arrival.
     pub fn take_all(&mut self) -> Vec<Tx> {
-        let mut all: Vec<_> = std::mem::take(&mut self.ranks).into_iter().map(|(_, arrival, hash)| (arrival, hash)).collect();
+        let mut all: Vec<_> =
+            std::mem::take(&mut self.ranks).into_iter().map(|(_, arrival, hash)| (arrival, hash)).collect();
         all.sort_unstable();
         let txs = all.iter().filter_map(|(_, hash)| Some(self.txs.get(hash)?.tx.clone())).collect();
         *self = Mempool { limits: self.limits, arrivals: self.arrivals, ..Mempool::default() };

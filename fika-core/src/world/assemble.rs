@@ -1,10 +1,10 @@
 //! Making a block.
 
+use super::World;
 use super::judge::Sums;
 use super::ledger::Overlay;
 use super::seen::Scope;
 use super::tree::BlockIx;
-use super::World;
 use crate::address::Address;
 use crate::agent::Draft;
 use crate::amount::Amount;
@@ -59,7 +59,9 @@ impl World {
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         let place = self.next_place(parent);
-        let coinbase = |claim| Tx::new(rules.tx.coinbase(place.height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]));
+        let coinbase = |claim| {
+            Tx::new(rules.tx.coinbase(place.height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
+        };
         let head = Head { extra: order.draft.extra.clone(), ..Head::default() };
         // Room for the longest coinbase, the count of transactions and a seal.
         let reserve = head.encoded_len() + coinbase(crate::amount::MAX_AMOUNT).encoded_len() + 16 + SEAL_RESERVE;
@@ -107,7 +109,14 @@ impl World {
         let mut txs = vec![coinbase(sums.fees + settled.may_mint)];
         txs.append(&mut chosen);
         let root = body_root(&txs, &head.extra).0;
-        let header = Header { version: order.draft.version, parent: order.draft.parent, root, time, bits: order.draft.bits, nonce: 0 };
+        let header = Header {
+            version: order.draft.version,
+            parent: order.draft.parent,
+            root,
+            time,
+            bits: order.draft.bits,
+            nonce: 0,
+        };
         Ok(Template { block: Block { head: Head { header, ..head }, txs }, fees: sums.fees, dropped })
     }
 
@@ -118,7 +127,13 @@ impl World {
         let tries = if order.exact { 1 } else { TICKS_TRIED };
         let mut refused = None;
         for time in order.time..order.time.saturating_add(tries) {
-            let header = Header { version: order.draft.version, parent: below.id, time, bits: order.draft.bits, ..Header::default() };
+            let header = Header {
+                version: order.draft.version,
+                parent: below.id,
+                time,
+                bits: order.draft.bits,
+                ..Header::default()
+            };
             let view = BlockView {
                 id: header.id(),
                 header,

@@ -238,7 +238,8 @@ impl Sums {
     ) -> Result<Outcome, Reject> {
         let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
         let actions = carry_out(over, &outcome, place, &*rules.script)?;
-        self.fees = self.fees.checked_add(outcome.fee).ok_or_else(|| Reject::invalid("the fees are above the limit"))?;
+        self.fees =
+            self.fees.checked_add(outcome.fee).ok_or_else(|| Reject::invalid("the fees are above the limit"))?;
         self.actions.extend(actions);
         Ok(outcome)
     }

@@ -154,7 +154,10 @@ pub trait Entries {
 }
 
 /// The entries of `map` whose keys start with `prefix`, in the order of keys.
-pub(super) fn with_prefix<'a, V>(map: &'a BTreeMap<Key, V>, prefix: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a V)> {
+pub(super) fn with_prefix<'a, V>(
+    map: &'a BTreeMap<Key, V>,
+    prefix: &'a [u8],
+) -> impl Iterator<Item = (&'a Key, &'a V)> {
     let from = (Bound::Included(prefix), Bound::Unbounded);
     map.range::<[u8], _>(from).take_while(move |(key, _)| key.starts_with(prefix))
 }

@@ -179,7 +179,9 @@ impl World {
             Err(id) => foreign = foreign.or(Some(id)),
         });
         match foreign {
-            Some(id) => Err(Reject::invalid(format!("the database belongs to another chain: block {id} has no parent here"))),
+            Some(id) => {
+                Err(Reject::invalid(format!("the database belongs to another chain: block {id} has no parent here")))
+            }
             None => {
                 world.archive.store = Some(store);
                 Ok(world)
@@ -239,6 +241,11 @@ impl World {
     /// The whole block, from memory or from the store.
     pub fn block(&self, ix: BlockIx) -> Option<Arc<Block>> {
         self.archive.block(ix, &self.tree)
+    }
+
+    /// Whether there is a store: then the world is one node's own.
+    pub fn has_store(&self) -> bool {
+        self.archive.store.is_some()
     }
 
     /// The store, if there is one.

@@ -1,7 +1,7 @@
 //! Carrying out what transactions and rules do to the ledger.
 
-use super::ledger::{Entries, Overlay, Space, amount_of, owned_value, supply_key, unowned_key};
 use super::ledger::Change;
+use super::ledger::{Entries, Overlay, Space, amount_of, owned_value, supply_key, unowned_key};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::consensus::LedgerOp;
@@ -37,11 +37,13 @@ pub fn check_sums(outcome: &Outcome, place: Place) -> Result<(), Reject> {
     };
     let taken = sum("inputs", &mut outcome.spends.iter().map(|spend| spend.amount))?;
     let actions = outcome.actions.iter().map(|action| action.amount);
-    let given = sum("outputs", &mut outcome.credits.iter().map(|credit| credit.amount).chain(actions).chain([outcome.fee]))?;
+    let given =
+        sum("outputs", &mut outcome.credits.iter().map(|credit| credit.amount).chain(actions).chain([outcome.fee]))?;
     if place.coinbase {
-        return ensure(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, || {
-            "a coinbase has inputs, actions or a fee"
-        });
+        return ensure(
+            outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO,
+            || "a coinbase has inputs, actions or a fee",
+        );
     }
     ensure(!outcome.spends.is_empty(), || "a transaction spends nothing")?;
     ensure(taken == given, || format!("inputs of {taken} do not equal outputs, fee and actions of {given}"))
@@ -78,9 +80,7 @@ pub fn carry_out(
     }
     let sender = || script.owner(&outcome.spends[0].lock).ok_or_else(|| Reject::invalid("an action has no sender"));
     let actions = outcome.actions.iter();
-    actions
-        .map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() }))
-        .collect()
+    actions.map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() })).collect()
 }
 
 /// Where the money of an owner is counted.
@@ -130,7 +130,8 @@ pub fn settle(
             LedgerOp::MayMint(amount) => done.may_mint = done.may_mint.checked_add(*amount).ok_or_else(above)?,
             LedgerOp::Lock(who, amount) => {
                 let rest = pool.checked_sub(*amount);
-                pool = rest.ok_or_else(|| Reject::invalid(format!("a deposit of {amount} has only {pool} to come from")))?;
+                pool =
+                    rest.ok_or_else(|| Reject::invalid(format!("a deposit of {amount} has only {pool} to come from")))?;
                 ensure(over.add(locked(who), *amount), || "a deposit is above the limit")?;
             }
             LedgerOp::Unlock(who, amount) => {
@@ -157,7 +158,8 @@ pub fn settle(
 /// # Errors
 /// When it would go below zero or above the limit.
 pub fn change_supply(over: &mut Overlay<'_>, claimed: Amount, fees: Amount, burnt: Amount) -> Result<(), Reject> {
-    let holds = over.add(supply_key(), claimed) && over.subtract(supply_key(), fees) && over.subtract(supply_key(), burnt);
+    let holds =
+        over.add(supply_key(), claimed) && over.subtract(supply_key(), fees) && over.subtract(supply_key(), burnt);
     ensure(holds, || "the supply is out of bounds")
 }
 

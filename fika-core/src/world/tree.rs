@@ -251,7 +251,8 @@ mod tests {
             }
             let fork = tree.fork_point(a, b);
             assert!(tree.is_ancestor(fork, a) && tree.is_ancestor(fork, b));
-            let next = |x: BlockIx| (tree[x].height > tree[fork].height).then(|| tree.ancestor(x, tree[fork].height + 1));
+            let next =
+                |x: BlockIx| (tree[x].height > tree[fork].height).then(|| tree.ancestor(x, tree[fork].height + 1));
             assert!(next(a).is_none() || next(a) != next(b), "the fork point is the last common block");
         }
         assert_eq!(tree.insert(block(Id([9; 32]), 1)), None, "a block without its parent has no place");

@@ -1,0 +1,305 @@
+//! Taking in blocks and changing the tip.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::io::{Event, PeerId};
+use super::timers::Timer;
+use super::{Node, RelayMode, Role, Turn};
+use crate::block::Block;
+use crate::codec::Encode;
+use crate::hash::Id;
+use crate::header::Time;
+use crate::message::{Item, Message};
+use crate::reject::Reject;
+use crate::transport::BAN_POINTS;
+use crate::view::TreeView;
+use crate::world::ledger::Space;
+use crate::world::{BadBlock, BlockIx, Verdict};
+
+/// Blocks that wait for another block, at most.
+const MAX_ORPHANS: usize = 200;
+/// The same in bytes.
+const MAX_ORPHAN_BYTES: usize = 32 << 20;
+/// Blocks whose time has not come, at most.
+const MAX_HELD: usize = 64;
+
+/// A block and the neighbour that it came from.
+pub(super) type Arrival = (Arc<Block>, Option<PeerId>);
+
+/// Blocks that cannot be taken in yet.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// By the block that they wait for.
+    orphans: BTreeMap<Id, Vec<Arrival>>,
+    /// In the order of arrival: what it waits for, and its bytes.
+    order: VecDeque<(Id, usize)>,
+    bytes: usize,
+    /// By the time from which this node may accept them.
+    held: BTreeMap<(Time, Id), Arrival>,
+}
+
+impl Waiting {
+    fn add(&mut self, waits_for: Id, arrival: Arrival) {
+        let id = arrival.0.id();
+        let queue = self.orphans.entry(waits_for).or_default();
+        if queue.iter().any(|(block, _)| block.id() == id) {
+            return;
+        }
+        let bytes = arrival.0.encoded_len();
+        queue.push(arrival);
+        self.order.push_back((waits_for, bytes));
+        self.bytes += bytes;
+        while (self.order.len() > MAX_ORPHANS || self.bytes > MAX_ORPHAN_BYTES)
+            && let Some((oldest, bytes)) = self.order.pop_front()
+        {
+            self.bytes -= bytes;
+            if let Some(queue) = self.orphans.get_mut(&oldest) {
+                queue.remove(0);
+                if queue.is_empty() {
+                    self.orphans.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, arrived: &Id) -> Vec<Arrival> {
+        let Some(queue) = self.orphans.remove(arrived) else { return Vec::new() };
+        self.order.retain(|(waits_for, bytes)| {
+            let gone = waits_for == arrived;
+            self.bytes -= if gone { *bytes } else { 0 };
+            !gone
+        });
+        queue
+    }
+
+    /// Whether the block called `id` waits for another one.
+    pub(super) fn has_orphan(&self, id: &Id) -> bool {
+        self.orphans.values().flatten().any(|(block, _)| block.id() == *id)
+            || self.held.keys().any(|(_, held)| held == id)
+    }
+}
+
+impl Node {
+    /// Whether a block need not be asked for.
+    pub(super) fn knows_block(&self, turn: &Turn<'_>, id: &Id) -> bool {
+        match turn.world.tree().find(id) {
+            Some(ix) if self.seen.contains(ix) => true,
+            Some(ix) if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) => true,
+            _ => self.sync.waiting.has_orphan(id),
+        }
+    }
+
+    /// Takes in a block: from a neighbour, from the node's own duty, or after waiting.
+    pub(super) fn take_block(&mut self, turn: &mut Turn<'_>, block: Arc<Block>, from: Option<PeerId>) {
+        let id = block.id();
+        if self.has_block(turn.world, &id) {
+            self.pump(turn);
+            return;
+        }
+        match self.try_block(turn, &block, from) {
+            Ok(ix) => self.accept_block(turn, ix, from, true),
+            Err(Refusal::Waits(missing)) => {
+                for waits_for in &missing {
+                    turn.out.event(Event::Orphan { id, waits_for: *waits_for });
+                }
+                self.sync.waiting.add(missing[0], (block, from));
+                self.fetch_missing(turn, from, missing);
+            }
+            Err(Refusal::Early(at)) => self.hold(at, (block, from)),
+            Err(Refusal::Bad { points, why }) => {
+                turn.out.event(Event::BlockRejected { id, from, why: why.clone() });
+                self.blame(turn, from, points, &format!("it sent a block that is not accepted: {why}"));
+                self.block_not_found(turn, &id);
+            }
+        }
+    }
+
+    /// Keeps a block until the node's clock says `at`.
+    pub(super) fn hold(&mut self, at: Time, arrival: Arrival) {
+        if self.sync.waiting.held.len() < MAX_HELD {
+            self.sync.waiting.held.insert((at, arrival.0.id()), arrival);
+            self.timers.set(at, Timer::Held);
+        }
+    }
+
+    pub(super) fn release_held(&mut self, turn: &mut Turn<'_>) {
+        while let Some(first) = self.sync.waiting.held.first_entry().filter(|entry| entry.key().0 <= turn.now) {
+            self.arrived.push_back(first.remove());
+        }
+    }
+
+    /// Everything that must hold before a block is this node's, in order.
+    fn try_block(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>, from: Option<PeerId>) -> Result<BlockIx, Refusal> {
+        let header = &block.head.header;
+        if !self.has_block(turn.world, &header.parent) {
+            return Err(Refusal::Waits(vec![header.parent]));
+        }
+        let ix = self.insert_judged(turn, block)?;
+        // Only blame for seals of others: this node's own are made by its own agent.
+        turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
+            Reject::Fault(why) => Refusal::Bad { points: 0, why },
+            other => {
+                Refusal::Bad { points: if from.is_some() { BAN_POINTS } else { 0 }, why: format!("seal: {other}") }
+            }
+        })?;
+        Ok(ix)
+    }
+
+    /// A block of this node's chain of blocks, judged but for its seal.
+    pub(super) fn insert_judged(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>) -> Result<BlockIx, Refusal> {
+        let header = &block.head.header;
+        let rules = turn.world.rules();
+        let earliest = rules.consensus.earliest(header).unwrap_or_else(|| rules.env.chain.time(header.time));
+        if earliest > turn.now {
+            return Err(Refusal::Early(earliest));
+        }
+        let ix = turn.world.insert(block.clone()).map_err(|bad| match bad {
+            BadBlock::Orphan(parent) => Refusal::Waits(vec![parent]),
+            bad => Refusal::Bad { points: BAN_POINTS, why: bad.to_string() },
+        })?;
+        let references = turn.world.rules().consensus.references(&turn.world.tree().view(ix)).unwrap_or_default();
+        let unseen: Vec<Id> = references.into_iter().filter(|id| !self.has_block(turn.world, id)).collect();
+        if !unseen.is_empty() {
+            return Err(Refusal::Waits(unseen));
+        }
+        turn.world.judge(ix).map_err(|reject| match reject {
+            Reject::NotYet(missing) if !missing.is_empty() => Refusal::Waits(missing),
+            Reject::Invalid(why) => Refusal::Bad { points: BAN_POINTS, why },
+            other => Refusal::Bad { points: 0, why: other.to_string() },
+        })?;
+        Ok(ix)
+    }
+
+    /// A block is this node's now. `public`: the neighbours may know.
+    pub(super) fn accept_block(&mut self, turn: &mut Turn<'_>, ix: BlockIx, from: Option<PeerId>, public: bool) {
+        if !self.seen.insert(ix) {
+            return;
+        }
+        let id = turn.world.tree()[ix].id;
+        self.relay.arrived(&Item::Block(id));
+        turn.out.event(Event::BlockAccepted { block: ix, from });
+        if public {
+            self.announce_block(turn, ix, from);
+        } else {
+            self.producer.hide(ix);
+        }
+        self.with_agent(turn, from, |agent, world, ctx| agent.on_block(&world.tree().view(ix), ctx));
+        let (tree, rules) = (turn.world.tree(), turn.world.rules());
+        let seen_tree = turn.world.seen_tree(&self.seen, self.config.seed);
+        let best = rules.consensus.choose(&tree.view(self.tip), &tree.view(ix), &seen_tree);
+        match seen_tree.block(&best).ok().and_then(|view| tree.find(&view.id)) {
+            Some(best) => self.set_tip(turn, best),
+            None => turn
+                .out
+                .event(Event::Fault { why: format!("fork choice named {best}, which this node has not accepted") }),
+        }
+        self.arrived.extend(self.sync.waiting.take(&id));
+        self.pump(turn);
+    }
+
+    /// Tells the neighbours about a block.
+    pub(super) fn announce_block(&mut self, turn: &mut Turn<'_>, ix: BlockIx, from: Option<PeerId>) {
+        if self.config.role == Role::Wallet {
+            return;
+        }
+        let id = turn.world.tree()[ix].id;
+        let message = match self.config.relay {
+            RelayMode::Flood => turn.world.block(ix).map(Message::Block),
+            RelayMode::Inv => Some(Message::Inv(vec![Item::Block(id)])),
+        };
+        if let Some(message) = message {
+            turn.out.send_all(from, message);
+            turn.out.event(Event::Forwarded { id, what: "block" });
+        }
+    }
+
+    /// Makes `new` the tip: mempool and wallet follow, and the agent sets its duties.
+    pub(super) fn set_tip(&mut self, turn: &mut Turn<'_>, new: BlockIx) {
+        let old = self.tip;
+        if new == old {
+            return;
+        }
+        let tree = turn.world.tree();
+        let fork = tree.fork_point(old, new);
+        let (left, joined) = (tree.path(fork, old), tree.path(fork, new));
+        if tree[fork].height < tree[self.finalized].height {
+            let (finalized, tip) = (tree[self.finalized].id, tree[new].id);
+            turn.out.event(Event::SafetyViolation { finalized, tip });
+        }
+        self.tip = new;
+        turn.out.event(Event::Tip { old, new, reorg_depth: left.len() as u64 });
+        self.note_unconfirmed(turn, &left);
+        self.repair_mempool(turn, &left, &joined);
+        self.note_confirmed(turn, &joined);
+        let id = turn.world.tree()[new].id;
+        if let Some(store) = turn.world.store() {
+            store.set("tip", Some(&id.0));
+        }
+        self.with_agent(turn, None, |agent, world, ctx| agent.on_tip(&world.tree().view(new), ctx));
+    }
+
+    /// Takes out of the mempool what the new blocks confirm or exclude, and puts back what the old ones had confirmed.
+    fn repair_mempool(&mut self, turn: &mut Turn<'_>, left: &[BlockIx], joined: &[BlockIx]) {
+        let mut again = Vec::new();
+        if !left.is_empty() {
+            for ix in left {
+                again.extend(turn.world.block(*ix).iter().flat_map(|block| block.txs.iter().skip(1).cloned()));
+            }
+            again.extend(self.mempool.take_all());
+        }
+        for ix in joined {
+            let Some(block) = turn.world.block(*ix) else { continue };
+            let diff = turn.world.diff(*ix);
+            let consumed = diff.iter().filter(|change| change.after.is_none() && change.key[0] == Space::Format as u8);
+            for hash in self.mempool.confirm(&block.txs, consumed.map(|change| &change.key[1..])) {
+                turn.out.event(Event::TxDropped { hash, why: "double spend: a block spends the same".into() });
+            }
+            again.retain(|tx| !block.txs.contains(tx));
+        }
+        for tx in again {
+            let hash = tx.hash();
+            if let Err(why) = self.try_pool(turn, tx, None) {
+                turn.out.event(Event::TxDropped { hash, why });
+            }
+        }
+    }
+
+    pub(super) fn adopt(&mut self, turn: &mut Turn<'_>, id: &Id) {
+        match turn.world.tree().find(id).filter(|ix| self.seen.contains(*ix)) {
+            Some(ix) => self.set_tip(turn, ix),
+            None => {
+                turn.out.event(Event::Fault { why: format!("the agent adopts {id}, which this node has not accepted") })
+            }
+        }
+    }
+
+    pub(super) fn finalize(&mut self, turn: &mut Turn<'_>, id: &Id) {
+        let tree = turn.world.tree();
+        match tree.find(id).filter(|ix| self.seen.contains(*ix)) {
+            Some(ix) if tree.is_ancestor(self.finalized, ix) => self.finalized = ix,
+            Some(ix) if tree.is_ancestor(ix, self.finalized) => {}
+            Some(_) => {
+                turn.out.event(Event::SafetyViolation { finalized: tree[self.finalized].id, tip: *id });
+            }
+            None => turn
+                .out
+                .event(Event::Fault { why: format!("the agent finalizes {id}, which this node has not accepted") }),
+        }
+    }
+}
+
+/// Why a block is not this node's, or not yet.
+pub(super) enum Refusal {
+    /// These blocks must come first.
+    Waits(Vec<Id>),
+    /// The node's clock must pass this time first.
+    Early(Time),
+    /// Not this one.
+    Bad {
+        /// For whoever sent it.
+        points: u32,
+        /// In one line.
+        why: String,
+    },
+}

@@ -1,0 +1,294 @@
+//! The node: a state machine without I/O.
+//!
+//! A runtime calls [`Node::handle`] with everything that happens to the node and carries out
+//! the [`Outputs`]. The node knows neither sockets nor clocks; the runtime knows no rule.
+//!
+//! **The way of a transaction.** [`Input::Pay`] builds and signs it (`wallet`); [`Input::Message`]
+//! brings those of others (`relay`). Both end in `accept_tx`: judged over the mempool, put
+//! into it, announced. A producer's duty takes it into a block (`producer`).
+//!
+//! **The way of a block.** It arrives by [`Input::Message`] or from a duty, and goes through
+//! `take_block`: parent accepted, not too early, inserted, judged and sealed in the world.
+//! Then `accept_block`: shown to the agent, announced, and given to fork choice, which may
+//! change the tip (`set_tip`): mempool and wallet follow, and the agent sets new duties.
+
+mod chain;
+mod gossip;
+mod io;
+mod mempool;
+mod producer;
+mod relay;
+mod sync;
+mod timers;
+mod wallet;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
+pub use mempool::{Mempool, MempoolLimits, PoolLedger, Pooled};
+pub use wallet::{Balance, OwnTx};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::agent::{Agent, Attack, Ctx, Effect, Signer};
+use crate::block::Block;
+use crate::env::signed_proof;
+use crate::hash::Id;
+use crate::header::{SECOND, Time};
+use crate::keys::{KeyPair, KeyScheme};
+use crate::transport::BAN_POINTS;
+use crate::world::{BlockIx, BlockSet, Tree, World};
+
+/// What a node does in its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Relays, validates and produces.
+    #[default]
+    Full,
+    /// Neither produces nor relays: pays, and asks for the chain when told to.
+    Wallet,
+}
+
+/// How blocks and transactions spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayMode {
+    /// Announce, and send to those who ask.
+    #[default]
+    Inv,
+    /// Send everything to every neighbour at once, as in the thesis.
+    Flood,
+}
+
+/// What a node is made of.
+#[derive(Clone)]
+pub struct NodeConfig {
+    /// Signs for the node and owns its coins.
+    pub keys: KeyPair,
+    /// What it does.
+    pub role: Role,
+    /// How it spreads what it has.
+    pub relay: RelayMode,
+    /// What its mempool takes in.
+    pub mempool: MempoolLimits,
+    /// All draws of this node are made of it.
+    pub seed: u64,
+    /// How long it waits for something it asked for, in microseconds.
+    pub request_timeout_us: Time,
+    /// How long a piece of work may lack the newest transactions, in microseconds.
+    pub template_age_us: Time,
+}
+
+impl NodeConfig {
+    /// A full node with these keys and default limits.
+    pub fn new(keys: KeyPair, seed: u64) -> NodeConfig {
+        NodeConfig {
+            keys,
+            role: Role::Full,
+            relay: RelayMode::Inv,
+            mempool: MempoolLimits::default(),
+            seed,
+            request_timeout_us: 20 * SECOND,
+            template_age_us: SECOND / 2,
+        }
+    }
+}
+
+/// One node of a network.
+pub struct Node {
+    config: NodeConfig,
+    address: Address,
+    agent: Box<dyn Agent>,
+    tip: BlockIx,
+    /// The blocks that this node has accepted: nothing else is visible to its agent.
+    seen: BlockSet,
+    finalized: BlockIx,
+    mempool: Mempool,
+    peers: Vec<relay::Peer>,
+    relay: relay::Relay,
+    sync: sync::Sync,
+    producer: producer::Producer,
+    gossip: gossip::Gossips,
+    wallet: wallet::Wallet,
+    timers: timers::Timers,
+    /// What the agent has asked for and where its call came from.
+    effects: VecDeque<(Effect, Option<PeerId>)>,
+    /// Blocks that can be taken in now.
+    arrived: VecDeque<(Arc<Block>, Option<PeerId>)>,
+}
+
+/// One call of [`Node::handle`].
+struct Turn<'a> {
+    world: &'a mut World,
+    now: Time,
+    out: &'a mut Outputs,
+}
+
+/// An agent may ask for this much in one call of the node before it is cut off.
+const MAX_EFFECTS: usize = 10_000;
+
+impl Node {
+    /// A node that has accepted what the world's store kept for it, or genesis alone.
+    pub fn new(config: NodeConfig, world: &mut World, attack: Option<&dyn Attack>) -> Node {
+        let address = world.rules().env.keys.address(&config.keys.public);
+        let honest = world.rules().consensus.agent(address);
+        let agent = match attack {
+            Some(attack) => attack.agent(honest, address),
+            None => honest,
+        };
+        let mut node = Node {
+            mempool: Mempool::new(config.mempool),
+            config,
+            address,
+            agent,
+            tip: Tree::GENESIS,
+            seen: BlockSet::default(),
+            finalized: Tree::GENESIS,
+            peers: Vec::new(),
+            relay: relay::Relay::default(),
+            sync: sync::Sync::default(),
+            producer: producer::Producer::default(),
+            gossip: gossip::Gossips::default(),
+            wallet: wallet::Wallet::default(),
+            timers: timers::Timers::default(),
+            effects: VecDeque::new(),
+            arrived: VecDeque::new(),
+        };
+        node.seen.insert(Tree::GENESIS);
+        node.restore(world);
+        node
+    }
+
+    /// Tells the node what happened at `now`, by its own clock, and collects its answers.
+    pub fn handle(&mut self, world: &mut World, now: Time, input: Input, out: &mut Outputs) {
+        let turn = &mut Turn { world, now, out };
+        match input {
+            Input::Start => self.start(turn),
+            Input::Connected(peer) => self.on_connected(turn, peer),
+            Input::Disconnected(peer, points) => self.on_disconnected(turn, peer, points),
+            Input::Message(peer, message) => self.on_message(turn, peer, message),
+            Input::Wake => {}
+            Input::Found { ticket, header } => self.on_found(turn, ticket, header),
+            Input::Exhausted { ticket } => self.on_exhausted(turn, ticket),
+            Input::Drawn { ticket } => self.on_drawn(turn, ticket),
+            Input::Pay(order) => self.pay(turn, &order),
+            Input::Submit(tx) => self.submit(turn, tx),
+            Input::UpdateChain => self.update_chain(turn),
+        }
+        self.drain(turn);
+        while let Some(timer) = self.timers.due(turn.now) {
+            self.on_timer(turn, timer);
+            self.drain(turn);
+        }
+        turn.out.wake_at = self.timers.next();
+    }
+
+    /// Carries out what the agent asked for and takes in blocks, until nothing is left.
+    fn drain(&mut self, turn: &mut Turn<'_>) {
+        for _ in 0..MAX_EFFECTS {
+            if let Some((block, from)) = self.arrived.pop_front() {
+                self.take_block(turn, block, from);
+            } else if let Some((effect, from)) = self.effects.pop_front() {
+                self.carry_out(turn, effect, from);
+            } else {
+                self.refresh_work(turn);
+                return;
+            }
+        }
+        self.effects.clear();
+        turn.out.event(Event::Fault { why: format!("the agent asked for more than {MAX_EFFECTS} things at once") });
+    }
+
+    /// Calls the agent and notes what it asks for.
+    fn with_agent<R>(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: Option<PeerId>,
+        call: impl FnOnce(&mut dyn Agent, &World, &mut Ctx<'_>) -> R,
+    ) -> R {
+        let world = &*turn.world;
+        let view = world.view(&self.seen);
+        let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
+        let tip = world.tree()[self.tip].id;
+        let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
+        let answer = call(&mut *self.agent, world, &mut ctx);
+        let Ctx { effects, duties, .. } = ctx;
+        self.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+        if let Some(duties) = duties {
+            self.set_duties(turn, duties);
+        }
+        answer
+    }
+
+    fn carry_out(&mut self, turn: &mut Turn<'_>, effect: Effect, from: Option<PeerId>) {
+        match effect {
+            Effect::Send(to, bytes) => self.say(turn, Some(to), bytes),
+            Effect::Broadcast(bytes) => self.say(turn, None, bytes),
+            Effect::Reply(bytes) => {
+                if let Some(peer) = from {
+                    turn.out.send(peer, crate::message::Message::Direct(bytes));
+                }
+            }
+            Effect::Timer(at, token) => self.timers.set(at, timers::Timer::Agent(token)),
+            Effect::Publish(id, seal) => self.publish(turn, &id, seal),
+            Effect::Act { action, fee } => self.act(turn, action, fee),
+            Effect::Adopt(id) => self.adopt(turn, &id),
+            Effect::Finalize(id) => self.finalize(turn, &id),
+        }
+    }
+
+    /// Blames a neighbour, and bans it when it has become too much.
+    fn blame(&mut self, turn: &mut Turn<'_>, peer: Option<PeerId>, points: u32, why: &str) {
+        let Some(id) = peer else { return };
+        let peer = self.peer(id);
+        peer.points = peer.points.saturating_add(points);
+        let ban = peer.points >= BAN_POINTS && !peer.banned;
+        peer.banned |= ban;
+        turn.out.event(Event::Misbehaved { peer: id, points, why: why.into() });
+        if ban {
+            turn.out.bans.push(id);
+        }
+    }
+
+    /// The node's address.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The last block of the node's chain.
+    pub fn tip(&self) -> BlockIx {
+        self.tip
+    }
+
+    /// What waits for a block here.
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// What the node does.
+    pub fn role(&self) -> Role {
+        self.config.role
+    }
+
+    /// Whether the node has accepted the block called `id`.
+    pub fn has_block(&self, world: &World, id: &Id) -> bool {
+        world.tree().find(id).is_some_and(|ix| self.seen.contains(ix))
+    }
+}
+
+/// Signs block proofs with the node's key.
+struct NodeSigner<'a> {
+    scheme: &'a dyn KeyScheme,
+    keys: &'a KeyPair,
+}
+
+impl Signer for NodeSigner<'_> {
+    fn sign(&self, digest: &Id) -> Vec<u8> {
+        // The key was made by this scheme, so it can sign; an empty signature holds for nobody.
+        let signature = self.scheme.sign(0, &self.keys.secret, digest).unwrap_or_default();
+        signed_proof(&self.keys.public, &signature)
+    }
+}

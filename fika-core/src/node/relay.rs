@@ -1,0 +1,298 @@
+//! Announcing, asking, sending: how transactions and blocks move between neighbours.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::io::{Event, PeerId};
+use super::timers::Timer;
+use super::{Node, RelayMode, Role, Turn};
+use crate::block::Tx;
+use crate::hash::Id;
+use crate::message::{Item, MAX_ITEMS, Message};
+use crate::transport::BAN_POINTS;
+use crate::world::{BadTx, IdMap};
+
+/// How many hashes of transactions are remembered as dealt with.
+const RECENT_TXS: usize = 5_000;
+/// How many others are remembered that have announced something asked for.
+const OTHERS: usize = 8;
+/// How many things may be asked for at the same time.
+const MAX_REQUESTS: usize = 5_000;
+
+/// What a node knows about a neighbour.
+#[derive(Default)]
+pub(super) struct Peer {
+    pub(super) ready: bool,
+    pub(super) points: u32,
+    pub(super) banned: bool,
+}
+
+/// Something that was asked for.
+struct Request {
+    from: PeerId,
+    /// Who has announced it too.
+    others: Vec<PeerId>,
+}
+
+/// What is under way.
+#[derive(Default)]
+pub(super) struct Relay {
+    requests: BTreeMap<Item, Request>,
+    recent: IdMap<()>,
+    recent_order: VecDeque<Id>,
+}
+
+impl Relay {
+    /// Notes a transaction as dealt with; whether it is new.
+    fn note(&mut self, hash: Id) -> bool {
+        let new = self.recent.insert(hash, ()).is_none();
+        if new {
+            self.recent_order.push_back(hash);
+        }
+        if self.recent_order.len() > RECENT_TXS
+            && let Some(oldest) = self.recent_order.pop_front()
+        {
+            self.recent.remove(&oldest);
+        }
+        new
+    }
+
+    /// A transaction that was turned down may be fine after another block.
+    pub(super) fn forget(&mut self, hash: &Id) {
+        if self.recent.remove(hash).is_some() {
+            self.recent_order.retain(|known| known != hash);
+        }
+    }
+
+    /// Ends a request; whether there was one.
+    pub(super) fn arrived(&mut self, item: &Item) -> bool {
+        self.requests.remove(item).is_some()
+    }
+
+    /// How many blocks are under way.
+    pub(super) fn blocks_under_way(&self) -> usize {
+        self.requests.keys().filter(|item| matches!(item, Item::Block(_))).count()
+    }
+}
+
+impl Node {
+    /// The state of a neighbour; made when it is first heard of.
+    pub(super) fn peer(&mut self, id: PeerId) -> &mut Peer {
+        let n = id.0 as usize;
+        if self.peers.len() <= n {
+            self.peers.resize_with(n + 1, Peer::default);
+        }
+        &mut self.peers[n]
+    }
+
+    pub(super) fn ready_peers(&self) -> Vec<PeerId> {
+        let ready = self.peers.iter().enumerate().filter(|(_, peer)| peer.ready);
+        ready.map(|(n, _)| PeerId(n as u32)).collect()
+    }
+
+    pub(super) fn on_connected(&mut self, turn: &mut Turn<'_>, id: PeerId) {
+        let peer = self.peer(id);
+        peer.ready = true;
+        // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
+        (peer.banned, peer.points) = (false, if peer.banned { 0 } else { peer.points });
+        self.greet(turn, id);
+        let waiting: Vec<Item> = match self.config.role {
+            Role::Full => self.mempool.hashes().take(MAX_ITEMS).map(Item::Tx).collect(),
+            Role::Wallet => Vec::new(),
+        };
+        if !waiting.is_empty() {
+            turn.out.send(id, Message::Inv(waiting));
+        }
+        if self.config.role == Role::Wallet {
+            self.rebroadcast(turn);
+        }
+    }
+
+    pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>, id: PeerId, points: u32) {
+        self.peer(id).ready = false;
+        if points > 0 {
+            self.blame(turn, Some(id), points, "it broke the rules of the transport");
+        }
+        let lost = self.relay.requests.iter().filter(|(_, request)| request.from == id);
+        for item in lost.map(|(item, _)| *item).collect::<Vec<_>>() {
+            self.ask_another(turn, item);
+        }
+        self.sync_lost(turn, id);
+    }
+
+    pub(super) fn on_message(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Message) {
+        if self.peer(from).banned {
+            return;
+        }
+        match message {
+            Message::Inv(items) => self.on_inv(turn, from, items),
+            Message::GetData(items) => self.on_get_data(turn, from, items),
+            Message::NotFound(items) => items.into_iter().for_each(|item| self.ask_another(turn, item)),
+            Message::Tx(tx) => {
+                self.relay.arrived(&Item::Tx(tx.hash()));
+                if self.config.role == Role::Full {
+                    // The event says what became of it.
+                    let _ = self.accept_tx(turn, tx, Some(from));
+                }
+            }
+            Message::Block(block) => {
+                let asked = self.relay.arrived(&Item::Block(block.id()));
+                if asked || self.config.role == Role::Full {
+                    self.arrived.push_back((block, Some(from)));
+                }
+            }
+            Message::Candidate(block) => {
+                self.relay.arrived(&Item::Candidate(block.id()));
+                self.on_candidate(turn, from, block);
+            }
+            Message::GetHeaders(locator) => self.on_get_headers(turn, from, &locator),
+            Message::Headers(heads) => self.on_headers(turn, from, heads),
+            Message::Gossip(gossip) => self.on_gossip(turn, from, gossip),
+            Message::Direct(bytes) => self.on_direct(turn, from, &bytes),
+        }
+    }
+
+    fn on_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+        if self.config.role == Role::Wallet {
+            return;
+        }
+        let mut wanted = Vec::new();
+        for item in items {
+            let known = match &item {
+                Item::Tx(hash) => self.mempool.get(hash).is_some() || self.relay.recent.contains_key(hash),
+                Item::Block(id) => self.knows_block(turn, id),
+                Item::Candidate(id) => self.knows_block(turn, id) || self.producer.has_candidate(id),
+                Item::Gossip(id) => self.gossip.knows(id),
+            };
+            if known {
+                continue;
+            }
+            if let Some(request) = self.relay.requests.get_mut(&item) {
+                if request.others.len() < OTHERS && request.from != from && !request.others.contains(&from) {
+                    request.others.push(from);
+                }
+            } else if self.relay.requests.len() < MAX_REQUESTS {
+                wanted.push(item);
+            }
+        }
+        self.ask(turn, from, wanted);
+    }
+
+    /// Asks a neighbour for things.
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+        if items.is_empty() {
+            return;
+        }
+        for item in &items {
+            self.relay.requests.insert(*item, Request { from, others: Vec::new() });
+            self.timers.set(turn.now + self.config.request_timeout_us, Timer::Request(*item));
+        }
+        turn.out.send(from, Message::GetData(items));
+    }
+
+    pub(super) fn on_request_timeout(&mut self, turn: &mut Turn<'_>, item: Item) {
+        if self.relay.requests.contains_key(&item) {
+            self.ask_another(turn, item);
+        }
+    }
+
+    /// Asks the next neighbour that has announced `item`, if there is one.
+    fn ask_another(&mut self, turn: &mut Turn<'_>, item: Item) {
+        let Some(request) = self.relay.requests.remove(&item) else { return };
+        self.timers.cancel(|timer| *timer == Timer::Request(item));
+        let ready = |peer: &PeerId| self.peers.get(peer.0 as usize).is_some_and(|peer| peer.ready);
+        let mut others = request.others.into_iter().filter(ready);
+        if let Some(next) = others.next() {
+            let rest = others.collect();
+            self.ask(turn, next, vec![item]);
+            if let Some(request) = self.relay.requests.get_mut(&item) {
+                request.others = rest;
+            }
+        } else if let Item::Block(id) = item {
+            self.block_not_found(turn, &id);
+        }
+    }
+
+    fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+        let mut missing = Vec::new();
+        for item in items {
+            let found = match &item {
+                Item::Tx(hash) => self.mempool.get(hash).map(|pooled| Message::Tx(pooled.tx.clone())),
+                Item::Block(id) => self.public_block(turn, id).map(Message::Block),
+                Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
+                Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
+            };
+            match found {
+                Some(message) => turn.out.send(from, message),
+                None => missing.push(item),
+            }
+        }
+        if !missing.is_empty() {
+            turn.out.send(from, Message::NotFound(missing));
+        }
+    }
+
+    /// Takes a transaction into the mempool and passes it on. Whether it is in now.
+    pub(super) fn accept_tx(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+        let hash = tx.hash();
+        if self.mempool.get(&hash).is_some() {
+            return Ok(());
+        }
+        if !self.relay.note(hash) && from.is_some() {
+            return Ok(());
+        }
+        match self.try_pool(turn, tx.clone(), from) {
+            Ok(()) => {
+                self.pass_on(turn, tx, from);
+                self.producer.mempool_changed = true;
+                Ok(())
+            }
+            Err(why) => {
+                turn.out.event(Event::TxRejected { hash, from, why: why.clone() });
+                Err(why)
+            }
+        }
+    }
+
+    /// Judges a transaction over the mempool and puts it in.
+    pub(super) fn try_pool(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+        let hash = tx.hash();
+        let place = turn.world.next_place(self.tip);
+        let state = turn.world.state(self.tip);
+        let script = &*turn.world.rules().script;
+        let judged = turn.world.check_tx(&tx, place, &self.mempool.ledger(&state, script));
+        let outcome = match judged {
+            Ok(outcome) => outcome,
+            Err(BadTx::Unproven(why)) => {
+                self.blame(turn, from, BAN_POINTS / 2, "it passed on a transaction whose scripts do not hold");
+                return Err(why);
+            }
+            Err(BadTx::Refused(why)) => {
+                // Alone it may be fine: then what it spends is spent by a transaction that waits.
+                let alone = turn.world.check_tx(&tx, place, &crate::world::transfer::FormatLedger(&state));
+                let rival = alone.ok().and_then(|outcome| self.mempool.conflict(&outcome));
+                return Err(
+                    rival.map_or(why, |rival| format!("double spend: it conflicts with {rival} in the mempool"))
+                );
+            }
+        };
+        drop(state);
+        let fee = outcome.fee;
+        let gone = self.mempool.insert(tx, outcome)?;
+        turn.world.remember_proven(hash);
+        turn.out.event(Event::TxAccepted { hash, from, fee });
+        for hash in gone {
+            turn.out
+                .event(Event::TxDropped { hash, why: "the mempool is full of transactions with higher fees".into() });
+        }
+        Ok(())
+    }
+
+    /// Announces or sends a transaction to the neighbours but the one that it came from.
+    pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) {
+        let id = tx.hash();
+        // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
+        let flood = self.config.relay == RelayMode::Flood || self.config.role == Role::Wallet;
+        turn.out.send_all(from, if flood { Message::Tx(tx) } else { Message::Inv(vec![Item::Tx(id)]) });
+        turn.out.event(Event::Forwarded { id, what: "tx" });
+    }
+}

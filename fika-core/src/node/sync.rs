@@ -1,0 +1,212 @@
+//! Catching up: headers first, then the blocks that they name.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::chain::Waiting;
+use super::io::{Event, PeerId};
+use super::timers::Timer;
+use super::{Node, Role, Turn};
+use crate::block::{Block, Head};
+use crate::hash::Id;
+use crate::message::{Item, MAX_HEADERS, MAX_LOCATOR, Message};
+use crate::transport::BAN_POINTS;
+use crate::world::{BlockIx, Tree, Verdict};
+
+/// Blocks under way at the same time.
+const WINDOW: usize = 16;
+
+/// What a node lacks and has asked for.
+#[derive(Default)]
+pub(super) struct Sync {
+    pub(super) waiting: Waiting,
+    /// Blocks named by headers that have been checked, in the order of heights, and who has them.
+    wanted: VecDeque<(Id, PeerId)>,
+    /// Neighbours that may have more headers once these blocks are here.
+    more: Vec<PeerId>,
+    /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
+    update: Option<Vec<PeerId>>,
+    round: u64,
+}
+
+impl Node {
+    /// A neighbour can be talked to: see whether it knows more.
+    pub(super) fn greet(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        if self.config.role == Role::Full {
+            self.ask_headers(turn, peer);
+        } else if self.sync.update.is_some() {
+            self.ask_headers(turn, peer);
+            self.sync.update.get_or_insert_default().push(peer);
+        }
+    }
+
+    fn ask_headers(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        turn.out.send(peer, Message::GetHeaders(self.locator(turn)));
+    }
+
+    /// Blocks of the node's chain, ever sparser towards genesis, so that the other end finds the last common one.
+    fn locator(&self, turn: &Turn<'_>) -> Vec<Id> {
+        let tree = turn.world.tree();
+        let mut height = tree[self.tip].height;
+        let mut step = 1;
+        let mut ids = Vec::new();
+        while height > 0 && ids.len() < MAX_LOCATOR - 1 {
+            ids.push(tree[tree.ancestor(self.tip, height)].id);
+            step *= if ids.len() > 10 { 2 } else { 1 };
+            height = height.saturating_sub(step);
+        }
+        ids.push(tree[Tree::GENESIS].id);
+        ids
+    }
+
+    pub(super) fn on_get_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, locator: &[Id]) {
+        if self.config.role == Role::Wallet {
+            return;
+        }
+        let tree = turn.world.tree();
+        let tip = self.public_tip(tree);
+        let ours = |id: &Id| tree.find(id).filter(|ix| tree.is_ancestor(*ix, tip));
+        let start = locator.iter().find_map(ours).unwrap_or(Tree::GENESIS);
+        let last = (tree[start].height + MAX_HEADERS as u64).min(tree[tip].height);
+        let path = tree.path(start, tree.ancestor(tip, last));
+        let heads = path.iter().filter_map(|ix| turn.world.block(*ix)).map(|block| block.head.clone()).collect();
+        turn.out.send(from, Message::Headers(heads));
+    }
+
+    pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
+        let full = heads.len() == MAX_HEADERS;
+        let Some(first) = heads.first() else { return self.nothing_newer(turn, from) };
+        if !self.has_block(turn.world, &first.header.parent) {
+            // The other end has a chain that leaves ours before the locator: its next answer will fit.
+            return self.nothing_newer(turn, from);
+        }
+        let mut parent = first.header.parent;
+        for head in &heads {
+            let linked = head.header.parent == parent;
+            let why = match turn.world.check_work(&head.header) {
+                _ if !linked => Some("its headers are not linked".into()),
+                Err(reject) => Some(format!("it sent a header that is not accepted: {reject}")),
+                Ok(()) => None,
+            };
+            if let Some(why) = why {
+                return self.blame(turn, Some(from), BAN_POINTS, &why);
+            }
+            parent = head.header.id();
+        }
+        let mut new = false;
+        for head in &heads {
+            let id = head.header.id();
+            if self.is_invalid(turn, &id) {
+                return self.blame(turn, Some(from), BAN_POINTS, "it follows an invalid chain");
+            }
+            if !self.knows_block(turn, &id) {
+                new = true;
+                if !self.sync.wanted.iter().any(|(wanted, _)| *wanted == id) {
+                    self.sync.wanted.push_back((id, from));
+                }
+            }
+        }
+        if (full || self.sync.update.is_some()) && !self.sync.more.contains(&from) {
+            self.sync.more.push(from);
+        }
+        if !new && !full {
+            self.nothing_newer(turn, from);
+        }
+        self.pump(turn);
+    }
+
+    fn is_invalid(&self, turn: &Turn<'_>, id: &Id) -> bool {
+        let tree = turn.world.tree();
+        tree.find(id).is_some_and(|ix| matches!(tree[ix].verdict, Verdict::Invalid(_)))
+    }
+
+    /// Keeps the window of blocks under way full, and asks for more headers when all are here.
+    pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
+        let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
+        let mut room = WINDOW.saturating_sub(self.relay.blocks_under_way());
+        while room > 0
+            && let Some((id, peer)) = self.sync.wanted.pop_front()
+        {
+            if !self.knows_block(turn, &id) {
+                batches.entry(peer).or_default().push(Item::Block(id));
+                room -= 1;
+            }
+        }
+        for (peer, items) in batches {
+            self.ask(turn, peer, items);
+        }
+        if self.sync.wanted.is_empty() && self.relay.blocks_under_way() == 0 {
+            for peer in std::mem::take(&mut self.sync.more) {
+                self.ask_headers(turn, peer);
+            }
+        }
+    }
+
+    /// A block waits for others: ask whoever sent it for the way there.
+    pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, from: Option<PeerId>, missing: Vec<Id>) {
+        let Some(peer) = from else { return };
+        let parents_known = missing.iter().all(|id| self.knows_block(turn, id));
+        if parents_known {
+            return;
+        }
+        self.ask_headers(turn, peer);
+        let items = missing.into_iter().filter(|id| !self.knows_block(turn, id)).map(Item::Block).collect();
+        self.ask(turn, peer, items);
+    }
+
+    /// Nobody that was asked has this block, or it is not accepted: what builds on it is not wanted from there either.
+    pub(super) fn block_not_found(&mut self, turn: &mut Turn<'_>, id: &Id) {
+        self.sync.wanted.retain(|(wanted, _)| wanted != id);
+        self.pump(turn);
+    }
+
+    pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        self.sync.wanted.retain(|(_, from)| *from != peer);
+        self.sync.more.retain(|from| *from != peer);
+        self.nothing_newer(turn, peer);
+    }
+
+    /// The owner asks for the newest chain.
+    pub(super) fn update_chain(&mut self, turn: &mut Turn<'_>) {
+        let peers = self.ready_peers();
+        peers.iter().for_each(|peer| self.ask_headers(turn, *peer));
+        self.sync.round += 1;
+        self.timers.set(turn.now + self.config.request_timeout_us, Timer::Sync(self.sync.round));
+        self.sync.update = Some(peers);
+    }
+
+    fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        let Some(open) = &mut self.sync.update else { return };
+        open.retain(|other| *other != peer);
+        // Without any neighbour at hand, wait for one until the time is over.
+        if open.is_empty() && self.peers.iter().any(|peer| peer.ready) {
+            self.end_update(turn);
+        }
+    }
+
+    pub(super) fn on_sync_timeout(&mut self, turn: &mut Turn<'_>, round: u64) {
+        if round == self.sync.round && self.sync.update.is_some() {
+            self.end_update(turn);
+        }
+    }
+
+    fn end_update(&mut self, turn: &mut Turn<'_>) {
+        self.sync.update = None;
+        turn.out.event(Event::Updated { height: turn.world.tree()[self.tip].height });
+    }
+
+    /// The last block of the node's chain that others may know.
+    fn public_tip(&self, tree: &Tree) -> BlockIx {
+        let mut tip = self.tip;
+        while self.producer.is_hidden(tip) {
+            tip = tree[tip].parent;
+        }
+        tip
+    }
+
+    /// A block that others may have.
+    pub(super) fn public_block(&self, turn: &Turn<'_>, id: &Id) -> Option<Arc<Block>> {
+        let ix = turn.world.tree().find(id)?;
+        (self.seen.contains(ix) && !self.producer.is_hidden(ix)).then(|| turn.world.block(ix))?
+    }
+}

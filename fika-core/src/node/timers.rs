@@ -1,0 +1,70 @@
+//! What a node has set itself for later.
+
+use std::collections::BTreeMap;
+
+use super::{Node, Turn};
+use crate::header::Time;
+use crate::message::Item;
+
+/// Something that comes due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// A slot of the duties with this generation.
+    Slot { generation: u64, duty: usize },
+    /// The agent asked for it.
+    Agent(u64),
+    /// Something asked for may not have come.
+    Request(Item),
+    /// The work may lack newer transactions.
+    Template,
+    /// A block was too early for the node's clock.
+    Held,
+    /// A neighbour may not have answered the call for headers.
+    Sync(u64),
+    /// Own transactions may have been lost.
+    Rebroadcast,
+}
+
+/// Timers in the order of their times, and of their setting.
+#[derive(Default)]
+pub(super) struct Timers {
+    queue: BTreeMap<(Time, u64), Timer>,
+    set: u64,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Time, timer: Timer) {
+        self.set += 1;
+        self.queue.insert((at, self.set), timer);
+    }
+
+    /// Takes out the next timer that is due at `now`.
+    pub(super) fn due(&mut self, now: Time) -> Option<Timer> {
+        let first = self.queue.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(first.remove())
+    }
+
+    /// When the next one is due.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.queue.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Drops the timers that `gone` names.
+    pub(super) fn cancel(&mut self, gone: impl Fn(&Timer) -> bool) {
+        self.queue.retain(|_, timer| !gone(timer));
+    }
+}
+
+impl Node {
+    pub(super) fn on_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
+        match timer {
+            Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty),
+            Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
+            Timer::Request(item) => self.on_request_timeout(turn, item),
+            Timer::Template => self.producer.template_due = true,
+            Timer::Held => self.release_held(turn),
+            Timer::Sync(round) => self.on_sync_timeout(turn, round),
+            Timer::Rebroadcast => self.rebroadcast(turn),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Which call each thread is in, so that one that never returns can be named.
+//!
+//! Every thread that calls plugins owns a cell. The guard writes the outermost call and the
+//! innermost one into it, two stores each; a [`CallWatch`] reads the cells from another thread. Nothing
+//! here reads a clock: who looks regularly knows how long a call has been going on.
+
+use std::fmt;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A plugin and one of its methods, by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallSite {
+    /// The plugin's name.
+    pub plugin: &'static str,
+    /// The method that was called.
+    pub call: &'static str,
+}
+
+impl fmt::Display for CallSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "plugin {} inside {}", self.plugin, self.call)
+    }
+}
+
+/// Where one thread is.
+struct Cell {
+    /// Counts outermost calls: odd inside, even outside.
+    entered: AtomicU64,
+    outer: AtomicPtr<CallSite>,
+    inner: AtomicPtr<CallSite>,
+}
+
+/// The cells of all threads that ever called a plugin.
+static CELLS: Mutex<Vec<Arc<Cell>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static CELL: Registered = Registered::new();
+}
+
+/// A thread's hold on its cell.
+struct Registered(Arc<Cell>);
+
+impl Registered {
+    fn new() -> Registered {
+        let empty = || AtomicPtr::new(ptr::null_mut());
+        let cell = Arc::new(Cell { entered: AtomicU64::new(0), outer: empty(), inner: empty() });
+        CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
+        Registered(cell)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        CELLS.lock().unwrap_or_else(PoisonError::into_inner).retain(|cell| !Arc::ptr_eq(cell, &self.0));
+    }
+}
+
+/// Runs `call` marked as being inside `site`.
+pub(super) fn inside<R>(site: &'static CallSite, call: impl FnOnce() -> R) -> R {
+    CELL.with(|Registered(cell)| {
+        let site = ptr::from_ref(site).cast_mut();
+        let before = cell.inner.load(Ordering::Relaxed);
+        // Only this thread writes, so plain loads and stores suffice.
+        let entered = cell.entered.load(Ordering::Relaxed);
+        cell.inner.store(site, Ordering::Relaxed);
+        if before.is_null() {
+            cell.outer.store(site, Ordering::Relaxed);
+            cell.entered.store(entered + 1, Ordering::Release);
+        }
+        let answer = call();
+        cell.inner.store(before, Ordering::Relaxed);
+        if before.is_null() {
+            cell.entered.store(entered + 2, Ordering::Release);
+        }
+        answer
+    })
+}
+
+/// A call that some thread is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongCall {
+    /// What was called first.
+    pub outer: CallSite,
+    /// What that has called in turn, if it is another plugin (a key scheme, say).
+    pub inner: Option<CallSite>,
+    /// How many looks in a row have found this very call, this one included.
+    pub looks: u32,
+}
+
+impl fmt::Display for LongCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outer.fmt(f)?;
+        self.inner.map_or(Ok(()), |inner| write!(f, ", which is in {inner}"))
+    }
+}
+
+/// Looks at the calls of all threads of the process.
+#[derive(Default)]
+pub struct CallWatch {
+    /// Cell, its counter, and how often it was found like that.
+    seen: Vec<(usize, u64, u32)>,
+}
+
+impl CallWatch {
+    /// A watch that has not looked yet.
+    pub fn new() -> CallWatch {
+        CallWatch::default()
+    }
+
+    /// The calls going on now. Called once a second, a call with 30 looks has taken 29 seconds or more.
+    pub fn look(&mut self) -> Vec<LongCall> {
+        let cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = Vec::new();
+        let mut calls = Vec::new();
+        for cell in cells.iter() {
+            let entered = cell.entered.load(Ordering::Acquire);
+            let (outer, inner) = (site(&cell.outer), site(&cell.inner));
+            let (Some(outer), true) = (outer, entered % 2 == 1) else { continue };
+            let address = Arc::as_ptr(cell).addr();
+            let before = self.seen.iter().find(|(cell, count, _)| (*cell, *count) == (address, entered));
+            let looks = before.map_or(1, |(_, _, looks)| looks + 1);
+            seen.push((address, entered, looks));
+            calls.push(LongCall { outer, inner: inner.filter(|inner| *inner != outer), looks });
+        }
+        self.seen = seen;
+        calls
+    }
+}
+
+fn site(pointer: &AtomicPtr<CallSite>) -> Option<CallSite> {
+    // SAFETY: only `inside` stores here, and only pointers to sites that live as long as the program.
+    unsafe { pointer.load(Ordering::Acquire).as_ref().copied() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    static CHECK: CallSite = CallSite { plugin: "sluggish", call: "check" };
+    static VERIFY: CallSite = CallSite { plugin: "keys-of-sluggish", call: "verify" };
+
+    #[test]
+    fn a_call_that_does_not_return_is_named_and_counted() {
+        let (reached, at) = channel();
+        let (go, wait) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            inside(&CHECK, || {
+                inside(&VERIFY, || {
+                    reached.send(()).unwrap();
+                    wait.recv().unwrap();
+                });
+            });
+            inside(&CHECK, || {
+                reached.send(()).unwrap();
+                wait.recv().unwrap();
+            });
+        });
+        let mut watch = CallWatch::new();
+        let mut look = || watch.look().into_iter().find(|call| call.outer == CHECK);
+        at.recv().unwrap();
+        assert_eq!(look(), Some(LongCall { outer: CHECK, inner: Some(VERIFY), looks: 1 }));
+        assert_eq!(look().map(|call| call.looks), Some(2));
+        go.send(()).unwrap();
+        at.recv().unwrap();
+        // Another call of the same method starts at one again.
+        assert_eq!(look(), Some(LongCall { outer: CHECK, inner: None, looks: 1 }));
+        go.send(()).unwrap();
+        thread.join().unwrap();
+        assert_eq!(look(), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! One node as a process.
+
+pub mod control;

@@ -1,0 +1,3 @@
+//! The `fika-host` command.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! What a run leaves behind: traces, tables, summary.
+
+pub mod trace;
