@@ -14,9 +14,9 @@
 
 use crate::address::Address;
 use crate::amount::Amount;
-use crate::codec::coded_struct;
-use crate::hash::Id;
-use crate::reject::Reject;
+use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, coded_struct, put_list};
+use crate::hash::{Id, domain_hash, sha256d};
+use crate::reject::{Reject, ensure};
 use crate::script::InputFacts;
 
 /// The entries of one ledger state that belong to the transaction format.
@@ -172,4 +172,153 @@ pub trait TxFormat: Send + Sync {
     /// # Errors
     /// When `tx` does not decode or the number of spends differs.
     fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject>;
+}
+
+/// The smallest format: accounts with numbered payments and one unlocking script each. A
+/// template for authors of account formats, and a test double.
+pub struct Accounts;
+
+/// A transaction of [`Accounts`].
+enum Transfer {
+    Coinbase { height: u64, extra_nonce: u64, to: Vec<(Vec<u8>, Amount)> },
+    Payment { from_lock: Vec<u8>, number: u64, fee: Amount, order: Payees, unlock: Vec<u8> },
+}
+
+/// Who receives what, and what the rules are asked.
+struct Payees {
+    to: Vec<(Vec<u8>, Amount)>,
+    actions: Vec<ActionRequest>,
+}
+
+impl Encode for Transfer {
+    fn encode(&self, out: &mut impl Sink) {
+        match self {
+            Transfer::Coinbase { height, extra_nonce, to } => {
+                0u8.encode(out);
+                height.encode(out);
+                extra_nonce.encode(out);
+                put_list(out, to);
+            }
+            Transfer::Payment { from_lock, number, fee, order, unlock } => {
+                1u8.encode(out);
+                from_lock.encode(out);
+                number.encode(out);
+                fee.encode(out);
+                put_list(out, &order.to);
+                put_list(out, &order.actions);
+                unlock.encode(out);
+            }
+        }
+    }
+}
+
+impl Decode for Transfer {
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        const MOST: usize = 1_000;
+        match u8::decode(from)? {
+            0 => Ok(Transfer::Coinbase {
+                height: u64::decode(from)?,
+                extra_nonce: u64::decode(from)?,
+                to: from.list(MOST * 1_000)?,
+            }),
+            1 => Ok(Transfer::Payment {
+                from_lock: Vec::decode(from)?,
+                number: u64::decode(from)?,
+                fee: Amount::decode(from)?,
+                order: Payees { to: from.list(MOST)?, actions: from.list(MOST)? },
+                unlock: Vec::decode(from)?,
+            }),
+            _ => Err(DecodeError::Unknown("kind of transfer")),
+        }
+    }
+}
+
+impl Accounts {
+    /// Where the number of an account's next payment is kept.
+    fn next_number(lock: &[u8], ledger: &dyn Ledger) -> u64 {
+        ledger.get(lock).and_then(|bytes| u64::from_bytes(&bytes).ok()).unwrap_or(0)
+    }
+
+    fn credits(to: &[(Vec<u8>, Amount)]) -> Vec<Credit> {
+        let credit = |(lock, amount): &(Vec<u8>, Amount)| Credit {
+            key: Vec::new(),
+            value: Vec::new(),
+            lock: lock.clone(),
+            amount: *amount,
+        };
+        to.iter().map(credit).collect()
+    }
+
+    /// The transfer with another unlocking script.
+    fn with_unlock(tx: &[u8], new: Vec<u8>) -> Result<Vec<u8>, Reject> {
+        let mut transfer = Transfer::from_bytes(tx)?;
+        if let Transfer::Payment { unlock, .. } = &mut transfer {
+            *unlock = new;
+        }
+        Ok(transfer.to_bytes())
+    }
+}
+
+impl TxFormat for Accounts {
+    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+        let id = sha256d(&[&Self::with_unlock(tx, Vec::new())?]);
+        match Transfer::from_bytes(tx)? {
+            Transfer::Coinbase { height, to, .. } => {
+                ensure(place.coinbase, || "a coinbase stands only at the front of a block")?;
+                ensure(height == place.height, || format!("expected height {}, found {height}", place.height))?;
+                Ok(Outcome { id, credits: Self::credits(&to), ..Outcome::default() })
+            }
+            Transfer::Payment { from_lock, number, fee, order: Payees { to, actions }, unlock } => {
+                ensure(!place.coinbase, || "expected a coinbase")?;
+                let expected = Self::next_number(&from_lock, ledger);
+                ensure(number == expected, || format!("expected payment number {expected}, found {number}"))?;
+                let parts = to.iter().map(|(_, amount)| *amount).chain(actions.iter().map(|a| a.amount)).chain([fee]);
+                let amount = Amount::checked_sum(parts).ok_or_else(|| Reject::invalid("the sum is above the limit"))?;
+                let key = [&from_lock[..], &number.to_le_bytes()].concat();
+                Ok(Outcome {
+                    id,
+                    fee,
+                    puts: vec![(from_lock.clone(), Some((number + 1).to_bytes()))],
+                    spends: vec![Spend { input: 0, key, lock: from_lock, amount, unlock }],
+                    credits: Self::credits(&to),
+                    actions,
+                })
+            }
+        }
+    }
+
+    fn digest(&self, tx: &[u8], input: u32, _: &[Spend], request: &[u8]) -> Id {
+        let bare = Self::with_unlock(tx, Vec::new()).unwrap_or_default();
+        domain_hash("accounts payment", &[&bare, &input.to_le_bytes(), request])
+    }
+
+    fn facts(&self, _: &[u8], _: u32) -> InputFacts {
+        InputFacts::default()
+    }
+
+    fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {
+        Transfer::Coinbase { height, extra_nonce, to: to.to_vec() }.to_bytes()
+    }
+
+    fn credit(&self, _: &Id, _: u32, lock: &[u8], amount: Amount, _: Place) -> Credit {
+        Credit { key: Vec::new(), value: Vec::new(), lock: lock.to_vec(), amount }
+    }
+
+    fn build(&self, order: &Order, _: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+        let amounts = order.to.iter().map(|(_, amount)| *amount).chain(order.actions.iter().map(|a| a.amount));
+        let needed = Amount::checked_sum(amounts.chain([order.fee])).unwrap_or(crate::amount::MAX_AMOUNT);
+        let found = ledger.balance(&order.from);
+        ensure(needed <= found, || format!("expected {needed} coins to pay with, found {found}"))?;
+        let number = Self::next_number(&order.from_lock, ledger);
+        let payees = Payees { to: order.to.clone(), actions: order.actions.clone() };
+        let from_lock = order.from_lock.clone();
+        Ok(Transfer::Payment { from_lock, number, fee: order.fee, order: payees, unlock: Vec::new() }.to_bytes())
+    }
+
+    fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {
+        let [unlock] = unlocks else {
+            return Err(Reject::invalid(format!("expected one unlocking script, found {}", unlocks.len())));
+        };
+        Self::with_unlock(tx, unlock.clone())
+    }
 }

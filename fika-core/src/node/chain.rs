@@ -14,7 +14,6 @@ use crate::message::{Item, Message};
 use crate::reject::Reject;
 use crate::transport::BAN_POINTS;
 use crate::view::TreeView;
-use crate::world::ledger::Space;
 use crate::world::{BadBlock, BlockIx, Verdict};
 
 /// Blocks that wait for another block, at most.
@@ -250,9 +249,8 @@ impl Node {
         }
         for ix in joined {
             let Some(block) = turn.world.block(*ix) else { continue };
-            let diff = turn.world.diff(*ix);
-            let consumed = diff.iter().filter(|change| change.after.is_none() && change.key[0] == Space::Format as u8);
-            for hash in self.mempool.confirm(&block.txs, consumed.map(|change| &change.key[1..])) {
+            let spent = turn.world.tree()[*ix].spent.clone().unwrap_or_default();
+            for hash in self.mempool.confirm(&block.txs, &spent) {
                 turn.out.event(Event::TxDropped { hash, why: "double spend: a block spends the same".into() });
             }
             again.retain(|tx| !block.txs.contains(tx));

@@ -183,13 +183,13 @@ impl Mempool {
         gone
     }
 
-    /// A block has confirmed `txs` and consumed the format's entries `keys`: takes out what is
-    /// confirmed, and what can no longer be. Gives the latter.
-    pub fn confirm<'a>(&mut self, txs: &[Tx], keys: impl Iterator<Item = &'a [u8]>) -> Vec<Id> {
+    /// A block has confirmed `txs`, which spend the entries `keys`: takes out what is confirmed,
+    /// and what can no longer be. Gives the latter.
+    pub fn confirm(&mut self, txs: &[Tx], keys: &[Vec<u8>]) -> Vec<Id> {
         for tx in txs {
             self.remove(&tx.hash());
         }
-        let losers: Vec<Id> = keys.filter_map(|key| self.spent.get(key).copied()).collect();
+        let losers: Vec<Id> = keys.iter().filter_map(|key| self.spent.get(key).copied()).collect();
         losers.iter().flat_map(|loser| self.remove_with_children(loser)).collect()
     }
 

@@ -22,8 +22,8 @@ pub(super) struct Sync {
     pub(super) waiting: Waiting,
     /// Blocks named by headers that have been checked, in the order of heights, and who has them.
     wanted: VecDeque<(Id, PeerId)>,
-    /// Neighbours that may have more headers once these blocks are here.
-    more: Vec<PeerId>,
+    /// Neighbours that may have more headers once these blocks are here, and the last header that they sent.
+    more: Vec<(PeerId, Id)>,
     /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
     update: Option<Vec<PeerId>>,
     round: u64,
@@ -106,8 +106,9 @@ impl Node {
                 }
             }
         }
-        if (full || self.sync.update.is_some()) && !self.sync.more.contains(&from) {
-            self.sync.more.push(from);
+        if full || self.sync.update.is_some() {
+            self.sync.more.retain(|(peer, _)| *peer != from);
+            self.sync.more.push((from, parent));
         }
         if !new && !full {
             self.nothing_newer(turn, from);
@@ -136,8 +137,12 @@ impl Node {
             self.ask(turn, peer, items);
         }
         if self.sync.wanted.is_empty() && self.relay.blocks_under_way() == 0 {
-            for peer in std::mem::take(&mut self.sync.more) {
-                self.ask_headers(turn, peer);
+            for (peer, last) in std::mem::take(&mut self.sync.more) {
+                // The node's own chain may still be the heavier one, and share nothing with the last header.
+                let mut locator = self.locator(turn);
+                locator.truncate(MAX_LOCATOR - 1);
+                locator.insert(0, last);
+                turn.out.send(peer, Message::GetHeaders(locator));
             }
         }
     }
@@ -162,7 +167,7 @@ impl Node {
 
     pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
         self.sync.wanted.retain(|(_, from)| *from != peer);
-        self.sync.more.retain(|from| *from != peer);
+        self.sync.more.retain(|(from, _)| *from != peer);
         self.nothing_newer(turn, peer);
     }
 

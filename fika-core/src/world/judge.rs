@@ -83,12 +83,13 @@ impl World {
             Verdict::Open => Err(Reject::NotYet(vec![self.tree[parent].id])),
         };
         match verdict {
-            Ok(changes) => {
+            Ok((changes, spent)) => {
                 let own = self.rules.consensus.weight(&self.tree.view(ix));
                 let root = state_root(self.tree[parent].state_root, &changes);
                 let weight = self.tree[parent].weight.plus(own);
                 let entry = &mut self.tree[ix];
                 (entry.weight, entry.state_root, entry.verdict) = (weight, root, Verdict::Valid);
+                entry.spent = Some(spent.into());
                 let id = entry.id;
                 self.states.commit(ix, &changes);
                 self.archive.keep(ix, id, changes.into());
@@ -104,7 +105,7 @@ impl World {
         }
     }
 
-    fn examine(&mut self, ix: BlockIx, parent: BlockIx) -> Result<Vec<Change>, Reject> {
+    fn examine(&mut self, ix: BlockIx, parent: BlockIx) -> Result<(Vec<Change>, Vec<Vec<u8>>), Reject> {
         let block = self.block(ix).ok_or_else(|| Reject::Fault("the block's body is gone".into()))?;
         let bytes = block.encoded_len() as u64;
         let limit = self.rules.env.chain.max_block_bytes;
@@ -115,9 +116,9 @@ impl World {
         let mut view = self.tree.view(ix);
         view.weight = self.tree[parent].weight;
         self.rules.consensus.check(&view, &self.tree.view(parent), &past)?;
-        let (changes, proven) = self.apply(&block, parent, &references)?;
-        proven.into_iter().for_each(|hash| self.remember_proven(hash));
-        Ok(changes)
+        let applied = self.apply(&block, parent, &references)?;
+        applied.proven.into_iter().for_each(|hash| self.remember_proven(hash));
+        Ok((applied.changes, applied.spent))
     }
 
     /// The blocks off the ancestry that `ix` names; all must be valid.
@@ -128,17 +129,18 @@ impl World {
         if missing.is_empty() { Ok(names.iter().filter_map(valid).collect()) } else { Err(Reject::NotYet(missing)) }
     }
 
-    /// The ledger changes of a block's transactions and rules, and the transactions whose scripts were proven here.
-    fn apply(&self, block: &Block, parent: BlockIx, references: &[BlockIx]) -> Result<(Vec<Change>, Vec<Id>), Reject> {
+    /// What a block's transactions and rules do to the ledger.
+    fn apply(&self, block: &Block, parent: BlockIx, references: &[BlockIx]) -> Result<Applied, Reject> {
         let rules = &self.rules;
         let [coinbase, txs @ ..] = &block.txs[..] else { return Err(Reject::invalid("a block has no coinbase")) };
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         let place = self.next_place(parent);
         let mut sums = Sums::default();
-        let mut unproven = Vec::new();
+        let (mut unproven, mut spent) = (Vec::new(), Vec::new());
         for (n, tx) in txs.iter().enumerate() {
             let outcome = sums.add(&mut over, rules, tx, place).map_err(|reject| in_tx(n + 1, reject))?;
+            spent.extend(outcome.spends.iter().map(|spend| spend.key.clone()));
             if !self.proven.contains_key(&tx.hash()) {
                 unproven.push((tx, outcome));
             }
@@ -165,7 +167,7 @@ impl World {
         prove(rules, &pairs).into_iter().collect::<Result<(), Reject>>()?;
         let changes = over.into_changes();
         check_supply(&changes)?;
-        Ok((changes, pairs.iter().map(|(tx, _)| tx.hash()).collect()))
+        Ok(Applied { changes, spent, proven: pairs.iter().map(|(tx, _)| tx.hash()).collect() })
     }
 
     /// Checks a proof over a judged block and keeps it when it is the first that holds.
@@ -218,6 +220,15 @@ fn in_tx(n: usize, reject: Reject) -> Reject {
         Reject::Invalid(why) => Reject::Invalid(format!("transaction {n}: {why}")),
         other => other,
     }
+}
+
+/// What a block did.
+struct Applied {
+    changes: Vec<Change>,
+    /// The keys that its transactions spend.
+    spent: Vec<Vec<u8>>,
+    /// The transactions whose scripts were proven here.
+    proven: Vec<Id>,
 }
 
 /// What the transactions of a block add up to.

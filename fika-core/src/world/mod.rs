@@ -53,7 +53,7 @@ pub struct Rules {
     /// The chain's parameters and its key scheme.
     pub env: Env,
     /// Which blocks are valid.
-    pub consensus: Box<dyn Consensus>,
+    pub consensus: Arc<dyn Consensus>,
     /// Who may spend.
     pub script: Box<dyn Script>,
     /// What transactions do.

@@ -71,6 +71,7 @@ impl Archive {
         if self.store.is_some() {
             self.diffs[block.0 as usize] = None;
             tree[block].block = None;
+            tree[block].spent = None;
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Entry {
     pub sealed: bool,
     /// The whole block while it is in memory; a store has it otherwise.
     pub block: Option<Arc<Block>>,
+    /// The keys that its transactions spend, while the block is in memory.
+    pub spent: Option<Arc<[Vec<u8>]>>,
     /// The state after the block, as one number per entry summed up.
     pub state_root: Id,
 }
@@ -135,6 +137,7 @@ impl Tree {
             verdict: Verdict::Open,
             sealed: false,
             block: Some(block),
+            spent: None,
             state_root: Id::ZERO,
         });
         self.by_id.insert(id, ix);
