@@ -1,1 +1,303 @@
 //! Proof of work and proof of stake with coin age, each with its own target.
+//!
+//! The shape of Peercoin (King and Nadal 2012). A chain has two kinds of blocks:
+//!
+//! - *work*: header version [`WORK`], no extra, no seal, an id that meets the work target;
+//! - *stake*: header version [`STAKE`]; the extra names the producer and one of its coins, the
+//!   coin's kernel meets the stake target times its age (see kernel.rs), and the seal is the
+//!   producer's signature over the id. It uses the coin up: its age starts anew.
+//!
+//! The version tells the kinds apart, so that the work can be checked on the bare header.
+//! Each kind has an interval of its own and a target that follows it (see targets.rs). Both
+//! create what the chain's schedule says. Times never go back.
+//!
+//! **Weight.** A block weighs what its target costs on average, in hashes or in coin age, relative to the first
+//! target of its kind. Both kinds count alike at the start, and each in proportion to what is
+//! behind it later on.
+//!
+//! What this design does not prevent: stakers may extend every fork at no cost and sign two
+//! blocks with one kernel; the kernels of a coin can be computed some dozens of blocks ahead.
+
+mod agent;
+mod kernel;
+mod targets;
+
+use std::sync::Arc;
+
+use fika_core::address::Address;
+use fika_core::agent::Agent;
+use fika_core::codec::Encode;
+use fika_core::consensus::{Consensus, LedgerOp, Summary};
+use fika_core::env::{ChainParams, Env};
+use fika_core::hash::{Id, domain_hash};
+use fika_core::header::{Header, SECOND};
+use fika_core::plugin::Plugin;
+use fika_core::reject::{Reject, ensure};
+use fika_core::target::{Target, Work};
+use fika_core::view::{BlockView, ChainView};
+use serde::{Deserialize, Serialize};
+
+use kernel::{Ages, Kernel, USED, used_key};
+use targets::Pace;
+
+pub use targets::Targets;
+
+/// Header version of a work block.
+pub const WORK: u32 = 1;
+/// Header version of a stake block.
+pub const STAKE: u32 = 2;
+
+/// What a block with the first target of its kind weighs.
+const FIRST_WEIGHT: u64 = 1 << 20;
+
+/// The table `[consensus.hybrid]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Hashes that the first work block costs on average.
+    pub initial_tries: u64,
+    /// Coins, of middle age, for which the first stake target fits the stake interval.
+    pub initial_stake_coins: u64,
+    /// Wanted mean time between work blocks in milliseconds; 0 for two block intervals of the chain.
+    pub pow_interval_ms: u64,
+    /// Wanted mean time between stake blocks in milliseconds; 0 for two block intervals of the chain.
+    pub pos_interval_ms: u64,
+    /// How many blocks of its kind a target averages over.
+    pub retarget_blocks: u32,
+    /// Age in milliseconds up to which a coin has no weight; 0 for one block interval of the chain.
+    pub min_age_ms: u64,
+    /// Age in milliseconds from which a coin gains no more weight; 0 for ten block intervals of the chain.
+    pub max_age_ms: u64,
+    /// Stake blocks have times that are multiples of this, in milliseconds; 0 for a sixteenth of the block interval.
+    pub step_ms: u64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            initial_tries: 240_000,
+            initial_stake_coins: 300,
+            pow_interval_ms: 0,
+            pos_interval_ms: 0,
+            retarget_blocks: 16,
+            min_age_ms: 0,
+            max_age_ms: 0,
+            step_ms: 0,
+        }
+    }
+}
+
+/// Rules for both kinds of blocks.
+#[derive(Clone)]
+pub struct Hybrid(Arc<Rules>);
+
+struct Rules {
+    env: Env,
+    work: Pace,
+    stake: Pace,
+    ages: Ages,
+    /// Times of stake blocks are multiples of this many ticks.
+    step: u32,
+}
+
+impl Plugin for Hybrid {
+    const NAME: &'static str = "hybrid";
+    const ABOUT: &'static str = "proof of work and proof of stake with coin age, each with its own target";
+    const PARAMS: &'static [(&'static str, &'static str)] = &[
+        ("initial_tries", "hashes that the first work block costs on average (240000)"),
+        ("initial_stake_coins", "coins, of middle age, for which the first stake target fits its interval (300)"),
+        ("pow_interval_ms", "mean time between work blocks, in milliseconds; 0 for two block intervals (0)"),
+        ("pos_interval_ms", "mean time between stake blocks, in milliseconds; 0 for two block intervals (0)"),
+        ("retarget_blocks", "how many blocks of its kind a target averages over (16)"),
+        ("min_age_ms", "age up to which a coin has no weight, in milliseconds; 0 for one block interval (0)"),
+        ("max_age_ms", "age from which a coin gains no more weight, in milliseconds; 0 for ten block intervals (0)"),
+        ("step_ms", "stake blocks lie on multiples of this, in milliseconds; 0 for a block interval / 16 (0)"),
+    ];
+    type Params = Params;
+
+    fn new(params: Params, env: &Env) -> Result<Self, String> {
+        let chain = &env.chain;
+        let interval = chain.block_interval_ticks();
+        let times = |n: u32| interval.saturating_mul(n);
+        let ages = Ages {
+            min: ticks("min_age_ms", params.min_age_ms, times(1), chain)?,
+            max: ticks("max_age_ms", params.max_age_ms, times(10), chain)?,
+        };
+        if ages.max <= ages.min {
+            return Err(format!(
+                "max_age_ms: expected more than the minimum of {} ticks, found {}",
+                ages.min, ages.max
+            ));
+        }
+        for (key, value) in [
+            ("initial_tries", params.initial_tries),
+            ("initial_stake_coins", params.initial_stake_coins),
+            ("retarget_blocks", params.retarget_blocks.into()),
+        ] {
+            if value == 0 {
+                return Err(format!("{key}: expected at least 1, found 0"));
+            }
+        }
+        let step = ticks("step_ms", params.step_ms, (interval / 16).max(1), chain)?;
+        let work = Pace {
+            interval: ticks("pow_interval_ms", params.pow_interval_ms, times(2), chain)?,
+            blocks: params.retarget_blocks,
+            first: Target::for_tries(params.initial_tries.into()),
+        };
+        let interval = ticks("pos_interval_ms", params.pos_interval_ms, times(2), chain)?;
+        let steps = (interval / step).max(1);
+        let stake = Pace {
+            interval,
+            blocks: params.retarget_blocks,
+            first: Target::for_tries(ages.middle_weight(params.initial_stake_coins).saturating_mul(steps.into())),
+        };
+        Ok(Hybrid(Arc::new(Rules { env: env.clone(), work, stake, ages, step })))
+    }
+}
+
+/// The parameter `key` in whole ticks, at least 1.
+fn ticks(key: &str, ms: u64, default: u32, chain: &ChainParams) -> Result<u32, String> {
+    let (us, tick_us) = (ms.saturating_mul(SECOND / 1000), chain.tick_us);
+    match ms {
+        0 => Ok(default),
+        _ => u32::try_from(us / tick_us)
+            .ok()
+            .filter(|_| us.is_multiple_of(tick_us))
+            .ok_or_else(|| format!("{key}: expected a whole number of ticks of {tick_us} us, found {ms} ms")),
+    }
+}
+
+/// What the producer of the stake block `block` signs.
+fn digest(block: &Id) -> Id {
+    domain_hash("fika-hybrid block", &[&block.0])
+}
+
+/// The extra of a stake block: the producer's address and the key of its coin.
+fn stake_extra(producer: &Address, coin: &[u8]) -> Vec<u8> {
+    [&producer.0[..], coin].concat()
+}
+
+/// The producer and the coin that a block names; `None` for a work block.
+fn staker(extra: &[u8]) -> Result<Option<(Address, &[u8])>, Reject> {
+    match extra.split_first_chunk() {
+        Some((producer, coin)) => Ok(Some((Address(*producer), coin))),
+        None if extra.is_empty() => Ok(None),
+        None => {
+            Err(Reject::invalid(format!("expected a producer of 20 bytes and a coin, found {} bytes", extra.len())))
+        }
+    }
+}
+
+impl Rules {
+    fn targets(&self, parent: &Id, past: &dyn ChainView) -> Result<Targets, Reject> {
+        Targets::after(parent, past, &self.work, &self.stake)
+    }
+
+    /// The rules of stake blocks beyond those of all blocks.
+    fn check_stake(
+        &self,
+        producer: &Address,
+        coin: &[u8],
+        header: &Header,
+        parent: &BlockView<'_>,
+        past: &dyn ChainView,
+    ) -> Result<(), Reject> {
+        let (time, nonce) = (header.time, header.nonce);
+        ensure(nonce == 0, || format!("expected nonce 0 in a stake block, found {nonce}"))?;
+        ensure(time.is_multiple_of(self.step), || format!("expected a time on a step of {}, found {time}", self.step))?;
+        let coins = past.coins(&parent.id, producer)?;
+        let found = coins.binary_search_by(|found| found.key[..].cmp(coin));
+        let place =
+            found.map_err(|_| Reject::invalid(format!("expected an unspent coin of {producer}, found none")))?;
+        let kernel = Kernel::new(&coins[place], parent, past)?;
+        // A target that does not decode is not the expected one, which has been checked.
+        let met = Target::from_bits(header.bits).is_some_and(|target| kernel.meets(target, time, self.ages));
+        ensure(met, || {
+            format!(
+                "expected a kernel that meets the stake target at {time}, found a coin aged {}",
+                time - kernel.since
+            )
+        })
+    }
+}
+
+impl Hybrid {
+    /// The bits that the next block of either kind on `parent` must carry.
+    ///
+    /// # Errors
+    /// [`Reject::NotYet`] when the state after `parent` is not at hand.
+    pub fn targets(&self, parent: &Id, past: &dyn ChainView) -> Result<Targets, Reject> {
+        self.0.targets(parent, past)
+    }
+}
+
+impl Consensus for Hybrid {
+    fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        let (rules, header) = (&self.0, &block.header);
+        let (time, last) = (header.time, parent.header.time);
+        ensure(time >= last, || format!("expected a time of at least the parent's {last}, found {time}"))?;
+        let staker = staker(block.extra)?;
+        let version = if staker.is_some() { STAKE } else { WORK };
+        ensure(header.version == version, || format!("expected version {version}, found {}", header.version))?;
+        let targets = rules.targets(&parent.id, past)?;
+        let expected = if staker.is_some() { targets.stake.bits } else { targets.work.bits };
+        ensure(header.bits == expected, || format!("expected bits {expected:08x}, found {:08x}", header.bits))?;
+        match staker {
+            Some((producer, coin)) => rules.check_stake(&producer, coin, header, parent, past),
+            None => Ok(()),
+        }
+    }
+
+    fn check_work(&self, header: &Header) -> Result<(), Reject> {
+        let met = || Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
+        ensure(header.version == STAKE || met(), || {
+            format!("expected an id at or below the target {:08x}, found {}", header.bits, header.id())
+        })
+    }
+
+    fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
+        match staker(block.extra)? {
+            None => ensure(seal.is_empty(), || format!("expected no seal on a work block, found {} bytes", seal.len())),
+            Some((producer, _)) => {
+                let signer = self.0.env.signer(&digest(&block.id), seal);
+                ensure(signer == Some(producer), || match signer {
+                    Some(who) => format!("expected a signature by {producer}, found one by {who}"),
+                    None => format!("expected a signature by {producer}, found no valid one"),
+                })
+            }
+        }
+    }
+
+    fn settle(&self, summary: &Summary<'_>, past: &dyn ChainView) -> Result<Vec<LedgerOp>, Reject> {
+        let rules = &self.0;
+        let parent = &summary.parent.id;
+        let mut targets = rules.targets(parent, past)?;
+        let mut ops = vec![LedgerOp::MayMint(summary.subsidy)];
+        match staker(summary.extra)? {
+            None => targets.work.advance(&rules.work, summary.time),
+            Some((_, coin)) => {
+                targets.stake.advance(&rules.stake, summary.time);
+                // A use that lies so far back that the coin is of full age again tells nothing any more.
+                for (key, used) in past.scan(parent, USED)? {
+                    if kernel::used_time(&used).is_none_or(|used| summary.time.saturating_sub(used) >= rules.ages.max) {
+                        ops.push(LedgerOp::Put(key, None));
+                    }
+                }
+                ops.push(LedgerOp::Put(used_key(coin), Some(summary.time.to_bytes())));
+            }
+        }
+        ops.push(targets.put());
+        Ok(ops)
+    }
+
+    fn weight(&self, block: &BlockView<'_>) -> Work {
+        let pace = if block.header.version == STAKE { &self.0.stake } else { &self.0.work };
+        Target::from_bits(block.header.bits).map_or(Work::ZERO, |target| pace.weight(target, FIRST_WEIGHT))
+    }
+
+    fn agent(&self, me: Address) -> Box<dyn Agent> {
+        Box::new(agent::Producer::new(self.0.clone(), me))
+    }
+}
+
+fika_core::export!(consensus Hybrid);

@@ -20,7 +20,7 @@ use fika_core::address::Address;
 use fika_core::agent::Agent;
 use fika_core::consensus::Consensus;
 use fika_core::env::Env;
-use fika_core::hash::{Id, domain_hash};
+use fika_core::hash::{Id, domain_hash, to_hex};
 use fika_core::header::SECOND;
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Missing, Reject, ensure};
@@ -108,8 +108,8 @@ impl Consensus for Pos {
         ensure(header.bits == 0 && header.nonce == 0, || {
             format!("expected bits and nonce 0, found {:08x} and {}", header.bits, header.nonce)
         })?;
-        let slot = schedule.slot(header.time).filter(|slot| schedule.start(*slot) == Some(header.time));
-        let slot = slot
+        let slot = schedule
+            .slot_starting(header.time)
             .ok_or_else(|| Reject::invalid(format!("expected a time at the start of a slot, found {}", header.time)))?;
         let last = schedule.slot(parent.header.time).unwrap_or(0);
         ensure(slot > last, || format!("expected a slot after the parent's {last}, found {slot}"))?;
@@ -117,7 +117,8 @@ impl Consensus for Pos {
         let leader =
             leader.ok_or_else(|| Reject::invalid(format!("expected a stake to draw slot {slot} from, found none")))?;
         ensure(block.extra == leader.0, || {
-            format!("expected {leader} to lead slot {slot}, found {}", fika_core::hash::to_hex(block.extra))
+            let shown = &block.extra[..block.extra.len().min(leader.0.len())];
+            format!("expected {leader} to lead slot {slot}, found {}", to_hex(shown))
         })
     }
 

@@ -53,7 +53,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Params {
-            initial_tries: 100_000,
+            initial_tries: 120_000,
             min_tries: 1,
             retarget: Retarget::Bitcoin,
             retarget_interval: 2016,
@@ -76,7 +76,7 @@ impl Plugin for Pow {
     const NAME: &'static str = "pow";
     const ABOUT: &'static str = "proof of work: compact targets, Bitcoin's retarget or a per-block one";
     const PARAMS: &'static [(&'static str, &'static str)] = &[
-        ("initial_tries", "hashes that the first block costs on average (100000)"),
+        ("initial_tries", "hashes that the first block costs on average (120000)"),
         ("min_tries", "hashes that the easiest block costs on average (1)"),
         ("retarget", "bitcoin: every retarget_interval blocks; per_block: ASERT at every block; none (bitcoin)"),
         ("retarget_interval", "blocks between two changes of the target under bitcoin (2016)"),

@@ -1,0 +1,126 @@
+//! The honest producer: grinds work blocks, and makes a stake block whenever one of its coins may.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use fika_core::address::Address;
+use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed};
+use fika_core::header::Time;
+use fika_core::reject::Reject;
+use fika_core::target::Target;
+use fika_core::view::BlockView;
+
+use crate::kernel::Kernel;
+use crate::{Rules, STAKE, WORK, digest, stake_extra};
+
+/// How many steps ahead kernels are searched at once: two block intervals by default.
+const SEARCHED_STEPS: u32 = 32;
+/// How many coins are tried at each step, the largest first.
+const SEARCHED_COINS: usize = 128;
+
+pub(crate) struct Producer {
+    rules: Arc<Rules>,
+    me: Address,
+    /// When this producer first looked. It uses no earlier time, because it may have signed at it before a restart.
+    since: Option<Time>,
+    /// The last time that it signed a stake block for; it never signs two for one.
+    signed: Option<u32>,
+    /// When its timer runs out.
+    wake: Time,
+}
+
+impl Producer {
+    pub(crate) fn new(rules: Arc<Rules>, me: Address) -> Producer {
+        Producer { rules, me, since: None, signed: None, wake: 0 }
+    }
+
+    fn plan(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) -> Result<Vec<Duty>, Reject> {
+        let rules = self.rules.clone();
+        let targets = rules.targets(&tip.id, ctx.chain)?;
+        let mut duties = Vec::new();
+        if let Some(target) = Target::from_bits(targets.work.bits) {
+            duties.push(Duty::Grind {
+                draft: Draft { version: WORK, parent: tip.id, bits: targets.work.bits, extra: Vec::new() },
+                expected_tries: target.work().saturating_u128(),
+            });
+        }
+        if let Some((time, coin)) = self.next_kernel(targets.stake.bits, tip, ctx)? {
+            duties.push(Duty::Slot {
+                draft: Draft {
+                    version: STAKE,
+                    parent: tip.id,
+                    bits: targets.stake.bits,
+                    extra: stake_extra(&self.me, &coin),
+                },
+                time: rules.env.chain.time(time),
+            });
+        }
+        Ok(duties)
+    }
+
+    /// The first time, from the running step on, at which one of the own coins may make a block.
+    /// Nobody calls when it passes without a new tip, so a timer goes on with the search behind it.
+    fn next_kernel(
+        &mut self,
+        bits: u32,
+        tip: &BlockView<'_>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Option<(u32, Vec<u8>)>, Reject> {
+        let (rules, chain) = (self.rules.clone(), &self.rules.env.chain);
+        let since = *self.since.get_or_insert(ctx.now);
+        let mut coins = ctx.chain.coins(&tip.id, &self.me)?;
+        coins.sort_by_key(|coin| Reverse(coin.amount));
+        coins.truncate(SEARCHED_COINS);
+        let kernels = coins.iter().map(|coin| Kernel::new(coin, tip, ctx.chain)).collect::<Result<Vec<_>, _>>()?;
+        // Without coins there is nothing to search before the next tip.
+        let Some(target) = Target::from_bits(bits).filter(|_| !kernels.is_empty()) else { return Ok(None) };
+
+        let running = chain.tick(ctx.now).saturating_sub(rules.step - 1);
+        let whole = chain.tick(since.saturating_add(chain.tick_us - 1));
+        let unsigned = self.signed.map_or(0, |signed| signed.saturating_add(1));
+        let from = running.max(whole).max(tip.header.time).max(unsigned);
+        let Some(from) = from.checked_next_multiple_of(rules.step) else { return Ok(None) };
+        let mut times = (0..SEARCHED_STEPS).filter_map(|n| from.checked_add(n.checked_mul(rules.step)?));
+        let found = times.clone().find_map(|time| {
+            let kernel = kernels.iter().find(|kernel| kernel.meets(target, time, rules.ages))?;
+            Some((time, kernel.key().to_vec()))
+        });
+        let last = found.as_ref().map(|(time, _)| *time).or_else(|| times.next_back());
+        // One timer is enough; an earlier one that is still running looks again in time.
+        let wake = last.and_then(|last| last.checked_add(rules.step)).map(|tick| chain.time(tick));
+        if let Some(wake) = wake.filter(|wake| self.wake <= ctx.now || *wake < self.wake) {
+            self.wake = wake;
+            ctx.effect(Effect::Timer(wake, wake));
+        }
+        Ok(found)
+    }
+}
+
+impl Agent for Producer {
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        // What cannot be planned on this tip, for want of its state, may be possible on the next.
+        let duties = self.plan(tip, ctx).unwrap_or_default();
+        ctx.set_duties(duties);
+    }
+
+    fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
+        if block.header.version == STAKE {
+            if self.signed.is_some_and(|signed| block.header.time <= signed) {
+                return Sealed::Drop;
+            }
+            self.signed = Some(block.header.time);
+            seal.extend(ctx.signer.sign(&digest(&block.id)));
+        }
+        Sealed::Publish
+    }
+
+    fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
+        if token != self.wake {
+            return;
+        }
+        let chain = ctx.chain;
+        if let Ok(tip) = chain.block(&ctx.tip) {
+            self.on_tip(&tip, ctx);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The rules of `hybrid` and its producer, without a node.
+
+mod chain;
+mod network;
+mod pace;
+mod rules;

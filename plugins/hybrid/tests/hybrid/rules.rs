@@ -1,0 +1,238 @@
+//! The rules of `hybrid`, called one by one.
+
+use crate::chain::{Chain, Keys};
+use crate::network::{self, env, stake_bits};
+use fika_core::agent::Sealed;
+use fika_core::amount::Amount;
+use fika_core::codec::Encode;
+use fika_core::consensus::{Consensus, LedgerOp};
+use fika_core::header::{Header, SECOND};
+use fika_core::plugin::Plugin;
+use fika_core::reject::Reject;
+use fika_core::target::{Target, Work};
+use fika_hybrid::{Hybrid, Params, STAKE, WORK};
+use proptest::prelude::*;
+use ruint::aliases::U256;
+
+fn refused(result: Result<(), Reject>) -> String {
+    match result {
+        Err(Reject::Invalid(why)) => why,
+        other => panic!("expected a refusal, found {other:?}"),
+    }
+}
+
+/// Rules under which every coin of an age meets its kernel at once.
+fn easy() -> Hybrid {
+    Hybrid::new(Params { initial_stake_coins: 1, pos_interval_ms: 125, ..Params::default() }, &env()).unwrap()
+}
+
+/// A chain on which key pair 1 owns the coins `a` and `b` of 100,000 each, and what a stake block of `a` at `time` is.
+fn staked(time: u32, rules: &Hybrid) -> (Chain, Keys, Header, Vec<u8>) {
+    let (mut chain, keys) = (Chain::new(0), Keys::new(1));
+    chain.give(keys.address(), b"a", Amount::coins(100_000));
+    chain.give(keys.address(), b"b", Amount::coins(100_000));
+    let bits = stake_bits(rules, &chain);
+    let header = chain.next(STAKE, time, bits);
+    (chain, keys, header, [&Keys::new(1).address().0[..], b"a"].concat())
+}
+
+fn check(rules: &Hybrid, chain: &Chain, header: Header, extra: &[u8]) -> Result<(), Reject> {
+    rules.check(&chain.view(header, extra), &chain.tip(), chain)
+}
+
+#[test]
+fn a_stake_block_needs_an_aged_coin_of_its_producer() {
+    let rules = easy();
+    let (chain, _, good, extra) = staked(20_000, &rules);
+    assert_eq!(check(&rules, &chain, good, &extra), Ok(()));
+    // One block interval of 2,000 ticks is the minimum age.
+    assert!(refused(check(&rules, &chain, Header { time: 2_000, ..good }, &extra)).contains("aged 2000"));
+    let of = |who: u8, coin: &[u8]| [&Keys::new(who).address().0[..], coin].concat();
+    assert_eq!(check(&rules, &chain, good, &of(1, b"b")), Ok(()));
+    for extra in [of(1, b"c"), of(2, b"a"), of(1, b"")] {
+        assert!(refused(check(&rules, &chain, good, &extra)).contains("unspent coin"));
+    }
+    assert!(refused(check(&rules, &chain, good, &extra[..19])).contains("20 bytes"));
+    assert!(refused(check(&rules, &chain, Header { time: 20_001, ..good }, &extra)).contains("step of 125"));
+    assert!(refused(check(&rules, &chain, Header { nonce: 1, ..good }, &extra)).contains("nonce 0"));
+    assert!(refused(check(&rules, &chain, Header { bits: good.bits + 1, ..good }, &extra)).contains("bits"));
+    // A version that claims the other kind would escape the check of the work.
+    assert!(refused(check(&rules, &chain, Header { version: WORK, ..good }, &extra)).contains("version 2"));
+    assert!(refused(check(&rules, &chain, good, &[])).contains("version 1"));
+}
+
+/// Coins are tried at every step of 125 ticks between the two ages.
+#[test]
+fn the_kernel_decides_in_proportion_to_amount_and_age() {
+    // At the default target a coin of 300 meets its kernel once in 32 steps at middle age.
+    let rules = Hybrid::new(Params { min_age_ms: 1_000, max_age_ms: 1_000_000, ..Params::default() }, &env()).unwrap();
+    let mut chain = Chain::new(0);
+    let sizes = [(b"s", 150), (b"m", 300), (b"l", 600)];
+    let who = Keys::new(1).address();
+    sizes.iter().for_each(|(key, coins)| chain.give(who, *key, Amount::coins(*coins)));
+    let bits = stake_bits(&rules, &chain);
+    for (key, coins) in sizes {
+        let extra = [&who.0[..], key].concat();
+        let hit = |step: &u32| check(&rules, &chain, chain.next(STAKE, step * 125, bits), &extra).is_ok();
+        // From 1,000 to 1,000,000 ticks the mean weight is the middle one.
+        let found = (8..8_000).filter(hit).count() as u64;
+        let expected = 7_992 / 32 * coins / 300;
+        assert!(
+            found.abs_diff(expected) < expected / 3,
+            "{coins} coins: expected about {expected} kernels, found {found}"
+        );
+    }
+}
+
+#[test]
+fn making_a_block_uses_up_the_age_of_its_coin_only() {
+    let rules = easy();
+    let (mut chain, _, first, a) = staked(20_000, &rules);
+    let b = [&a[..20], b"b"].concat();
+    let ops = chain.push(&rules, first, &a);
+    assert!(ops.contains(&LedgerOp::Put(b"used/a".to_vec(), Some(20_000u32.to_bytes()))), "{ops:?}");
+    let at = |chain: &Chain, time| chain.next(STAKE, time, stake_bits(&rules, chain));
+    // Again at the same time, and until it is older than the minimum: refused. The other coin may.
+    for time in [20_000, 21_000, 22_000] {
+        assert!(refused(check(&rules, &chain, at(&chain, time), &a)).contains(&format!("aged {}", time - 20_000)));
+        assert_eq!(check(&rules, &chain, at(&chain, time), &b), Ok(()));
+    }
+    assert_eq!(check(&rules, &chain, at(&chain, 30_000), &a), Ok(()));
+    // The record of a use is dropped once the coin is of full age without it.
+    chain.push(&rules, at(&chain, 30_000), &b);
+    assert_eq!(chain.count(b"used/"), 2);
+    let ops = chain.push(&rules, at(&chain, 40_000), &b);
+    assert!(ops.contains(&LedgerOp::Put(b"used/a".to_vec(), None)), "{ops:?}");
+    assert_eq!(chain.count(b"used/"), 1);
+    assert_eq!(check(&rules, &chain, at(&chain, 60_000), &a), Ok(()));
+}
+
+#[test]
+fn the_seal_of_a_stake_block_is_its_producers_signature() {
+    let rules = easy();
+    let (chain, keys, header, extra) = staked(20_000, &rules);
+    let mut agent = rules.agent(keys.address());
+    let mut seal_of = |header: Header, extra: &[u8]| {
+        let mut seal = Vec::new();
+        let mut ctx = network::ctx(0, &keys, &chain);
+        (agent.seal(&chain.view(header, extra), &mut seal, &mut ctx), seal)
+    };
+    let (sealed, seal) = seal_of(header, &extra);
+    assert_eq!(sealed, Sealed::Publish);
+    let check = |header, extra: &[u8], seal: &[u8]| rules.check_seal(&chain.view(header, extra), seal, &chain);
+    assert_eq!(check(header, &extra, &seal), Ok(()));
+    let other = [&Keys::new(2).address().0[..], b"a"].concat();
+    assert!(refused(check(header, &other, &seal)).contains("found one by"));
+    assert!(refused(check(Header { time: 20_125, ..header }, &extra, &seal)).contains("no valid one"));
+    assert!(refused(check(header, &extra, &[])).contains("no valid one"));
+    assert_eq!(check(header, &[], &[]), Ok(()));
+    assert!(refused(check(header, &[], &seal)).contains("no seal on a work block"));
+    // Never two blocks at one time; work blocks carry no seal.
+    assert_eq!(seal_of(Header { root: header.id(), ..header }, &extra), (Sealed::Drop, vec![]));
+    assert_eq!(seal_of(Header { version: WORK, ..header }, &[]), (Sealed::Publish, vec![]));
+}
+
+#[test]
+fn work_is_checked_on_work_blocks_alone() {
+    let rules = Hybrid::new(Params { initial_tries: 300, ..Params::default() }, &env()).unwrap();
+    let chain = Chain::new(0);
+    let bits = Target::for_tries(300).to_bits();
+    let mut header = chain.next(WORK, 5, bits);
+    assert!(rules.grind(&mut header, 1 << 20));
+    assert_eq!(rules.check_work(&header), Ok(()));
+    assert_eq!(check(&rules, &chain, header, &[]), Ok(()));
+    header.nonce ^= 1;
+    assert!(refused(rules.check_work(&header)).contains("target"));
+    assert_eq!(rules.check_work(&Header { version: STAKE, ..header }), Ok(()));
+    // Times do not go back.
+    let mut later = chain.clone();
+    later.push(&rules, chain.next(WORK, 5, bits), &[]);
+    assert!(refused(check(&rules, &later, later.next(WORK, 4, bits), &[])).contains("parent's 5"));
+    assert_eq!(check(&rules, &later, later.next(WORK, 5, bits), &[]), Ok(()));
+}
+
+#[test]
+fn each_kind_retargets_by_its_own_blocks() {
+    let rules =
+        Hybrid::new(Params { initial_tries: 1 << 30, pow_interval_ms: 600, ..Params::default() }, &env()).unwrap();
+    let mut chain = Chain::new(0);
+    let first = Target::for_tries(1 << 30);
+    // n = 16 and T = 600: (15 * 600 + 2 * 1,200) / (17 * 600) is 19/17.
+    let before = Target::from_bits(first.to_bits()).unwrap().0;
+    let after = Target(before * U256::from(19) / U256::from(17));
+    let untouched = stake_bits(&rules, &chain);
+    // The first block has no spacing: genesis may lie far back. The second took two intervals.
+    for (time, bits) in [(9_000_000, first.to_bits()), (9_001_200, first.to_bits()), (9_001_200, after.to_bits())] {
+        let header = chain.next(WORK, time, bits);
+        assert_eq!(check(&rules, &chain, header, &[]), Ok(()), "at {time}");
+        chain.push(&rules, header, &[]);
+    }
+    assert_eq!(stake_bits(&rules, &chain), untouched);
+}
+
+#[test]
+fn both_kinds_weigh_alike_at_their_first_targets() {
+    let rules = Hybrid::new(Params::default(), &env()).unwrap();
+    let chain = Chain::new(0);
+    let work = Target::for_tries(240_000);
+    let stake = Target::from_bits(stake_bits(&rules, &chain)).unwrap();
+    let weight = |version, target: Target| {
+        rules.weight(&chain.view(chain.next(version, 0, target.to_bits()), &[])).saturating_u128() as f64
+            / f64::from(1 << 20)
+    };
+    let quarter = |target: Target| Target(target.0 >> 2usize);
+    for (version, target) in [(WORK, work), (STAKE, stake)] {
+        assert!((weight(version, target) - 1.0).abs() < 1e-4);
+        assert!((weight(version, quarter(target)) - 4.0).abs() < 1e-3);
+    }
+    assert_eq!(rules.weight(&chain.tip()), Work::ZERO, "genesis has no bits");
+    let heaviest = chain.next(WORK, 0, Target(U256::from(1)).to_bits());
+    assert!(rules.weight(&chain.view(heaviest, &[])) > Work::ZERO);
+}
+
+#[test]
+fn parameters_that_cannot_be_name_their_key() {
+    let bad = [
+        ("initial_tries", Params { initial_tries: 0, ..Params::default() }),
+        ("initial_stake_coins", Params { initial_stake_coins: 0, ..Params::default() }),
+        ("retarget_blocks", Params { retarget_blocks: 0, ..Params::default() }),
+        ("max_age_ms", Params { min_age_ms: 50_000, ..Params::default() }),
+        ("pos_interval_ms", Params { pos_interval_ms: u64::MAX, ..Params::default() }),
+    ];
+    for (key, params) in bad {
+        assert!(Hybrid::new(params, &env()).is_err_and(|why| why.starts_with(key)), "{key}");
+    }
+    let mut seconds = env();
+    seconds.chain.tick_us = SECOND;
+    let half = Params { step_ms: 1_500, ..Params::default() };
+    assert!(Hybrid::new(half, &seconds).is_err_and(|why| why.starts_with("step_ms") && why.contains("1500 ms")));
+    assert!(Hybrid::new(Params::default(), &seconds).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn no_block_makes_the_rules_panic(
+        times in prop::collection::vec(any::<u32>(), 0..8), version in 0u32..4, bits: u32, time: u32, extra: Vec<u8>, seal: Vec<u8>,
+        own: bool, amount: u64, now: u64, blocks in 1u32.., coins in 1u64.., tries in 1u64..,
+    ) {
+        let params = Params { retarget_blocks: blocks, initial_stake_coins: coins, initial_tries: tries, ..Params::default() };
+        let rules = Hybrid::new(params, &env()).unwrap();
+        let (mut chain, keys) = (Chain::new(times.first().copied().unwrap_or(0)), Keys::new(1));
+        chain.give(keys.address(), b"a", Amount(amount));
+        let own_extra = [&keys.address().0[..], b"a"].concat();
+        let extra = if own { own_extra } else { extra };
+        if extra.is_empty() || extra.len() >= 20 {
+            times.iter().for_each(|time| drop(chain.push(&rules, chain.next(version, *time, bits), &extra)));
+        }
+        let header = chain.next(version, time, if own { stake_bits(&rules, &chain) } else { bits });
+        let block = chain.view(header, &extra);
+        let _ = rules.check(&block, &chain.tip(), &chain);
+        let _ = rules.check_work(&header);
+        let _ = rules.check_seal(&block, &seal, &chain);
+        let _ = rules.weight(&block);
+        let mut agent = rules.agent(keys.address());
+        let mut ctx = network::ctx(now, &keys, &chain);
+        agent.on_tip(&chain.tip(), &mut ctx);
+        prop_assert!(ctx.duties.is_some());
+    }
+}
