@@ -24,11 +24,13 @@ pub struct MempoolLimits {
     pub max_bytes: u64,
     /// The lowest fee rate, in base units per 1,000 bytes.
     pub min_fee_rate: u64,
+    /// The lowest fee.
+    pub min_fee: Amount,
 }
 
 impl Default for MempoolLimits {
     fn default() -> Self {
-        MempoolLimits { max_bytes: 4_000_000, min_fee_rate: 0 }
+        MempoolLimits { max_bytes: 4_000_000, min_fee_rate: 0, min_fee: Amount::ZERO }
     }
 }
 
@@ -110,6 +112,9 @@ impl Mempool {
     pub fn insert(&mut self, tx: Tx, outcome: Outcome) -> Result<Vec<Id>, String> {
         let bytes = tx.bytes().len() as u64;
         let rate = u64::try_from(u128::from(outcome.fee.0) * 1_000 / u128::from(bytes.max(1))).unwrap_or(u64::MAX);
+        if outcome.fee < self.limits.min_fee {
+            return Err(format!("expected a fee of at least {}, found {}", self.limits.min_fee, outcome.fee));
+        }
         if rate < self.limits.min_fee_rate {
             return Err(format!(
                 "expected a fee rate of {} base units per 1000 bytes, found {rate}",

@@ -102,7 +102,8 @@ impl Load {
         single(&self.from).is_none() || single(&self.from) != single(&self.to)
     }
 
-    pub(super) fn payment(&self, seed: u64, index: u64, n: u64, nodes: u64) -> Option<Payment> {
+    /// The `n`-th payment of the load at `index` in a network of `nodes`; see [`Experiment::payment`](super::Experiment::payment).
+    pub(crate) fn payment(&self, seed: u64, index: u64, n: u64, nodes: u64) -> Option<Payment> {
         if self.count().is_some_and(|count| n >= count) {
             return None;
         }
