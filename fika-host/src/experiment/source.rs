@@ -87,7 +87,10 @@ impl Item {
             Value::Date(_) => return Err((self.place, format!("expected no date here, found {}", self.found()))),
             Value::List(items) => toml::Value::Array(items.iter().map(Item::to_toml).collect::<Result<_, _>>()?),
             Value::Table(table) => toml::Value::Table(
-                table.iter().map(|(key, (_, item))| Ok((key.clone(), item.to_toml()?))).collect::<Result<_, _>>()?,
+                table
+                    .iter()
+                    .map(|(key, (_, item))| Ok((key.clone(), item.to_toml()?)))
+                    .collect::<Result<_, (Place, String)>>()?,
             ),
         })
     }
