@@ -1,4 +1,45 @@
 //! Write one rule of a cryptocurrency as a plugin and run it in a validating node.
+//!
+//! A coin is five rules and the parameters they share ([`env::ChainParams`]). Each rule is a
+//! trait; whoever implements one of them has changed the coin:
+//!
+//! | trait | decides | asked by |
+//! |---|---|---|
+//! | [`consensus::Consensus`] | which blocks are valid, which chain is the chain, who may extend it | the world for every block, the node for every change of tip |
+//! | [`script::Script`] | who may spend a coin | the world for every spend |
+//! | [`keys::KeyScheme`] | signatures and addresses | scripts, consensus, the wallet |
+//! | [`tx::TxFormat`] | what a transaction does to the ledger | the world in mempool, template and block; the wallet |
+//! | [`transport::Transport`] | how messages look on a wire | the runtime |
+//!
+//! Behind a consensus there is an [`agent::Agent`] per node, its honest behaviour, and an
+//! [`agent::Attack`] can wrap any of them. [`plugin`] says how a crate with such a trait becomes
+//! a library that a host loads, or a part of the host.
+//!
+//! Rules are pure, agents and the [`node::Node`] are state machines, and none of them does I/O,
+//! reads a clock or draws entropy: so one piece of code runs in a process with real sockets and
+//! under virtual time, and gives the same answers in both.
+//!
+//! # The way of a transaction
+//!
+//! [`node::Input::Pay`] → the wallet builds it ([`tx::TxFormat::build`]), signs each spend
+//! ([`tx::TxFormat::digest`], [`keys::KeyScheme::sign`], [`script::Script::unlock`]) → `accept_tx`
+//! in the node → [`world::World::check_tx`] (apply, sums, scripts) → [`node::Mempool`] →
+//! announced → a neighbour asks for it, and it goes the same way there → a producer's duty comes
+//! due → [`world::World::assemble`] takes it into a block.
+//!
+//! # The way of a block
+//!
+//! [`agent::Duty`] → a template → [`agent::Agent::seal`] → `take_block` in every node →
+//! [`world::World::insert`] (work, body) → [`world::World::judge`] (rules, transactions, supply)
+//! → [`world::World::seal`] → [`consensus::Consensus::choose`] → new tip → mempool, wallet,
+//! [`agent::Agent::on_tip`] → new duties.
+//!
+//! # The floors
+//!
+//! Modules import only from their own floor and those to the right:
+//! [`node`] > [`world`], [`plugin`] > [`consensus`], [`agent`], [`tx`], [`transport`] > [`script`],
+//! [`view`], [`message`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] > [`hash`],
+//! [`codec`], [`amount`], [`address`], [`reject`].
 
 pub mod address;
 pub mod agent;
