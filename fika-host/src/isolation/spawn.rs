@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
-use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, setsid, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, pidfd_send_signal, set_parent_process_death_signal, setsid, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The program a node runs: by default this very binary, with other arguments.
@@ -227,22 +227,29 @@ fn clone(room: bool) -> io::Result<Option<Child>> {
 
 /// Lets the child go on and hears whether it came to its end of the line, which exec closes.
 fn converse(line: &OwnedFd, child: Child) -> io::Result<Child> {
-    let mut word = [0; 8];
-    let mut hear = || recv(line, &mut word, RecvFlags::empty()).map(|(length, _)| (length, word));
-    let outcome = match hear()? {
-        // It has asked to die with this thread, and this thread is alive: the request holds.
-        (1, _) => {
-            send(line, &[1], SendFlags::NOSIGNAL)?;
-            match hear()? {
-                (0, _) => return Ok(child),
-                other => other,
-            }
-        }
-        other => other,
-    };
+    let Err(error) = hear_exec(line) else { return Ok(child) };
+    let _ = pidfd_send_signal(&child.handle, Signal::KILL); // most likely it has ended already
     waitpid(Some(child.pid), WaitOptions::empty())?;
-    match outcome {
-        (5, [step, a, b, c, d, ..]) => {
+    Err(error)
+}
+
+fn hear_exec(line: &OwnedFd) -> io::Result<()> {
+    let hear = || -> io::Result<(usize, [u8; 5])> {
+        let mut word = [0; 5];
+        let (length, _) = retry_on_intr(|| recv(line, &mut word, RecvFlags::empty()))?;
+        Ok((length, word))
+    };
+    let mut heard = hear()?;
+    if heard.0 == 1 {
+        // It has asked to die with this thread, and this thread is alive: the request holds.
+        send(line, &[1], SendFlags::NOSIGNAL)?;
+        heard = hear()?;
+        if heard.0 == 0 {
+            return Ok(());
+        }
+    }
+    match heard {
+        (5, [step, a, b, c, d]) => {
             Err(failure(step.into(), Errno::from_raw_os_error(i32::from_ne_bytes([a, b, c, d]))))
         }
         _ => Err(io::Error::other("the new process was killed before it ran its program")),
