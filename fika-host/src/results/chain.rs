@@ -1,0 +1,240 @@
+//! What the traces of all nodes say together: blocks, tips, payments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, BufRead, Read};
+
+use fika_core::address::Address;
+use fika_core::amount::Amount;
+use fika_core::hash::Id;
+
+use super::trace::{Trace, TraceEvent};
+
+/// A node as its index in the experiment.
+pub type NodeIndex = usize;
+
+/// Lines of a trace beyond this length are skipped: a node never writes one.
+const LINE_BYTES_MAX: u64 = 64 << 10;
+
+/// A block that some node has had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockFacts {
+    /// The block that it extends.
+    pub parent: Id,
+    /// Distance from genesis.
+    pub height: u64,
+    /// Header time, in ticks.
+    pub time: u32,
+    /// Transactions, the coinbase included.
+    pub txs: u32,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The node that made it.
+    pub producer: Option<NodeIndex>,
+    /// When each node first had it, in microseconds since the chain's epoch, by the node.
+    pub arrivals: Vec<(NodeIndex, u64)>,
+}
+
+impl BlockFacts {
+    /// When the first node had it, in microseconds since the chain's epoch.
+    pub fn first_seen_us(&self) -> u64 {
+        self.arrivals.iter().map(|(_, at_us)| *at_us).min().unwrap_or(0)
+    }
+}
+
+/// A payment that a node has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentFacts {
+    /// The transaction.
+    pub hash: Id,
+    /// Who pays.
+    pub from: NodeIndex,
+    /// How much.
+    pub amount: Amount,
+    /// For the producer of the block.
+    pub fee: Amount,
+    /// When it was sent, in microseconds since the chain's epoch.
+    pub submitted_us: u64,
+    /// When the first mempool but the payer's took it.
+    pub accepted_us: Option<u64>,
+    /// Height of its block and when the payer noticed.
+    pub confirmed: Option<(u64, u64)>,
+}
+
+/// What one node's trace says of the node itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// How often it began.
+    pub starts: u64,
+    /// Its last tip and that one's height; none: genesis.
+    pub tip: Option<(Id, u64)>,
+    /// Blocks that it made.
+    pub produced: u64,
+    /// Blocks that it turned down.
+    pub bad_blocks: u64,
+    /// Transactions that went into its mempool.
+    pub txs: u64,
+    /// Transactions that it turned down or dropped.
+    pub bad_txs: u64,
+    /// How often its tip moved to another branch, by the number of blocks that were left.
+    pub reorgs: BTreeMap<u64, u64>,
+    /// Payments that it could not make.
+    pub not_paid: u64,
+    /// Points that its neighbours got for misbehaviour.
+    pub misbehaviour: u64,
+    /// What it or a plugin did that it must not, the first few.
+    pub faults: Vec<String>,
+    /// Lines of the trace that cannot be read: the last one before the node was killed.
+    pub unreadable: u64,
+}
+
+/// Faults that are kept of one node.
+const FAULTS_KEPT: usize = 5;
+
+/// The traces of all nodes, merged. Memory grows with blocks times nodes and with transactions, not with
+/// the length of the traces.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    /// All blocks but genesis.
+    pub blocks: HashMap<Id, BlockFacts>,
+    /// In the order of submission.
+    pub payments: Vec<PaymentFacts>,
+    /// By node.
+    pub nodes: Vec<NodeFacts>,
+    /// When the first mempool but the payer's took a transaction.
+    accepted: HashMap<Id, u64>,
+    producers: HashMap<Id, NodeIndex>,
+    addresses: HashMap<Address, NodeIndex>,
+}
+
+impl Chain {
+    /// Nothing yet, of nodes with these addresses.
+    pub fn new(addresses: &[Address]) -> Chain {
+        Chain {
+            nodes: vec![NodeFacts::default(); addresses.len()],
+            addresses: addresses.iter().enumerate().map(|(index, address)| (*address, index)).collect(),
+            ..Chain::default()
+        }
+    }
+
+    /// Adds the trace of one node, a JSON object per line. A line that does not read, as the last one of a
+    /// node that was killed, is counted and skipped.
+    ///
+    /// # Errors
+    /// When the trace cannot be read.
+    pub fn add_trace(&mut self, node: NodeIndex, mut trace: impl BufRead) -> io::Result<()> {
+        let mut own = Own::default();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if trace.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            if line.last() != Some(&b'\n') {
+                trace.skip_until(b'\n')?;
+            }
+            match serde_json::from_slice::<Trace>(&line) {
+                Ok(trace) => self.add(node, trace, &mut own),
+                Err(_) => self.nodes[node].unreadable += 1,
+            }
+        }
+        for (hash, at_us) in own.txs {
+            if !own.payments.contains_key(&hash) {
+                let first = self.accepted.entry(hash).or_insert(at_us);
+                *first = (*first).min(at_us);
+            }
+        }
+        self.payments.extend(own.payments.into_values());
+        Ok(())
+    }
+
+    /// To be called after the last trace.
+    pub fn finish(&mut self) {
+        for payment in &mut self.payments {
+            payment.accepted_us = self.accepted.get(&payment.hash).copied();
+        }
+        self.accepted.clear();
+        self.payments.sort_by_key(|payment| (payment.submitted_us, payment.hash));
+        for (id, block) in &mut self.blocks {
+            block.producer = self.producers.get(id).copied().or(block.producer);
+            block.arrivals.sort_unstable();
+        }
+    }
+
+    /// The blocks from `tip` back to the first after genesis, by id.
+    pub fn ancestry(&self, tip: Id) -> Vec<Id> {
+        let block = |id: &Id| self.blocks.get(id).map(|block| (*id, block.parent));
+        let chain = std::iter::successors(block(&tip), |(_, parent)| block(parent));
+        chain.map(|(id, _)| id).collect()
+    }
+
+    fn add(&mut self, node: NodeIndex, trace: Trace, own: &mut Own) {
+        let facts = &mut self.nodes[node];
+        let at_us = trace.at_us;
+        match trace.event {
+            TraceEvent::Started { .. } => facts.starts += 1,
+            TraceEvent::Produced { id } => {
+                facts.produced += 1;
+                self.producers.insert(id, node);
+            }
+            TraceEvent::Block { id, parent, height, time, txs, bytes, producer } => {
+                let producer = producer.and_then(|address| self.addresses.get(&address).copied());
+                let arrivals = vec![];
+                let new = BlockFacts { parent, height, time, txs, bytes, producer, arrivals };
+                let block = self.blocks.entry(id).or_insert(new);
+                block.producer = block.producer.or(producer);
+                // A node that was killed may fetch a block again: the first time counts.
+                if block.arrivals.last().is_none_or(|(had, _)| *had != node) {
+                    block.arrivals.push((node, at_us));
+                }
+            }
+            TraceEvent::BadBlock { .. } => facts.bad_blocks += 1,
+            TraceEvent::Tip { id, height, reorg_depth } => {
+                facts.tip = Some((id, height));
+                if reorg_depth > 0 {
+                    *facts.reorgs.entry(reorg_depth).or_default() += 1;
+                }
+            }
+            TraceEvent::Tx { hash } => {
+                facts.txs += 1;
+                own.txs.push((hash, at_us));
+            }
+            TraceEvent::BadTx { .. } => facts.bad_txs += 1,
+            TraceEvent::Paid { hash, amount, fee } => {
+                let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
+                let payment = PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed };
+                own.payments.entry(hash).or_insert(payment);
+            }
+            TraceEvent::NotPaid { .. } => facts.not_paid += 1,
+            TraceEvent::Confirmed { hash, height } => {
+                if let Some(payment) = own.payments.get_mut(&hash) {
+                    payment.confirmed = Some((height, at_us));
+                }
+            }
+            TraceEvent::Unconfirmed { hash } => {
+                if let Some(payment) = own.payments.get_mut(&hash) {
+                    payment.confirmed = None;
+                }
+            }
+            TraceEvent::Misbehaved { points, .. } => facts.misbehaviour += u64::from(points),
+            TraceEvent::SafetyViolation { finalized, tip } => {
+                facts.fault(format!("safety violation: the final block {finalized} was left for {tip}"));
+            }
+            TraceEvent::Fault { why } => facts.fault(why),
+        }
+    }
+}
+
+impl NodeFacts {
+    fn fault(&mut self, why: String) {
+        if self.faults.len() < FAULTS_KEPT && !self.faults.contains(&why) {
+            self.faults.push(why);
+        }
+    }
+}
+
+/// What is needed of a node while its own trace is read.
+#[derive(Default)]
+struct Own {
+    payments: HashMap<Id, PaymentFacts>,
+    txs: Vec<(Id, u64)>,
+}

@@ -1,0 +1,149 @@
+//! The tables of one run as CSV: one writer each. Times are in microseconds after the start of the run.
+
+use std::io::{self, Write};
+
+use fika_core::hash::Id;
+
+use super::chain::{BlockFacts, Chain};
+use super::summary::{Ending, Summary, confirmation, full_nodes, reach};
+use crate::experiment::Experiment;
+
+/// All that the tables are made of.
+pub struct Tables<'a> {
+    /// What was to be run.
+    pub experiment: &'a Experiment,
+    /// What happened.
+    pub chain: &'a Chain,
+    /// How it ended.
+    pub ending: &'a Ending,
+    /// Its numbers.
+    pub summary: &'a Summary,
+}
+
+impl Tables<'_> {
+    /// `blocks.csv`: every block, by height, then by time.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn blocks(&self, mut out: impl Write) -> io::Result<()> {
+        writeln!(out, "id,height,parent,producer,time_ticks,txs,bytes,status,first_seen_us")?;
+        let chain = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
+        let chain: std::collections::HashSet<Id> = chain.into_iter().collect();
+        for (id, block) in self.sorted() {
+            let BlockFacts { parent, height, time, txs, bytes, .. } = block;
+            let producer = block.producer.map_or("", |node| &self.experiment.nodes[node].name);
+            let status = if chain.contains(id) { "chain" } else { "stale" };
+            let first_us = self.after_start(block.first_seen_us());
+            writeln!(out, "{id},{height},{parent},{producer},{time},{txs},{bytes},{status},{first_us}")?;
+        }
+        out.flush()
+    }
+
+    /// `propagation.csv`: for every block, how long after the first node 50, 90 and 100 % of the full nodes
+    /// and each of them had it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn propagation(&self, mut out: impl Write) -> io::Result<()> {
+        let full = full_nodes(self.experiment);
+        write!(out, "id,height,to_50_us,to_90_us,to_100_us")?;
+        for node in &full {
+            write!(out, ",{}_us", self.experiment.nodes[*node].name)?;
+        }
+        writeln!(out)?;
+        for (id, block) in self.sorted() {
+            write!(out, "{id},{}", block.height)?;
+            for percent in [50, 90, 100] {
+                write!(out, ",{}", or_empty(reach(block, &full, percent)))?;
+            }
+            let first_us = block.first_seen_us();
+            for node in &full {
+                let arrival = block.arrivals.binary_search_by_key(node, |(node, _)| *node);
+                let delay_us = arrival.ok().map(|at| block.arrivals[at].1 - first_us);
+                write!(out, ",{}", or_empty(delay_us))?;
+            }
+            writeln!(out)?;
+        }
+        out.flush()
+    }
+
+    /// `nodes.csv`: every node at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn nodes(&self, mut out: impl Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "name,address,role,starts,height,tip,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
+             memory_bytes,cpu_us,ended"
+        )?;
+        for node in &self.summary.nodes {
+            let role = match node.role {
+                crate::experiment::Role::Full => "full",
+                crate::experiment::Role::Wallet => "wallet",
+            };
+            let fields = [
+                node.name.clone(),
+                node.address.to_string(),
+                role.into(),
+                node.starts.to_string(),
+                node.height.to_string(),
+                or_empty(node.tip),
+                or_empty(node.balance),
+                or_empty(node.locked),
+                node.produced.to_string(),
+                node.in_chain.to_string(),
+                node.reorgs.to_string(),
+                node.txs.to_string(),
+                node.turned_down.to_string(),
+                or_empty(node.hashes),
+                or_empty(node.memory_bytes),
+                or_empty(node.cpu_us),
+                if node.died.is_some() { "died" } else { "with the run" }.into(),
+            ];
+            writeln!(out, "{}", fields.join(","))?;
+        }
+        out.flush()
+    }
+
+    /// `transactions.csv`: every payment, by the time of its submission. The latency runs from submission to
+    /// the first node with the block.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn transactions(&self, mut out: impl Write) -> io::Result<()> {
+        writeln!(out, "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us")?;
+        let ancestry = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
+        for payment in &self.chain.payments {
+            let confirmed = confirmation(payment, self.chain, &ancestry);
+            let (height, at_us) = (confirmed.map(|(height, _)| height), confirmed.map(|(_, at_us)| at_us));
+            let fields = [
+                payment.hash.to_string(),
+                self.experiment.nodes[payment.from].name.clone(),
+                payment.amount.to_string(),
+                payment.fee.to_string(),
+                self.after_start(payment.submitted_us).to_string(),
+                or_empty(payment.accepted_us.map(|at_us| self.after_start(at_us))),
+                or_empty(height),
+                or_empty(at_us.map(|at_us| self.after_start(at_us))),
+                or_empty(at_us.map(|at_us| at_us.saturating_sub(payment.submitted_us))),
+            ];
+            writeln!(out, "{}", fields.join(","))?;
+        }
+        out.flush()
+    }
+
+    fn sorted(&self) -> Vec<(&Id, &BlockFacts)> {
+        let mut blocks: Vec<_> = self.chain.blocks.iter().collect();
+        blocks.sort_by_key(|(id, block)| (block.height, block.first_seen_us(), **id));
+        blocks
+    }
+
+    fn after_start(&self, at_us: u64) -> u64 {
+        at_us.saturating_sub(self.ending.start_us)
+    }
+}
+
+fn or_empty(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
