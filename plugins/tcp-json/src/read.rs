@@ -1,0 +1,296 @@
+//! From lines to frames. Everything is read into its own type, never into a general tree of
+//! values, so that a line takes no more memory than the messages it can stand for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use fika_core::address::Address;
+use fika_core::block::{Block, Head, MAX_PROOF_BYTES, MAX_TX_BYTES, Tx};
+use fika_core::hash::Id;
+use fika_core::header::Header;
+use fika_core::message::{GossipMessage, Item, MAX_HEADERS, MAX_ITEMS, MAX_LOCATOR, Message};
+use fika_core::transport::Close;
+use fika_tcp::{Frame, Greeting, MAX_NAME_LEN, VERSION, max_payload_len, violation};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::PROTOCOL;
+
+/// The most transactions in one block.
+const MAX_TXS: usize = 200_000;
+/// The longest part of a parser's complaint that is passed on, in characters.
+const MAX_COMPLAINT: usize = 160;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    protocol: Cow<'a, str>,
+    version: u32,
+    #[serde(borrow)]
+    sender: Cow<'a, str>,
+    #[serde(borrow)]
+    msg_type: Cow<'a, str>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+/// What a line of any version begins with.
+#[derive(serde::Deserialize)]
+struct AnyVersion<'a> {
+    #[serde(borrow)]
+    protocol: Cow<'a, str>,
+    version: u32,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HelloText {
+    chain: Id,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Items {
+    items: List<ItemText, MAX_ITEMS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ItemText {
+    Tx(Id),
+    Block(Id),
+    Candidate(Id),
+    Gossip(Id),
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TxText {
+    id: Id,
+    bytes: Hex<MAX_TX_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadText {
+    id: Id,
+    version: u32,
+    parent: Id,
+    root: Id,
+    time: u32,
+    bits: u32,
+    nonce: u32,
+    extra: Hex<MAX_PROOF_BYTES>,
+    seal: Hex<MAX_PROOF_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockText {
+    head: HeadText,
+    txs: List<Hex<MAX_TX_BYTES>, MAX_TXS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetHeaders {
+    locator: List<Id, MAX_LOCATOR>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Headers {
+    headers: List<HeadText, MAX_HEADERS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GossipText {
+    from: Address,
+    to: Option<Address>,
+    sequence: u64,
+    bytes: Hex<MAX_PROOF_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DirectText {
+    bytes: Hex<MAX_PROOF_BYTES>,
+}
+
+/// A list of at most `MAX` values.
+struct List<T, const MAX: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Values<T, const MAX: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Values<T, MAX> {
+            type Value = List<T, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of at most {MAX} values")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(value) = values.next_element()? {
+                    if list.len() == MAX {
+                        return Err(de::Error::invalid_length(MAX + 1, &self));
+                    }
+                    list.push(value);
+                }
+                Ok(List(list))
+            }
+        }
+        from.deserialize_seq(Values(PhantomData))
+    }
+}
+
+/// At most `MAX` bytes, in hexadecimal.
+struct Hex<const MAX: usize>(Vec<u8>);
+
+impl<'de, const MAX: usize> Deserialize<'de> for Hex<MAX> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Digits<const MAX: usize>;
+        impl<const MAX: usize> Visitor<'_> for Digits<MAX> {
+            type Value = Hex<MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX} bytes in hexadecimal")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+                if pairs.len() > MAX || !rest.is_empty() {
+                    return Err(E::invalid_length(text.len(), &self));
+                }
+                let byte = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
+                let bytes: Option<Vec<u8>> = pairs.iter().map(byte).collect();
+                bytes.map(Hex).ok_or_else(|| E::custom("a character that is not a hexadecimal digit"))
+            }
+        }
+        from.deserialize_str(Digits)
+    }
+}
+
+fn digit(c: u8) -> Option<u8> {
+    match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        b'A'..=b'F' => Some(c - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// What a parser complained about: short and in one line, though the other end may have written parts of it.
+fn complaint(what: &str, error: &serde_json::Error) -> Close {
+    let text: String = error.to_string().chars().take(MAX_COMPLAINT).collect();
+    violation(format!("expected {what}: {}", text.replace(char::is_control, "?")))
+}
+
+/// Reads one line.
+pub(crate) fn line(line: &[u8]) -> Result<Frame<'static>, Close> {
+    let parsed = match serde_json::from_slice::<Line<'_>>(line) {
+        Ok(parsed) if parsed.protocol != PROTOCOL => return Err(violation("expected protocol fika, found another")),
+        Ok(parsed) if parsed.version == VERSION => parsed,
+        other => return another_version(line, other.err()),
+    };
+    let payload = parsed.payload.get();
+    match &*parsed.msg_type {
+        "hello" => {
+            let HelloText { chain } = read("hello", payload)?;
+            if parsed.sender.len() > MAX_NAME_LEN || parsed.sender.contains(char::is_control) {
+                return Err(violation(format!("expected a printable sender of at most {MAX_NAME_LEN} bytes")));
+            }
+            Ok(Frame::Hello(Greeting { version: VERSION, chain, name: parsed.sender.into_owned() }))
+        }
+        "ping" => read("ping", payload).map(|Nothing {}| Frame::Ping),
+        "pong" => read("pong", payload).map(|Nothing {}| Frame::Pong),
+        kind => {
+            let message = message(kind, payload)?;
+            let (found, limit) = (message.payload_len(), max_payload_len(message.kind()));
+            if found > limit {
+                return Err(violation(format!("expected {kind} of at most {limit} bytes, found {found}")));
+            }
+            Ok(Frame::Message(Cow::Owned(message)))
+        }
+    }
+}
+
+/// A line that is not of this version: a hello of another one, or an error.
+fn another_version(line: &[u8], error: Option<serde_json::Error>) -> Result<Frame<'static>, Close> {
+    match (serde_json::from_slice::<AnyVersion<'_>>(line), error) {
+        (Ok(any), _) if any.protocol == PROTOCOL && any.version != VERSION => {
+            let name = "the other end".into();
+            Ok(Frame::Hello(Greeting { version: any.version, chain: Id::ZERO, name }))
+        }
+        (_, Some(error)) | (Err(error), None) => Err(complaint("a line of JSON", &error)),
+        (Ok(_), None) => Err(violation("expected protocol fika, found another")),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(kind: &str, payload: &'a str) -> Result<T, Close> {
+    serde_json::from_str(payload).map_err(|error| complaint(&format!("the payload of {kind}"), &error))
+}
+
+fn message(kind: &str, payload: &str) -> Result<Message, Close> {
+    Ok(match kind {
+        "inv" => Message::Inv(items(kind, payload)?),
+        "getdata" => Message::GetData(items(kind, payload)?),
+        "notfound" => Message::NotFound(items(kind, payload)?),
+        "tx" => {
+            let TxText { id, bytes } = read(kind, payload)?;
+            let tx = Tx::new(bytes.0);
+            same_id(kind, id, tx.hash())?;
+            Message::Tx(tx)
+        }
+        "block" => Message::Block(block(kind, payload)?),
+        "candidate" => Message::Candidate(block(kind, payload)?),
+        "getheaders" => Message::GetHeaders(read::<GetHeaders>(kind, payload)?.locator.0),
+        "headers" => {
+            let Headers { headers } = read(kind, payload)?;
+            Message::Headers(headers.0.into_iter().map(|text| head(kind, text)).collect::<Result<_, _>>()?)
+        }
+        "gossip" => {
+            let GossipText { from, to, sequence, bytes } = read(kind, payload)?;
+            Message::Gossip(Arc::new(GossipMessage { from, to, sequence, bytes: bytes.0 }))
+        }
+        "direct" => Message::Direct(read::<DirectText>(kind, payload)?.bytes.0),
+        _ => return Err(violation("expected a known msg_type, found another")),
+    })
+}
+
+fn items(kind: &str, payload: &str) -> Result<Vec<Item>, Close> {
+    let Items { items } = read(kind, payload)?;
+    let item = |text| match text {
+        ItemText::Tx(id) => Item::Tx(id),
+        ItemText::Block(id) => Item::Block(id),
+        ItemText::Candidate(id) => Item::Candidate(id),
+        ItemText::Gossip(id) => Item::Gossip(id),
+    };
+    Ok(items.0.into_iter().map(item).collect())
+}
+
+fn same_id(kind: &str, said: Id, found: Id) -> Result<(), Close> {
+    if said == found { Ok(()) } else { Err(violation(format!("expected id {found} in {kind}, found {said}"))) }
+}
+
+fn head(kind: &str, text: HeadText) -> Result<Head, Close> {
+    let HeadText { id, version, parent, root, time, bits, nonce, extra, seal } = text;
+    let header = Header { version, parent, root, time, bits, nonce };
+    same_id(kind, id, header.id())?;
+    Ok(Head { header, extra: extra.0, seal: seal.0 })
+}
+
+fn block(kind: &str, payload: &str) -> Result<Arc<Block>, Close> {
+    let BlockText { head: text, txs } = read(kind, payload)?;
+    let txs = txs.0.into_iter().map(|bytes| Tx::new(bytes.0)).collect();
+    Ok(Arc::new(Block { head: head(kind, text)?, txs }))
+}
