@@ -236,6 +236,7 @@ impl Plugin for StackVm {
         ("max_stack", "the most elements on both stacks together"),
         ("max_multisig_keys", "the most keys of one CHECKMULTISIG"),
     ];
+    const PROVIDES: &'static [&'static str] = &["script.owners"];
     type Params = Params;
 
     fn new(params: Params, _: &Env) -> Result<Self, String> {

@@ -1,1 +1,125 @@
 //! Transactions that spend coins, in a compact encoding.
+//!
+//! A coin is an output that no input has spent. Ids do not change with unlocking scripts, the
+//! encoding of a transaction is unique, and a signature commits to the amounts that it spends.
+//! [`transaction`] has the encoding, [`coin`] what the ledger keeps, [`digest`] what is signed.
+//!
+//! Absolute lock times and relative ones (BIP 68) count heights and header times; times are
+//! those of a block's parent, because they are known before the block is made.
+
+use fika_core::amount::Amount;
+use fika_core::block::MAX_TX_BYTES;
+use fika_core::env::Env;
+use fika_core::hash::{Id, domain_hash};
+use fika_core::plugin::Plugin;
+use fika_core::reject::Reject;
+use fika_core::script::InputFacts;
+use fika_core::tx::{Credit, Ledger, Order, Outcome, Place, Spend, TxFormat};
+use serde::{Deserialize, Serialize};
+
+mod apply;
+mod build;
+pub mod coin;
+pub mod digest;
+mod error;
+pub mod transaction;
+
+pub use error::TxError;
+
+use coin::Outpoint;
+use transaction::{Coinbase, Output, Transaction};
+
+/// One unit of a relative lock that counts time, in ticks: BIP 68's 512 seconds where a tick is a second.
+pub const RELATIVE_UNIT_TICKS: u64 = 512;
+
+/// The format for one chain.
+pub struct Utxo {
+    params: Params,
+}
+
+/// The plugin's table in an experiment file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// How many blocks after its own a coinbase's coin can be spent. Bitcoin has 100; the
+    /// default of 0 lets small experiments spend what they mine from the next block on.
+    pub maturity_blocks: u64,
+    /// The smallest output of a payment, in base units.
+    pub dust: Amount,
+    /// The longest payment, in bytes. A coinbase is bounded by the block.
+    pub max_tx_bytes: u32,
+    /// The longest script and the longest data of an action, in bytes.
+    pub max_field_bytes: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params { maturity_blocks: 0, dust: Amount::ZERO, max_tx_bytes: 100_000, max_field_bytes: 10_000 }
+    }
+}
+
+impl Plugin for Utxo {
+    const NAME: &'static str = "utxo";
+    const ABOUT: &'static str = "Transactions that spend coins, in a compact encoding.";
+    const PARAMS: &'static [(&'static str, &'static str)] = &[
+        ("maturity_blocks", "how many blocks after its own a coinbase's coin can be spent (Bitcoin: 100)"),
+        ("dust", "the smallest output of a payment, in base units"),
+        ("max_tx_bytes", "the longest payment, in bytes"),
+        ("max_field_bytes", "the longest script and the longest data of an action, in bytes"),
+    ];
+    const PROVIDES: &'static [&'static str] = &["tx.coins", "tx.actions"];
+    type Params = Params;
+
+    fn new(params: Params, _: &Env) -> Result<Self, String> {
+        let found = params.max_tx_bytes;
+        if found as usize > MAX_TX_BYTES {
+            return Err(format!("max_tx_bytes: expected at most {MAX_TX_BYTES}, found {found}"));
+        }
+        Ok(Utxo { params })
+    }
+}
+
+impl TxFormat for Utxo {
+    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+        Ok(apply::apply(&self.params, tx, place, ledger)?)
+    }
+
+    fn digest(&self, tx: &[u8], input: u32, spends: &[Spend], request: &[u8]) -> Id {
+        digest::digest(tx, input, spends, request)
+    }
+
+    /// The amount is not in the transaction; the node, which has the spends, fills it in.
+    fn facts(&self, tx: &[u8], input: u32) -> InputFacts {
+        match Transaction::decode(tx) {
+            Ok(Transaction::Payment(payment)) => InputFacts {
+                version: payment.version,
+                lock_time: payment.lock_time,
+                sequence: payment.inputs.get(input as usize).map_or(0, |input| input.sequence),
+                amount: Amount::ZERO,
+            },
+            _ => InputFacts::default(),
+        }
+    }
+
+    fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {
+        // A coin worth nothing would only be in the way.
+        let to = to.iter().filter(|(_, amount)| *amount > Amount::ZERO);
+        let outputs = to.map(|(lock, amount)| Output { amount: *amount, lock }).collect();
+        Transaction::Coinbase(Coinbase { height, extra_nonce, outputs }).to_bytes()
+    }
+
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: Place) -> Credit {
+        let id = domain_hash("fika utxo credit", &[&origin.0]);
+        apply::credit(Outpoint { id, index: n }, lock, amount, Place { coinbase: false, ..place })
+    }
+
+    fn build(&self, order: &Order, place: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+        Ok(build::build(&self.params, order, place, ledger)?)
+    }
+
+    fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {
+        Ok(build::finish(tx, unlocks)?)
+    }
+}
+
+fika_core::export!(tx Utxo);

@@ -1,0 +1,78 @@
+//! Making transactions for a wallet.
+
+use fika_core::amount::Amount;
+use fika_core::tx::{Ledger, Order, Place};
+
+use crate::Params;
+use crate::apply::{spendable, sum};
+use crate::coin::Outpoint;
+use crate::error::{TxError, ensure};
+use crate::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
+
+/// The version of transactions that wallets make.
+const VERSION: u32 = 2;
+
+pub(crate) fn build(params: &Params, order: &Order, place: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, TxError> {
+    let paid = order.to.iter().map(|(_, amount)| *amount);
+    let asked = order.actions.iter().map(|action| action.amount);
+    let needed = sum("payments, actions and fee", paid.chain(asked).chain([order.fee]))?;
+    let (coins, found) = select(params, order, needed, place, ledger)?;
+
+    let mut outputs: Vec<Output<'_>> = order.to.iter().map(|(lock, amount)| Output { amount: *amount, lock }).collect();
+    // Change that could not be an output stays with the fee.
+    let change = found - needed;
+    if change > Amount::ZERO && change >= params.dust {
+        outputs.push(Output { amount: change, lock: &order.from_lock });
+    }
+    let input = |outpoint| Input { outpoint, sequence: SEQUENCE_FINAL, unlock: &[] };
+    let asked = order.actions.iter().map(|a| Asked { kind: a.kind, amount: a.amount, data: &a.data });
+    let payment = Payment {
+        version: VERSION,
+        inputs: coins.into_iter().map(input).collect(),
+        outputs,
+        actions: asked.collect(),
+        lock_time: 0,
+    };
+    Ok(Transaction::Payment(payment).to_bytes())
+}
+
+/// Few coins that are worth `needed` together: the largest ones, but for the last, which is the
+/// smallest that completes the sum. At least one, for a transaction has a sender.
+fn select(
+    params: &Params,
+    order: &Order,
+    needed: Amount,
+    place: Place,
+    ledger: &dyn Ledger,
+) -> Result<(Vec<Outpoint>, Amount), TxError> {
+    let mut coins = ledger.coins(&order.from);
+    coins.sort_by(|(key_a, a), (key_b, b)| a.cmp(b).then_with(|| key_a.cmp(key_b)));
+    let (mut chosen, mut found) = (Vec::new(), Amount::ZERO);
+    while found < needed || chosen.is_empty() {
+        let missing = needed.checked_sub(found).unwrap_or_default();
+        let completing = coins.partition_point(|(_, amount)| *amount < missing);
+        let Some(last) = coins.len().checked_sub(1) else {
+            return Err(TxError::Funds { expected: needed, found });
+        };
+        let (key, amount) = coins.remove(completing.min(last));
+        let Some(outpoint) = Outpoint::from_key(&key) else { continue };
+        let coin = spendable(params, outpoint, &key, place, ledger);
+        // A coin that is too young, or whose lock this wallet cannot open, is no candidate.
+        if coin.is_ok_and(|coin| coin.lock == order.from_lock) {
+            chosen.push(outpoint);
+            found = found.checked_add(amount).ok_or(TxError::Sum("inputs"))?;
+        }
+    }
+    Ok((chosen, found))
+}
+
+pub(crate) fn finish(tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, TxError> {
+    let mut transaction = Transaction::decode(tx)?;
+    let Transaction::Payment(payment) = &mut transaction else {
+        return Err(TxError::Kind { expected: false });
+    };
+    let (expected, found) = (payment.inputs.len(), unlocks.len());
+    ensure(expected == found, || TxError::Unlocks { expected, found })?;
+    payment.inputs.iter_mut().zip(unlocks).for_each(|(input, unlock)| input.unlock = unlock);
+    Ok(transaction.to_bytes())
+}

@@ -1,0 +1,6 @@
+//! The transaction format, through its trait alone.
+
+mod digests;
+mod properties;
+mod purse;
+mod rules;

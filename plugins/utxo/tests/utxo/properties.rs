@@ -1,0 +1,152 @@
+//! What holds for all transactions and all bytes.
+
+use crate::purse::{Purse, inside, utxo, who};
+use fika_core::amount::{Amount, MAX_AMOUNT};
+use fika_core::codec::{Decode, Encode};
+use fika_core::hash::Id;
+use fika_core::tx::{ActionRequest, Ledger, Order, Place, TxFormat};
+use fika_utxo::Params;
+use fika_utxo::coin::{Coin, Outpoint};
+use fika_utxo::transaction::{Asked, Coinbase, Input, Output, Payment, Transaction};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const DATA: &[u8] = &[0x5a; 300];
+
+fn field() -> impl Strategy<Value = &'static [u8]> {
+    (0..DATA.len()).prop_map(|len| &DATA[..len])
+}
+
+fn outpoint() -> impl Strategy<Value = Outpoint> {
+    (any::<[u8; 32]>(), prop_oneof![0..600u32, any::<u32>()]).prop_map(|(id, index)| Outpoint { id: Id(id), index })
+}
+
+fn outputs() -> impl Strategy<Value = Vec<Output<'static>>> {
+    vec((any::<u64>(), field()).prop_map(|(amount, lock)| Output { amount: Amount(amount), lock }), 0..4)
+}
+
+fn transaction() -> impl Strategy<Value = Transaction<'static>> {
+    let input = (outpoint(), any::<u32>(), field());
+    let input = input.prop_map(|(outpoint, sequence, unlock)| Input { outpoint, sequence, unlock });
+    let asked = (any::<u8>(), any::<u64>(), field());
+    let asked = asked.prop_map(|(kind, amount, data)| Asked { kind, amount: Amount(amount), data });
+    let payment = (1u32.., vec(input, 0..4), outputs(), vec(asked, 0..3), any::<u32>());
+    let payment = payment.prop_map(|(version, inputs, outputs, actions, lock_time)| {
+        Transaction::Payment(Payment { version, inputs, outputs, actions, lock_time })
+    });
+    let coinbase = (any::<u64>(), any::<u64>(), outputs());
+    let coinbase = coinbase
+        .prop_map(|(height, extra_nonce, outputs)| Transaction::Coinbase(Coinbase { height, extra_nonce, outputs }));
+    prop_oneof![3 => payment, 1 => coinbase]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(height, time, coinbase)| Place { height, time, coinbase })
+}
+
+/// Nothing may panic, whatever the bytes are.
+fn poke(tx: &[u8], place: Place) {
+    let utxo = utxo(Params::default());
+    let purse = Purse::with_coins(who(1), &[Amount::coins(1)]);
+    let _ = utxo.apply(tx, place, &purse);
+    let _ = utxo.digest(tx, 0, &[], b"");
+    let _ = utxo.facts(tx, u32::MAX);
+    let _ = utxo.finish(tx, &[]);
+}
+
+proptest! {
+    #[test]
+    fn encodings_come_back(transaction in transaction(), place in place()) {
+        let bytes = transaction.to_bytes();
+        prop_assert_eq!(Transaction::decode(&bytes), Ok(transaction));
+        poke(&bytes, place);
+    }
+
+    #[test]
+    fn changed_encodings_are_other_transactions_or_none(
+        transaction in transaction(), at: prop::sample::Index, flip in 1u8.., place in place(),
+    ) {
+        let mut bytes = transaction.to_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        if let Ok(decoded) = Transaction::decode(&bytes) {
+            prop_assert_eq!(decoded.to_bytes(), &bytes[..]);
+        }
+        poke(&bytes, place);
+    }
+
+    #[test]
+    fn any_bytes_are_judged(bytes: Vec<u8>, place in place()) {
+        if let Ok(decoded) = Transaction::decode(&bytes) {
+            prop_assert_eq!(decoded.to_bytes(), &bytes[..]);
+        }
+        poke(&bytes, place);
+    }
+
+    #[test]
+    fn keys_come_back_and_are_ordered(a in outpoint(), b in outpoint(), next in any::<u32>()) {
+        prop_assert_eq!(Outpoint::from_key(&a.key()), Some(a));
+        prop_assert_eq!(a.key().cmp(&b.key()), a.cmp(&b));
+        let c = Outpoint { index: next, ..a };
+        prop_assert_eq!(a.key().cmp(&c.key()), a.cmp(&c));
+    }
+
+    #[test]
+    fn coins_come_back(mined: bool, height: u64, time: u32, amount: u64, lock: Vec<u8>) {
+        let coin = Coin { mined, height, time, amount: Amount(amount), lock };
+        prop_assert_eq!(Coin::from_bytes(&coin.to_bytes()), Ok(coin));
+    }
+
+    /// Whatever a wallet can pay is accepted, moves exactly that, and loses nothing.
+    #[test]
+    fn what_is_built_applies_and_conserves_money(
+        coins in vec(1u64..1000, 1..12),
+        paid in vec(0u64..700, 0..4),
+        fee in 0u64..300,
+        asked in vec((any::<u8>(), 0u64..200), 0..3),
+    ) {
+        let (payer, payee) = (who(1), who(2));
+        let mut purse = Purse::with_coins(payer, &coins.iter().map(|n| Amount(*n)).collect::<Vec<_>>());
+        let order = Order {
+            from: payer,
+            from_lock: payer.0.to_vec(),
+            to: paid.iter().map(|n| (payee.0.to_vec(), Amount(*n))).collect(),
+            fee: Amount(fee),
+            actions: asked.iter().map(|(kind, n)| ActionRequest { kind: *kind, amount: Amount(*n), data: vec![] }).collect(),
+        };
+        let had: u64 = coins.iter().sum();
+        let (paid, burnt): (u64, u64) = (paid.iter().sum(), asked.iter().map(|(_, n)| n).sum());
+        let needed = paid + fee + burnt;
+        let utxo = utxo(Params::default());
+        let built = utxo.build(&order, inside(1), &purse);
+        prop_assert_eq!(built.is_ok(), needed <= had, "{:?}", built);
+        if let Ok(tx) = built {
+            prop_assert_eq!(utxo.build(&order, inside(1), &purse).unwrap(), &tx[..]);
+            let outcome = utxo.apply(&tx, inside(1), &purse).unwrap();
+            prop_assert_eq!(outcome.fee, Amount(fee));
+            prop_assert_eq!(&outcome.actions, &order.actions);
+            let spent: Amount = outcome.spends.iter().map(|spend| spend.amount).sum();
+            let made: Amount = outcome.credits.iter().map(|credit| credit.amount).sum();
+            prop_assert_eq!(spent, made + Amount(fee + burnt));
+            if coins.iter().any(|n| *n >= needed) {
+                prop_assert_eq!(outcome.spends.len(), 1);
+            }
+            purse.carry_out(&outcome);
+            prop_assert_eq!(purse.balance(&payer), Amount(had - needed));
+            prop_assert_eq!(purse.balance(&payee), Amount(paid));
+        }
+    }
+
+    /// No outputs, however chosen, take more out of a coin than it holds.
+    #[test]
+    fn nothing_is_made_from_nothing(amounts in vec(prop_oneof![0..200u64, any::<u64>(), Just(MAX_AMOUNT.0)], 0..5)) {
+        let purse = Purse::with_coins(who(1), &[Amount(100)]);
+        let outpoint = Outpoint::from_key(purse.0.keys().next().unwrap()).unwrap();
+        let outputs = amounts.iter().map(|n| Output { amount: Amount(*n), lock: b"x" }).collect();
+        let inputs = vec![Input { outpoint, sequence: u32::MAX, unlock: b"" }];
+        let payment = Payment { version: 2, inputs, outputs, actions: vec![], lock_time: 0 };
+        let tx = Transaction::Payment(payment).to_bytes();
+        let total: u128 = amounts.iter().map(|n| u128::from(*n)).sum();
+        prop_assert_eq!(utxo(Params::default()).apply(&tx, inside(1), &purse).is_ok(), total <= 100);
+    }
+}
