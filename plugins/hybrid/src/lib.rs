@@ -113,6 +113,7 @@ impl Plugin for Hybrid {
         ("max_age_ms", "age from which a coin gains no more weight, in milliseconds; 0 for ten block intervals (0)"),
         ("step_ms", "stake blocks lie on multiples of this, in milliseconds; 0 for a block interval / 16 (0)"),
     ];
+    const NEEDS: &'static [&'static str] = &["tx.coins"];
     type Params = Params;
 
     fn new(params: Params, env: &Env) -> Result<Self, String> {
