@@ -165,7 +165,9 @@ fn what_breaks_a_rule_is_told_which() {
     let over = told(&|p| p.actions.push(Asked { data: &[], ..asked }));
     assert_eq!(over, "expected inputs of at least 10.00000001, found 10");
     for amount in [MAX_AMOUNT, Amount(u64::MAX)] {
-        let error = told(&|p| p.outputs = vec![Output { amount, lock: b"" }; 2]);
+        let mut much = payment(outpoint, b"");
+        much.outputs = vec![Output { amount, lock: b"" }; 2];
+        let error = verdict(Params::default(), much, inside(1), &purse).unwrap_err();
         assert_eq!(error, "expected outputs and actions of at most 90071992.54740992 coins together");
     }
 }
