@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::faults::Faults;
+use super::guard::{Guard, Guarded};
 use super::params::Param;
 use super::{Kind, Plugin, params};
 use crate::agent::Attack;
@@ -99,6 +100,14 @@ macro_rules! kinds {
             }
         )*}
 
+        impl Object {
+            fn guarded(self, guard: Guard) -> Object {
+                match self {$(
+                    Object::$kind(object) => Object::$kind(Box::new(Guarded::new(object, guard))),
+                )*}
+            }
+        }
+
         /// Descriptors of plugins that are linked into this program.
         #[doc(hidden)]
         pub mod compiled {$(
@@ -140,8 +149,10 @@ impl Descriptor {
         self.maker.params()
     }
 
-    fn make(&self, table: &str, env: &Env, _faults: &Faults) -> Result<Object, String> {
-        self.maker.make(table, env).map_err(|error| format!("[{}.{}] {error}", self.kind, self.name))
+    fn make(&self, table: &str, env: &Env, faults: &Faults) -> Result<Object, String> {
+        let guard = Guard::new(self.name, faults);
+        let object = guard.call(&"new", || self.maker.make(table, env))?;
+        Ok(object.map_err(|error| format!("[{}.{}] {error}", self.kind, self.name))?.guarded(guard))
     }
 }
 

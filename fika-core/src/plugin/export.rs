@@ -1,5 +1,6 @@
 //! What [`export!`](crate::export) expands to. Not for authors.
 
+pub use super::border::root::{Entry, entry};
 pub use super::descriptor::compiled;
 use super::{Plugin, params};
 
@@ -14,6 +15,12 @@ macro_rules! export {
     ($kind:ident $plugin:ty) => {
         /// This plugin, for hosts that compile it in.
         pub const PLUGIN: $crate::plugin::Descriptor = $crate::plugin::export::compiled::$kind::<$plugin>();
+
+        const _: () = {
+            // SAFETY: no other crate of the program has this name.
+            #[unsafe(export_name = concat!("fika_plugin_", env!("CARGO_CRATE_NAME")))]
+            static ENTRY: $crate::plugin::export::Entry = $crate::plugin::export::entry::$kind::<$plugin>();
+        };
 
         #[cfg(test)]
         mod exported {

@@ -34,20 +34,26 @@
 //! [`export!`](crate::export) makes a [`Descriptor`] of it, `PLUGIN`, for hosts that compile the crate in, and
 //! the entry through which others load it as a library. A [`Registry`] holds the descriptors of both.
 
+mod border;
 mod descriptor;
 #[doc(hidden)]
 pub mod export;
 mod faults;
+mod guard;
+mod panics;
 mod params;
 mod registry;
+mod watch;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::border::{LoadError, load};
 pub use self::descriptor::{Descriptor, Origin};
 pub use self::faults::{Fault, Faults};
 pub use self::params::Param;
 pub use self::registry::{Registry, check_fit};
+pub use self::watch::{CallSite, CallWatch, LongCall};
 use crate::env::Env;
 
 /// Which trait a plugin implements.

@@ -1,5 +1,8 @@
 //! Catching panics of plugins, quietly.
 
+#[cfg(panic = "abort")]
+compile_error!("plugins are guarded by catching their panics: set panic = \"unwind\" in the profile");
+
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook};

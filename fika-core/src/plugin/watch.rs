@@ -28,8 +28,34 @@ impl fmt::Display for CallSite {
 struct Cell {
     /// Counts outermost calls: odd inside, even outside.
     entered: AtomicU64,
-    outer: AtomicPtr<CallSite>,
-    inner: AtomicPtr<CallSite>,
+    outer: SiteCell,
+    inner: SiteCell,
+}
+
+/// A call's plugin and method, each a pointer to its name.
+struct SiteCell(AtomicPtr<&'static str>, AtomicPtr<&'static str>);
+
+type Name = *mut &'static str;
+
+impl SiteCell {
+    fn empty() -> SiteCell {
+        SiteCell(AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut()))
+    }
+
+    fn pointers(&self) -> (Name, Name) {
+        (self.0.load(Ordering::Relaxed), self.1.load(Ordering::Relaxed))
+    }
+
+    fn set(&self, (plugin, call): (Name, Name)) {
+        self.0.store(plugin, Ordering::Relaxed);
+        self.1.store(call, Ordering::Relaxed);
+    }
+
+    fn site(&self) -> Option<CallSite> {
+        let (plugin, call) = self.pointers();
+        // SAFETY: only `inside` stores here, and only names that live as long as the program.
+        unsafe { Some(CallSite { plugin: plugin.as_ref()?, call: call.as_ref()? }) }
+    }
 }
 
 /// The cells of all threads that ever called a plugin.
@@ -44,8 +70,8 @@ struct Registered(Arc<Cell>);
 
 impl Registered {
     fn new() -> Registered {
-        let empty = || AtomicPtr::new(ptr::null_mut());
-        let cell = Arc::new(Cell { entered: AtomicU64::new(0), outer: empty(), inner: empty() });
+        let cell = Cell { entered: AtomicU64::new(0), outer: SiteCell::empty(), inner: SiteCell::empty() };
+        let cell = Arc::new(cell);
         CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
         Registered(cell)
     }
@@ -57,21 +83,22 @@ impl Drop for Registered {
     }
 }
 
-/// Runs `call` marked as being inside `site`.
-pub(super) fn inside<R>(site: &'static CallSite, call: impl FnOnce() -> R) -> R {
+/// Runs `run`, which must not panic, marked as being inside `call` of `plugin`.
+pub(super) fn inside<R>(plugin: &'static &'static str, call: &'static &'static str, run: impl FnOnce() -> R) -> R {
     CELL.with(|Registered(cell)| {
-        let site = ptr::from_ref(site).cast_mut();
-        let before = cell.inner.load(Ordering::Relaxed);
+        let site = (ptr::from_ref(plugin).cast_mut(), ptr::from_ref(call).cast_mut());
+        let before = cell.inner.pointers();
+        let is_outermost = before.0.is_null();
         // Only this thread writes, so plain loads and stores suffice.
         let entered = cell.entered.load(Ordering::Relaxed);
-        cell.inner.store(site, Ordering::Relaxed);
-        if before.is_null() {
-            cell.outer.store(site, Ordering::Relaxed);
+        cell.inner.set(site);
+        if is_outermost {
+            cell.outer.set(site);
             cell.entered.store(entered + 1, Ordering::Release);
         }
-        let answer = call();
-        cell.inner.store(before, Ordering::Relaxed);
-        if before.is_null() {
+        let answer = run();
+        cell.inner.set(before);
+        if is_outermost {
             cell.entered.store(entered + 2, Ordering::Release);
         }
         answer
@@ -116,7 +143,7 @@ impl CallWatch {
         let mut calls = Vec::new();
         for cell in cells.iter() {
             let entered = cell.entered.load(Ordering::Acquire);
-            let (outer, inner) = (site(&cell.outer), site(&cell.inner));
+            let (outer, inner) = (cell.outer.site(), cell.inner.site());
             let (Some(outer), true) = (outer, entered % 2 == 1) else { continue };
             let address = Arc::as_ptr(cell).addr();
             let before = self.seen.iter().find(|(cell, count, _)| (*cell, *count) == (address, entered));
@@ -127,11 +154,6 @@ impl CallWatch {
         self.seen = seen;
         calls
     }
-}
-
-fn site(pointer: &AtomicPtr<CallSite>) -> Option<CallSite> {
-    // SAFETY: only `inside` stores here, and only pointers to sites that live as long as the program.
-    unsafe { pointer.load(Ordering::Acquire).as_ref().copied() }
 }
 
 #[cfg(test)]
@@ -148,13 +170,13 @@ mod tests {
         let (reached, at) = channel();
         let (go, wait) = channel::<()>();
         let thread = std::thread::spawn(move || {
-            inside(&CHECK, || {
-                inside(&VERIFY, || {
+            inside(&CHECK.plugin, &CHECK.call, || {
+                inside(&VERIFY.plugin, &VERIFY.call, || {
                     reached.send(()).unwrap();
                     wait.recv().unwrap();
                 });
             });
-            inside(&CHECK, || {
+            inside(&CHECK.plugin, &CHECK.call, || {
                 reached.send(()).unwrap();
                 wait.recv().unwrap();
             });

@@ -7,6 +7,7 @@ use abi_stable::StableAbi;
 
 use super::agent::{AgentTable, ChainTable, SignerTable};
 use super::answers::decoded;
+use super::keys::{KeysTable, Shared};
 use super::remote::{Handle, Remote, Table};
 use super::wire::{BlockWire, Bytes, Flat, HeaderWire, Sink, with_buffer};
 use crate::address::Address;
@@ -17,7 +18,7 @@ use crate::consensus::Summary;
 use crate::env::{ChainParams, Env};
 use crate::hash::Id;
 use crate::header::Header;
-use crate::keys::VerifyJob;
+use crate::keys::{KeyScheme, VerifyJob};
 use crate::tx::Action;
 use crate::view::BlockView;
 
@@ -135,7 +136,7 @@ impl Crosses for Block {
 
 impl Block {
     pub(super) fn send<R>(block: &BlockView<'_>, call: impl FnOnce(*const BlockWire) -> R) -> R {
-        call(&raw const BlockWire::of(block))
+        call(&BlockWire::of(block))
     }
 
     /// # Safety
@@ -170,8 +171,8 @@ impl Crosses for Settled {
 impl Settled {
     pub(super) fn send<R>(summary: &Summary<'_>, call: impl FnOnce(*const SummaryWire) -> R) -> R {
         let Summary { parent, height, time, bits, extra, subsidy, fees, actions } = summary;
-        let write = |actions| {
-            call(&raw const SummaryWire {
+        let write = |actions: &[u8]| {
+            call(&SummaryWire {
                 parent: BlockWire::of(parent),
                 height: *height,
                 time: *time,
@@ -374,7 +375,7 @@ impl Context {
         let answer = unsafe {
             Handle::lend(ctx.chain, |chain| {
                 Handle::lend(ctx.signer, |signer| {
-                    call(&raw const ContextWire {
+                    call(&ContextWire {
                         now: ctx.now,
                         me: ctx.me.0,
                         tip: ctx.tip.0,
@@ -398,8 +399,7 @@ impl Context {
     /// The other side's context is alive during `call`.
     pub(super) unsafe fn receive<R>(wire: *const ContextWire, call: impl FnOnce(&mut Ctx<'_>) -> R) -> R {
         // SAFETY: promised by the caller.
-        let (wire, chain, signer) =
-            unsafe { (&*wire, Remote::borrow((*wire).chain), Remote::borrow((*wire).signer)) };
+        let (wire, chain, signer) = unsafe { (&*wire, Remote::borrow((*wire).chain), Remote::borrow((*wire).signer)) };
         let mut ctx = Ctx::new(wire.now, Address(wire.me), Id(wire.tip), &chain, &signer, wire.seed);
         let answer = call(&mut ctx);
         if !ctx.effects.is_empty() || ctx.duties.is_some() {
@@ -470,7 +470,7 @@ pub(crate) enum Environment {}
 #[derive(StableAbi, Clone, Copy)]
 pub(crate) struct EnvWire {
     chain: Bytes,
-    keys: Handle<super::keys::KeysTable>,
+    keys: Handle<KeysTable>,
 }
 
 impl Crosses for Environment {
@@ -479,7 +479,7 @@ impl Crosses for Environment {
 
 impl Environment {
     pub(super) fn send<R>(env: &Env, call: impl FnOnce(EnvWire) -> R) -> R {
-        let keys = Box::new(super::keys::Shared(env.keys.clone()));
+        let keys: Box<dyn KeyScheme> = Box::new(Shared(env.keys.clone()));
         with_buffer(
             |buffer| env.chain.encode(buffer),
             |chain| call(EnvWire { chain: Bytes::of(chain), keys: Handle::give(keys) }),

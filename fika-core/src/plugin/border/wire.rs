@@ -113,11 +113,18 @@ flat! {
     u64 => u64;
     Amount => u64;
     Id => [u8; 32];
-    Address => [u8; 20];
+    Address => AddressWire;
     Work => [u64; 4];
     Header => HeaderWire;
     Place => PlaceWire;
     InputFacts => FactsWire;
+}
+
+/// [`Address`]: arrays alone cannot be passed by value.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub(crate) struct AddressWire {
+    bytes: [u8; 20],
 }
 
 /// [`Header`]
