@@ -1,5 +1,6 @@
 //! Five nodes that lead slots under `pos` in virtual time.
 
+#[allow(clippy::disallowed_methods, reason = "virtual networks of tests run on one machine")]
 #[path = "../../../fika-core/tests/lockstep/mod.rs"]
 mod lockstep;
 

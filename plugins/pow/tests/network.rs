@@ -1,5 +1,6 @@
 //! Five nodes that mine under `pow` in virtual time.
 
+#[allow(clippy::disallowed_methods, reason = "virtual networks of tests run on one machine")]
 #[path = "../../../fika-core/tests/lockstep/mod.rs"]
 mod lockstep;
 
@@ -41,12 +42,12 @@ fn miners_agree_in_one_world_and_in_many() {
 
 #[test]
 fn both_retargets_find_the_interval_from_a_wrong_start() {
-    let ten_times_too_easy: [fn(&Env) -> Box<dyn fika_core::consensus::Consensus>; 2] = [
-        |env| Box::new(pow(env, TRIES / 10, Retarget::Bitcoin)),
-        |env| Box::new(pow(env, TRIES / 10, Retarget::PerBlock)),
+    let ten_times_too_easy = [
+        Setup::new(|env| Box::new(pow(env, TRIES / 10, Retarget::Bitcoin))),
+        Setup::new(|env| Box::new(pow(env, TRIES / 10, Retarget::PerBlock))),
     ];
-    for consensus in ten_times_too_easy {
-        let mut net = run(Setup::new(consensus), 2_000);
+    for setup in ten_times_too_easy {
+        let mut net = run(setup, 2_000);
         let settled = net.height(0);
         net.run(6_000 * SECOND);
         let grown = net.height(0) - settled;

@@ -1,7 +1,5 @@
-//! The rules of `hybrid` and its producer, without a node.
+//! The rules of `hybrid` and its producer, one by one and in a network.
 
 mod chain;
-mod lockstep;
 mod network;
-mod pace;
 mod rules;

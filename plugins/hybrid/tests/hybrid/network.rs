@@ -1,122 +1,77 @@
-//! Producers on one chain without delays: who comes first makes the next block.
+//! Five nodes that grind and stake under `hybrid`, in virtual time.
 
-use std::sync::Arc;
+#[allow(clippy::disallowed_methods, reason = "virtual networks of tests run on one machine")]
+#[path = "../../../../fika-core/tests/lockstep/mod.rs"]
+mod lockstep;
 
-use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed};
 use fika_core::consensus::Consensus;
-use fika_core::env::{ChainParams, Env};
-use fika_core::hash::draw;
-use fika_core::header::{SECOND, Time};
-use fika_core::keys::NoKeys;
-use fika_hybrid::{Hybrid, STAKE};
+use fika_core::env::Env;
+use fika_core::header::SECOND;
+use fika_core::node::Event;
+use fika_core::plugin::Plugin;
+use fika_hybrid::{Hybrid, Params, STAKE};
+use fika_utxo::Utxo;
+use lockstep::{Lockstep, Setup};
 
-use super::chain::{Chain, Keys};
-
-/// Ticks of a millisecond, blocks every 2 s.
-pub(crate) fn env() -> Env {
-    let chain = ChainParams { tick_us: 1_000, block_interval_us: 2 * SECOND, ..ChainParams::default() };
-    Env { chain, keys: Arc::new(NoKeys) }
+/// Five nodes hash five million times a second and hold 500 coins; a block of each kind comes every 20 s.
+fn params() -> Params {
+    Params { initial_tries: 100_000_000, initial_stake_coins: 500, ..Params::default() }
 }
 
-pub(crate) fn ctx<'a>(now: Time, keys: &'a Keys, chain: &'a Chain) -> Ctx<'a> {
-    Ctx::new(now, keys.address(), chain.tip().id, chain, keys, 1)
+fn hybrid(params: Params, env: &Env) -> Box<dyn Consensus> {
+    Box::new(Hybrid::new(params, env).unwrap())
 }
 
-/// The bits that the next stake block must carry.
-pub(crate) fn stake_bits(rules: &Hybrid, chain: &Chain) -> u32 {
-    rules.targets(&chain.tip().id, chain).unwrap().stake.bits
-}
-
-/// A node with its agent, what the agent asked for, and its hash rate.
-pub(crate) struct Miner {
-    keys: Keys,
-    agent: Box<dyn Agent>,
-    hash_rate: u64,
-    duties: Vec<Duty>,
-    timers: Vec<(Time, u64)>,
-    draws: u64,
-}
-
-/// What a miner does next.
-enum Next {
-    Block(Draft),
-    Timer(u64),
-}
-
-impl Miner {
-    /// `hash_rate` is in hashes a second.
-    pub(crate) fn new(rules: &Hybrid, seed: u8, hash_rate: u64) -> Miner {
-        let keys = Keys::new(seed);
-        let agent = rules.agent(keys.address());
-        Miner { keys, agent, hash_rate, duties: Vec::new(), timers: Vec::new(), draws: u64::from(seed) << 32 }
+/// 3,000 s with a few payments.
+fn run(consensus: fn(&Env) -> Box<dyn Consensus>, private: bool) -> Lockstep {
+    let tx = |env: &Env| -> Box<dyn fika_core::tx::TxFormat> { Box::new(Utxo::new(Default::default(), env).unwrap()) };
+    let mut net = Setup { private, tx, ..Setup::new(consensus) }.start();
+    for round in 1..10 {
+        net.run(round * 30 * SECOND);
+        net.pay((round % 5) as u32, ((round + 1) % 5) as u32, 5 * round);
     }
-
-    fn call(&mut self, now: Time, chain: &Chain, token: Option<u64>) {
-        let mut ctx = ctx(now, &self.keys, chain);
-        match token {
-            Some(token) => self.agent.on_timer(token, &mut ctx),
-            None => self.agent.on_tip(&chain.tip(), &mut ctx),
-        }
-        for effect in ctx.effects {
-            let Effect::Timer(time, token) = effect else { panic!("expected timers, found {effect:?}") };
-            assert!(time > now, "a timer in the past");
-            self.timers.push((time, token));
-        }
-        if let Some(duties) = ctx.duties {
-            self.duties = duties;
-        }
-    }
-
-    /// The first of its duties and timers; work is drawn from an exponential distribution.
-    fn next(&mut self, now: Time) -> Option<(Time, Next)> {
-        let mut coming: Vec<(Time, Next)> = Vec::new();
-        for duty in &self.duties {
-            match duty {
-                Duty::Slot { draft, time } => coming.push(((*time).max(now), Next::Block(draft.clone()))),
-                Duty::Grind { draft, expected_tries } if self.hash_rate > 0 => {
-                    self.draws += 1;
-                    let uniform = (draw(1, 1, self.draws) as f64 + 1.0) / 2f64.powi(64);
-                    let wait_s = -uniform.ln() * *expected_tries as f64 / self.hash_rate as f64;
-                    coming.push((now + (wait_s * 1e6) as Time, Next::Block(draft.clone())));
-                }
-                Duty::Grind { .. } => {}
-            }
-        }
-        coming.extend(self.timers.iter().map(|(time, token)| (*time, Next::Timer(*token))));
-        coming.into_iter().min_by_key(|(time, _)| *time)
-    }
+    net.run(3_000 * SECOND);
+    net.assert_healthy();
+    let lowest = (0..5).map(|node| net.height(node)).min().unwrap();
+    assert!(net.height(0) <= lowest + 2, "heights {} and {lowest}", net.height(0));
+    net
 }
 
-/// Lets the miners work until the chain has grown by `blocks`, each of which must pass all checks. Returns the time of
-/// the last one in microseconds, and how many were made by stake.
-pub(crate) fn run(rules: &Hybrid, chain: &mut Chain, miners: &mut [Miner], blocks: usize) -> (Time, usize) {
-    let (mut now, mut made, mut stakes) = (u64::from(chain.tip().header.time) * 1_000, 0, 0);
-    miners.iter_mut().for_each(|miner| miner.call(now, chain, None));
-    while made < blocks {
-        // Exponential waits have no memory, so they may be drawn anew at every event.
-        let nexts = miners.iter_mut().enumerate().filter_map(|(n, miner)| Some((n, miner.next(now)?)));
-        let (who, (time, next)) = nexts.min_by_key(|(n, (time, _))| (*time, *n)).expect("somebody has something to do");
-        now = time;
-        let miner = &mut miners[who];
-        match next {
-            Next::Timer(token) => {
-                miner.timers.retain(|(_, other)| *other != token);
-                miner.call(now, chain, Some(token));
-            }
-            Next::Block(draft) => {
-                let tick = u32::try_from(now / 1_000).unwrap();
-                let header = chain.next(draft.version, tick, draft.bits);
-                let (mut seal, view) = (Vec::new(), chain.view(header, &draft.extra));
-                let sealed = miner.agent.seal(&view, &mut seal, &mut ctx(now, &miner.keys, chain));
-                assert_eq!(sealed, Sealed::Publish);
-                assert_eq!(rules.check(&view, &chain.tip(), chain), Ok(()));
-                assert_eq!(rules.check_seal(&view, &seal, chain), Ok(()));
-                stakes += usize::from(draft.version == STAKE);
-                made += 1;
-                chain.push(rules, header, &draft.extra);
-                miners.iter_mut().for_each(|miner| miner.call(now, chain, None));
-            }
-        }
-    }
-    (now, stakes)
+/// How many blocks were made, and how many of them by stake.
+fn kinds(net: &Lockstep) -> (usize, usize) {
+    let tree = net.world(0).tree();
+    let versions = net.events.iter().filter_map(|(_, _, event)| match event {
+        Event::Produced { block } => Some(tree[*block].header.version),
+        _ => None,
+    });
+    let versions: Vec<u32> = versions.collect();
+    (versions.len(), versions.iter().filter(|version| **version == STAKE).count())
+}
+
+#[test]
+fn both_kinds_together_keep_the_block_interval() {
+    let consensus = |env: &Env| hybrid(params(), env);
+    let shared = run(consensus, false);
+    assert_eq!(shared.trace, run(consensus, true).trace);
+    let (all, stakes) = kinds(&shared);
+    assert!((240..360).contains(&all), "{all} blocks in 300 intervals");
+    assert!((all / 3..all * 2 / 3).contains(&stakes), "{stakes} of {all} blocks by stake");
+}
+
+#[test]
+fn a_chain_lives_on_stake_alone() {
+    let (all, stakes) = kinds(&run(|env| hybrid(Params { initial_tries: 1 << 50, ..params() }, env), false));
+    assert_eq!(all, stakes);
+    assert!((110..190).contains(&all), "{all} blocks in 150 intervals");
+}
+
+#[test]
+fn a_chain_lives_on_work_alone() {
+    let consensus = |env: &Env| {
+        // No coin ever becomes old enough.
+        hybrid(Params { min_age_ms: 1_000_000_000, max_age_ms: 2_000_000_000, ..params() }, env)
+    };
+    let (all, stakes) = kinds(&run(consensus, false));
+    assert_eq!(stakes, 0);
+    assert!((110..190).contains(&all), "{all} blocks in 150 intervals");
 }

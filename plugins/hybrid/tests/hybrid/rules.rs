@@ -1,18 +1,36 @@
 //! The rules of `hybrid`, called one by one.
 
+use std::sync::Arc;
+
 use crate::chain::{Chain, Keys};
-use crate::network::{self, env, stake_bits};
-use fika_core::agent::Sealed;
+use fika_core::agent::{Ctx, Duty, Effect, Sealed};
 use fika_core::amount::Amount;
 use fika_core::codec::Encode;
 use fika_core::consensus::{Consensus, LedgerOp};
-use fika_core::header::{Header, SECOND};
+use fika_core::env::{ChainParams, Env};
+use fika_core::header::{Header, SECOND, Time};
+use fika_core::keys::NoKeys;
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::target::{Target, Work};
 use fika_hybrid::{Hybrid, Params, STAKE, WORK};
 use proptest::prelude::*;
 use ruint::aliases::U256;
+
+/// Ticks of a millisecond, blocks every 2 s.
+fn env() -> Env {
+    let chain = ChainParams { tick_us: 1_000, block_interval_us: 2 * SECOND, ..ChainParams::default() };
+    Env { chain, keys: Arc::new(NoKeys) }
+}
+
+fn ctx<'a>(now: Time, keys: &'a Keys, chain: &'a Chain) -> Ctx<'a> {
+    Ctx::new(now, keys.address(), chain.tip().id, chain, keys, 1)
+}
+
+/// The bits that the next stake block must carry.
+fn stake_bits(rules: &Hybrid, chain: &Chain) -> u32 {
+    rules.targets(&chain.tip().id, chain).unwrap().stake.bits
+}
 
 fn refused(result: Result<(), Reject>) -> String {
     match result {
@@ -114,7 +132,7 @@ fn the_seal_of_a_stake_block_is_its_producers_signature() {
     let mut agent = rules.agent(keys.address());
     let mut seal_of = |header: Header, extra: &[u8]| {
         let mut seal = Vec::new();
-        let mut ctx = network::ctx(0, &keys, &chain);
+        let mut ctx = ctx(0, &keys, &chain);
         (agent.seal(&chain.view(header, extra), &mut seal, &mut ctx), seal)
     };
     let (sealed, seal) = seal_of(header, &extra);
@@ -190,6 +208,42 @@ fn both_kinds_weigh_alike_at_their_first_targets() {
     assert!(rules.weight(&chain.view(heaviest, &[])) > Work::ZERO);
 }
 
+/// The producer grinds, and waits for the first step at which one of its coins may make a block.
+#[test]
+fn the_producer_finds_the_first_kernel_of_its_coins() {
+    let rules = Hybrid::new(Params { initial_stake_coins: 100_000, ..Params::default() }, &env()).unwrap();
+    let (chain, keys, stake, a) = staked(0, &rules);
+    let b = [&a[..20], b"b"].concat();
+    let mut agent = rules.agent(keys.address());
+    let (mut now, mut found) = (0, None);
+    // Where the search ends without one, a timer goes on.
+    while found.is_none() {
+        let mut ctx = ctx(now, &keys, &chain);
+        if now == 0 {
+            agent.on_tip(&chain.tip(), &mut ctx)
+        } else {
+            agent.on_timer(now, &mut ctx)
+        }
+        let duties = ctx.duties.unwrap();
+        assert!(matches!(&duties[0], Duty::Grind { draft, .. } if draft.version == WORK && draft.extra.is_empty()));
+        found = duties.into_iter().nth(1);
+        let [Effect::Timer(time, token)] = ctx.effects[..] else { panic!("expected a timer, found {:?}", ctx.effects) };
+        assert!(time == token && time > now && now < 60 * SECOND);
+        now = time;
+    }
+    let Some(Duty::Slot { draft, time }) = found else { panic!("expected a slot, found {found:?}") };
+    let at = |time: u32, extra: &[u8]| check(&rules, &chain, Header { time, ..stake }, extra);
+    let tick = u32::try_from(time / 1_000).unwrap();
+    assert_eq!((draft.version, at(tick, &draft.extra)), (STAKE, Ok(())));
+    assert_eq!(now, time + 125_000, "the search goes on a step later");
+    assert!((0..tick).step_by(125).all(|earlier| at(earlier, &a).is_err() && at(earlier, &b).is_err()));
+    // Nobody can stake what he does not have.
+    let poor = Keys::new(7);
+    let mut ctx = ctx(0, &poor, &chain);
+    rules.agent(poor.address()).on_tip(&chain.tip(), &mut ctx);
+    assert_eq!((ctx.duties.map(|duties| duties.len()), ctx.effects), (Some(1), vec![]));
+}
+
 #[test]
 fn parameters_that_cannot_be_name_their_key() {
     let bad = [
@@ -231,7 +285,7 @@ proptest! {
         let _ = rules.check_seal(&block, &seal, &chain);
         let _ = rules.weight(&block);
         let mut agent = rules.agent(keys.address());
-        let mut ctx = network::ctx(now, &keys, &chain);
+        let mut ctx = ctx(now, &keys, &chain);
         agent.on_tip(&chain.tip(), &mut ctx);
         prop_assert!(ctx.duties.is_some());
     }
