@@ -14,6 +14,7 @@ use fika_core::env::Env;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::keys::{KeyPair, KeyScheme};
 use fika_core::plugin::Plugin;
+use secp256k1::ffi::{self, CPtr};
 use secp256k1::{Keypair, Message, PublicKey, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
 use serde::{Deserialize, Serialize};
 
@@ -51,20 +52,33 @@ fn secret_key(bytes: &[u8]) -> Result<SecretKey, String> {
         .map_err(|_| "expected a secret key between 0 and the order of the curve".to_string())
 }
 
-fn verify_ecdsa(key: &[u8], digest: &Id, signature: &[u8]) -> Option<()> {
+// Verification calls the C library with its static context: without std, the safe wrappers make
+// a context for every call, which is a tenth of the time that verifying takes.
+
+fn verify_ecdsa(key: &[u8], digest: &Id, signature: &[u8]) -> Option<bool> {
     let signature = ecdsa::Signature::from_der(signature).ok()?;
     let key = PublicKey::from_slice(key).ok()?;
-    ecdsa::verify(&signature, Message::from_digest(digest.0), &key).ok()
+    let (signature, key) = (signature.as_c_ptr(), key.as_c_ptr());
+    // SAFETY: the static context serves whatever needs no secret; signature, digest (32 bytes) and key are alive.
+    let valid =
+        unsafe { ffi::secp256k1_ecdsa_verify(ffi::secp256k1_context_static, signature, digest.0.as_ptr(), key) };
+    Some(valid == 1)
 }
 
-fn verify_schnorr(key: &[u8], digest: &Id, signature: &[u8]) -> Option<()> {
+fn verify_schnorr(key: &[u8], digest: &Id, signature: &[u8]) -> Option<bool> {
     let x = match key {
         [2 | 3, x @ ..] if x.len() == 32 => x,
         x => x,
     };
     let key = XOnlyPublicKey::from_byte_array(x.try_into().ok()?).ok()?;
-    let signature = schnorr::Signature::from_byte_array(signature.try_into().ok()?);
-    schnorr::verify(&signature, &digest.0, &key).ok()
+    let signature: &[u8; 64] = signature.try_into().ok()?;
+    let (signature, key, message) = (signature.as_ptr(), key.as_c_ptr(), &digest.0);
+    // SAFETY: as above; the signature has 64 bytes and the message the length that is given.
+    let valid = unsafe {
+        let context = ffi::secp256k1_context_static;
+        ffi::secp256k1_schnorrsig_verify(context, signature, message.as_ptr(), message.len(), key)
+    };
+    Some(valid == 1)
 }
 
 impl KeyScheme for Secp256k1 {
@@ -86,8 +100,8 @@ impl KeyScheme for Secp256k1 {
 
     fn verify(&self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
         match kind {
-            0 => verify_ecdsa(key, digest, signature).is_some(),
-            1 => verify_schnorr(key, digest, signature).is_some(),
+            0 => verify_ecdsa(key, digest, signature) == Some(true),
+            1 => verify_schnorr(key, digest, signature) == Some(true),
             _ => false,
         }
     }
