@@ -5,6 +5,11 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
+pub use super::client::Client;
+
+/// The longest request, in bytes, its line's end included.
+pub const LINE_BYTES_MAX: usize = 16 << 10;
+
 /// A question or an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]

@@ -1,3 +1,145 @@
 //! One node as a process.
+//!
+//! The supervisor writes a [`NodeSetup`] into the node's folder and starts this binary again, which calls
+//! [`run_node`] with it. Inside there is one loop on one thread ([`hub`]): sockets to the neighbours
+//! (`socket`, `link`), timers, the miner's thread (`grind`), automatic payments (`payer`) and the control
+//! socket ([`control`]) all feed the node of fika-core and carry out what it answers. The world is on disk
+//! ([`store`]), the key in a PEM file ([`keyfile`]), what happened in a log and in `events.jsonl`.
+//!
+//! A node process should take little memory, for there are many of them: no thread pool, small buffers,
+//! one malloc arena.
 
+mod answer;
+mod chain;
+mod client;
+mod clock;
 pub mod control;
+mod grind;
+mod hub;
+mod journal;
+pub mod keyfile;
+mod link;
+mod log;
+mod payer;
+mod report;
+mod server;
+mod setup;
+mod socket;
+pub mod store;
+mod watchdog;
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use fika_core::node::PeerId;
+use fika_core::plugin::Registry;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{LocalSet, spawn_local};
+use tracing::info;
+
+use chain::Chain;
+use hub::Hub;
+pub use setup::{LoadEntry, Member, NodeSetup, node_keys};
+
+/// The exit code for what a user has to put right: a file, a name, a parameter.
+pub const EXIT_INPUT: u8 = 2;
+/// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
+pub const EXIT_ENVIRONMENT: u8 = 3;
+
+/// Why a node does not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// What it was told is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// It cannot be done here.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Input(_) => EXIT_INPUT,
+            Failure::Environment(_) => EXIT_ENVIRONMENT,
+        }
+    }
+}
+
+/// Runs one node until it is told to stop, by a signal or by its control socket, and gives the process's
+/// exit code. Says on standard error, in one line, why it ends otherwise.
+///
+/// Meant to be all that its process does: it handles SIGTERM and SIGINT, writes the process's log to standard
+/// error, and ends the process itself when a plugin hangs.
+pub fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
+    one_arena();
+    log::start(setup.epoch_unix_us.saturating_add(setup.start_us));
+    match run(setup, registry) {
+        Ok(()) => 0,
+        Err(failure) => {
+            // Where standard error is gone there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
+    let environment = |what: &'static str| move |error: std::io::Error| Failure::Environment(format!("{what}: {error}"));
+    watchdog::start(setup.watchdog_s, setup.epoch_unix_us, setup.events.clone())?;
+    let chain = Chain::new(&setup, registry)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(environment("starting the node's loop"))?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(environment("handling signals"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(environment("handling signals"))?;
+        let ports = setup.ports.clone();
+        let mut listeners = Vec::with_capacity(ports.len());
+        for port in &ports {
+            listeners.push(socket::listen(port)?);
+        }
+        let control = setup.control.clone();
+        let (hub, mut mined) = Hub::open(setup, chain)?;
+        let changed = hub.changed.clone();
+        let hub = Rc::new(RefCell::new(hub));
+        // Last, for who finds the socket may expect the node to answer.
+        let control = socket::unix_listener(&control)
+            .map_err(|error| Failure::Environment(format!("{}: {error}", control.display())))?;
+        spawn_local(server::serve(hub.clone(), control));
+        for (peer, (port, listener)) in ports.into_iter().zip(listeners).enumerate() {
+            spawn_local(socket::keep(hub.clone(), PeerId(peer as u32), port, listener));
+        }
+        loop {
+            if let Some(end) = hub.borrow_mut().end.take() {
+                return end;
+            }
+            let sleep = hub.borrow_mut().sleep();
+            tokio::select! {
+                () = changed.notified() => {}
+                () = tokio::time::sleep(sleep.unwrap_or(Duration::MAX)), if sleep.is_some() => hub.borrow_mut().tick(),
+                Some(input) = mined.recv() => hub.borrow_mut().take(input),
+                _ = terminate.recv() => stop(&hub, "SIGTERM"),
+                _ = interrupt.recv() => stop(&hub, "SIGINT"),
+            }
+        }
+    })
+}
+
+fn stop(hub: &RefCell<Hub>, why: &str) {
+    info!("{why}: the node ends");
+    hub.borrow_mut().stop();
+}
+
+/// The allocator's arenas per thread, and what it keeps of freed memory, cost more than the node itself.
+fn one_arena() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: plain settings, made before any other thread is started.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 10);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
+    }
+}

@@ -1,0 +1,205 @@
+//! What the node knows of its neighbours' connections: sessions, queues, bans. The sockets are in `socket`.
+
+use std::rc::Rc;
+
+use fika_core::header::{SECOND, Time};
+use fika_core::message::Message;
+use fika_core::node::{Input, PeerId};
+use fika_core::transport::{self, Session};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::hub::Hub;
+
+/// The least that may wait to be written to a neighbour, in bytes. Beyond it and the largest answer to
+/// one request, the neighbour is too slow and is disconnected.
+const QUEUE_BYTES: usize = 4 << 20;
+/// Blocks that a neighbour asks for at once.
+const BLOCKS_ASKED: usize = 16;
+/// A queue that was emptied keeps this much memory.
+const QUEUE_KEPT_BYTES: usize = 16 << 10;
+
+/// One neighbour.
+pub(super) struct Link {
+    pub(super) name: String,
+    banned_until: Time,
+    connections: u64,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    number: u64,
+    session: Box<dyn Session>,
+    ready: bool,
+    wake_at: Option<Time>,
+    queue: Vec<u8>,
+    written: usize,
+    /// Something for the socket: bytes, or the end.
+    wake: Rc<Notify>,
+}
+
+/// A connection as its socket's task knows it.
+pub(super) struct Ticket {
+    pub(super) peer: PeerId,
+    number: u64,
+    pub(super) wake: Rc<Notify>,
+}
+
+impl Link {
+    pub(super) fn new(name: String) -> Link {
+        Link { name, banned_until: 0, connections: 0, connection: None }
+    }
+
+    pub(super) fn wake_at(&self) -> Option<Time> {
+        self.connection.as_ref()?.wake_at
+    }
+
+    /// Whether the neighbour can be talked to.
+    pub(super) fn is_ready(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.ready)
+    }
+}
+
+impl Hub {
+    fn link(&mut self, peer: PeerId) -> &mut Link {
+        &mut self.links[peer.0 as usize]
+    }
+
+    /// How long the neighbour is still kept away.
+    pub(super) fn ban_left(&self, peer: PeerId) -> std::time::Duration {
+        self.clock.until(self.links[peer.0 as usize].banned_until)
+    }
+
+    /// A socket is connected. A connection that the neighbour still had is over: it would not have made another.
+    pub(super) fn connected(&mut self, peer: PeerId, dialed: bool) -> Ticket {
+        self.drop_connection(peer, 0, "the neighbour has connected again");
+        let session = self.transport.open(dialed, &self.hello);
+        let wake = Rc::new(Notify::new());
+        let link = self.link(peer);
+        link.connections += 1;
+        let number = link.connections;
+        let (queue, wake_at) = (Vec::new(), None);
+        link.connection =
+            Some(Connection { number, session, ready: false, wake_at, queue, written: 0, wake: wake.clone() });
+        self.session(peer, transport::Input::Open);
+        self.turn();
+        Ticket { peer, number, wake }
+    }
+
+    /// Bytes have arrived.
+    pub(super) fn received(&mut self, ticket: &Ticket, bytes: &[u8]) {
+        if self.queued(ticket).is_some() {
+            self.session(ticket.peer, transport::Input::Bytes(bytes));
+            self.turn();
+        }
+    }
+
+    /// What is to be written; `None` when the connection is over.
+    pub(super) fn queued(&self, ticket: &Ticket) -> Option<&[u8]> {
+        let connection = self.links[ticket.peer.0 as usize].connection.as_ref()?;
+        (connection.number == ticket.number).then(|| &connection.queue[connection.written..])
+    }
+
+    /// So many bytes were written.
+    pub(super) fn written(&mut self, ticket: &Ticket, bytes: usize) {
+        if let Some(connection) = &mut self.link(ticket.peer).connection {
+            connection.written += bytes;
+            if connection.written >= connection.queue.len() {
+                connection.queue.clear();
+                connection.queue.shrink_to(QUEUE_KEPT_BYTES);
+                connection.written = 0;
+            } else if connection.written >= connection.queue.len() / 2 {
+                connection.queue.drain(..connection.written);
+                connection.written = 0;
+            }
+        }
+    }
+
+    /// The socket is closed.
+    pub(super) fn disconnected(&mut self, ticket: &Ticket, why: &str) {
+        if self.queued(ticket).is_some() {
+            self.drop_connection(ticket.peer, 0, why);
+            self.turn();
+        }
+    }
+
+    /// Gives a neighbour a message of the node.
+    pub(super) fn send(&mut self, peer: PeerId, message: &Message) {
+        if !self.links[peer.0 as usize].is_ready() {
+            return;
+        }
+        self.session(peer, transport::Input::Message(message));
+        let most = QUEUE_BYTES + BLOCKS_ASKED * self.setup.chain.max_block_bytes as usize;
+        let waiting = self.link(peer).connection.as_ref().map_or(0, |open| open.queue.len() - open.written);
+        if waiting > most {
+            self.drop_connection(peer, 0, &format!("{waiting} bytes wait to be sent, more than {most}: too slow"));
+        }
+    }
+
+    /// Keeps a neighbour away for a while.
+    pub(super) fn ban(&mut self, now: Time, peer: PeerId) {
+        let ban_s = self.setup.ban_s;
+        let link = self.link(peer);
+        link.banned_until = now.saturating_add(ban_s.saturating_mul(SECOND));
+        warn!("{} misbehaved too much: banned for {ban_s} s", link.name);
+        self.drop_connection(peer, 0, "banned");
+    }
+
+    /// Sessions whose time has come.
+    pub(super) fn wake_sessions(&mut self, now: Time) {
+        for peer in (0..self.links.len() as u32).map(PeerId) {
+            let connection = self.link(peer).connection.as_mut();
+            if let Some(connection) = connection.filter(|open| open.wake_at.is_some_and(|at| at <= now)) {
+                connection.wake_at = None;
+                self.session(peer, transport::Input::Wake);
+            }
+        }
+    }
+
+    /// Tells a session what happened and carries out what it answers; the caller ends with `turn`.
+    fn session(&mut self, peer: PeerId, input: transport::Input<'_>) {
+        let now = self.clock.now();
+        let link = &mut self.links[peer.0 as usize];
+        let Some(connection) = &mut link.connection else { return };
+        connection.session.handle(now, input, &mut self.session_out);
+        if !self.session_out.bytes.is_empty() {
+            connection.queue.extend_from_slice(&self.session_out.bytes);
+            self.session_out.bytes.clear();
+            self.session_out.bytes.shrink_to(QUEUE_KEPT_BYTES);
+            connection.wake.notify_one();
+        }
+        connection.wake_at = self.session_out.wake_at.take().or(connection.wake_at);
+        let mut close = self.session_out.close.take();
+        if let Some(name) = self.session_out.ready.take() {
+            if name.is_empty() || name == link.name {
+                connection.ready = true;
+                info!("connected with {}", link.name);
+                self.push(Input::Connected(peer));
+            } else {
+                let reason = format!("expected {}, found {name}", link.name);
+                close.get_or_insert(transport::Close { reason, points: 0 });
+            }
+        }
+        if self.links[peer.0 as usize].is_ready() {
+            let messages = std::mem::take(&mut self.session_out.messages);
+            messages.into_iter().for_each(|message| self.push(Input::Message(peer, message)));
+        }
+        self.session_out.messages.clear();
+        if let Some(close) = close {
+            self.drop_connection(peer, close.points, &close.reason);
+        }
+    }
+
+    /// Ends a connection, if there is one; the caller ends with `turn`.
+    fn drop_connection(&mut self, peer: PeerId, points: u32, why: &str) {
+        let link = self.link(peer);
+        let Some(connection) = link.connection.take() else { return };
+        connection.wake.notify_one();
+        if connection.ready || points > 0 {
+            info!("disconnected from {}: {why}", link.name);
+            self.push(Input::Disconnected(peer, points));
+        } else {
+            info!("no connection with {}: {why}", link.name);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What a node process is told when it starts: `node.json` in the node's folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fika_core::address::Address;
+use fika_core::amount::Amount;
+use fika_core::env::ChainParams;
+use fika_core::hash::{Id, domain_hash, draw};
+use fika_core::header::Time;
+use fika_core::keys::{KeyPair, KeyScheme};
+use serde::{Deserialize, Serialize};
+
+use super::Failure;
+use crate::experiment::{Durability, Load, Mempool, NodeIndex, PluginChoice, Plugins, Relay, Role};
+use crate::isolation::Port;
+
+/// One node of one run, complete: the process reads nothing else but its key, its database and its plugins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSetup {
+    /// The run's name.
+    pub run: String,
+    /// Which of [`nodes`](NodeSetup::nodes) this one is.
+    pub index: NodeIndex,
+    /// All nodes of the network, in the experiment's order.
+    pub nodes: Vec<Member>,
+    /// What the node does.
+    pub role: Role,
+    /// Its end of each of its links, as [`Lab::ports`](crate::isolation::Lab::ports) tells it.
+    pub ports: Vec<Port>,
+    /// What all nodes of the chain agree on, the genesis time included.
+    pub chain: ChainParams,
+    /// When the chain's time was 0, in microseconds of Unix time.
+    pub epoch_unix_us: u64,
+    /// When the run began, in the chain's time: what the loads' times count from.
+    pub start_us: Time,
+    /// The coins of the genesis block, in its order.
+    pub genesis: Vec<(Address, Amount)>,
+    /// What else the genesis id is made of, such as the choice of plugins and their parameters.
+    pub identity: Vec<u8>,
+    /// One plugin of each kind.
+    pub plugins: Plugins,
+    /// The attack in place of the honest behaviour.
+    pub attack: Option<PluginChoice>,
+    /// How news spreads.
+    pub relay: Relay,
+    /// What the mempool takes.
+    pub mempool: Mempool,
+    /// The most hashes a second that the node grinds; 0: it never does.
+    pub hash_rate: u64,
+    /// When a block is on disk.
+    pub durability: Durability,
+    /// The loads that may make this node pay.
+    pub load: Vec<LoadEntry>,
+    /// The experiment's seed.
+    pub seed: u64,
+    /// The node's key, a PEM file. Made from the seed if it is not there.
+    pub key: PathBuf,
+    /// The node's blocks and its own payments.
+    pub database: PathBuf,
+    /// Where [`Trace`](crate::results::trace::Trace) lines are appended.
+    pub events: PathBuf,
+    /// The control socket; see [`control`](super::control).
+    pub control: PathBuf,
+    /// A plugin's call that takes longer than this many seconds ends the node.
+    #[serde(default = "ten")]
+    pub watchdog_s: u64,
+    /// A neighbour that misbehaved is kept away for this many seconds.
+    #[serde(default = "ten_minutes")]
+    pub ban_s: u64,
+}
+
+/// One node as the others know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Whom its coins belong to.
+    pub address: Address,
+}
+
+/// One load with its place in the experiment, which its draws depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadEntry {
+    /// Its place in [`Experiment::load`](crate::experiment::Experiment::load).
+    pub index: u64,
+    /// The load.
+    pub load: Load,
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn ten_minutes() -> u64 {
+    600
+}
+
+impl NodeSetup {
+    /// Reads a node's file.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] when it cannot be read or is not complete.
+    pub fn read(path: &Path) -> Result<NodeSetup, Failure> {
+        let wrong = |why: String| Failure::Input(format!("{}: {why}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let setup: NodeSetup = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let nodes = setup.nodes.len();
+        let index_of = |index: usize| match index < nodes {
+            true => Ok(()),
+            false => Err(wrong(format!("expected a node below {nodes}, found {index}"))),
+        };
+        index_of(setup.index as usize)?;
+        setup.ports.iter().try_for_each(|port| index_of(port.neighbour))?;
+        Ok(setup)
+    }
+
+    /// Writes a node's file.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] when it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+        let text = serde_json::to_vec(self).map_err(|error| Failure::Environment(error.to_string()))?;
+        fs::write(path, text).map_err(|error| Failure::Environment(format!("{}: {error}", path.display())))
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        &self.nodes[self.index as usize].name
+    }
+
+    /// Where the draws of this node alone come from.
+    pub(super) fn node_seed(&self) -> u64 {
+        draw(self.seed, u64::from(u32::from_be_bytes(*b"node")), self.index.into())
+    }
+}
+
+/// The key of the node at `index` in a network with this seed: the same one in every run.
+pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> KeyPair {
+    let seed: Id = domain_hash("fika node key", &[&seed.to_le_bytes(), &index.to_le_bytes()]);
+    scheme.generate(&seed)
+}
