@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use kernel::{Ages, Kernel, USED, used_key};
 use targets::Pace;
 
-pub use targets::Targets;
+pub use targets::{Kind, Targets};
 
 /// Header version of a work block.
 pub const WORK: u32 = 1;
