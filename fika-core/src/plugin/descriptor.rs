@@ -149,6 +149,14 @@ impl Descriptor {
         self.maker.params()
     }
 
+    /// Makes the plugin, whatever its kind, and forgets it: only its table is of interest.
+    ///
+    /// # Errors
+    /// One line that names the table and the key that is wrong.
+    pub fn check(&self, table: &str, env: &Env, faults: &Faults) -> Result<(), String> {
+        self.make(table, env, faults).map(drop)
+    }
+
     fn make(&self, table: &str, env: &Env, faults: &Faults) -> Result<Object, String> {
         let guard = Guard::new(self.name, faults);
         let object = guard.call(&"new", || self.maker.make(table, env))?;

@@ -1,0 +1,66 @@
+//! Finding plugins: compiled in by name, in a library by its path, or built from a crate's directory.
+//!
+//! A library is looked for beside the directory of its crate: `plugins/pos.so` belongs to
+//! `plugins/pos`. Whichever of the two is named, the library is (re)built when it is absent or
+//! older than the sources, and then loaded.
+
+mod build;
+mod place;
+mod probe;
+
+use std::path::Path;
+
+use fika_core::plugin::{Descriptor, Kind, Registry};
+
+use self::place::Place;
+pub use self::probe::{PROBE_COMMAND, answer_probe, probe};
+
+/// The plugin of this kind that `spec` names: a name without a slash that `registry` knows, the
+/// path of a library (`.so`), or the path of a crate's directory. Paths are relative to the working directory.
+///
+/// # Errors
+/// One line: what was expected and found, and the command that builds the plugin where that helps.
+pub fn resolve(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
+    match Place::of(spec)? {
+        None => registry.get(kind, spec).copied(),
+        Some(place) => {
+            if place.is_stale() {
+                build::build(&place)?;
+            }
+            of_kind(kind, spec, load(&place)?)
+        }
+    }
+}
+
+/// As [`resolve`], but builds nothing: for node processes, whose host has resolved everything.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn find(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
+    match Place::of(spec)? {
+        None => registry.get(kind, spec).copied(),
+        Some(place) => of_kind(kind, spec, load(&place)?),
+    }
+}
+
+fn of_kind(kind: Kind, spec: &str, found: Descriptor) -> Result<Descriptor, String> {
+    match found.kind == kind {
+        true => Ok(found),
+        false => Err(format!("{spec}: expected a {kind} plugin, found the {} plugin {}", found.kind, found.name)),
+    }
+}
+
+fn load(place: &Place) -> Result<Descriptor, String> {
+    fika_core::plugin::load(&place.library).map_err(|error| {
+        let cure = match error.is_cured_by_building() {
+            true => format!("; build it with: {}", build::command(place.krate.as_deref())),
+            false => String::new(),
+        };
+        format!("{}: {error}{cure}", shown(&place.library))
+    })
+}
+
+/// A path as people wrote it.
+fn shown(path: &Path) -> std::path::Display<'_> {
+    path.strip_prefix("./").unwrap_or(path).display()
+}
