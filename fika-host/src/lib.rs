@@ -3,4 +3,5 @@
 pub mod experiment;
 pub mod isolation;
 pub mod live;
+pub mod plugins;
 pub mod results;
