@@ -9,6 +9,8 @@ use crate::header::Header;
 
 /// The largest body, extra and seal together, that is decoded, in bytes. A chain's own limit lies below.
 pub const MAX_BLOCK_BYTES: usize = 8 << 20;
+/// The most transactions in a block that is decoded: each takes memory beyond its bytes.
+pub const MAX_BLOCK_TXS: usize = 200_000;
 /// The largest transaction that is decoded, in bytes.
 pub const MAX_TX_BYTES: usize = 1 << 20;
 /// The largest `extra` and the largest `seal`, in bytes.
@@ -121,7 +123,7 @@ impl Encode for Block {
 
 impl Decode for Block {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Block { head: Head::decode(from)?, txs: from.list(MAX_BLOCK_BYTES)? })
+        Ok(Block { head: Head::decode(from)?, txs: from.list(MAX_BLOCK_TXS)? })
     }
 }
 

@@ -9,12 +9,16 @@ use super::timers::Timer;
 use super::{Node, Role, Turn};
 use crate::block::{Block, Head};
 use crate::hash::Id;
+use crate::codec::Encode;
 use crate::message::{Item, MAX_HEADERS, MAX_LOCATOR, Message};
 use crate::transport::BAN_POINTS;
 use crate::world::{BlockIx, Tree, Verdict};
 
 /// Blocks under way at the same time.
 const WINDOW: usize = 16;
+
+/// The longest answer with headers, in bytes: seals can be long.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// What a node lacks and has asked for.
 #[derive(Default)]
@@ -69,12 +73,17 @@ impl Node {
         let start = locator.iter().find_map(ours).unwrap_or(Tree::GENESIS);
         let last = (tree[start].height + MAX_HEADERS as u64).min(tree[tip].height);
         let path = tree.path(start, tree.ancestor(tip, last));
-        let heads = path.iter().filter_map(|ix| turn.world.block(*ix)).map(|block| block.head.clone()).collect();
+        let blocks = path.iter().filter_map(|ix| turn.world.block(*ix));
+        let mut bytes = 0;
+        let fits = |head: &Head| {
+            bytes += head.encoded_len();
+            bytes <= MAX_ANSWER_BYTES
+        };
+        let heads = blocks.map(|block| block.head.clone()).take_while(fits).collect();
         turn.out.send(from, Message::Headers(heads));
     }
 
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
-        let full = heads.len() == MAX_HEADERS;
         let Some(first) = heads.first() else { return self.nothing_newer(turn, from) };
         if !self.has_block(turn.world, &first.header.parent) {
             // The other end has a chain that leaves ours before the locator: its next answer will fit.
@@ -106,12 +115,10 @@ impl Node {
                 }
             }
         }
-        if full || self.sync.update.is_some() {
+        // Only an empty answer says that there is nothing newer: a long one may have been cut.
+        if new || heads.len() > 1 || self.sync.update.is_some() {
             self.sync.more.retain(|(peer, _)| *peer != from);
             self.sync.more.push((from, parent));
-        }
-        if !new && !full {
-            self.nothing_newer(turn, from);
         }
         self.pump(turn);
     }
