@@ -53,7 +53,7 @@ impl Plugin for Rsa {
         "bits",
         "length of new keys in bits, 1024 to 4096 in steps of 8; below 2048 is INSECURE, but quick to make",
     )];
-    const PROVIDES: &'static [&'static str] = &["kind:0"];
+    const PROVIDES: &'static [&'static str] = &["keys.kind.0"];
     type Params = Params;
 
     fn new(params: Params, _: &Env) -> Result<Self, String> {

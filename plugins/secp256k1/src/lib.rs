@@ -29,7 +29,7 @@ pub struct Params {}
 impl Plugin for Secp256k1 {
     const NAME: &'static str = "secp256k1";
     const ABOUT: &'static str = "Bitcoin's curve: ECDSA (kind 0) and Schnorr (kind 1), PEM files that OpenSSL reads";
-    const PROVIDES: &'static [&'static str] = &["kind:0", "kind:1"];
+    const PROVIDES: &'static [&'static str] = &["keys.kind.0", "keys.kind.1"];
     type Params = Params;
 
     fn new(_: Params, _: &Env) -> Result<Self, String> {

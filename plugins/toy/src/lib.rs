@@ -51,7 +51,7 @@ impl Plugin for Toy {
         ("key_bytes", "length of a public key in bytes, 20 to 4096; what is not needed is zeros"),
         ("signature_bytes", "length of a signature in bytes, 32 to 4096; what is not needed is zeros"),
     ];
-    const PROVIDES: &'static [&'static str] = &["kind:0", "kind:1"];
+    const PROVIDES: &'static [&'static str] = &["keys.kind.0", "keys.kind.1"];
     type Params = Params;
 
     fn new(params: Params, _: &Env) -> Result<Self, String> {
