@@ -1,13 +1,18 @@
 //! Proof-of-work targets, the work they stand for, and the search for a nonce.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod search;
+#[cfg(target_arch = "x86_64")]
+mod sha_ni;
+
 use std::fmt;
 
 use ruint::aliases::U256;
-use sha2::block_api::compress256;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink};
 use crate::hash::Id;
-use crate::header::Header;
+pub use search::grind_sha256d;
 
 /// A 256-bit number that a block's id, read as a little-endian integer, must not exceed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -122,55 +127,6 @@ impl Decode for Work {
     }
 }
 
-const SHA256_INITIAL: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
-/// Searches a nonce for which the header's id meets `target`, trying at most `tries` of them
-/// from `header.nonce` on.
-///
-/// Found: true, and the header carries the nonce. Not found: false, and the nonce is advanced
-/// by `tries`, so that the next call goes on where this one ended. The first 64 bytes are
-/// hashed once for all tries (the midstate).
-pub fn grind_sha256d(header: &mut Header, target: Target, tries: u32) -> bool {
-    let bytes = header.bytes();
-    let mut midstate = SHA256_INITIAL;
-    compress256(&mut midstate, &[block(&bytes[..64])]);
-    let mut tail = [0u8; 64];
-    tail[..16].copy_from_slice(&bytes[64..]);
-    tail[16] = 0x80;
-    tail[62..].copy_from_slice(&640u16.to_be_bytes());
-    let mut second = [0u8; 64];
-    second[32] = 0x80;
-    second[62..].copy_from_slice(&256u16.to_be_bytes());
-    let highest = (target.0 >> 224usize).to::<u32>();
-    for _ in 0..tries {
-        tail[12..16].copy_from_slice(&header.nonce.to_le_bytes());
-        let mut inner = midstate;
-        compress256(&mut inner, &[block(&tail)]);
-        for (to, word) in second.chunks_exact_mut(4).zip(inner) {
-            to.copy_from_slice(&word.to_be_bytes());
-        }
-        let mut outer = SHA256_INITIAL;
-        compress256(&mut outer, &[block(&second)]);
-        // The id is little endian, so its highest word is the last one of the hash, byte-swapped.
-        if outer[7].swap_bytes() <= highest {
-            let mut id = Id::ZERO;
-            for (to, word) in id.0.chunks_exact_mut(4).zip(outer) {
-                to.copy_from_slice(&word.to_be_bytes());
-            }
-            if target.is_met_by(&id) {
-                return true;
-            }
-        }
-        header.nonce = header.nonce.wrapping_add(1);
-    }
-    false
-}
-
-fn block(bytes: &[u8]) -> [u8; 64] {
-    bytes.try_into().expect("a SHA-256 block has 64 bytes")
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -196,20 +152,6 @@ mod tests {
             if let Some(target) = Target::from_bits(bits) {
                 prop_assert_eq!(Target::from_bits(target.to_bits()), Some(target));
             }
-        }
-
-        #[test]
-        fn the_midstate_search_finds_what_plain_hashing_finds(seed: u32, tries in 1u32..64) {
-            let start = Header { version: seed, nonce: seed ^ 0x5555, ..Header::default() };
-            let target = Target::for_tries(16);
-            let mut plain = start;
-            let found = (0..tries).any(|n| {
-                plain.nonce = start.nonce.wrapping_add(n);
-                target.is_met_by(&plain.id())
-            });
-            let mut fast = start;
-            prop_assert_eq!(grind_sha256d(&mut fast, target, tries), found);
-            prop_assert_eq!(fast.nonce, if found { plain.nonce } else { start.nonce.wrapping_add(tries) });
         }
     }
 }
