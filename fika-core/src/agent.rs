@@ -65,7 +65,7 @@ pub enum Effect {
     Reply(Vec<u8>),
     /// Bytes to everyone; forwarded where `on_message` says so.
     Broadcast(Vec<u8>),
-    /// A call of `on_timer` with this token at this time.
+    /// A call of `on_timer` with this token at this time, or a microsecond from now when that has passed.
     Timer(Time, u64),
     /// Accept and announce a block that was held or proposed, with its complete seal.
     Publish(Id, Vec<u8>),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_varint};
-use crate::hash::{Id, merkle_root, sha256d};
+use crate::hash::{Id, domain_hash, merkle_root, sha256d};
 use crate::header::Header;
 
 /// The largest body, extra and seal together, that is decoded, in bytes. A chain's own limit lies below.
@@ -128,10 +128,10 @@ impl Decode for Block {
 }
 
 /// What the header's root must be: the Merkle root over the transactions' hashes, and when
-/// there is an extra, the hash of that root with the hash of the extra. The second value says
-/// whether the list of transactions is mutated; see [`merkle_root`].
+/// there is an extra, a hash of that root and the extra, in a domain of its own: else an extra could pass for a
+/// transaction. The second value says whether the list of transactions is mutated; see [`merkle_root`].
 pub fn body_root(txs: &[Tx], extra: &[u8]) -> (Id, bool) {
     let (merkle, mutated) = merkle_root(txs.iter().map(Tx::hash));
-    let root = if extra.is_empty() { merkle } else { sha256d(&[&merkle.0, &sha256d(&[extra]).0]) };
+    let root = if extra.is_empty() { merkle } else { domain_hash("fika body with extra", &[&merkle.0, extra]) };
     (root, mutated)
 }

@@ -115,7 +115,7 @@ impl ChainParams {
 
     /// When the tick `ticks` begins.
     pub fn time(&self, ticks: u32) -> Time {
-        u64::from(ticks) * self.tick_us
+        u64::from(ticks).saturating_mul(self.tick_us)
     }
 
     /// The wanted block interval in ticks, at least 1.

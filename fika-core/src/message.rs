@@ -29,6 +29,18 @@ pub enum Item {
     Gossip(Id),
 }
 
+impl Item {
+    /// The number of its kind, below 4.
+    pub fn kind(&self) -> usize {
+        match self {
+            Item::Tx(_) => 0,
+            Item::Block(_) => 1,
+            Item::Candidate(_) => 2,
+            Item::Gossip(_) => 3,
+        }
+    }
+}
+
 /// A message of one consensus agent to another, or to all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GossipMessage {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::io::{Event, PeerId};
 use super::timers::Timer;
 use super::{Node, RelayMode, Role, Turn};
-use crate::block::Block;
+use crate::block::{Block, Tx};
 use crate::codec::Encode;
 use crate::hash::Id;
 use crate::header::Time;
@@ -14,12 +14,15 @@ use crate::message::{Item, Message};
 use crate::reject::Reject;
 use crate::transport::BAN_POINTS;
 use crate::view::TreeView;
-use crate::world::{BadBlock, BlockIx, Verdict};
+use crate::world::transfer::FormatLedger;
+use crate::world::{BadBlock, BlockIx, IdMap, Verdict};
 
 /// Blocks that wait for another block, at most.
 const MAX_ORPHANS: usize = 200;
 /// The same in bytes.
 const MAX_ORPHAN_BYTES: usize = 32 << 20;
+/// Why a transaction leaves the mempool when another one that spends the same is in a block.
+const EXCLUDED: &str = "double spend: a block spends the same";
 /// Blocks whose time has not come, at most.
 const MAX_HELD: usize = 64;
 
@@ -30,9 +33,10 @@ pub(super) type Arrival = (Arc<Block>, Option<PeerId>);
 #[derive(Default)]
 pub(super) struct Waiting {
     /// By the block that they wait for.
-    orphans: BTreeMap<Id, Vec<Arrival>>,
-    /// In the order of arrival: what it waits for, and its bytes.
-    order: VecDeque<(Id, usize)>,
+    orphans: BTreeMap<Id, Vec<(Id, Arrival)>>,
+    /// In the order of arrival: what it waits for, its name, and its bytes.
+    order: VecDeque<(Id, Id, usize)>,
+    known: IdMap<()>,
     bytes: usize,
     /// By the time from which this node may accept them.
     held: BTreeMap<(Time, Id), Arrival>,
@@ -40,23 +44,22 @@ pub(super) struct Waiting {
 
 impl Waiting {
     fn add(&mut self, waits_for: Id, arrival: Arrival) {
-        let id = arrival.0.id();
-        let queue = self.orphans.entry(waits_for).or_default();
-        if queue.iter().any(|(block, _)| block.id() == id) {
+        let (id, bytes) = (arrival.0.id(), arrival.0.encoded_len());
+        if self.known.insert(id, ()).is_some() {
             return;
         }
-        let bytes = arrival.0.encoded_len();
-        queue.push(arrival);
-        self.order.push_back((waits_for, bytes));
+        self.orphans.entry(waits_for).or_default().push((id, arrival));
+        self.order.push_back((waits_for, id, bytes));
         self.bytes += bytes;
         while (self.order.len() > MAX_ORPHANS || self.bytes > MAX_ORPHAN_BYTES)
-            && let Some((oldest, bytes)) = self.order.pop_front()
+            && let Some((waits_for, oldest, bytes)) = self.order.pop_front()
         {
             self.bytes -= bytes;
-            if let Some(queue) = self.orphans.get_mut(&oldest) {
-                queue.remove(0);
+            self.known.remove(&oldest);
+            if let Some(queue) = self.orphans.get_mut(&waits_for) {
+                queue.retain(|(id, _)| *id != oldest);
                 if queue.is_empty() {
-                    self.orphans.remove(&oldest);
+                    self.orphans.remove(&waits_for);
                 }
             }
         }
@@ -64,18 +67,20 @@ impl Waiting {
 
     fn take(&mut self, arrived: &Id) -> Vec<Arrival> {
         let Some(queue) = self.orphans.remove(arrived) else { return Vec::new() };
-        self.order.retain(|(waits_for, bytes)| {
+        self.order.retain(|(waits_for, id, bytes)| {
             let gone = waits_for == arrived;
-            self.bytes -= if gone { *bytes } else { 0 };
+            if gone {
+                self.bytes -= bytes;
+                self.known.remove(id);
+            }
             !gone
         });
-        queue
+        queue.into_iter().map(|(_, arrival)| arrival).collect()
     }
 
     /// Whether the block called `id` waits for another one.
     pub(super) fn has_orphan(&self, id: &Id) -> bool {
-        self.orphans.values().flatten().any(|(block, _)| block.id() == *id)
-            || self.held.keys().any(|(_, held)| held == id)
+        self.known.contains_key(id) || self.held.keys().any(|(_, held)| held == id)
     }
 }
 
@@ -84,19 +89,23 @@ impl Node {
     pub(super) fn knows_block(&self, turn: &Turn<'_>, id: &Id) -> bool {
         match turn.world.tree().find(id) {
             Some(ix) if self.seen.contains(ix) => true,
-            Some(ix) if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) => true,
+            Some(ix) if self.refused.contains(ix) => true,
             _ => self.sync.waiting.has_orphan(id),
         }
+    }
+
+    /// Whether this node has judged the block called `id` and found it invalid.
+    pub(super) fn is_refused(&self, turn: &Turn<'_>, id: &Id) -> bool {
+        turn.world.tree().find(id).is_some_and(|ix| self.refused.contains(ix))
     }
 
     /// Takes in a block: from a neighbour, from the node's own duty, or after waiting.
     pub(super) fn take_block(&mut self, turn: &mut Turn<'_>, block: Arc<Block>, from: Option<PeerId>) {
         let id = block.id();
         if self.has_block(turn.world, &id) {
-            self.pump(turn);
-            return;
+            return self.pump(turn);
         }
-        match self.try_block(turn, &block, from) {
+        match self.try_block(turn, &block) {
             Ok(ix) => self.accept_block(turn, ix, from, true),
             Err(Refusal::Waits(missing)) => {
                 for waits_for in &missing {
@@ -109,38 +118,47 @@ impl Node {
             Err(Refusal::Bad { points, why }) => {
                 turn.out.event(Event::BlockRejected { id, from, why: why.clone() });
                 self.blame(turn, from, points, &format!("it sent a block that is not accepted: {why}"));
-                self.block_not_found(turn, &id);
+                from.inspect(|peer| self.chain_not_found(turn, *peer));
+                if self.is_refused(turn, &id) {
+                    // What builds on it is judged now: it is invalid too.
+                    self.arrived.extend(self.sync.waiting.take(&id));
+                }
             }
         }
+        self.pump(turn);
     }
 
-    /// Keeps a block until the node's clock says `at`.
-    pub(super) fn hold(&mut self, at: Time, arrival: Arrival) {
-        if self.sync.waiting.held.len() < MAX_HELD {
-            self.sync.waiting.held.insert((at, arrival.0.id()), arrival);
-            self.timers.set(at, Timer::Held);
+    /// Keeps a block until the node's clock says `at`. When there are too many, those furthest in the future go.
+    fn hold(&mut self, at: Time, arrival: Arrival) {
+        let held = &mut self.sync.waiting.held;
+        held.insert((at, arrival.0.id()), arrival);
+        if held.len() > MAX_HELD {
+            held.pop_last();
         }
+        self.timers.set(at, Timer::Held);
     }
 
     pub(super) fn release_held(&mut self, turn: &mut Turn<'_>) {
+        self.release_own(turn);
         while let Some(first) = self.sync.waiting.held.first_entry().filter(|entry| entry.key().0 <= turn.now) {
             self.arrived.push_back(first.remove());
         }
     }
 
     /// Everything that must hold before a block is this node's, in order.
-    fn try_block(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>, from: Option<PeerId>) -> Result<BlockIx, Refusal> {
+    fn try_block(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>) -> Result<BlockIx, Refusal> {
         let header = &block.head.header;
+        if self.is_refused(turn, &header.parent) {
+            return Err(Refusal::Bad { points: BAN_POINTS, why: "its parent is invalid".into() });
+        }
         if !self.has_block(turn.world, &header.parent) {
+            turn.world.check_alone(block)?;
             return Err(Refusal::Waits(vec![header.parent]));
         }
         let ix = self.insert_judged(turn, block)?;
-        // Only blame for seals of others: this node's own are made by its own agent.
         turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
-            Reject::Fault(why) => Refusal::Bad { points: 0, why },
-            other => {
-                Refusal::Bad { points: if from.is_some() { BAN_POINTS } else { 0 }, why: format!("seal: {other}") }
-            }
+            Reject::Invalid(why) => Refusal::Bad { points: BAN_POINTS, why: format!("seal: {why}") },
+            other => Refusal::Bad { points: 0, why: format!("seal: {other}") },
         })?;
         Ok(ix)
     }
@@ -151,23 +169,26 @@ impl Node {
         let rules = turn.world.rules();
         let earliest = rules.consensus.earliest(header).unwrap_or_else(|| rules.env.chain.time(header.time));
         if earliest > turn.now {
+            turn.world.check_alone(block)?;
             return Err(Refusal::Early(earliest));
         }
-        let ix = turn.world.insert(block.clone()).map_err(|bad| match bad {
-            BadBlock::Orphan(parent) => Refusal::Waits(vec![parent]),
-            bad => Refusal::Bad { points: BAN_POINTS, why: bad.to_string() },
-        })?;
+        let ix = turn.world.insert(block.clone())?;
         let references = turn.world.rules().consensus.references(&turn.world.tree().view(ix)).unwrap_or_default();
-        let unseen: Vec<Id> = references.into_iter().filter(|id| !self.has_block(turn.world, id)).collect();
+        let known = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn, id);
+        let unseen: Vec<Id> = references.into_iter().filter(|id| !known(id)).collect();
         if !unseen.is_empty() {
             return Err(Refusal::Waits(unseen));
         }
-        turn.world.judge(ix).map_err(|reject| match reject {
+        let Err(reject) = turn.world.judge(ix) else { return Ok(ix) };
+        // Not what another node of a shared world has found out: this node must have asked for itself.
+        if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) {
+            self.refused.insert(ix);
+        }
+        Err(match reject {
             Reject::NotYet(missing) if !missing.is_empty() => Refusal::Waits(missing),
             Reject::Invalid(why) => Refusal::Bad { points: BAN_POINTS, why },
             other => Refusal::Bad { points: 0, why: other.to_string() },
-        })?;
-        Ok(ix)
+        })
     }
 
     /// A block is this node's now. `public`: the neighbours may know.
@@ -222,7 +243,7 @@ impl Node {
         let tree = turn.world.tree();
         let fork = tree.fork_point(old, new);
         let (left, joined) = (tree.path(fork, old), tree.path(fork, new));
-        if tree[fork].height < tree[self.finalized].height {
+        if tree.is_ancestor(self.finalized, old) && !tree.is_ancestor(self.finalized, new) {
             let (finalized, tip) = (tree[self.finalized].id, tree[new].id);
             turn.out.event(Event::SafetyViolation { finalized, tip });
         }
@@ -247,20 +268,31 @@ impl Node {
             }
             again.extend(self.mempool.take_all());
         }
+        let mut confirmed = IdMap::<()>::default();
         for ix in joined {
             let Some(block) = turn.world.block(*ix) else { continue };
             let spent = turn.world.tree()[*ix].spent.clone().unwrap_or_default();
             for hash in self.mempool.confirm(&block.txs, &spent) {
-                turn.out.event(Event::TxDropped { hash, why: "double spend: a block spends the same".into() });
+                turn.out.event(Event::TxDropped { hash, why: EXCLUDED.into() });
             }
-            again.retain(|tx| !block.txs.contains(tx));
+            confirmed.extend(block.txs.iter().map(|tx| (tx.hash(), ())));
         }
+        again.retain(|tx| !confirmed.contains_key(&tx.hash()));
+        let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };
         for tx in again {
             let hash = tx.hash();
-            if let Err(why) = self.try_pool(turn, tx, None) {
-                turn.out.event(Event::TxDropped { hash, why });
-            }
+            let Err(why) = self.try_pool(turn, tx.clone(), None) else { continue };
+            let why = if self.is_excluded(turn, &tx, parent, joined) { EXCLUDED.into() } else { why };
+            turn.out.event(Event::TxDropped { hash, why });
         }
+    }
+
+    /// Whether one of the `joined` blocks spends what `tx` could spend before them.
+    fn is_excluded(&self, turn: &Turn<'_>, tx: &Tx, before: BlockIx, joined: &[BlockIx]) -> bool {
+        let (world, state) = (&*turn.world, turn.world.state(before));
+        let outcome = world.rules().tx.apply(tx.bytes(), world.next_place(before), &FormatLedger(&state));
+        let spent = || joined.iter().filter_map(|ix| world.tree()[*ix].spent.as_ref()).flat_map(|keys| keys.iter());
+        outcome.is_ok_and(|outcome| outcome.spends.iter().any(|spend| spent().any(|key| *key == spend.key)))
     }
 
     pub(super) fn adopt(&mut self, turn: &mut Turn<'_>, id: &Id) {
@@ -300,4 +332,14 @@ pub(super) enum Refusal {
         /// In one line.
         why: String,
     },
+}
+
+impl From<BadBlock> for Refusal {
+    fn from(bad: BadBlock) -> Refusal {
+        match bad {
+            BadBlock::Orphan(parent) => Refusal::Waits(vec![parent]),
+            BadBlock::Fault(why) => Refusal::Bad { points: 0, why },
+            bad => Refusal::Bad { points: BAN_POINTS, why: bad.to_string() },
+        }
+    }
 }

@@ -105,10 +105,10 @@ impl Mempool {
         outcome.spends.iter().find_map(|spend| self.spent.get(&spend.key).copied())
     }
 
-    /// Takes in a transaction that was judged over [`Mempool::ledger`], and gives what had to go for it.
+    /// Takes in a transaction that was judged over [`Mempool::ledger`], and gives what had to go for it: perhaps itself.
     ///
     /// # Errors
-    /// When its fee is too low, also because the mempool is full of better ones.
+    /// When its fee is too low, or a transaction that waits spends the same.
     pub fn insert(&mut self, tx: Tx, outcome: Outcome) -> Result<Vec<Id>, String> {
         let bytes = tx.bytes().len() as u64;
         let rate = u64::try_from(u128::from(outcome.fee.0) * 1_000 / u128::from(bytes.max(1))).unwrap_or(u64::MAX);
@@ -123,6 +123,9 @@ impl Mempool {
         }
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
+        }
+        if let Some(rival) = self.conflict(&outcome) {
+            return Err(double_spend(&rival));
         }
         let hash = tx.hash();
         self.arrivals += 1;
@@ -145,10 +148,19 @@ impl Mempool {
         {
             gone.extend(self.remove_with_children(&cheapest));
         }
-        if gone.contains(&hash) {
-            return Err("the mempool is full of transactions with higher fees".into());
-        }
         Ok(gone)
+    }
+
+    fn arrival(&self, hash: &Id) -> u64 {
+        self.txs.get(hash).map_or(0, |pooled| pooled.arrival)
+    }
+
+    /// The waiting transactions that must be in a block before `pooled`.
+    fn parents(&self, pooled: &Pooled) -> Vec<Id> {
+        let spent = pooled.outcome.spends.iter().filter_map(|spend| self.created.get(&spend.key));
+        let written = pooled.outcome.puts.iter().filter_map(|(key, _)| self.puts.get(key)).flatten();
+        let earlier = written.filter(|by| self.arrival(by) < pooled.arrival);
+        spent.chain(earlier).filter(|by| self.txs.contains_key(*by)).copied().collect()
     }
 
     /// Takes one transaction out; those that build on it stay.
@@ -182,6 +194,9 @@ impl Mempool {
         while let Some(hash) = open.pop() {
             if let Some(pooled) = self.remove(&hash) {
                 open.extend(pooled.outcome.credits.iter().filter_map(|credit| self.spent.get(&credit.key)));
+                // Who wrote the same entry later has built on what this one wrote.
+                let rewritten = pooled.outcome.puts.iter().filter_map(|(key, _)| self.puts.get(key));
+                open.extend(rewritten.flatten().filter(|by| self.arrival(by) > pooled.arrival));
                 gone.push(hash);
             }
         }
@@ -220,8 +235,8 @@ impl Mempool {
                     package.pop();
                     continue;
                 };
-                let parents = pooled.outcome.spends.iter().filter_map(|spend| self.created.get(&spend.key));
-                let missing: Vec<Id> = parents.filter(|parent| !taken.contains_key(*parent)).copied().collect();
+                let mut missing = self.parents(pooled);
+                missing.retain(|parent| !taken.contains_key(parent));
                 if missing.is_empty() {
                     package.pop();
                     taken.insert(hash, ());
@@ -242,6 +257,11 @@ impl Mempool {
     pub fn ledger<'a>(&'a self, state: &'a dyn Entries, script: &'a dyn Script) -> PoolLedger<'a> {
         PoolLedger { pool: self, state, script }
     }
+}
+
+/// Why a transaction is not taken in beside `rival`.
+pub(super) fn double_spend(rival: &Id) -> String {
+    format!("double spend: it conflicts with {rival} in the mempool")
 }
 
 /// A ledger state with a mempool over it.
@@ -266,13 +286,14 @@ impl Ledger for PoolLedger<'_> {
     }
 
     fn balance(&self, owner: &Address) -> Amount {
-        let (mut plus, mut minus) = (FormatLedger(self.state).balance(owner), Amount::ZERO);
+        // The same money may move many times here: the sums can be larger than any amount.
+        let (mut plus, mut minus) = (u128::from(FormatLedger(self.state).balance(owner).0), 0u128);
         for outcome in self.pool.txs_in_order().map(|pooled| &pooled.outcome) {
             let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
-            plus += outcome.credits.iter().filter(|credit| own(&credit.lock)).map(|credit| credit.amount).sum();
-            minus += outcome.spends.iter().filter(|spend| own(&spend.lock)).map(|spend| spend.amount).sum();
+            plus += outcome.credits.iter().filter(|c| own(&c.lock)).map(|c| u128::from(c.amount.0)).sum::<u128>();
+            minus += outcome.spends.iter().filter(|s| own(&s.lock)).map(|s| u128::from(s.amount.0)).sum::<u128>();
         }
-        plus.checked_sub(minus).unwrap_or_default()
+        u64::try_from(plus.saturating_sub(minus)).map_or(Amount::ZERO, Amount)
     }
 
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {

@@ -105,6 +105,8 @@ pub struct Node {
     tip: BlockIx,
     /// The blocks that this node has accepted: nothing else is visible to its agent.
     seen: BlockSet,
+    /// The blocks that this node has judged and found invalid.
+    refused: BlockSet,
     finalized: BlockIx,
     mempool: Mempool,
     peers: Vec<relay::Peer>,
@@ -146,6 +148,7 @@ impl Node {
             agent,
             tip: Tree::GENESIS,
             seen: BlockSet::default(),
+            refused: BlockSet::default(),
             finalized: Tree::GENESIS,
             peers: Vec::new(),
             relay: relay::Relay::default(),
@@ -179,9 +182,15 @@ impl Node {
             Input::UpdateChain => self.update_chain(turn),
         }
         self.drain(turn);
+        let mut left = MAX_EFFECTS;
         while let Some(timer) = self.timers.due(turn.now) {
             self.on_timer(turn, timer);
             self.drain(turn);
+            left -= 1;
+            if left == 0 {
+                turn.out.event(Event::Fault { why: format!("more than {MAX_EFFECTS} timers and slots at once") });
+                break;
+            }
         }
         turn.out.wake_at = self.timers.next();
     }
@@ -232,7 +241,8 @@ impl Node {
                     turn.out.send(peer, crate::message::Message::Direct(bytes));
                 }
             }
-            Effect::Timer(at, token) => self.timers.set(at, timers::Timer::Agent(token)),
+            // Never in this very moment: time must go on, whatever the agent asks for.
+            Effect::Timer(at, token) => self.timers.set(at.max(turn.now + 1), timers::Timer::Agent(token)),
             Effect::Publish(id, seal) => self.publish(turn, &id, seal),
             Effect::Act { action, fee } => self.act(turn, action, fee),
             Effect::Adopt(id) => self.adopt(turn, &id),

@@ -1,6 +1,6 @@
 //! Duties, templates, and what becomes of the blocks made of them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::chain::Refusal;
@@ -43,6 +43,8 @@ pub(super) struct Producer {
     template_time: Time,
     candidates: VecDeque<(Id, Arc<Block>)>,
     hidden: BTreeSet<BlockIx>,
+    /// Own blocks whose time has not come, by that time.
+    early: BTreeMap<(Time, Id), (Arc<Block>, Sealed)>,
 }
 
 impl Producer {
@@ -145,7 +147,9 @@ impl Node {
         };
         match turn.world.assemble(order) {
             Ok(template) => {
-                for tx in template.dropped {
+                // On another block than the tip, the same transactions may be fine again.
+                let on_tip = draft.parent == turn.world.tree()[self.tip].id;
+                for tx in template.dropped.into_iter().filter(|_| on_tip) {
                     self.drop_tx(turn, &tx);
                 }
                 Some(template.block)
@@ -213,17 +217,33 @@ impl Node {
             agent.seal(&view, &mut seal, ctx)
         });
         (block.head.extra, block.head.seal) = (extra, seal);
-        let block = Arc::new(block);
+        self.settle_own(turn, Arc::new(block), sealed);
+    }
+
+    /// Takes in the node's own blocks whose time has come.
+    pub(super) fn release_own(&mut self, turn: &mut Turn<'_>) {
+        while let Some(first) = self.producer.early.first_entry().filter(|entry| entry.key().0 <= turn.now) {
+            let (block, sealed) = first.remove();
+            self.settle_own(turn, block, sealed);
+        }
+    }
+
+    fn settle_own(&mut self, turn: &mut Turn<'_>, block: Arc<Block>, sealed: Sealed) {
         if sealed == Sealed::Drop {
             return;
         }
+        let id = block.id();
         let ix = match self.insert_judged(turn, &block) {
             Ok(ix) => ix,
             // The rules wanted a later time than the clock's: it is taken in when that has come.
-            Err(Refusal::Early(at)) => return self.hold(at, (block, None)),
+            Err(Refusal::Early(at)) => {
+                self.producer.early.insert((at, id), (block, sealed));
+                self.timers.set(at, Timer::Held);
+                return;
+            }
             Err(Refusal::Waits(_)) => return,
             Err(Refusal::Bad { why, .. }) => {
-                turn.out.event(Event::BlockRejected { id: header.id(), from: None, why: format!("own block: {why}") });
+                turn.out.event(Event::BlockRejected { id, from: None, why: format!("own block: {why}") });
                 return;
             }
         };
@@ -233,7 +253,7 @@ impl Node {
             Sealed::Publish | Sealed::Hold => {
                 if let Err(reject) = turn.world.seal(ix, &block.head.seal) {
                     let why = format!("own block: seal: {reject}");
-                    turn.out.event(Event::BlockRejected { id: header.id(), from: None, why });
+                    turn.out.event(Event::BlockRejected { id, from: None, why });
                     return;
                 }
                 self.accept_block(turn, ix, None, sealed == Sealed::Publish);

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::io::{Event, PeerId};
+use super::mempool::double_spend;
 use super::timers::Timer;
 use super::{Node, RelayMode, Role, Turn};
 use crate::block::Tx;
 use crate::hash::Id;
+use crate::header::Time;
 use crate::message::{Item, MAX_ITEMS, Message};
 use crate::transport::BAN_POINTS;
 use crate::world::{BadTx, IdMap};
@@ -15,8 +17,8 @@ use crate::world::{BadTx, IdMap};
 const RECENT_TXS: usize = 5_000;
 /// How many others are remembered that have announced something asked for.
 const OTHERS: usize = 8;
-/// How many things may be asked for at the same time.
-const MAX_REQUESTS: usize = 5_000;
+/// How many things of a kind one neighbour may be asked for at the same time.
+const MAX_REQUESTS: usize = 1_000;
 
 /// What a node knows about a neighbour.
 #[derive(Default)]
@@ -31,6 +33,8 @@ struct Request {
     from: PeerId,
     /// Who has announced it too.
     others: Vec<PeerId>,
+    /// When it is late.
+    until: Time,
 }
 
 /// What is under way.
@@ -96,7 +100,11 @@ impl Node {
         (peer.banned, peer.points) = (false, if peer.banned { 0 } else { peer.points });
         self.greet(turn, id);
         let waiting: Vec<Item> = match self.config.role {
-            Role::Full => self.mempool.hashes().take(MAX_ITEMS).map(Item::Tx).collect(),
+            // Parents first, or the other end could do nothing with their children.
+            Role::Full => {
+                let txs = self.mempool.select(u64::MAX).into_iter().take(MAX_ITEMS);
+                txs.map(|tx| Item::Tx(tx.hash())).collect()
+            }
             Role::Wallet => Vec::new(),
         };
         if !waiting.is_empty() {
@@ -126,7 +134,13 @@ impl Node {
         match message {
             Message::Inv(items) => self.on_inv(turn, from, items),
             Message::GetData(items) => self.on_get_data(turn, from, items),
-            Message::NotFound(items) => items.into_iter().for_each(|item| self.ask_another(turn, item)),
+            Message::NotFound(items) => {
+                for item in items {
+                    if self.relay.requests.get(&item).is_some_and(|request| request.from == from) {
+                        self.ask_another(turn, item);
+                    }
+                }
+            }
             Message::Tx(tx) => {
                 self.relay.arrived(&Item::Tx(tx.hash()));
                 if self.config.role == Role::Full {
@@ -166,31 +180,39 @@ impl Node {
             if known {
                 continue;
             }
-            if let Some(request) = self.relay.requests.get_mut(&item) {
-                if request.others.len() < OTHERS && request.from != from && !request.others.contains(&from) {
-                    request.others.push(from);
-                }
-            } else if self.relay.requests.len() < MAX_REQUESTS {
-                wanted.push(item);
-            }
+            wanted.push(item);
         }
         self.ask(turn, from, wanted);
     }
 
-    /// Asks a neighbour for things.
-    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
-        if items.is_empty() {
-            return;
+    /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
+        let until = turn.now + self.config.request_timeout_us;
+        let asked = self.relay.requests.iter().filter(|(_, request)| request.from == from);
+        let mut room = [MAX_REQUESTS; 4];
+        asked.for_each(|(item, _)| room[item.kind()] = room[item.kind()].saturating_sub(1));
+        items.retain(|item| match self.relay.requests.get_mut(item) {
+            Some(request) => {
+                if request.others.len() < OTHERS && request.from != from && !request.others.contains(&from) {
+                    request.others.push(from);
+                }
+                false
+            }
+            None if room[item.kind()] > 0 => {
+                room[item.kind()] -= 1;
+                self.relay.requests.insert(*item, Request { from, others: Vec::new(), until });
+                self.timers.set(until, Timer::Request(*item));
+                true
+            }
+            None => false,
+        });
+        if !items.is_empty() {
+            turn.out.send(from, Message::GetData(items));
         }
-        for item in &items {
-            self.relay.requests.insert(*item, Request { from, others: Vec::new() });
-            self.timers.set(turn.now + self.config.request_timeout_us, Timer::Request(*item));
-        }
-        turn.out.send(from, Message::GetData(items));
     }
 
     pub(super) fn on_request_timeout(&mut self, turn: &mut Turn<'_>, item: Item) {
-        if self.relay.requests.contains_key(&item) {
+        if self.relay.requests.get(&item).is_some_and(|request| request.until <= turn.now) {
             self.ask_another(turn, item);
         }
     }
@@ -198,7 +220,6 @@ impl Node {
     /// Asks the next neighbour that has announced `item`, if there is one.
     fn ask_another(&mut self, turn: &mut Turn<'_>, item: Item) {
         let Some(request) = self.relay.requests.remove(&item) else { return };
-        self.timers.cancel(|timer| *timer == Timer::Request(item));
         let ready = |peer: &PeerId| self.peers.get(peer.0 as usize).is_some_and(|peer| peer.ready);
         let mut others = request.others.into_iter().filter(ready);
         if let Some(next) = others.next() {
@@ -207,8 +228,8 @@ impl Node {
             if let Some(request) = self.relay.requests.get_mut(&item) {
                 request.others = rest;
             }
-        } else if let Item::Block(id) = item {
-            self.block_not_found(turn, &id);
+        } else if matches!(item, Item::Block(_)) {
+            self.chain_not_found(turn, request.from);
         }
     }
 
@@ -247,6 +268,8 @@ impl Node {
                 Ok(())
             }
             Err(why) => {
+                // It may be fine here once its parents are.
+                self.relay.forget(&hash);
                 turn.out.event(Event::TxRejected { hash, from, why: why.clone() });
                 Err(why)
             }
@@ -270,20 +293,21 @@ impl Node {
                 // Alone it may be fine: then what it spends is spent by a transaction that waits.
                 let alone = turn.world.check_tx(&tx, place, &crate::world::transfer::FormatLedger(&state));
                 let rival = alone.ok().and_then(|outcome| self.mempool.conflict(&outcome));
-                return Err(
-                    rival.map_or(why, |rival| format!("double spend: it conflicts with {rival} in the mempool"))
-                );
+                return Err(rival.map_or(why, |rival| double_spend(&rival)));
             }
         };
         drop(state);
         let fee = outcome.fee;
         let gone = self.mempool.insert(tx, outcome)?;
+        const FULL: &str = "the mempool is full of transactions with higher fees";
+        for hash in gone.iter().copied().filter(|gone| *gone != hash) {
+            turn.out.event(Event::TxDropped { hash, why: FULL.into() });
+        }
+        if gone.contains(&hash) {
+            return Err(FULL.into());
+        }
         turn.world.remember_proven(hash);
         turn.out.event(Event::TxAccepted { hash, from, fee });
-        for hash in gone {
-            turn.out
-                .event(Event::TxDropped { hash, why: "the mempool is full of transactions with higher fees".into() });
-        }
         Ok(())
     }
 

@@ -8,11 +8,12 @@ use super::io::{Event, PeerId};
 use super::timers::Timer;
 use super::{Node, Role, Turn};
 use crate::block::{Block, Head};
-use crate::hash::Id;
 use crate::codec::Encode;
+use crate::hash::Id;
 use crate::message::{Item, MAX_HEADERS, MAX_LOCATOR, Message};
+use crate::reject::Reject;
 use crate::transport::BAN_POINTS;
-use crate::world::{BlockIx, Tree, Verdict};
+use crate::world::{BlockIx, Tree};
 
 /// Blocks under way at the same time.
 const WINDOW: usize = 16;
@@ -51,11 +52,12 @@ impl Node {
     /// Blocks of the node's chain, ever sparser towards genesis, so that the other end finds the last common one.
     fn locator(&self, turn: &Turn<'_>) -> Vec<Id> {
         let tree = turn.world.tree();
-        let mut height = tree[self.tip].height;
+        let tip = self.public_tip(tree);
+        let mut height = tree[tip].height;
         let mut step = 1;
         let mut ids = Vec::new();
         while height > 0 && ids.len() < MAX_LOCATOR - 1 {
-            ids.push(tree[tree.ancestor(self.tip, height)].id);
+            ids.push(tree[tree.ancestor(tip, height)].id);
             step *= if ids.len() > 10 { 2 } else { 1 };
             height = height.saturating_sub(step);
         }
@@ -84,6 +86,10 @@ impl Node {
     }
 
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
+        let wanted = self.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
+        if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.sync.update.is_none()) {
+            return;
+        }
         let Some(first) = heads.first() else { return self.nothing_newer(turn, from) };
         if !self.has_block(turn.world, &first.header.parent) {
             // The other end has a chain that leaves ours before the locator: its next answer will fit.
@@ -94,8 +100,8 @@ impl Node {
             let linked = head.header.parent == parent;
             let why = match turn.world.check_work(&head.header) {
                 _ if !linked => Some("its headers are not linked".into()),
+                Err(Reject::Fault(_)) | Ok(()) => None,
                 Err(reject) => Some(format!("it sent a header that is not accepted: {reject}")),
-                Ok(()) => None,
             };
             if let Some(why) = why {
                 return self.blame(turn, Some(from), BAN_POINTS, &why);
@@ -105,7 +111,7 @@ impl Node {
         let mut new = false;
         for head in &heads {
             let id = head.header.id();
-            if self.is_invalid(turn, &id) {
+            if self.is_refused(turn, &id) {
                 return self.blame(turn, Some(from), BAN_POINTS, "it follows an invalid chain");
             }
             if !self.knows_block(turn, &id) {
@@ -121,11 +127,6 @@ impl Node {
             self.sync.more.push((from, parent));
         }
         self.pump(turn);
-    }
-
-    fn is_invalid(&self, turn: &Turn<'_>, id: &Id) -> bool {
-        let tree = turn.world.tree();
-        tree.find(id).is_some_and(|ix| matches!(tree[ix].verdict, Verdict::Invalid(_)))
     }
 
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
@@ -166,9 +167,12 @@ impl Node {
         self.ask(turn, peer, items);
     }
 
-    /// Nobody that was asked has this block, or it is not accepted: what builds on it is not wanted from there either.
-    pub(super) fn block_not_found(&mut self, turn: &mut Turn<'_>, id: &Id) {
-        self.sync.wanted.retain(|(wanted, _)| wanted != id);
+    /// A neighbour does not give a block that it named, or gave one that is not accepted: what it has named above is not
+    /// wanted either.
+    pub(super) fn chain_not_found(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        self.sync.wanted.retain(|(_, from)| *from != peer);
+        self.sync.more.retain(|(from, _)| *from != peer);
+        self.nothing_newer(turn, peer);
         self.pump(turn);
     }
 

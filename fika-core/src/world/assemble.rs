@@ -2,8 +2,8 @@
 
 use super::World;
 use super::judge::Sums;
-use super::ledger::Overlay;
-use super::seen::Scope;
+use super::ledger::{Entries, Overlay};
+use super::seen::{Scope, View};
 use super::tree::BlockIx;
 use crate::address::Address;
 use crate::agent::Draft;
@@ -54,94 +54,109 @@ impl World {
     pub fn assemble(&mut self, order: Assembly<'_>) -> Result<Template, Reject> {
         let parent = self.tree.find(&order.draft.parent).ok_or_else(|| Reject::NotYet(vec![order.draft.parent]))?;
         self.states.prepare(parent, &self.tree, &self.archive);
-        let time = self.allowed_time(&order, parent)?;
-        let rules = &self.rules;
-        let state = self.state(parent);
-        let mut over = Overlay::new(&state);
-        let place = self.next_place(parent);
-        let coinbase = |claim| {
-            Tx::new(rules.tx.coinbase(place.height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
+        let references = self.references(&self.draft_view(&order, parent, order.time))?;
+        let past = self.view_of(Scope::Ancestry(parent, &references));
+        let place = Site { order: &order, parent, past: &past, time: self.allowed_time(&order, parent, &past)? };
+        let filled = match self.fill(&place, false) {
+            // The rules refuse what one of the actions asks for: find out which.
+            Err(Reject::Invalid(_)) => self.fill(&place, true)?,
+            filled => filled?,
         };
-        let head = Head { extra: order.draft.extra.clone(), ..Head::default() };
+        let mut txs = vec![self.coinbase(&place, filled.sums.fees + filled.may_mint)];
+        txs.extend(filled.chosen);
+        let extra = order.draft.extra.clone();
+        let root = body_root(&txs, &extra).0;
+        let header = Header { root, ..self.draft_view(&order, parent, place.time).header };
+        let block = Block { head: Head { header, extra, seal: Vec::new() }, txs };
+        Ok(Template { block, fees: filled.sums.fees, dropped: filled.dropped })
+    }
+
+    fn coinbase(&self, place: &Site<'_>, claim: Amount) -> Tx {
+        let (rules, order) = (&self.rules, place.order);
+        let height = self.tree[place.parent].height + 1;
+        Tx::new(rules.tx.coinbase(height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
+    }
+
+    /// Takes in as many transactions as fit. `careful`: asks the rules about every transaction with actions.
+    fn fill(&self, place: &Site<'_>, careful: bool) -> Result<Filled, Reject> {
+        let state = self.state(place.parent);
+        let mut over = Overlay::new(&state);
+        let head = Head { extra: place.order.draft.extra.clone(), ..Head::default() };
         // Room for the longest coinbase, the count of transactions and a seal.
-        let reserve = head.encoded_len() + coinbase(crate::amount::MAX_AMOUNT).encoded_len() + 16 + SEAL_RESERVE;
-        let mut room = rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
-        let mut sums = Sums::default();
-        let (mut chosen, mut dropped) = (Vec::new(), Vec::new());
-        for tx in order.txs {
+        let coinbase = self.coinbase(place, crate::amount::MAX_AMOUNT).encoded_len();
+        let reserve = head.encoded_len() + coinbase + 16 + SEAL_RESERVE;
+        let mut room = self.rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
+        let mut filled = Filled::default();
+        let mut skipped = false;
+        for tx in &place.order.txs {
             let bytes = tx.encoded_len() as u64;
             if bytes > room {
+                skipped = true;
                 continue;
             }
             // A failed transaction may have left part of its changes: try it on top, and keep only what succeeded.
             let mut trial = Overlay::new(&over);
-            match sums.add(&mut trial, rules, &tx, place) {
-                Ok(_) => {
+            let before = (filled.sums.fees, filled.sums.actions.len());
+            let added = filled.sums.add(&mut trial, &self.rules, tx, self.next_place(place.parent));
+            let fine = added.and_then(|outcome| match outcome.actions.is_empty() || !careful {
+                true => Ok(()),
+                false => self.settle_draft(place, &trial, &filled.sums).map(drop),
+            });
+            match fine {
+                Ok(()) => {
                     let changes = trial.into_changes();
                     changes.into_iter().for_each(|change| over.set(change.key, change.after));
                     room -= bytes;
-                    chosen.push(tx);
+                    filled.chosen.push(tx.clone());
                 }
-                Err(_) => dropped.push(tx),
+                Err(_) => {
+                    filled.sums.fees = before.0;
+                    filled.sums.actions.truncate(before.1);
+                    // After one that did not fit, it may only lack what that one would have made.
+                    filled.dropped.extend((!skipped).then(|| tx.clone()));
+                }
             }
         }
+        filled.may_mint = self.settle_draft(place, &over, &filled.sums)?;
+        Ok(filled)
+    }
+
+    /// What the rules allow the coinbase to create on top of the fees.
+    fn settle_draft(&self, place: &Site<'_>, after_txs: &dyn Entries, sums: &Sums) -> Result<Amount, Reject> {
+        let (rules, draft) = (&self.rules, &place.order.draft);
+        let at = self.next_place(place.parent);
         let summary = Summary {
-            parent: self.tree.view(parent),
-            height: place.height,
-            time,
-            bits: order.draft.bits,
-            extra: &order.draft.extra,
-            subsidy: rules.env.chain.subsidy(place.height, self.supply(parent)),
+            parent: self.tree.view(place.parent),
+            height: at.height,
+            time: place.time,
+            bits: draft.bits,
+            extra: &draft.extra,
+            subsidy: rules.env.chain.subsidy(at.height, self.supply(place.parent)),
             fees: sums.fees,
             actions: &sums.actions,
         };
-        let past = self.view_of(Scope::Ancestry(parent, &[]));
-        let ops = rules.consensus.settle(&summary, &past)?;
-        let settled = super::transfer::settle(
-            &mut over,
-            &ops,
-            sums.pool()?,
-            &summary.parent.id,
-            place,
-            &*rules.script,
-            &*rules.tx,
-        )?;
-        let mut txs = vec![coinbase(sums.fees + settled.may_mint)];
-        txs.append(&mut chosen);
-        let root = body_root(&txs, &head.extra).0;
-        let header = Header {
-            version: order.draft.version,
-            parent: order.draft.parent,
-            root,
-            time,
-            bits: order.draft.bits,
-            nonce: 0,
-        };
-        Ok(Template { block: Block { head: Head { header, ..head }, txs }, fees: sums.fees, dropped })
+        let ops = rules.consensus.settle(&summary, place.past)?;
+        let mut over = Overlay::new(after_txs);
+        let parent = &summary.parent.id;
+        let done = super::transfer::settle(&mut over, &ops, sums.pool()?, parent, at, &*rules.script, &*rules.tx)?;
+        Ok(done.may_mint)
+    }
+
+    /// The draft as rules see it, with a header that is not finished.
+    fn draft_view<'a>(&self, order: &'a Assembly<'_>, parent: BlockIx, time: u32) -> BlockView<'a> {
+        let (draft, below) = (order.draft, self.tree.view(parent));
+        let header = Header { version: draft.version, parent: below.id, time, bits: draft.bits, ..Header::default() };
+        let (height, weight) = (below.height + 1, below.weight);
+        BlockView { id: header.id(), header, height, weight, extra: &draft.extra }
     }
 
     /// The first time from the ordered one on at which the rules allow the draft.
-    fn allowed_time(&self, order: &Assembly<'_>, parent: BlockIx) -> Result<u32, Reject> {
+    fn allowed_time(&self, order: &Assembly<'_>, parent: BlockIx, past: &View<'_>) -> Result<u32, Reject> {
         let below = self.tree.view(parent);
-        let past = self.view_of(Scope::Ancestry(parent, &[]));
         let tries = if order.exact { 1 } else { TICKS_TRIED };
         let mut refused = None;
         for time in order.time..order.time.saturating_add(tries) {
-            let header = Header {
-                version: order.draft.version,
-                parent: below.id,
-                time,
-                bits: order.draft.bits,
-                ..Header::default()
-            };
-            let view = BlockView {
-                id: header.id(),
-                header,
-                height: below.height + 1,
-                weight: below.weight,
-                extra: &order.draft.extra,
-            };
-            match self.rules.consensus.check(&view, &below, &past) {
+            match self.rules.consensus.check(&self.draft_view(order, parent, time), &below, past) {
                 Ok(()) => return Ok(time),
                 Err(Reject::Invalid(why)) => refused = refused.or(Some(why)),
                 Err(other) => return Err(other),
@@ -149,6 +164,23 @@ impl World {
         }
         Err(Reject::Invalid(refused.unwrap_or_else(|| "the time is beyond the header's range".into())))
     }
+}
+
+/// Where a block is being made.
+struct Site<'a> {
+    order: &'a Assembly<'a>,
+    parent: BlockIx,
+    past: &'a View<'a>,
+    time: u32,
+}
+
+/// The content of a block that is being made.
+#[derive(Default)]
+struct Filled {
+    chosen: Vec<Tx>,
+    dropped: Vec<Tx>,
+    sums: Sums,
+    may_mint: Amount,
 }
 
 /// Bytes left free for the seal, which is made after the block.

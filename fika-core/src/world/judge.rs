@@ -18,6 +18,7 @@ use crate::env::Proof;
 use crate::hash::Id;
 use crate::reject::{Reject, ensure};
 use crate::tx::{Action, Outcome, Place};
+use crate::view::BlockView;
 
 /// Why a block cannot be taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -25,31 +26,62 @@ pub enum BadBlock {
     /// Its parent is not known. Nobody is to blame.
     #[error("its parent {0} is not known")]
     Orphan(Id),
-    /// Its transactions or its extra do not match the header: the sender is to blame, the block may exist otherwise.
-    #[error("its body does not match its header: {0}")]
+    /// Its transactions or its extra do not match the header, or it is too large: the sender is to blame, the block may
+    /// exist otherwise.
+    #[error("its body is not the one that its header names: {0}")]
     Body(String),
     /// The header alone breaks a rule.
     #[error("{0}")]
     Header(String),
+    /// A plugin failed; nothing is said about the block.
+    #[error("{0}")]
+    Fault(String),
 }
 
 impl World {
-    /// Takes in a block: the work in its header, and that the body belongs to it. A block that is there already is found.
+    /// Takes in a block: all that can be seen without its ancestors, and its place in the tree. A block that is
+    /// there already is found.
     ///
     /// # Errors
     /// [`BadBlock`].
     pub fn insert(&mut self, block: Arc<Block>) -> Result<BlockIx, BadBlock> {
-        let id = block.id();
-        if let Some(known) = self.tree.find(&id) {
-            // The body was compared when the block came first; this one may still be a mutation.
-            let same = self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs);
-            return if same { Ok(known) } else { body_matches(&block).map(|()| known) };
+        let (id, parent) = (block.id(), block.head.header.parent);
+        let Some(known) = self.tree.find(&id) else {
+            self.check_alone(&block)?;
+            return self.tree.insert(block).ok_or(BadBlock::Orphan(parent));
+        };
+        // The body was compared when the block came first; this one may still be a mutation.
+        let same = self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs);
+        if same {
+            self.check_size(&block)?
+        } else {
+            self.check_alone(&block)?
         }
-        let parent = block.head.header.parent;
-        self.tree.find(&parent).ok_or(BadBlock::Orphan(parent))?;
-        self.check_work(&block.head.header).map_err(|reject| BadBlock::Header(reject.to_string()))?;
-        body_matches(&block)?;
-        self.tree.insert(block).ok_or(BadBlock::Orphan(parent))
+        if self.tree[known].verdict == Verdict::Open && self.tree[known].block.is_none() {
+            self.tree[known].block = Some(block);
+        }
+        Ok(known)
+    }
+
+    /// What holds for a block wherever it stands: its size, the work in its header, and that the body belongs to it.
+    ///
+    /// # Errors
+    /// [`BadBlock`], but not [`BadBlock::Orphan`].
+    pub fn check_alone(&self, block: &Block) -> Result<(), BadBlock> {
+        self.check_size(block)?;
+        self.check_work(&block.head.header).map_err(|reject| match reject {
+            Reject::Fault(why) => BadBlock::Fault(why),
+            other => BadBlock::Header(other.to_string()),
+        })?;
+        body_matches(block)
+    }
+
+    /// The seal counts, but is not part of the id: a block that is too large says nothing about the block of that name.
+    fn check_size(&self, block: &Block) -> Result<(), BadBlock> {
+        match (self.rules.env.chain.max_block_bytes, block.encoded_len() as u64) {
+            (limit, bytes) if bytes <= limit => Ok(()),
+            (limit, bytes) => Err(BadBlock::Body(format!("expected at most {limit} bytes, found {bytes}"))),
+        }
     }
 
     /// The work in a header, unless the chain draws it.
@@ -97,8 +129,13 @@ impl World {
             }
             Err(reject) => {
                 if let Reject::Invalid(why) = &reject {
-                    self.tree[ix].verdict = Verdict::Invalid(why.as_str().into());
-                    self.tree[ix].block = None;
+                    // Where every transaction is as long as two hashes, they may be the inside of the Merkle tree of a
+                    // block that is fine (CVE-2017-12842): then the verdict is about this body alone.
+                    let inner = |tx: &Tx| tx.bytes().len() == 2 * Id::ZERO.0.len();
+                    let entry = &mut self.tree[ix];
+                    if !entry.block.take().is_some_and(|block| block.txs.iter().all(inner)) {
+                        entry.verdict = Verdict::Invalid(why.as_str().into());
+                    }
                 }
                 Err(reject)
             }
@@ -107,10 +144,7 @@ impl World {
 
     fn examine(&mut self, ix: BlockIx, parent: BlockIx) -> Result<(Vec<Change>, Vec<Vec<u8>>), Reject> {
         let block = self.block(ix).ok_or_else(|| Reject::Fault("the block's body is gone".into()))?;
-        let bytes = block.encoded_len() as u64;
-        let limit = self.rules.env.chain.max_block_bytes;
-        ensure(bytes <= limit, || format!("expected at most {limit} bytes, found {bytes}"))?;
-        let references = self.references(ix)?;
+        let references = self.references(&self.tree.view(ix))?;
         let past = self.view_of(Scope::Ancestry(parent, &references));
         // The block's own weight is not in yet: rules see what lies below.
         let mut view = self.tree.view(ix);
@@ -121,12 +155,19 @@ impl World {
         Ok((applied.changes, applied.spent))
     }
 
-    /// The blocks off the ancestry that `ix` names; all must be valid.
-    fn references(&self, ix: BlockIx) -> Result<Vec<BlockIx>, Reject> {
-        let names = self.rules.consensus.references(&self.tree.view(ix))?;
-        let valid = |id: &Id| self.tree.find(id).filter(|r| self.tree[*r].verdict == Verdict::Valid);
-        let missing: Vec<Id> = names.iter().filter(|id| valid(id).is_none()).copied().collect();
-        if missing.is_empty() { Ok(names.iter().filter_map(valid).collect()) } else { Err(Reject::NotYet(missing)) }
+    /// The blocks off the ancestry that `block` names; all must be valid.
+    pub(super) fn references(&self, block: &BlockView<'_>) -> Result<Vec<BlockIx>, Reject> {
+        let (mut valid, mut missing) = (Vec::new(), Vec::new());
+        for id in self.rules.consensus.references(block)? {
+            match self.tree.find(&id).map(|ix| (ix, &self.tree[ix].verdict)) {
+                Some((ix, Verdict::Valid)) => valid.push(ix),
+                Some((_, Verdict::Invalid(_))) => {
+                    return Err(Reject::Invalid(format!("it names the invalid block {id}")));
+                }
+                _ => missing.push(id),
+            }
+        }
+        if missing.is_empty() { Ok(valid) } else { Err(Reject::NotYet(missing)) }
     }
 
     /// What a block's transactions and rules do to the ledger.

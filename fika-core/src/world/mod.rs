@@ -184,6 +184,7 @@ impl World {
             }
             None => {
                 world.archive.store = Some(store);
+                world.release_bodies();
                 Ok(world)
             }
         }
@@ -212,6 +213,13 @@ impl World {
             self.states.advance(ix, &self.tree, &self.archive);
         }
         self.bodies.push_back(ix);
+        if self.has_store() {
+            self.release_bodies();
+        }
+    }
+
+    /// Frees the bodies that the store alone must keep.
+    fn release_bodies(&mut self) {
         let height = self.tree[self.heaviest].height;
         while let Some(&old) = self.bodies.front() {
             // Differences are needed from memory until the root has passed them.
@@ -298,6 +306,7 @@ impl World {
         let refused = |reject: Reject| BadTx::Refused(reject.to_string());
         let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, place).map_err(refused)?;
+        transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
         if !self.proven.contains_key(&tx.hash()) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
             proof.map_err(|reject| BadTx::Unproven(reject.to_string()))?;

@@ -49,6 +49,22 @@ pub fn check_sums(outcome: &Outcome, place: Place) -> Result<(), Reject> {
     ensure(taken == given, || format!("inputs of {taken} do not equal outputs, fee and actions of {given}"))
 }
 
+/// Whether the payers of `outcome` have what they pay, where the format keeps no coins that would show it.
+///
+/// # Errors
+/// Names the payer, what is needed and what there is.
+pub fn check_funds(outcome: &Outcome, ledger: &dyn Ledger, script: &dyn Script) -> Result<(), Reject> {
+    let mut needed = std::collections::BTreeMap::<Address, Amount>::new();
+    for spend in outcome.spends.iter().filter(|spend| ledger.get(&spend.key).is_none()) {
+        let owner = script.owner(&spend.lock).ok_or_else(|| Reject::invalid("an account has no owner"))?;
+        *needed.entry(owner).or_default() += spend.amount;
+    }
+    needed.iter().try_for_each(|(owner, needed)| {
+        let found = ledger.balance(owner);
+        ensure(*needed <= found, || format!("expected {owner} to have {needed} coins, found {found}"))
+    })
+}
+
 /// Does to `over` what the transaction does, and gives its actions with their senders.
 ///
 /// # Errors
@@ -62,8 +78,12 @@ pub fn carry_out(
     check_sums(outcome, place)?;
     for spend in &outcome.spends {
         let owner = script.owner(&spend.lock);
+        let key = Space::Format.key(&[&spend.key]);
+        // An account without an owner would pay with what belongs to all coins without one.
+        ensure(owner.is_some() || over.entry(&key).is_some(), || {
+            format!("input {} spends nobody's money", spend.input)
+        })?;
         if !spend.key.is_empty() {
-            let key = Space::Format.key(&[&spend.key]);
             if let Some(owner) = owner {
                 over.set(Space::Owned.key(&[&owner.0, &spend.key]), None);
             }
@@ -136,8 +156,11 @@ pub fn settle(
             }
             LedgerOp::Unlock(who, amount) => {
                 ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to unlock"))?;
-                let origin = crate::hash::domain_hash("unlocked", &[&parent.0, &place.height.to_le_bytes()]);
-                let credit = format.credit(&origin, n as u32, &script.lock(who), *amount, place);
+                let lock = script.lock(who);
+                // Whose coin and how much must follow from its key: a spend is proved once, for all branches.
+                let parts: &[&[u8]] = &[&parent.0, &place.height.to_le_bytes(), &lock, &amount.0.to_le_bytes()];
+                let origin = crate::hash::domain_hash("unlocked", parts);
+                let credit = format.credit(&origin, n as u32, &lock, *amount, place);
                 give(over, &credit, place, script)?;
             }
             LedgerOp::Forfeit(who, amount) => {
