@@ -1,7 +1,38 @@
 //! Run a network of cryptocurrency nodes, each in its own network stack, from an experiment file.
+//!
+//! As a command: [`run`] is the whole of it, with the plugins that a [`Registry`] holds.
+//!
+//! As a library: [`Network::builder`](experiment::Network::builder) or
+//! [`Experiment::load`](experiment::Experiment::load) gives an [`Experiment`](experiment::Experiment), and
+//! [`Host::run`] runs it and gives a [`Summary`](results::Summary). `examples/demo.rs` does so in 30 lines.
+//!
+//! Nodes are processes of the program that runs them, started again with other arguments. That is why
+//! [`Host::init`] comes first in `main`: it is where such a process becomes a node. ([`run`] does it itself.)
 
+mod cli;
 pub mod experiment;
 pub mod isolation;
 pub mod live;
 pub mod plugins;
+mod registry;
 pub mod results;
+mod run;
+
+use std::process::ExitCode;
+
+pub use experiment::{Experiment, Network, Node};
+pub use registry::Registry;
+pub use results::Summary;
+pub use run::{Host, RunError, RunOptions};
+
+/// The `fika-host` command with these plugins: reads the command line, does what it says, and gives the exit
+/// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 130 Ctrl-C.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     fika_host::run(fika_host::Registry::stock())
+/// }
+/// ```
+pub fn run(registry: Registry) -> ExitCode {
+    cli::main(&Host::init(registry))
+}

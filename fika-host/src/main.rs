@@ -1,3 +1,7 @@
 //! The `fika-host` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fika_host::run(fika_host::Registry::stock())
+}

@@ -28,6 +28,12 @@ pub(crate) fn subnet(index: usize, count: usize) -> Subnet {
     Subnet { a: first.into(), b: (first + 1).into(), prefix: 31 }
 }
 
+/// The addresses of the two ends of link `index` in a network of `count` links, with the `netns` engine.
+pub fn cable_addresses(index: usize, count: usize) -> [Ipv4Addr; 2] {
+    let Subnet { a, b, .. } = subnet(index, count);
+    [a, b]
+}
+
 /// The fixed hardware address of one end: locally administered, the cable's number, then the side.
 pub(crate) fn mac(index: usize, side: u8) -> [u8; 6] {
     let [_, high, middle, low] = (index as u32).to_be_bytes();

@@ -46,6 +46,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::cable_addresses;
 pub use enter::command_in;
 pub use identity::ProcessId;
 pub use lab::Lab;

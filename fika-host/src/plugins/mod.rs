@@ -43,6 +43,18 @@ pub fn find(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, S
     }
 }
 
+/// The plugin in the library or crate that `spec` names by its path, of whatever kind; built as by [`resolve`].
+///
+/// # Errors
+/// As [`resolve`].
+pub fn describe(spec: &str) -> Result<Descriptor, String> {
+    let place = Place::of(spec)?.ok_or("expected a plugin that is compiled in, or the path of one, found neither")?;
+    if place.is_stale() {
+        build::build(&place)?;
+    }
+    load(&place)
+}
+
 fn of_kind(kind: Kind, spec: &str, found: Descriptor) -> Result<Descriptor, String> {
     match found.kind == kind {
         true => Ok(found),

@@ -104,12 +104,15 @@ pub struct Chain {
     accepted: HashMap<Id, u64>,
     producers: HashMap<Id, NodeIndex>,
     addresses: HashMap<Address, NodeIndex>,
+    until_us: u64,
 }
 
 impl Chain {
-    /// Nothing yet, of nodes with these addresses.
-    pub fn new(addresses: &[Address]) -> Chain {
+    /// Nothing yet, of nodes with these addresses. What happened after `until_us`, in microseconds since the
+    /// chain's epoch, is left out: nodes go on for a moment after the run is over.
+    pub fn new(addresses: &[Address], until_us: u64) -> Chain {
         Chain {
+            until_us,
             nodes: vec![NodeFacts::default(); addresses.len()],
             addresses: addresses.iter().enumerate().map(|(index, address)| (*address, index)).collect(),
             ..Chain::default()
@@ -133,6 +136,7 @@ impl Chain {
                 trace.skip_until(b'\n')?;
             }
             match serde_json::from_slice::<Trace>(&line) {
+                Ok(trace) if trace.at_us > self.until_us => {}
                 Ok(trace) => self.add(node, trace, &mut own),
                 Err(_) => self.nodes[node].unreadable += 1,
             }

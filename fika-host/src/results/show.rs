@@ -85,6 +85,7 @@ impl fmt::Display for Summary {
             Ended::StopHeight => "stop height reached",
             Ended::StopTime => "stop time reached",
             Ended::Asked => "ended on request",
+            Ended::Interrupted => "interrupted",
             Ended::NodesDied => "no node was left",
         };
         writeln!(

@@ -60,8 +60,10 @@ pub enum Ended {
     StopHeight,
     /// The stop time has come.
     StopTime,
-    /// Somebody ended it: Ctrl-C, `down`.
+    /// `fika-host down`.
     Asked,
+    /// Ctrl-C.
+    Interrupted,
     /// No node was left.
     NodesDied,
 }

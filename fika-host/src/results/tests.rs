@@ -9,6 +9,7 @@ use super::{Chain, Ended, Ending, NodeEnding, Summary, Tables, measure};
 use crate::experiment::{Experiment, Network, Node};
 
 const START_US: u64 = 1_000_000;
+const END_US: u64 = START_US + 9_500_000;
 
 fn id(n: u8) -> Id {
     Id([n; 32])
@@ -65,7 +66,8 @@ fn traces() -> [String; 4] {
     let b = b.block(2_000, 2, 1, 2).tip(2_000, 2, 2, 0).at(2_450, tx());
     let b = b.block(3_020, 4, 3, 3).block(3_020, 3, 1, 2).tip(3_021, 4, 3, 1);
     let c = log().block(1_030, 1, 0, 1).tip(1_030, 1, 1, 0).block(2_000, 3, 1, 2).tip(2_000, 3, 2, 0);
-    let c = c.at(2_420, tx()).block(3_000, 4, 3, 3).at(3_000, TraceEvent::Produced { id: id(4) }).tip(3_000, 4, 3, 0);
+    // Block 5 comes when the run is over.
+    let c = c.at(2_420, tx()).block(9_600, 5, 4, 4).block(3_000, 4, 3, 3).at(3_000, TraceEvent::Produced { id: id(4) }).tip(3_000, 4, 3, 0);
     let client = log().at(2_400, tx());
     let client = client.at(2_400, TraceEvent::Paid { hash: id(99), amount: Amount::coins(10), fee: Amount::coins(1) });
     let client = client.at(9_000, TraceEvent::Confirmed { hash: id(99), height: 3 }).tip(9_000, 4, 3, 0);
@@ -92,7 +94,7 @@ fn ending() -> Ending {
 }
 
 fn chain() -> Chain {
-    let mut chain = Chain::new(&[0, 1, 2, 3].map(address));
+    let mut chain = Chain::new(&[0, 1, 2, 3].map(address), END_US);
     for (node, trace) in traces().iter().enumerate() {
         chain.add_trace(node, trace.as_bytes()).expect("memory can be read");
     }
@@ -151,7 +153,7 @@ fn expectations_are_judged_and_what_is_not_measured_fails() {
 
 #[test]
 fn a_torn_line_is_counted_and_a_block_that_comes_twice_keeps_its_first_time() {
-    let mut chain = Chain::new(&[address(0)]);
+    let mut chain = Chain::new(&[address(0)], END_US);
     let log = Log(String::new()).block(5, 1, 0, 1).0 + "{\"at_us\":7,\"ev\n" + &Log(String::new()).block(50, 1, 0, 1).0;
     chain.add_trace(0, (log + &"x".repeat(200_000)).as_bytes()).expect("memory can be read");
     chain.finish();

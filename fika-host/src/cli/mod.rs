@@ -1,0 +1,159 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod clean;
+mod detach;
+mod down;
+mod exec;
+mod experiment;
+mod kill;
+mod logs;
+mod pick;
+mod plugins;
+mod print;
+mod ps;
+mod restart;
+mod script;
+mod start;
+#[cfg(test)]
+mod tests;
+mod wallet;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Host;
+use crate::run::RunError;
+use print::say;
+
+/// Runs networks of cryptocurrency nodes, each a process with its own network stack.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fika-host",
+    version,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    start: start::Args,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fika-host experiments/thesis.toml                              run an experiment
+  fika-host --consensus plugins/pos.so experiments/thesis.toml   with another consensus, from a library
+  fika-host --consensus ./roundrobin experiments/thesis.toml     from a crate folder, built as needed
+  fika-host --set chain.block_interval='1 s' experiments/thesis.toml
+  fika-host check experiments/thesis.toml                        what would run, without running it
+  fika-host new consensus roundrobin                             begin a plugin of your own
+
+  fika-host --detach experiments/thesis.toml                     in the background, and then:
+  fika-host ps                                                   what runs
+  fika-host wallet client1                                       pay, look at the chain
+  fika-host logs server1 -f                                      what a node says
+  fika-host exec server1 -- ip addr                              a command in a node's network
+  fika-host kill server2; fika-host restart server2              a crash and its repair
+  fika-host down                                                 end the run and keep its results
+
+Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the machine cannot do it,
+130 ended by Ctrl-C (results are kept; a second Ctrl-C ends at once).
+docs/experiment-file.md lists every key of an experiment.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what an experiment would run, or what is wrong with it
+    Check(experiment::Args),
+    /// List plugins with their parameters, defaults and meanings
+    Plugins(plugins::Args),
+    /// Show what runs
+    Ps(ps::Args),
+    /// Run a command inside a node: its network, its processes, its host name
+    Exec(exec::Args),
+    /// Open a node's wallet: pay, look at the chain
+    Wallet(wallet::Args),
+    /// Print a node's log
+    Logs(logs::Args),
+    /// Run a script and print the stack after each step
+    Script(script::Args),
+    /// End a run and keep its results
+    Down(down::Args),
+    /// Kill a node at once, as by kill -9; the run goes on
+    Kill(pick::NodeArgs),
+    /// Start a node again that has died
+    Restart(pick::NodeArgs),
+    /// Remove what killed runs have left
+    Clean,
+}
+
+/// Why a command ends early.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    /// Wrong use or wrong input.
+    Input(String),
+    /// The machine cannot do it.
+    Environment(String),
+    /// Whoever read the output has gone.
+    Closed,
+}
+
+impl From<RunError> for Stop {
+    fn from(error: RunError) -> Stop {
+        match error {
+            RunError::Input(why) => Stop::Input(why),
+            RunError::Environment(why) => Stop::Environment(why),
+        }
+    }
+}
+
+impl From<crate::isolation::Error> for Stop {
+    fn from(error: crate::isolation::Error) -> Stop {
+        Stop::Environment(error.to_string())
+    }
+}
+
+type Outcome = Result<ExitCode, Stop>;
+
+const INPUT: u8 = 2;
+const ENVIRONMENT: u8 = 3;
+
+/// Reads the command line, obeys it, and gives the exit code.
+pub(crate) fn main(host: &Host) -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(answer) => {
+            // Help, version, or what is wrong; whether somebody reads it changes nothing.
+            let _ = answer.print();
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(INPUT));
+        }
+    };
+    let outcome = match &line.command {
+        None => start::run(&line.start, host),
+        Some(Command::Check(args)) => check::run(args, host),
+        Some(Command::Plugins(args)) => plugins::run(args, host),
+        Some(Command::Ps(args)) => ps::run(args),
+        Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Wallet(args)) => wallet::run(args),
+        Some(Command::Logs(args)) => logs::run(args),
+        Some(Command::Script(args)) => script::run(args, host),
+        Some(Command::Down(args)) => down::run(args),
+        Some(Command::Kill(args)) => kill::run(args),
+        Some(Command::Restart(args)) => restart::run(args),
+        Some(Command::Clean) => clean::run(),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Stop::Closed) => ExitCode::SUCCESS,
+        Err(Stop::Input(why)) => complain(&why, INPUT),
+        Err(Stop::Environment(why)) => complain(&why, ENVIRONMENT),
+    }
+}
+
+fn complain(why: &str, code: u8) -> ExitCode {
+    say(&format!("error: {why}"));
+    ExitCode::from(code)
+}

@@ -1,0 +1,65 @@
+//! The plugins that are compiled into this program.
+
+use std::ops::Deref;
+
+use fika_core::plugin::Descriptor;
+
+/// Plugins by kind and name: the stock ones, and one's own.
+///
+/// ```no_run
+/// use fika_host::Registry;
+///
+/// fn main() -> std::process::ExitCode {
+///     fika_host::run(Registry::stock()) // and .with(my_consensus::PLUGIN)
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Registry(fika_core::plugin::Registry);
+
+impl Registry {
+    /// The stock plugins that the cargo features of fika-host turn on; by default all.
+    pub fn stock() -> Registry {
+        let plugins: &[Descriptor] = &[
+            #[cfg(feature = "pow")]
+            fika_pow::PLUGIN,
+            #[cfg(feature = "pos")]
+            fika_pos::PLUGIN,
+            #[cfg(feature = "hybrid")]
+            fika_hybrid::PLUGIN,
+            #[cfg(feature = "stack-vm")]
+            fika_stack_vm::PLUGIN,
+            #[cfg(feature = "rsa")]
+            fika_rsa::PLUGIN,
+            #[cfg(feature = "secp256k1")]
+            fika_secp256k1::PLUGIN,
+            #[cfg(feature = "toy")]
+            fika_toy::PLUGIN,
+            #[cfg(feature = "utxo")]
+            fika_utxo::PLUGIN,
+            #[cfg(feature = "tcp")]
+            fika_tcp::PLUGIN,
+            #[cfg(feature = "tcp-json")]
+            fika_tcp_json::PLUGIN,
+        ];
+        plugins.iter().copied().fold(Registry::empty(), Registry::with)
+    }
+
+    /// No plugins: all of them are loaded from libraries.
+    pub fn empty() -> Registry {
+        Registry::default()
+    }
+
+    /// The same with `plugin` in it, in place of one of its kind and name.
+    #[must_use]
+    pub fn with(self, plugin: Descriptor) -> Registry {
+        Registry(self.0.with(plugin))
+    }
+}
+
+impl Deref for Registry {
+    type Target = fika_core::plugin::Registry;
+
+    fn deref(&self) -> &fika_core::plugin::Registry {
+        &self.0
+    }
+}

@@ -1,0 +1,146 @@
+//! The plugins of one run, found, fitted to each other, and made once so that bad parameters show here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use fika_core::env::{ChainParams, Env};
+use fika_core::hash::{sha256, to_hex};
+use fika_core::keys::{KeyScheme, NoKeys};
+use fika_core::plugin::{Descriptor, Faults, Kind, Origin, check_fit};
+use fika_core::script::Script;
+use serde::Serialize;
+
+use super::RunError;
+use crate::Registry;
+use crate::experiment::{Experiment, PluginChoice, Plugins};
+use crate::plugins;
+
+/// The plugins of one run.
+pub(crate) struct Chosen {
+    /// Consensus, script, keys, tx, transport, then the attacks.
+    pub(crate) all: Vec<Descriptor>,
+    /// The experiment's choice as a node process finds it: a name, or the whole path of a library.
+    pub(crate) plugins: Plugins,
+    /// The attack plugins by the name that the experiment gives them, alike.
+    pub(crate) attacks: BTreeMap<String, PluginChoice>,
+    /// The key scheme of the chain.
+    pub(crate) keys: Arc<dyn KeyScheme>,
+    /// The script of the chain.
+    pub(crate) script: Box<dyn Script>,
+}
+
+/// A plugin as `run.json` names it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PluginLine {
+    kind: &'static str,
+    name: &'static str,
+    origin: String,
+    /// SHA-256 of the library.
+    sha256: Option<String>,
+    fika_core: &'static str,
+}
+
+impl Chosen {
+    /// Finds what the experiment names, builds crate folders, loads libraries.
+    ///
+    /// # Errors
+    /// One line that says what is wrong with which plugin.
+    pub(crate) fn new(experiment: &Experiment, registry: &Registry) -> Result<Chosen, RunError> {
+        let mut plugins = experiment.plugins.clone();
+        let mut all = Vec::new();
+        let Plugins { consensus, script, keys, tx, transport } = &mut plugins;
+        for (kind, choice) in [
+            (Kind::Consensus, consensus),
+            (Kind::Script, script),
+            (Kind::Keys, keys),
+            (Kind::Tx, tx),
+            (Kind::Transport, transport),
+        ] {
+            all.push(find(kind, choice, registry)?);
+        }
+        let mut attacks = BTreeMap::new();
+        for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
+            if !attacks.contains_key(name) {
+                let place = format!("agent {name}");
+                let mut choice = PluginChoice { plugin: name.clone(), params: toml::Table::new(), place };
+                all.push(find(Kind::Attack, &mut choice, registry)?);
+                attacks.insert(name.clone(), choice);
+            }
+        }
+        check_fit(&all).map_err(RunError::Input)?;
+        let (keys, script) = make(&all, &plugins, &experiment.chain)?;
+        Ok(Chosen { all, plugins, attacks, keys, script })
+    }
+
+    /// What makes this chain another one than the next, beside its parameters: the plugins' names and own
+    /// tables, but neither their versions nor where they come from, so that a library and the same plugin
+    /// compiled in make one chain.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        let lines = self.all.iter().zip(self.plugins.all()).map(|(plugin, (kind, choice))| {
+            // A table is sorted by its keys, so equal tables give equal text.
+            format!("{kind} {}\n{}\n", plugin.name, choice.params)
+        });
+        lines.collect::<String>().into_bytes()
+    }
+
+    /// The plugins for `run.json`.
+    pub(crate) fn lines(&self) -> Vec<PluginLine> {
+        let line = |plugin: &Descriptor| PluginLine {
+            kind: plugin.kind.name(),
+            name: plugin.name,
+            origin: plugin.origin.to_string(),
+            sha256: match plugin.origin {
+                Origin::CompiledIn => None,
+                Origin::Library(path) => std::fs::read(path).ok().map(|bytes| to_hex(&sha256(&[&bytes]).0)),
+            },
+            fika_core: plugin.fika_core,
+        };
+        self.all.iter().map(line).collect()
+    }
+}
+
+/// Finds one plugin, and has `choice` name it so that the node processes find the same.
+fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<Descriptor, RunError> {
+    let found = plugins::resolve(registry, kind, &choice.plugin);
+    let found = found.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
+    choice.plugin = match found.origin {
+        Origin::CompiledIn => found.name.into(),
+        Origin::Library(path) => {
+            // A plugin that crashes or hangs when it is made is to do so in a process of its own.
+            let path = path.display().to_string();
+            let tried = plugins::probe(Path::new("/proc/self/exe"), &path, &choice.params.to_string());
+            tried.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
+            path
+        }
+    };
+    Ok(found)
+}
+
+/// Makes every plugin of the chain; what the host itself needs is kept.
+fn make(
+    all: &[Descriptor],
+    plugins: &Plugins,
+    chain: &ChainParams,
+) -> Result<(Arc<dyn KeyScheme>, Box<dyn Script>), RunError> {
+    let faults = Faults::new();
+    let [consensus, script, keys, tx, transport, attacks @ ..] = all else { unreachable!("five kinds make a chain") };
+    let at = |choice: &PluginChoice, why: String| RunError::Input(format!("{}: {why}", choice.place));
+    let table = |choice: &PluginChoice| choice.params.to_string();
+    let bare = Env { chain: chain.clone(), keys: Arc::new(NoKeys) };
+    let scheme = keys.keys(&table(&plugins.keys), &bare, &faults).map_err(|why| at(&plugins.keys, why))?;
+    let scheme: Arc<dyn KeyScheme> = scheme.into();
+    let env = Env { keys: scheme.clone(), ..bare };
+    let p = plugins;
+    drop(consensus.consensus(&table(&p.consensus), &env, &faults).map_err(|why| at(&p.consensus, why))?);
+    drop(tx.tx(&table(&p.tx), &env, &faults).map_err(|why| at(&p.tx, why))?);
+    drop(transport.transport(&table(&p.transport), &env, &faults).map_err(|why| at(&p.transport, why))?);
+    for attack in attacks {
+        drop(attack.attack("", &env, &faults).map_err(RunError::Input)?);
+    }
+    let script = script.script(&table(&p.script), &env, &faults).map_err(|why| at(&p.script, why))?;
+    match faults.take().first() {
+        Some(fault) => Err(RunError::Input(fault.to_string())),
+        None => Ok((scheme, script)),
+    }
+}

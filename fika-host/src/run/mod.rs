@@ -1,0 +1,250 @@
+//! Runs an experiment: prepares nodes and cables, watches over them, and leaves results.
+
+mod chosen;
+mod end;
+mod folder;
+mod orders;
+mod progress;
+mod setup;
+mod signals;
+mod supervise;
+mod usage;
+mod voices;
+mod watch;
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use serde::Serialize;
+
+use crate::Registry;
+use crate::experiment::{Engine, Experiment};
+use crate::isolation::{self, Lab, Launch, Link};
+use crate::live::{self, NodeSetup};
+use crate::plugins::{PROBE_COMMAND, answer_probe};
+use crate::results::Summary;
+
+pub(crate) use chosen::Chosen;
+pub(crate) use folder::Folder;
+pub(crate) use orders::{Order, give};
+pub(crate) use signals::INTERRUPTED;
+
+/// The name by which a node's process is started, which tells it from any command a user can give.
+const NODE: &str = "fika-node";
+
+/// Why a run could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// What was asked for cannot be: a plugin that is not there, a bad parameter. Exit code 2.
+    #[error("{0}")]
+    Input(String),
+    /// This machine cannot do it, or not now. Exit code 3.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl From<isolation::Error> for RunError {
+    fn from(error: isolation::Error) -> RunError {
+        RunError::Environment(error.to_string())
+    }
+}
+
+impl From<live::Failure> for RunError {
+    fn from(failure: live::Failure) -> RunError {
+        match failure {
+            live::Failure::Input(why) => RunError::Input(why),
+            live::Failure::Environment(why) => RunError::Environment(why),
+        }
+    }
+}
+
+/// What runs experiments: this program with its plugins.
+///
+/// Nodes are processes of this very program. [`Host::init`] is where such a process turns into a node and
+/// never returns, and there is no other way to get a `Host`, so a program that can run experiments can also
+/// be their nodes. It is to come first in `main`, before any thread.
+#[derive(Clone, Debug)]
+pub struct Host {
+    registry: Registry,
+}
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Without the line that shows progress on a terminal.
+    pub quiet: bool,
+    /// Called once, when all nodes run: the run's name and its results folder.
+    pub on_start: Option<fn(&str, &Path)>,
+}
+
+impl Host {
+    /// To be called first in `main`: in a process that was started as a node it never returns.
+    pub fn init(registry: Registry) -> Host {
+        let arguments: Vec<OsString> = std::env::args_os().take(4).collect();
+        match &arguments[..] {
+            [name, _, setup] if name == NODE => become_node(Path::new(setup), &registry),
+            [_, command, library, table] if command == PROBE_COMMAND => become_probe(library, table),
+            _ => Host { registry },
+        }
+    }
+
+    /// The plugins that are compiled in.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Runs an experiment to its end. Results are on disk when it returns; whether they are as expected says
+    /// [`Summary::as_expected`].
+    ///
+    /// # Errors
+    /// [`RunError`], in one line; then nothing runs.
+    pub fn run(&self, experiment: &Experiment) -> Result<Summary, RunError> {
+        self.run_with(experiment, &RunOptions::default())
+    }
+
+    /// As [`Host::run`].
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn run_with(&self, experiment: &Experiment, options: &RunOptions) -> Result<Summary, RunError> {
+        // While this process is still like any other: building and loading plugins, which others may read.
+        let chosen = Chosen::new(experiment, &self.registry)?;
+        let mut progress = progress::Progress::new(options.quiet, Instant::now());
+        let engine = engine(experiment.engine, &mut progress)?;
+        let runtime_dir = isolation::runtime_dir()?;
+        for line in isolation::clean(&runtime_dir)? {
+            progress.say(&format!("removed what a killed run had left: {line}"));
+        }
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
+        let addresses = setup::make_keys(experiment, &*chosen.keys, &folder)?;
+        let mut lab = create_lab(experiment, engine, &runtime_dir)?;
+        lab.set_results(folder.path.clone())?;
+        signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        let orders = orders::Orders::listen(lab.directory())
+            .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
+        let start = SystemTime::now();
+        let clock = setup::Clock::new(experiment.chain.tick_us, start);
+        setup::write(experiment, &chosen, &addresses, clock, &folder, &lab)?;
+        write_run(experiment, &chosen, engine, start, &folder)?;
+        for (index, node) in experiment.nodes.iter().enumerate() {
+            let own = folder.node(&node.name);
+            let setup = own.join(setup::SETUP);
+            let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
+            lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
+        }
+        if let Some(on_start) = options.on_start {
+            on_start(&lab.record().name, &folder.path);
+        }
+        let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
+        let now = Instant::now();
+        let mut supervisor = supervise::Supervisor {
+            experiment,
+            folder: &folder,
+            addresses,
+            lab,
+            voices: voices::Voices::new(paths.into_iter()),
+            watch: watch::Watch::new(experiment, now),
+            progress,
+            orders,
+            started: now,
+            died: vec![None; experiment.nodes.len()],
+        };
+        let ended = supervisor.watch()?;
+        let (ending, taken) = supervisor.end(ended, clock)?;
+        end::write(experiment, &folder, &ending, clock.time_us(taken))
+    }
+}
+
+/// The whole life of a node's process.
+fn become_node(setup: &Path, registry: &Registry) -> ! {
+    let code = match NodeSetup::read(setup) {
+        Ok(setup) => live::run_node(setup, registry),
+        Err(failure) => {
+            // Standard error is the node's log.
+            let _ = writeln!(std::io::stderr(), "error: {failure}");
+            failure.exit_code()
+        }
+    };
+    std::process::exit(code.into())
+}
+
+/// The whole life of a process in which a plugin is tried.
+fn become_probe(library: &OsStr, table: &OsStr) -> ! {
+    let (line, code) = answer_probe(&library.to_string_lossy(), &table.to_string_lossy());
+    // Nobody listens if the one who asked has lost patience.
+    let _ = writeln!(std::io::stdout(), "{line}");
+    std::process::exit(code.into())
+}
+
+/// The wanted engine, or what this machine permits; enters a user namespace where it takes one.
+fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<isolation::Engine, RunError> {
+    if wanted == Some(Engine::Process) {
+        return Ok(isolation::Engine::Process);
+    }
+    let permitted = isolation::permitted().map_err(|reason| reason.to_string());
+    let entered = permitted.and_then(|()| isolation::enter_user_namespace().map_err(|error| error.to_string()));
+    match (entered, wanted) {
+        (Ok(()), _) => Ok(isolation::Engine::Netns),
+        (Err(why), Some(_)) => Err(RunError::Environment(why)),
+        (Err(why), None) => {
+            progress.say(&format!("note: nodes run as plain processes: {why}"));
+            Ok(isolation::Engine::Process)
+        }
+    }
+}
+
+/// The run is named after its experiment; while one of that name runs, the next one gets a number.
+fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &Path) -> Result<Lab, RunError> {
+    let nodes: Vec<String> = experiment.nodes.iter().map(|node| node.name.clone()).collect();
+    let links: Vec<Link> = experiment.links.iter().map(|(a, b)| Link::new(*a as usize, *b as usize)).collect();
+    let mut number = 1;
+    loop {
+        let ending = if number == 1 { String::new() } else { format!("-{number}") };
+        let stem: String = experiment.name.chars().take(40 - ending.len()).collect();
+        match Lab::create(engine, &(stem + &ending), runtime_dir, &nodes, &links) {
+            Err(isolation::Error::Running { .. }) if number < 100 => number += 1,
+            lab => return Ok(lab?),
+        }
+    }
+}
+
+/// `run.json`: everything that is needed to do it again.
+#[derive(Serialize)]
+struct RunFile<'a> {
+    experiment: &'a Experiment,
+    engine: isolation::Engine,
+    /// Whether work was done, or its time drawn.
+    proof: &'static str,
+    started_utc: String,
+    fika_host: &'static str,
+    plugins: Vec<chosen::PluginLine>,
+    command: Vec<String>,
+}
+
+fn write_run(
+    experiment: &Experiment,
+    chosen: &Chosen,
+    engine: isolation::Engine,
+    start: SystemTime,
+    folder: &Folder,
+) -> Result<(), RunError> {
+    let run = RunFile {
+        experiment,
+        engine,
+        proof: match experiment.chain.proof {
+            fika_core::env::Proof::Real => "real",
+            fika_core::env::Proof::Sampled => "sampled: simulated, no work was done",
+        },
+        started_utc: folder::stamp(start),
+        fika_host: env!("CARGO_PKG_VERSION"),
+        plugins: chosen.lines(),
+        command: std::env::args().collect(),
+    };
+    let path = folder.path.join("run.json");
+    let text = serde_json::to_vec_pretty(&run).map_err(std::io::Error::from);
+    let written = text.and_then(|text| std::fs::write(&path, text));
+    written.map_err(|error| RunError::Environment(format!("{}: {error}", path.display())))
+}

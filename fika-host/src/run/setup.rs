@@ -1,0 +1,161 @@
+//! What every node process is told: keys, genesis, clock, its `node.json`.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use fika_core::address::Address;
+use fika_core::header::SECOND;
+use fika_core::keys::KeyScheme;
+
+use super::folder::Folder;
+use super::{Chosen, RunError};
+use crate::experiment::{Experiment, NodeIndex, Parties};
+use crate::isolation::Lab;
+use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_keys};
+
+/// When a run began and how its chain counts time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    /// When the chain's time was 0, in microseconds of Unix time.
+    pub(super) epoch_unix_us: u64,
+    /// When the run began, in microseconds of the chain's time.
+    pub(super) start_us: u64,
+    /// The header time of the genesis block, in ticks.
+    pub(super) genesis_time: u32,
+}
+
+impl Clock {
+    /// Ticks of a second or more count Unix time, as Bitcoin does; 32 bits hold finer ones only from the
+    /// start of the run.
+    pub(super) fn new(tick_us: u64, start: SystemTime) -> Clock {
+        let since_1970 = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let start_us = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
+        if tick_us < SECOND {
+            return Clock { epoch_unix_us: start_us, start_us: 0, genesis_time: 0 };
+        }
+        let genesis_time = u32::try_from(start_us / tick_us).unwrap_or(u32::MAX);
+        Clock { epoch_unix_us: 0, start_us, genesis_time }
+    }
+
+    /// A moment in the chain's time, in microseconds.
+    pub(super) fn time_us(&self, at: SystemTime) -> u64 {
+        let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX).saturating_sub(self.epoch_unix_us)
+    }
+}
+
+/// Makes the folder and the key of every node, on all cores: an RSA key takes a second. Gives their addresses.
+pub(super) fn make_keys(
+    experiment: &Experiment,
+    scheme: &dyn KeyScheme,
+    folder: &Folder,
+) -> Result<Vec<Address>, RunError> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut made = vec![];
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(node) = experiment.nodes.get(index) else { return Ok(made) };
+            let path = folder.create_node(&node.name)?.join(KEY);
+            let make = || node_keys(scheme, experiment.seed, index as NodeIndex);
+            let pair = keyfile::read_or_create(&path, scheme, make)?;
+            made.push((index, scheme.address(&pair.public)));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(experiment.nodes.len());
+    let made: Vec<Result<Vec<(usize, Address)>, RunError>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let panicked = || Err(RunError::Input("the key scheme panicked".into()));
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect()
+    });
+    let mut addresses = made.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    addresses.sort_unstable_by_key(|(index, _)| *index);
+    Ok(addresses.into_iter().map(|(_, address)| address).collect())
+}
+
+pub(super) const KEY: &str = "key.pem";
+pub(super) const SETUP: &str = "node.json";
+pub(super) const LOG: &str = "node.log";
+pub(super) const EVENTS: &str = "events.jsonl";
+pub(super) const DATABASE: &str = "world.redb";
+
+/// Writes the `node.json` of every node.
+pub(super) fn write(
+    experiment: &Experiment,
+    chosen: &Chosen,
+    addresses: &[Address],
+    clock: Clock,
+    folder: &Folder,
+    lab: &Lab,
+) -> Result<(), RunError> {
+    let coins = experiment.nodes.iter().zip(addresses);
+    let genesis: Vec<_> =
+        coins.flat_map(|(node, address)| node.coins.iter().map(|amount| (*address, *amount))).collect();
+    let member = |(node, address): (&crate::experiment::NodeSpec, &Address)| Member {
+        name: node.name.clone(),
+        address: *address,
+    };
+    let members: Vec<Member> = experiment.nodes.iter().zip(addresses).map(member).collect();
+    let mut chain = experiment.chain.clone();
+    chain.genesis_time = clock.genesis_time;
+    let identity = chosen.identity();
+    for (index, node) in experiment.nodes.iter().enumerate() {
+        let own = folder.node(&node.name);
+        let file = |name: &str| own.join(name);
+        let pays = |parties: &Parties| match parties {
+            Parties::Any => true,
+            Parties::Nodes(nodes) => nodes.contains(&(index as NodeIndex)),
+        };
+        let load = (0..).zip(&experiment.load).filter(|(_, load)| pays(&load.from));
+        let setup = NodeSetup {
+            run: lab.record().name.clone(),
+            index: index as NodeIndex,
+            nodes: members.clone(),
+            role: node.role,
+            ports: lab.ports(index).to_vec(),
+            chain: chain.clone(),
+            epoch_unix_us: clock.epoch_unix_us,
+            start_us: clock.start_us,
+            genesis: genesis.clone(),
+            identity: identity.clone(),
+            plugins: chosen.plugins.clone(),
+            attack: node.agent.as_ref().map(|name| chosen.attacks[name].clone()),
+            relay: experiment.relay,
+            mempool: experiment.mempool,
+            hash_rate: node.hash_rate,
+            durability: node.durability,
+            load: load.map(|(index, load)| LoadEntry { index, load: load.clone() }).collect(),
+            seed: experiment.seed,
+            key: file(KEY),
+            database: file(DATABASE),
+            events: file(EVENTS),
+            control: lab.control_socket(index).to_owned(),
+            watchdog_s: WATCHDOG_S,
+            ban_s: BAN_S,
+        };
+        setup.write(&file(SETUP))?;
+    }
+    Ok(())
+}
+
+/// A plugin's call that takes longer ends its node.
+const WATCHDOG_S: u64 = 10;
+/// How long a neighbour that misbehaved is kept away.
+const BAN_S: u64 = 600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coarse_ticks_count_unix_time_and_fine_ones_the_run() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
+        let coarse = Clock::new(SECOND, start);
+        let expected = Clock { epoch_unix_us: 0, start_us: 1_700_000_000_500_000, genesis_time: 1_700_000_000 };
+        assert_eq!(coarse, expected);
+        let fine = Clock::new(1_000, start);
+        assert_eq!(fine, Clock { epoch_unix_us: 1_700_000_000_500_000, start_us: 0, genesis_time: 0 });
+        assert_eq!(fine.time_us(start + Duration::from_secs(2)), 2_000_000);
+    }
+}

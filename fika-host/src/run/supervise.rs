@@ -1,0 +1,135 @@
+//! Watches over the nodes of a run until it is over.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use fika_core::address::Address;
+
+use super::folder::Folder;
+use super::orders::{Order, Orders};
+use super::progress::Progress;
+use super::setup::LOG;
+use super::voices::Voices;
+use super::watch::Watch;
+use super::{RunError, signals};
+use crate::experiment::Experiment;
+use crate::isolation::Lab;
+use crate::results::Ended;
+
+/// How long the supervisor sleeps when nothing happens.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A run that goes on.
+pub(super) struct Supervisor<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) folder: &'a Folder,
+    /// By node.
+    pub(super) addresses: Vec<Address>,
+    pub(super) lab: Lab,
+    pub(super) voices: Voices,
+    pub(super) watch: Watch,
+    pub(super) progress: Progress,
+    pub(super) orders: Orders,
+    pub(super) started: Instant,
+    /// How each node's process ended, if it is not running.
+    pub(super) died: Vec<Option<String>>,
+}
+
+impl Supervisor<'_> {
+    /// Returns when the run is over, with the reason; the nodes still run.
+    pub(super) fn watch(&mut self) -> Result<Ended, RunError> {
+        let stop = self.experiment.stop;
+        let stop_time = stop.time_us.map(Duration::from_micros);
+        loop {
+            // Sleeps; a node's end and a signal wake it.
+            if let Some((node, status)) = self.lab.wait_any(Some(TICK))? {
+                self.note_end(node, status);
+            }
+            for (node, status) in self.lab.try_reap()? {
+                self.note_end(node, status);
+            }
+            if let Some(ended) = signals::asked() {
+                return Ok(ended);
+            }
+            self.take_orders();
+            let alive = self.died.iter().filter(|died| died.is_none()).count();
+            if alive == 0 {
+                return Ok(Ended::NodesDied);
+            }
+            let now = Instant::now();
+            let elapsed = now.duration_since(self.started);
+            if stop_time.is_some_and(|stop| elapsed >= stop) {
+                return Ok(Ended::StopTime);
+            }
+            self.watch.look(&mut self.voices, now);
+            if stop.height.is_some_and(|height| self.watch.is_over(height, &mut self.voices, now)) {
+                return Ok(Ended::StopHeight);
+            }
+            self.progress.show(&self.watch, alive, elapsed, stop_time, now);
+        }
+    }
+
+    /// Notes and tells that a node has ended by itself, or was killed.
+    fn note_end(&mut self, node: usize, status: ExitStatus) {
+        let name = &self.experiment.nodes[node].name;
+        let how = match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, Some(signal)) => format!("killed by signal {signal}"),
+            (None, None) => "ended".into(),
+        };
+        let last = last_error(&self.folder.node(name).join(LOG));
+        let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
+        self.progress.say(&format!("node {name} {how}"));
+        self.died[node] = Some(how);
+        self.voices.hang_up(node);
+        self.watch.forget(node);
+    }
+
+    fn take_orders(&mut self) {
+        let Supervisor { orders, lab, died, experiment, progress, voices, watch, .. } = self;
+        orders.take(|Order::Restart { node: name }| {
+            let node = experiment.node(&name).ok_or_else(|| format!("expected the name of a node, found '{name}'"))?;
+            let node = node as usize;
+            voices.hang_up(node);
+            watch.forget(node);
+            lab.restart(node).map_err(|error| error.to_string())?;
+            died[node] = None;
+            progress.say(&format!("node {name} started again"));
+            Ok(())
+        });
+    }
+}
+
+/// The log's last line with an error, or else its last line, of its last few kilobytes.
+fn last_error(log: &Path) -> Option<String> {
+    let mut file = File::open(log).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(8 << 10))).ok()?;
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_error = |line: &&str| line.contains(" error ") || line.contains("error:") || line.contains("panicked");
+    let found = lines().rfind(is_error).or_else(|| lines().next_back())?;
+    Some(found.chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_error_of_a_log_is_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("node.log");
+        assert_eq!(last_error(&path), None);
+        std::fs::write(&path, "1.0 info a\n2.0 error the disk is full\n3.0 info b\n").expect("written");
+        assert_eq!(last_error(&path).as_deref(), Some("2.0 error the disk is full"));
+        std::fs::write(&path, "1.0 info a\n3.0 info b\n\n").expect("written");
+        assert_eq!(last_error(&path).as_deref(), Some("3.0 info b"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What the supervisor knows of the nodes while they run, and whether the run is over.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use fika_core::hash::Id;
+
+use super::voices::Voices;
+use crate::experiment::{Experiment, Role};
+use crate::live::control::{Reply, Request, Status};
+
+/// Each node is asked this often, or less often where so many would keep the machine busy.
+const INTERVAL_MIN: Duration = Duration::from_millis(500);
+const INTERVAL_PER_NODE: Duration = Duration::from_millis(2);
+/// Wallets that wait for a confirmation look at the chain this often when the run could end.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(700);
+
+/// The last word of every node.
+pub(super) struct Watch {
+    pub(super) statuses: Vec<Option<Status>>,
+    full: Vec<usize>,
+    wallets: Vec<usize>,
+    asked_at: Vec<Instant>,
+    interval: Duration,
+    updated_at: Instant,
+    /// Payments that the run waits for, and whether there are loads without an end beside them.
+    scheduled: u64,
+    endless: bool,
+}
+
+impl Watch {
+    pub(super) fn new(experiment: &Experiment, now: Instant) -> Watch {
+        let count = experiment.nodes.len();
+        let of = |role| (0..count).filter(|node| experiment.nodes[*node].role == role).collect();
+        let interval = INTERVAL_MIN.max(INTERVAL_PER_NODE * count as u32);
+        Watch {
+            statuses: vec![None; count],
+            full: of(Role::Full),
+            wallets: of(Role::Wallet),
+            // Spread over the interval, so that the load on the machine is even.
+            asked_at: (0..count).map(|node| now + interval * node as u32 / count as u32).collect(),
+            interval,
+            updated_at: now,
+            scheduled: experiment.payments_scheduled(),
+            endless: experiment.load.iter().any(|load| load.count().is_none()),
+        }
+    }
+
+    /// Takes in what has been answered and asks those whose turn it is.
+    pub(super) fn look(&mut self, voices: &mut Voices, now: Instant) {
+        for node in 0..self.statuses.len() {
+            if let Some(Reply::Status(status)) = voices.hear(node) {
+                self.statuses[node] = Some(status);
+            }
+            if self.asked_at[node] <= now {
+                voices.ask(node, &Request::Status);
+                self.asked_at[node] = now + self.interval;
+            }
+        }
+    }
+
+    /// A node is gone, and what it said last is no longer so.
+    pub(super) fn forget(&mut self, node: usize) {
+        self.statuses[node] = None;
+    }
+
+    /// Whether all full nodes have one tip at `height` or above and every payment that the run waits for is
+    /// confirmed; wallets are made to look whether theirs are.
+    pub(super) fn is_over(&mut self, height: u64, voices: &mut Voices, now: Instant) -> bool {
+        if !self.agree_at(height) || self.statuses.iter().flatten().any(|status| status.payments_to_come > 0) {
+            return false;
+        }
+        if self.statuses.iter().any(Option::is_none) {
+            return false;
+        }
+        if self.payments_done() {
+            return true;
+        }
+        let waits = |node: &usize| self.statuses[*node].as_ref().is_some_and(|status| !is_done(status));
+        if now.duration_since(self.updated_at) > UPDATE_INTERVAL {
+            self.updated_at = now;
+            for node in self.wallets.iter().copied().filter(waits) {
+                voices.ask(node, &Request::Update);
+            }
+        }
+        false
+    }
+
+    fn payments_done(&self) -> bool {
+        let sum = |of: fn(&Status) -> u64| self.statuses.iter().flatten().map(of).sum::<u64>();
+        match self.endless {
+            true => sum(|status| status.payments_confirmed + status.payments_failed) >= self.scheduled,
+            false => self.statuses.iter().flatten().all(is_done),
+        }
+    }
+
+    fn agree_at(&self, height: u64) -> bool {
+        let tips = self.tips();
+        tips.len() == 1
+            && self.full.iter().all(|node| self.statuses[*node].as_ref().is_some_and(|status| status.height >= height))
+    }
+
+    /// The different tips of the full nodes.
+    pub(super) fn tips(&self) -> BTreeSet<Id> {
+        self.full_statuses().map(|status| status.tip).collect()
+    }
+
+    /// What the full nodes said last.
+    pub(super) fn full_statuses(&self) -> impl Iterator<Item = &Status> {
+        self.full.iter().filter_map(|node| self.statuses[*node].as_ref())
+    }
+}
+
+fn is_done(status: &Status) -> bool {
+    status.payments_confirmed + status.payments_failed >= status.payments_submitted
+}
