@@ -22,10 +22,10 @@
 //! # The way of a transaction
 //!
 //! [`node::Input::Pay`] → the wallet builds it ([`tx::TxFormat::build`]), signs each spend
-//! ([`tx::TxFormat::digest`], [`keys::KeyScheme::sign`], [`script::Script::unlock`]) → `accept_tx`
-//! in the node → [`world::World::check_tx`] (apply, sums, scripts) → [`node::Mempool`] →
-//! announced → a neighbour asks for it, and it goes the same way there → a producer's duty comes
-//! due → [`world::World::assemble`] takes it into a block.
+//! ([`tx::TxFormat::prepare`] once, then [`tx::TxFormat::digest`], [`keys::KeyScheme::sign`],
+//! [`script::Script::unlock`]) → `accept_tx` in the node → [`world::World::check_tx`] (apply,
+//! sums, scripts) → [`node::Mempool`] → announced → a neighbour asks for it, and it goes the same
+//! way there → a producer's duty comes due → [`world::World::assemble`] takes it into a block.
 //!
 //! # The way of a block
 //!

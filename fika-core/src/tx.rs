@@ -3,7 +3,9 @@
 //! The world calls [`TxFormat::apply`] once for a transaction in the mempool, in a template and
 //! in a block, with the ledger as it is there, and carries out the [`Outcome`]. No script runs
 //! inside: the outcome names the [`Spend`]s to be proved, and the world runs
-//! [`Script`](crate::script::Script) over them, remembering what held. Whoever's balance changes
+//! [`Script`](crate::script::Script) over them, remembering what held. Scripts may ask for many
+//! digests of one transaction, so the world calls [`TxFormat::prepare`] once before it runs them,
+//! and [`TxFormat::digest`] and [`TxFormat::facts`] with the answer. Whoever's balance changes
 //! follows from the locks; the world asks the script who owns them. It also checks that
 //! everything adds up: spends = credits + fee + amounts of the actions.
 //!
@@ -148,12 +150,24 @@ pub trait TxFormat: Send + Sync {
     /// [`Reject::Invalid`] with the broken rule.
     fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
 
-    /// The digest that a signature in `input` signs. `spends` are all spends of the transaction,
-    /// in order; `request` comes from the script.
-    fn digest(&self, tx: &[u8], input: u32, spends: &[Spend], request: &[u8]) -> Id;
+    /// What the digests and facts of `tx` have in common, worked out once, in bytes whose meaning
+    /// is the format's own. `spends` are all spends of its outcome, in order. Does not depend on
+    /// unlocking scripts, so a wallet may prepare what [`build`](TxFormat::build) made.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when `tx` does not decode or has other spends.
+    fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject>;
 
-    /// What the transaction says about one of its inputs.
-    fn facts(&self, tx: &[u8], input: u32) -> InputFacts;
+    /// The digest that a signature in `input` signs; `request` comes from the script. `prepared`
+    /// is what [`prepare`](TxFormat::prepare) gave; with any other bytes the answer means nothing.
+    ///
+    /// A hostile script asks for hundreds of digests in every input, so the time must depend on
+    /// the length of `request` alone: neither on the number of inputs nor on that of outputs.
+    fn digest(&self, prepared: &[u8], input: u32, request: &[u8]) -> Id;
+
+    /// What the transaction says about one of its inputs, and its amount. As quick as
+    /// [`digest`](TxFormat::digest).
+    fn facts(&self, prepared: &[u8], input: u32) -> InputFacts;
 
     /// The first transaction of a block: pays `to`, differs for every `height` and `extra_nonce`.
     fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8>;
@@ -287,13 +301,20 @@ impl TxFormat for Accounts {
         }
     }
 
-    fn digest(&self, tx: &[u8], input: u32, _: &[Spend], request: &[u8]) -> Id {
-        let bare = Self::with_unlock(tx, Vec::new()).unwrap_or_default();
-        domain_hash("accounts payment", &[&bare, &input.to_le_bytes(), request])
+    fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject> {
+        let [spend] = spends else {
+            return Err(Reject::invalid(format!("expected one spend, found {}", spends.len())));
+        };
+        Ok((sha256d(&[&Self::with_unlock(tx, Vec::new())?]), spend.amount).to_bytes())
     }
 
-    fn facts(&self, _: &[u8], _: u32) -> InputFacts {
-        InputFacts::default()
+    fn digest(&self, prepared: &[u8], input: u32, request: &[u8]) -> Id {
+        domain_hash("accounts payment", &[prepared, &input.to_le_bytes(), request])
+    }
+
+    fn facts(&self, prepared: &[u8], _: u32) -> InputFacts {
+        let amount = <(Id, Amount)>::from_bytes(prepared).map_or(Amount::ZERO, |(_, amount)| amount);
+        InputFacts { amount, ..InputFacts::default() }
     }
 
     fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {

@@ -130,9 +130,10 @@ impl Node {
         let text = |reject: Reject| reject.to_string();
         let bare = rules.tx.build(&order, place, &ledger).map_err(text)?;
         let spends = rules.tx.apply(&bare, place, &ledger).map_err(text)?.spends;
+        let prepared = rules.tx.prepare(&bare, &spends).map_err(text)?;
         let unlock = |spend: &crate::tx::Spend| {
             let request = rules.script.request(&spend.lock);
-            let digest = rules.tx.digest(&bare, spend.input, &spends, &request);
+            let digest = rules.tx.digest(&prepared, spend.input, &request);
             let signature = rules.env.keys.sign(0, &self.config.keys.secret, &digest)?;
             Ok(rules.script.unlock(&self.config.keys.public, &signature))
         };

@@ -9,7 +9,7 @@ use crate::hash::Id;
 use crate::keys::VerifyJob;
 use crate::reject::Reject;
 use crate::script::{InputFacts, SpendContext};
-use crate::tx::{Outcome, Spend};
+use crate::tx::Outcome;
 
 /// Fewer transactions than this are not worth a second thread.
 const PARALLEL_FROM: usize = 16;
@@ -57,8 +57,12 @@ fn prove_batch(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>
 }
 
 fn run_spends(rules: &Rules, tx: &Tx, outcome: &Outcome, mut jobs: Option<&mut Vec<Job>>) -> Result<(), Reject> {
+    if outcome.spends.is_empty() {
+        return Ok(());
+    }
+    let prepared = rules.tx.prepare(tx.bytes(), &outcome.spends)?;
     outcome.spends.iter().try_for_each(|spend| {
-        let mut context = Spending { rules, tx, spends: &outcome.spends, spend, jobs: jobs.as_deref_mut() };
+        let mut context = Spending { rules, prepared: &prepared, input: spend.input, jobs: jobs.as_deref_mut() };
         rules.script.run(&spend.lock, &spend.unlock, 0, &mut context).map_err(|reject| match reject {
             Reject::Invalid(why) => Reject::Invalid(format!("input {}: {why}", spend.input)),
             other => other,
@@ -83,15 +87,14 @@ impl Job {
 /// The context of one spend. With `jobs`, signatures are noted and taken for good.
 struct Spending<'a> {
     rules: &'a Rules,
-    tx: &'a Tx,
-    spends: &'a [Spend],
-    spend: &'a Spend,
+    prepared: &'a [u8],
+    input: u32,
     jobs: Option<&'a mut Vec<Job>>,
 }
 
 impl SpendContext for Spending<'_> {
     fn digest(&mut self, request: &[u8]) -> Id {
-        self.rules.tx.digest(self.tx.bytes(), self.spend.input, self.spends, request)
+        self.rules.tx.digest(self.prepared, self.input, request)
     }
 
     fn verify(&mut self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
@@ -113,6 +116,6 @@ impl SpendContext for Spending<'_> {
     }
 
     fn facts(&self) -> InputFacts {
-        InputFacts { amount: self.spend.amount, ..self.rules.tx.facts(self.tx.bytes(), self.spend.input) }
+        self.rules.tx.facts(self.prepared, self.input)
     }
 }

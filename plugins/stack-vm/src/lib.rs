@@ -6,6 +6,10 @@
 //! A signature in an unlocking script ends in its hash type; the request behind it is
 //! that byte, then the script from its last executed `CODESEPARATOR` on.
 //!
+//! A script checks at most `max_operations` signatures: a check counts as an operation, and
+//! `CHECKMULTISIG` as one more for each of its keys. A check asks for at most one digest, of a
+//! request no longer than the script and its hash type. A spend runs at most three scripts.
+//!
 //! Scripts are written and read in the notation of [`assembler`]; [`template`] has the
 //! well-known shapes.
 //!
@@ -60,7 +64,8 @@ pub struct Params {
     pub max_script_bytes: u32,
     /// The longest element, in bytes.
     pub max_element_bytes: u32,
-    /// The most operations in a script, pushes not counted, keys of `CHECKMULTISIG` counted.
+    /// The most operations in a script, pushes not counted, keys of `CHECKMULTISIG` counted. So
+    /// also the most signatures that it checks.
     pub max_operations: u32,
     /// The most elements on both stacks.
     pub max_stack: u32,
@@ -232,7 +237,10 @@ impl Plugin for StackVm {
         ("rules", "names of the optional rules that are on, as Bitcoin Core calls them"),
         ("max_script_bytes", "the longest script, in bytes"),
         ("max_element_bytes", "the longest element of the stack, in bytes; keys and signatures must fit"),
-        ("max_operations", "the most operations in a script; pushes do not count, keys of CHECKMULTISIG do"),
+        (
+            "max_operations",
+            "the most operations in a script, so also the most signatures it checks; pushes do not count, keys of CHECKMULTISIG do",
+        ),
         ("max_stack", "the most elements on both stacks together"),
         ("max_multisig_keys", "the most keys of one CHECKMULTISIG"),
     ];

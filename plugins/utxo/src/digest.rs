@@ -12,60 +12,128 @@
 //! | 3, `SINGLE` | as `NONE` | the one with the input's index, if there is one |
 //! | with 128 added, `ANYONECANPAY` | no others | as above |
 //!
-//! A digest takes time in proportion to the transaction's size.
+//! Preparing a transaction takes time in proportion to its size and that of the locks that it
+//! satisfies: each coin and output is hashed once, and so are the lists of these hashes. A digest
+//! of any hash type then takes time in proportion to its request, however many inputs there are.
 
-use fika_core::codec::{Encode, put_bytes};
+use fika_core::amount::Amount;
+use fika_core::codec::{DecodeError, Reader};
 use fika_core::hash::{Id, domain_hash};
+use fika_core::script::InputFacts;
 use fika_core::tx::Spend;
 
-use crate::transaction::{Asked, Output, Payment, Transaction, put_list};
+use crate::error::{TxError, ensure};
+use crate::transaction::{Asked, Input, Output, Transaction, put_list};
 
 const NONE: u8 = 2;
 const SINGLE: u8 = 3;
 const BASE_MASK: u8 = 0x1f;
 const ANYONECANPAY: u8 = 0x80;
 
-pub(crate) fn digest(tx: &[u8], input: u32, spends: &[Spend], request: &[u8]) -> Id {
-    match Transaction::decode(tx) {
-        Ok(Transaction::Payment(payment))
-            if spends.len() == payment.inputs.len() && (input as usize) < payment.inputs.len() =>
-        {
-            of_input(&payment, input as usize, spends, request)
-        }
-        // Nothing can be signed there; the node asks only about spends of what was applied.
-        _ => domain_hash("fika utxo no such input", &[tx, &input.to_le_bytes()]),
+/// What all inputs share, and what one of them has for itself, in the order in which
+/// [`prepare`] writes it: the shared part first, then one record for each input.
+struct Prepared {
+    version: [u8; 4],
+    lock_time: [u8; 4],
+    actions: [u8; 32],
+    coins: [u8; 32],
+    sequences: [u8; 32],
+    outputs: [u8; 32],
+    coin: [u8; 32],
+    sequence: [u8; 4],
+    amount: [u8; 8],
+    /// Hash of the output with the input's index; zeros where there is none.
+    output: [u8; 32],
+}
+
+/// What one input has for itself.
+const RECORD_BYTES: usize = 32 + 4 + 8 + 32;
+
+impl Prepared {
+    fn read(prepared: &[u8], input: u32) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(prepared);
+        let (version, lock_time, actions) = (from.array()?, from.array()?, from.array()?);
+        let (coins, sequences, outputs) = (from.array()?, from.array()?, from.array()?);
+        from.take(RECORD_BYTES.saturating_mul(input as usize))?;
+        let (coin, sequence, amount, output) = (from.array()?, from.array()?, from.array()?, from.array()?);
+        Ok(Prepared { version, lock_time, actions, coins, sequences, outputs, coin, sequence, amount, output })
     }
 }
 
-fn of_input(payment: &Payment<'_>, input: usize, spends: &[Spend], request: &[u8]) -> Id {
+pub(crate) fn prepare(tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, TxError> {
+    let Transaction::Payment(payment) = Transaction::decode(tx)? else {
+        return Err(TxError::Kind { expected: false });
+    };
+    let (expected, found) = (payment.inputs.len(), spends.len());
+    ensure(expected == found, || TxError::Spends { expected, found })?;
+
+    let coins: Vec<Id> = payment.inputs.iter().zip(spends).map(|(input, spend)| hash_of_coin(input, spend)).collect();
+    let outputs: Vec<Id> = payment.outputs.iter().map(hash_of_output).collect();
+    let sequences: Vec<[u8; 4]> = payment.inputs.iter().map(|input| input.sequence.to_le_bytes()).collect();
+    let mut actions = Vec::new();
+    put_list(&mut actions, &payment.actions, Asked::encode);
+
+    let mut out = Vec::with_capacity(8 + 4 * 32 + RECORD_BYTES * spends.len());
+    out.extend(payment.version.to_le_bytes());
+    out.extend(payment.lock_time.to_le_bytes());
+    out.extend(domain_hash("fika utxo actions", &[&actions]).0);
+    out.extend(hash_of_list("fika utxo coins", &coins).0);
+    out.extend(domain_hash("fika utxo sequences", &[sequences.as_flattened()]).0);
+    out.extend(hash_of_list("fika utxo outputs", &outputs).0);
+    for (n, spend) in spends.iter().enumerate() {
+        out.extend(coins[n].0);
+        out.extend(sequences[n]);
+        out.extend(spend.amount.0.to_le_bytes());
+        out.extend(outputs.get(n).unwrap_or(&Id::ZERO).0);
+    }
+    Ok(out)
+}
+
+fn hash_of_coin(input: &Input<'_>, spend: &Spend) -> Id {
+    let (index, amount) = (input.outpoint.index.to_le_bytes(), spend.amount.0.to_le_bytes());
+    domain_hash("fika utxo coin", &[&input.outpoint.id.0, &index, &amount, &spend.lock])
+}
+
+fn hash_of_output(output: &Output<'_>) -> Id {
+    domain_hash("fika utxo output", &[&output.amount.0.to_le_bytes(), output.lock])
+}
+
+fn hash_of_list(domain: &str, hashes: &[Id]) -> Id {
+    let hashes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
+    domain_hash(domain, &[&hashes])
+}
+
+pub(crate) fn digest(prepared: &[u8], input: u32, request: &[u8]) -> Id {
+    let Ok(of) = Prepared::read(prepared, input) else {
+        // Nothing can be signed there; the node asks only about spends of what was prepared.
+        return domain_hash("fika utxo no such input", &[]);
+    };
     let hash_type = request.first().copied().unwrap_or(1);
-    let (alone, base) = (hash_type & ANYONECANPAY != 0, hash_type & BASE_MASK);
-
-    let mut coins = Vec::with_capacity(spends.len() * 80);
-    let mut put_coin = |n: usize| {
-        let whole = n == input || (base != NONE && base != SINGLE);
-        payment.inputs[n].outpoint.encode(&mut coins);
-        let sequence = if whole { payment.inputs[n].sequence } else { 0 };
-        sequence.encode(&mut coins);
-        spends[n].amount.encode(&mut coins);
-        put_bytes(&mut coins, &spends[n].lock);
+    let base = hash_type & BASE_MASK;
+    let position = input.to_le_bytes();
+    let (position, coins, sequences): (&[u8], &[u8], &[u8]) = match base {
+        _ if hash_type & ANYONECANPAY != 0 => (&[], &[], &[]),
+        NONE | SINGLE => (&position, &of.coins, &[]),
+        _ => (&position, &of.coins, &of.sequences),
     };
-    let position = if alone {
-        put_coin(input);
-        Vec::new()
-    } else {
-        (0..spends.len()).for_each(put_coin);
-        (input as u32).to_le_bytes().to_vec()
-    };
-
-    let outputs = match base {
+    let outputs: &[u8] = match base {
         NONE => &[],
-        SINGLE => payment.outputs.get(input..=input).unwrap_or(&[]),
-        _ => &payment.outputs[..],
+        SINGLE => &of.output,
+        _ => &of.outputs,
     };
-    let mut given = Vec::with_capacity(outputs.len() * 40 + 8);
-    put_list(&mut given, outputs, Output::encode);
-    put_list(&mut given, &payment.actions, Asked::encode);
-    let (version, lock_time) = (payment.version.to_le_bytes(), payment.lock_time.to_le_bytes());
-    domain_hash("fika utxo input", &[request, &version, &lock_time, &position, &coins, &given])
+    let shared: [&[u8]; 4] = [request, &of.version, &of.lock_time, &of.actions];
+    let own: [&[u8]; 2] = [&of.coin, &of.sequence];
+    domain_hash("fika utxo input", &[&shared[..], &own, &[position, coins, sequences, outputs]].concat())
+}
+
+pub(crate) fn facts(prepared: &[u8], input: u32) -> InputFacts {
+    match Prepared::read(prepared, input) {
+        Ok(of) => InputFacts {
+            version: u32::from_le_bytes(of.version),
+            lock_time: u32::from_le_bytes(of.lock_time),
+            sequence: u32::from_le_bytes(of.sequence),
+            amount: Amount(u64::from_le_bytes(of.amount)),
+        },
+        Err(_) => InputFacts::default(),
+    }
 }

@@ -114,6 +114,14 @@ pub enum TxError {
         /// What there is.
         found: Amount,
     },
+    /// Spends of another transaction.
+    #[error("expected {expected} spends, found {found}")]
+    Spends {
+        /// The number of inputs.
+        expected: usize,
+        /// What was found.
+        found: usize,
+    },
     /// A wallet has unlocked more or fewer inputs than there are.
     #[error("expected {expected} unlocking scripts, found {found}")]
     Unlocks {

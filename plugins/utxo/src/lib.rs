@@ -84,21 +84,16 @@ impl TxFormat for Utxo {
         Ok(apply::apply(&self.params, tx, place, ledger)?)
     }
 
-    fn digest(&self, tx: &[u8], input: u32, spends: &[Spend], request: &[u8]) -> Id {
-        digest::digest(tx, input, spends, request)
+    fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject> {
+        Ok(digest::prepare(tx, spends)?)
     }
 
-    /// The amount is not in the transaction; the node, which has the spends, fills it in.
-    fn facts(&self, tx: &[u8], input: u32) -> InputFacts {
-        match Transaction::decode(tx) {
-            Ok(Transaction::Payment(payment)) => InputFacts {
-                version: payment.version,
-                lock_time: payment.lock_time,
-                sequence: payment.inputs.get(input as usize).map_or(0, |input| input.sequence),
-                amount: Amount::ZERO,
-            },
-            _ => InputFacts::default(),
-        }
+    fn digest(&self, prepared: &[u8], input: u32, request: &[u8]) -> Id {
+        digest::digest(prepared, input, request)
+    }
+
+    fn facts(&self, prepared: &[u8], input: u32) -> InputFacts {
+        digest::facts(prepared, input)
     }
 
     fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {

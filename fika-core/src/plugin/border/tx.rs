@@ -16,13 +16,16 @@ guarded_table! { TxTable for TxFormat {
         place: Place as Value<Place>,
         ledger: &dyn Ledger as Lent<LedgerTable>,
     ) -> Result<Outcome, Reject> as Coded<Either<One<Outcome>, Reject>>;
-    ref digest(
+    ref prepare(
         tx: &[u8] as Slice,
-        input: u32 as Value<u32>,
         spends: &[Spend] as CodedSlice<Spend>,
+    ) -> Result<Vec<u8>, Reject> as Coded<Either<One<Vec<u8>>, Reject>>;
+    ref digest(
+        prepared: &[u8] as Slice,
+        input: u32 as Value<u32>,
         request: &[u8] as Slice,
     ) -> Id as Plain<Id>;
-    ref facts(tx: &[u8] as Slice, input: u32 as Value<u32>) -> InputFacts as Plain<InputFacts>;
+    ref facts(prepared: &[u8] as Slice, input: u32 as Value<u32>) -> InputFacts as Plain<InputFacts>;
     ref coinbase(
         height: u64 as Value<u64>,
         extra_nonce: u64 as Value<u64>,

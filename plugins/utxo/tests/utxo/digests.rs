@@ -3,6 +3,7 @@
 use crate::purse::{id, utxo};
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
+use fika_core::script::InputFacts;
 use fika_core::tx::{Spend, TxFormat};
 use fika_utxo::Params;
 use fika_utxo::coin::Outpoint;
@@ -17,9 +18,13 @@ struct Case {
 }
 
 impl Case {
-    fn digest(&self) -> Id {
+    fn prepare(&self) -> Vec<u8> {
         let tx = Transaction::Payment(self.payment.clone()).to_bytes();
-        utxo(Params::default()).digest(&tx, self.input, &self.spends, &self.request)
+        utxo(Params::default()).prepare(&tx, &self.spends).unwrap()
+    }
+
+    fn digest(&self) -> Id {
+        utxo(Params::default()).digest(&self.prepare(), self.input, &self.request)
     }
 }
 
@@ -116,4 +121,50 @@ fn inputs_have_digests_of_their_own() {
     let mut short = single.clone();
     short.payment.outputs.truncate(2);
     assert_ne!(single.digest(), short.digest(), "a missing output is not the same as one that is there");
+}
+
+/// What makes a digest cost the same in a transaction with one input and in one with thousands.
+#[test]
+fn a_digest_reads_nothing_of_other_inputs() {
+    let utxo = utxo(Params::default());
+    let lens = [1, 2, 3].map(|inputs| {
+        let mut fewer = case(1);
+        fewer.payment.inputs.truncate(inputs);
+        fewer.spends.truncate(inputs);
+        fewer.prepare().len()
+    });
+    let record = lens[1] - lens[0];
+    assert_eq!(record, lens[2] - lens[1]);
+    let prepared = case(1).prepare();
+    let (first, last) = (lens[0] - record, lens[2] - record);
+    for hash_type in [1, 2, 3, 0x81, 0x82, 0x83] {
+        let Case { request, input, .. } = case(hash_type);
+        let digest = |prepared: &[u8]| utxo.digest(prepared, input, &request);
+        let mut other = prepared.clone();
+        other[first..first + record].fill(0xff);
+        other[last..].fill(0xff);
+        assert_eq!(digest(&other), digest(&prepared), "hash type {hash_type:#x}");
+        other[first + record] ^= 1;
+        assert_ne!(digest(&other), digest(&prepared), "hash type {hash_type:#x}");
+    }
+}
+
+#[test]
+fn facts_are_those_of_the_input() {
+    let mut case = case(1);
+    case.spends[2].amount = Amount(77);
+    let facts = |input| utxo(Params::default()).facts(&case.prepare(), input);
+    let third = InputFacts { version: 2, lock_time: 3, sequence: 2, amount: Amount(77) };
+    assert_eq!((facts(2), facts(3)), (third, InputFacts::default()));
+}
+
+#[test]
+fn what_has_no_such_spends_is_not_prepared() {
+    let utxo = utxo(Params::default());
+    let Case { payment, spends, .. } = case(1);
+    let tx = Transaction::Payment(payment).to_bytes();
+    let why = |tx: &[u8], spends| utxo.prepare(tx, spends).unwrap_err().to_string();
+    assert!(why(&tx, &spends[1..]).contains("expected 3 spends, found 2"));
+    assert!(why(&utxo.coinbase(1, 0, &[]), &[]).contains("expected a payment, found a coinbase"));
+    assert!(why(&tx[1..], &spends).contains("the transaction"));
 }

@@ -49,8 +49,11 @@ fn poke(tx: &[u8], place: Place) {
     let utxo = utxo(Params::default());
     let purse = Purse::with_coins(who(1), &[Amount::coins(1)]);
     let _ = utxo.apply(tx, place, &purse);
-    let _ = utxo.digest(tx, 0, &[], b"");
-    let _ = utxo.facts(tx, u32::MAX);
+    let _ = utxo.prepare(tx, &[]);
+    for input in [0, u32::MAX] {
+        let _ = utxo.digest(tx, input, b"");
+        let _ = utxo.facts(tx, input);
+    }
     let _ = utxo.finish(tx, &[]);
 }
 

@@ -198,11 +198,6 @@ fn lock_times_and_ages_are_waited_for() {
         let found = verdict(Params::default(), payment.clone(), place, &purse);
         assert_eq!(found.is_ok(), good, "{payment:?} at {place:?}: {found:?}");
     }
-    let facts = {
-        let payment = Payment { lock_time: 9, ..payment(outpoint, b"") };
-        utxo(Params::default()).facts(&Transaction::Payment(payment).to_bytes(), 0)
-    };
-    assert_eq!((facts.version, facts.lock_time, facts.sequence), (2, 9, SEQUENCE_FINAL));
 }
 
 #[test]
