@@ -104,12 +104,14 @@ pub(super) fn scan(job: &Job, first: u32, tries: u32) -> Option<u32> {
         // After 62 rounds F is what H will be after 64, and `cdgh` is the new A, B, E, F.
         two_rounds!(15, abef, cdgh, w, wk);
         let _ = wk;
-        for (s, last) in cdgh.into_iter().enumerate() {
+        let passed = cdgh.map(|last| {
             let word = (_mm_cvtsi128_si32(last) as u32).wrapping_add(INITIAL[7]);
-            let at = n + s as u32;
-            if word.swap_bytes() <= job.highest && at < tries {
-                return Some(at);
-            }
+            word.swap_bytes() <= job.highest
+        });
+        // One branch on both: with one each, the compiler would put the second stream behind the first one's.
+        if passed[0] | passed[1] {
+            let at = n + u32::from(!passed[0]);
+            return (at < tries).then_some(at);
         }
         n = n.saturating_add(STREAMS as u32);
     }
