@@ -40,6 +40,8 @@ pub enum LedgerOp {
     Forfeit(Address, Amount),
     /// Stores a value of the rules, or removes it.
     Put(Vec<u8>, Option<Vec<u8>>),
+    /// This much comes into being as a coin of the address: rewards for others than the block's producer (uncles).
+    Mint(Address, Amount),
 }
 
 coded_enum!(LedgerOp: "ledger operation" {
@@ -48,6 +50,7 @@ coded_enum!(LedgerOp: "ledger operation" {
     2 Unlock(who, amount),
     3 Forfeit(who, amount),
     4 Put(key, value),
+    5 Mint(who, amount),
 });
 
 /// What [`Consensus::settle`] is told about a block. Neither id, nor root, nor what the coinbase

@@ -273,6 +273,11 @@ impl Node {
         self.tip
     }
 
+    /// The last block that the agent called final.
+    pub fn finalized(&self) -> BlockIx {
+        self.finalized
+    }
+
     /// What waits for a block here.
     pub fn mempool(&self) -> &Mempool {
         &self.mempool

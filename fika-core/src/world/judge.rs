@@ -203,7 +203,8 @@ impl World {
         let claim = apply_coinbase(&mut over, rules, coinbase, place).map_err(|reject| in_tx(0, reject))?;
         let allowed = sums.fees.checked_add(settled.may_mint).unwrap_or(crate::amount::MAX_AMOUNT);
         ensure(claim <= allowed, || format!("the coinbase claims {claim} where {allowed} is allowed"))?;
-        change_supply(&mut over, claim, sums.fees, settled.burnt)?;
+        let issued = claim.checked_add(settled.minted).ok_or_else(|| Reject::invalid("the supply is out of bounds"))?;
+        change_supply(&mut over, issued, sums.fees, settled.burnt)?;
         let pairs: Vec<(&Tx, &Outcome)> = unproven.iter().map(|(tx, outcome)| (*tx, outcome)).collect();
         prove(rules, &pairs).into_iter().collect::<Result<(), Reject>>()?;
         let changes = over.into_changes();

@@ -125,6 +125,8 @@ fn give(over: &mut Overlay<'_>, credit: &Credit, place: Place, script: &dyn Scri
 pub struct Settled {
     /// What the coinbase may create on top of the fees.
     pub may_mint: Amount,
+    /// What the rules created themselves.
+    pub minted: Amount,
     /// What was destroyed.
     pub burnt: Amount,
 }
@@ -145,6 +147,12 @@ pub fn settle(
     let mut done = Settled::default();
     let above = || Reject::invalid("an amount is above the limit");
     let locked = |who: &Address| Space::Locked.key(&[&who.0]);
+    let new_coin = |amount: Amount, who: &Address, n: usize| {
+        let lock = script.lock(who);
+        // Whose coin and how much must follow from its key: a spend is proved once, for all branches.
+        let parts: &[&[u8]] = &[&parent.0, &place.height.to_le_bytes(), &lock, &amount.0.to_le_bytes()];
+        format.credit(&crate::hash::domain_hash("coin of the rules", parts), n as u32, &lock, amount, place)
+    };
     for (n, op) in ops.iter().enumerate() {
         match op {
             LedgerOp::MayMint(amount) => done.may_mint = done.may_mint.checked_add(*amount).ok_or_else(above)?,
@@ -156,12 +164,13 @@ pub fn settle(
             }
             LedgerOp::Unlock(who, amount) => {
                 ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to unlock"))?;
-                let lock = script.lock(who);
-                // Whose coin and how much must follow from its key: a spend is proved once, for all branches.
-                let parts: &[&[u8]] = &[&parent.0, &place.height.to_le_bytes(), &lock, &amount.0.to_le_bytes()];
-                let origin = crate::hash::domain_hash("unlocked", parts);
-                let credit = format.credit(&origin, n as u32, &lock, *amount, place);
+                let credit = new_coin(*amount, who, n);
                 give(over, &credit, place, script)?;
+            }
+            LedgerOp::Mint(who, amount) => {
+                let credit = new_coin(*amount, who, n);
+                give(over, &credit, place, script)?;
+                done.minted = done.minted.checked_add(*amount).ok_or_else(above)?;
             }
             LedgerOp::Forfeit(who, amount) => {
                 ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to forfeit"))?;

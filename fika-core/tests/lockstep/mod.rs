@@ -40,6 +40,8 @@ pub struct Setup {
     pub private: bool,
     pub attack: fn(u32) -> Option<Box<dyn Attack>>,
     pub config: fn(&mut NodeConfig),
+    /// Hashes a microsecond.
+    pub hash_rate: fn(u32) -> u64,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             private: false,
             attack: |_| None,
             config: |_| {},
+            hash_rate: |_| 1,
         }
     }
 
@@ -82,7 +85,7 @@ impl Setup {
         keys.address(&keys.generate(&self.key_seed(node)).public)
     }
 
-    fn key_seed(&self, node: u32) -> Id {
+    pub fn key_seed(&self, node: u32) -> Id {
         sha256(&[&self.seed.to_le_bytes(), &node.to_le_bytes()])
     }
 
@@ -218,15 +221,15 @@ impl Lockstep {
         }
     }
 
-    /// Cancels what a node worked on, and draws when it will succeed with the new work; every node hashes alike.
+    /// Cancels what a node worked on, and draws when it will succeed with the new work.
     fn draw_work(&mut self, node: u32, work: &[Work]) {
         let old = std::mem::take(&mut self.works[node as usize]);
         self.queue.retain(|(_, sequence), _| !old.values().any(|drawn| drawn == sequence));
         for work in work {
             self.draws += 1;
             let uniform = (draw(self.setup.seed, 2 + u64::from(node), self.draws) >> 11) as f64 / (1u64 << 53) as f64;
-            // One hash in a microsecond.
-            let delay = -(1.0 - uniform).ln() * work.expected_tries as f64;
+            let rate = (self.setup.hash_rate)(node) as f64;
+            let delay = -(1.0 - uniform).ln() * work.expected_tries as f64 / rate;
             let (_, sequence) = self.push(self.now + delay as u64, node, Input::Drawn { ticket: work.ticket });
             self.works[node as usize].insert(work.ticket, sequence);
         }

@@ -2,6 +2,14 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+pub mod dpos;
+pub mod finality;
+pub mod ghost;
+pub mod lots;
+pub mod quiet;
+pub mod selfish;
+pub mod uncles;
+
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty, Sealed};
 use fika_core::consensus::Consensus;
@@ -16,7 +24,7 @@ use fika_core::view::{BlockView, ChainView};
 pub struct FixedWork(pub Env);
 
 impl FixedWork {
-    fn bits(&self) -> u32 {
+    pub fn bits(&self) -> u32 {
         Target::for_tries(u128::from(5 * self.0.chain.block_interval_us)).to_bits()
     }
 }

@@ -1,0 +1,368 @@
+//! What a node does about neighbours that break the rules, and what it does not let happen to the honest ones.
+
+#![allow(missing_docs)]
+
+mod lockstep;
+mod rules;
+mod solo;
+
+use std::sync::Arc;
+
+use fika_core::block::{Block, Tx};
+use fika_core::env::{ChainParams, Proof};
+use fika_core::hash::{Id, sha256};
+use fika_core::header::SECOND;
+use fika_core::message::{Item, Message};
+use fika_core::node::{Dest, Event, Input, NodeConfig, Outputs, PeerId, Role};
+use fika_core::world::Verdict;
+use lockstep::Setup;
+use rules::quiet::{BAD_EXTRA, BAD_SEAL, NO_WORK, Quiet};
+use solo::{Factory, Solo, changed, rerooted};
+
+fn quiet() -> Setup {
+    let chain = ChainParams { proof: Proof::Real, max_block_bytes: 20_000, ..lockstep::chain() };
+    Setup { chain, ..Setup::new(|_| Box::new(Quiet)) }
+}
+
+fn start() -> (Solo, Factory) {
+    (Solo::new(quiet()), Factory::new(quiet()))
+}
+
+fn banned(out: &Outputs) -> Vec<u32> {
+    out.bans.iter().map(|peer| peer.0).collect()
+}
+
+/// What was asked of a neighbour.
+fn asked(out: &Outputs, peer: u32) -> Vec<Item> {
+    let to = |(dest, message): &(Dest, Message)| match message {
+        Message::GetData(items) if *dest == Dest::Peer(PeerId(peer)) => items.clone(),
+        _ => Vec::new(),
+    };
+    out.messages.iter().flat_map(to).collect()
+}
+
+fn rejections(out: &Outputs) -> Vec<String> {
+    let why = |event: &Event| match event {
+        Event::BlockRejected { why, .. } | Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => {
+            Some(why.clone())
+        }
+        _ => None,
+    };
+    out.events.iter().filter_map(why).collect()
+}
+
+/// The sender is banned, the block of that name is not judged by what he sent.
+fn sender_is_banned_and_the_true_block_accepted(true_block: &Arc<Block>, false_block: &Arc<Block>) {
+    let mut solo = Solo::new(quiet());
+    let out = solo.hear_block(0, false_block);
+    assert_eq!(banned(&out), [0], "{:?}", out.events);
+    assert!(!solo.has(true_block));
+    let out = solo.hear_block(1, true_block);
+    assert!(solo.has(true_block) && out.bans.is_empty(), "{:?}", out.events);
+    assert_eq!(solo.tip(), true_block.id());
+}
+
+#[test]
+fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
+    let (_, mut factory) = start();
+    let genesis = factory.genesis();
+    let txs = vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)];
+    let draft = fika_core::agent::Draft { version: 1, parent: genesis, bits: 0, extra: b"producer".to_vec() };
+    let block = factory.block_with(draft, 10_000, txs);
+    let mutations: [fn(&mut Block); 6] = [
+        |block| block.txs.push(block.txs[2].clone()),
+        |block| block.txs.truncate(2),
+        |block| block.txs.swap(1, 2),
+        |block| block.head.extra = b"another".to_vec(),
+        |block| block.head.seal = BAD_SEAL.to_vec(),
+        |block| block.head.seal = vec![0; 30_000],
+    ];
+    for mutation in mutations {
+        sender_is_banned_and_the_true_block_accepted(&block, &changed(&block, mutation));
+    }
+    let plain = factory.block(genesis, vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)]);
+    // The last transaction of an odd list twice gives the same root (CVE-2012-2459).
+    let twice = changed(&plain, |block| block.txs.push(block.txs[2].clone()));
+    assert_eq!(fika_core::block::body_root(&twice.txs, &[]).0, plain.head.header.root);
+    sender_is_banned_and_the_true_block_accepted(&plain, &twice);
+    // The inside of the Merkle tree as transactions (CVE-2017-12842).
+    let inner = |pair: &[Tx]| Tx::new([pair[0].hash().0, pair[pair.len() - 1].hash().0].concat());
+    let hashes = changed(&plain, |block| block.txs = block.txs.chunks(2).map(inner).collect());
+    assert_eq!(fika_core::block::body_root(&hashes.txs, &[]).0, plain.head.header.root);
+    sender_is_banned_and_the_true_block_accepted(&plain, &hashes);
+}
+
+#[test]
+fn an_extra_does_not_pass_for_a_transaction() {
+    let (_, mut factory) = start();
+    let draft = fika_core::agent::Draft { version: 1, parent: factory.genesis(), bits: 0, extra: b"producer".to_vec() };
+    let block = factory.block_with(draft, 10_000, Vec::new());
+    let moved = changed(&block, |block| block.txs.push(Tx::new(std::mem::take(&mut block.head.extra))));
+    sender_is_banned_and_the_true_block_accepted(&block, &moved);
+}
+
+#[test]
+fn a_false_body_does_not_keep_an_orphan_or_an_early_block_away() {
+    let (mut solo, mut factory) = start();
+    let blocks = factory.chain(factory.genesis(), 3);
+    let false_body = changed(&blocks[1], |block| block.txs.push(block.txs[0].clone()));
+    assert_eq!(banned(&solo.hear_block(0, &false_body)), [0]);
+    assert!(solo.hear_block(1, &blocks[1]).bans.is_empty());
+    solo.hear_block(1, &blocks[0]);
+    assert_eq!(solo.tip(), blocks[1].id());
+    // The same for a block from the future.
+    let (mut solo, _) = start();
+    solo.now = 5 * SECOND;
+    let false_body = changed(&blocks[0], |block| block.head.extra.push(1));
+    assert_eq!(banned(&solo.hear_block(0, &false_body)), [0]);
+    assert!(solo.hear_block(1, &blocks[0]).bans.is_empty());
+    assert_eq!(solo.height(), 0, "it is too early");
+    solo.run(9_999_999);
+    assert_eq!(solo.height(), 0);
+    solo.run(10 * SECOND);
+    assert_eq!(solo.tip(), blocks[0].id(), "its time has come");
+}
+
+#[test]
+fn an_invalid_block_bans_is_judged_once_and_takes_its_descendants_along() {
+    let (mut solo, mut factory) = start();
+    let good = factory.block(factory.genesis(), Vec::new());
+    let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
+    let child = changed(&factory.block(good.id(), Vec::new()), |block| block.head.header.parent = bad.id());
+    assert!(solo.hear_block(1, &child).bans.is_empty(), "its parent is not known yet");
+    let out = solo.hear_block(0, &bad);
+    assert_eq!(banned(&out), [0, 1], "whoever built on it follows");
+    let ix = solo.world.tree().find(&bad.id()).unwrap();
+    assert!(matches!(solo.world.tree()[ix].verdict, Verdict::Invalid(_)));
+    let out = solo.hear(2, Message::Inv(vec![Item::Block(bad.id())]));
+    assert!(asked(&out, 2).is_empty(), "it is not asked for again");
+    assert_eq!(banned(&solo.hear(2, Message::Headers(vec![bad.head.clone(), child.head.clone()]))), [2]);
+}
+
+#[test]
+fn headers_without_work_or_links_ban() {
+    let (mut solo, mut factory) = start();
+    let blocks = factory.chain(factory.genesis(), 3);
+    let no_work = changed(&blocks[0], |block| block.head.header.nonce = NO_WORK);
+    assert_eq!(banned(&solo.hear(0, Message::Headers(vec![no_work.head.clone()]))), [0]);
+    let orphan = changed(&blocks[2], |block| block.head.header.nonce = NO_WORK);
+    assert_eq!(banned(&solo.hear_block(1, &orphan)), [1], "work is checked before a block waits");
+    let unlinked = vec![blocks[0].head.clone(), blocks[2].head.clone()];
+    assert_eq!(banned(&solo.hear(2, Message::Headers(unlinked))), [2]);
+    assert!(solo.hear(2, Message::Block(blocks[0].clone())).events.is_empty(), "the banned are not listened to");
+}
+
+#[test]
+fn blocks_that_take_too_much_are_refused() {
+    let (mut solo, mut factory) = start();
+    let genesis = factory.genesis();
+    let empty = factory.block(genesis, Vec::new());
+    let rules = factory.world.rules();
+    let lock = rules.script.lock(&factory.setup.address(1));
+    let greedy = Tx::new(rules.tx.coinbase(1, 1, &[(lock, fika_core::amount::Amount(50 * 100_000_000 + 1))]));
+    let greedy = rerooted(&empty, |block| block.txs = vec![greedy]);
+    let out = solo.hear_block(0, &greedy);
+    assert_eq!(banned(&out), [0]);
+    assert_eq!(rejections(&out), ["the coinbase claims 50.00000001 where 50 is allowed"]);
+    let large = rerooted(&empty, |block| block.txs.push(Tx::new(vec![1; 20_000])));
+    let out = solo.hear_block(1, &large);
+    assert_eq!(banned(&out), [1]);
+    assert!(rejections(&out)[0].contains("expected at most 20000 bytes"), "{:?}", rejections(&out));
+    let garbage = rerooted(&empty, |block| block.txs.push(Tx::new(vec![1; 20])));
+    assert_eq!(banned(&solo.hear_block(2, &garbage)), [2]);
+    assert!(solo.hear_block(0, &empty).events.is_empty());
+    assert_eq!(solo.height(), 0);
+}
+
+#[test]
+fn a_double_spend_is_refused_with_its_rival_named() {
+    let (mut solo, factory) = start();
+    let genesis = factory.genesis();
+    let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 900));
+    solo.hear(0, Message::Tx(one.clone()));
+    let out = solo.hear(1, Message::Tx(other.clone()));
+    assert_eq!(rejections(&out), [format!("double spend: it conflicts with {} in the mempool", one.hash())]);
+    assert!(out.bans.is_empty() && solo.node.mempool().get(&other.hash()).is_none());
+    let forged = Tx::new({
+        let mut bytes = factory.pay(genesis, 3, 4, 6, 7).bytes().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        bytes
+    });
+    let points = |out: &Outputs| out.events.iter().any(|event| matches!(event, Event::Misbehaved { points: 50, .. }));
+    assert!(points(&solo.hear(1, Message::Tx(forged))), "a false signature is blamed");
+    let poor = factory.pay_over(&Rich, genesis, 3, 4, 106, 0);
+    let out = solo.hear(1, Message::Tx(poor));
+    assert!(rejections(&out)[0].contains("to have 106 coins, found 105"), "{:?}", rejections(&out));
+}
+
+/// A ledger in which everyone has enough.
+struct Rich;
+
+impl fika_core::tx::Ledger for Rich {
+    fn get(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+    fn balance(&self, _: &fika_core::address::Address) -> fika_core::amount::Amount {
+        fika_core::amount::Amount::coins(1_000)
+    }
+    fn coins(&self, _: &fika_core::address::Address) -> Vec<(Vec<u8>, fika_core::amount::Amount)> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_double_spend_across_a_reorganisation_is_dropped_and_the_rest_comes_back() {
+    let (mut solo, mut factory) = start();
+    let genesis = factory.genesis();
+    let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 7));
+    let kept = factory.pay(genesis, 3, 4, 1, 7);
+    let short = factory.block(genesis, vec![one.clone(), kept.clone()]);
+    let long = factory.block(genesis, vec![other]);
+    let longer = factory.block(long.id(), Vec::new());
+    solo.hear_block(0, &short);
+    solo.hear_block(1, &long);
+    let out = solo.hear_block(1, &longer);
+    assert_eq!(solo.tip(), longer.id());
+    assert!(solo.node.mempool().get(&kept.hash()).is_some());
+    let why = "double spend: a block spends the same".to_string();
+    assert!(out.events.contains(&Event::TxDropped { hash: one.hash(), why }), "{:?}", out.events);
+    assert!(out.events.iter().any(|event| matches!(event, Event::Tip { reorg_depth: 1, .. })));
+}
+
+#[test]
+fn announcements_and_orphans_are_bounded_and_the_honest_are_still_heard() {
+    let (mut solo, mut factory) = start();
+    let item = |n: u32| Item::Tx(sha256(&[&n.to_le_bytes()]));
+    let mut requests = 0;
+    for n in 0..10 {
+        let out = solo.hear(0, Message::Inv((n * 1_000..(n + 1) * 1_000).map(item).collect()));
+        requests += asked(&out, 0).len();
+    }
+    assert_eq!(requests, 1_000);
+    let tx = factory.pay(factory.genesis(), 2, 3, 5, 7);
+    let block = factory.block(factory.genesis(), Vec::new());
+    let wanted = vec![Item::Tx(tx.hash()), Item::Block(block.id())];
+    assert_eq!(asked(&solo.hear(1, Message::Inv(wanted.clone())), 1), wanted);
+    // A thousand orphans of nowhere; the real chain is taken in all the same.
+    for n in 0..1_000u32 {
+        let nowhere = changed(&block, |block| block.head.header.parent = sha256(&[&n.to_le_bytes()]));
+        solo.hear_block(0, &nowhere);
+    }
+    solo.hear_block(1, &block);
+    assert_eq!(solo.tip(), block.id());
+    // And headers of nothing.
+    let mut named = 0;
+    for n in 0..10u32 {
+        let mut parent = block.id();
+        let head = |_| {
+            let head = changed(&block, |b| (b.head.header.parent, b.head.header.bits) = (parent, n)).head.clone();
+            parent = head.header.id();
+            head
+        };
+        let heads: Vec<_> = (0..500).map(head).collect();
+        named += asked(&solo.hear(2, Message::Headers(heads)), 2).len();
+    }
+    assert!(named <= 16, "{named} blocks asked for at once");
+}
+
+#[test]
+fn what_is_not_answered_is_asked_of_the_next_who_announced_it() {
+    let (mut solo, mut factory) = start();
+    let block = factory.block(factory.genesis(), Vec::new());
+    let inv = || Message::Inv(vec![Item::Block(block.id())]);
+    let item = Item::Block(block.id());
+    assert_eq!(asked(&solo.hear(0, inv()), 0), [item]);
+    assert!(asked(&solo.hear(1, inv()), 1).is_empty());
+    assert!(asked(&solo.hear(2, inv()), 2).is_empty());
+    let out = solo.hear(2, Message::NotFound(vec![item]));
+    assert!(out.messages.is_empty(), "whoever was not asked cannot call it off");
+    let asked_later = |outs: &[Outputs], peer| outs.iter().flat_map(|out| asked(out, peer)).collect::<Vec<_>>();
+    let outs = solo.run(solo.now + 21 * SECOND);
+    assert_eq!(asked_later(&outs, 1), [item]);
+    let out = solo.hear(1, Message::NotFound(vec![item]));
+    assert_eq!(asked(&out, 2), [item]);
+    let out = solo.give(Input::Disconnected(PeerId(2), 0));
+    assert!(out.messages.is_empty());
+    assert_eq!(asked(&solo.hear(0, inv()), 0), [item], "nobody is left: the next announcement counts");
+}
+
+#[test]
+fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
+    let (mut solo, mut factory) = start();
+    let good = factory.block(factory.genesis(), Vec::new());
+    let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
+    let ix = solo.world.insert(bad.clone()).unwrap();
+    assert!(solo.world.judge(ix).is_err(), "judged for somebody else");
+    let item = Item::Block(bad.id());
+    assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
+    assert_eq!(banned(&solo.hear_block(0, &bad)), [0]);
+    // A good one that only others have accepted is neither served nor built on.
+    let ix = solo.world.insert(good.clone()).unwrap();
+    solo.world.judge(ix).unwrap();
+    solo.world.seal(ix, &[]).unwrap();
+    let out = solo.hear(1, Message::GetData(vec![Item::Block(good.id())]));
+    assert!(matches!(&out.messages[..], [(_, Message::NotFound(_))]));
+    let out = solo.hear(1, Message::GetHeaders(vec![good.id(), factory.genesis()]));
+    assert!(matches!(&out.messages[..], [(_, Message::Headers(heads))] if heads.is_empty()));
+    assert_eq!(solo.height(), 0);
+}
+
+#[test]
+fn a_wallet_neither_relays_nor_follows_unasked() {
+    let config = |config: &mut NodeConfig| config.role = Role::Wallet;
+    let mut solo = Solo::new(Setup { config, ..quiet() });
+    let mut factory = Factory::new(quiet());
+    let blocks = factory.chain(factory.genesis(), 2);
+    let tx = factory.pay(factory.genesis(), 2, 3, 5, 7);
+    let unasked = [
+        Message::Block(blocks[0].clone()),
+        Message::Inv(vec![Item::Block(blocks[0].id())]),
+        Message::Headers(vec![blocks[0].head.clone()]),
+        Message::Tx(tx),
+        Message::Direct(vec![1]),
+    ];
+    for message in unasked {
+        let out = solo.hear(0, message);
+        assert!(out.messages.is_empty() && out.events.is_empty(), "{out:?}");
+    }
+    let out = solo.give(Input::UpdateChain);
+    assert!(matches!(&out.messages[..], [(_, Message::GetHeaders(_)), ..]));
+    let heads = blocks.iter().map(|block| block.head.clone()).collect();
+    assert_eq!(asked(&solo.hear(0, Message::Headers(heads)), 0).len(), 2);
+    solo.hear_block(0, &blocks[0]);
+    let out = solo.hear_block(0, &blocks[1]);
+    assert_eq!(solo.height(), 2);
+    assert!(!out.messages.iter().any(|(_, message)| matches!(message, Message::Inv(_) | Message::Block(_))));
+    let mut last = Outputs::default();
+    (0..3).for_each(|peer| last = solo.hear(peer, Message::Headers(Vec::new())));
+    assert!(last.events.contains(&Event::Updated { height: 2 }), "{:?}", last.events);
+}
+
+#[test]
+fn no_message_makes_a_node_fail() {
+    let (mut solo, mut factory) = start();
+    let block = factory.block(factory.genesis(), Vec::new());
+    let empty = changed(&block, |block| block.txs.clear());
+    let odd = [
+        Message::Block(Arc::new(Block::default())),
+        Message::Candidate(Arc::new(Block::default())),
+        Message::Block(empty.clone()),
+        Message::Candidate(empty),
+        Message::Inv(Vec::new()),
+        Message::GetData(vec![Item::Gossip(Id::ZERO), Item::Candidate(Id::ZERO), Item::Tx(Id::ZERO)]),
+        Message::GetHeaders(Vec::new()),
+        Message::Headers(Vec::new()),
+        Message::Tx(Tx::new(Vec::new())),
+        Message::Direct(Vec::new()),
+    ];
+    for (n, message) in odd.into_iter().enumerate() {
+        let peer = 10 + n as u32;
+        solo.give(Input::Connected(PeerId(peer)));
+        let out = solo.hear(peer, message);
+        assert!(!out.events.iter().any(|event| matches!(event, Event::Fault { .. })), "{:?}", out.events);
+    }
+    let far = rerooted(&block, |block| block.head.header.time = u32::MAX);
+    solo.hear_block(0, &far);
+    solo.hear_block(0, &block);
+    assert_eq!(solo.tip(), block.id());
+}

@@ -1,0 +1,186 @@
+//! One node and what a test makes it hear.
+
+#![allow(dead_code, unreachable_pub, missing_docs)]
+
+use std::sync::Arc;
+
+use fika_core::agent::Draft;
+use fika_core::amount::Amount;
+use fika_core::block::{Block, Tx};
+use fika_core::hash::Id;
+use fika_core::header::{SECOND, Time};
+use fika_core::message::Message;
+use fika_core::node::{Event, Input, Node, NodeConfig, Outputs, PeerId};
+use fika_core::tx::{Ledger, Order};
+use fika_core::world::transfer::FormatLedger;
+use fika_core::world::{Assembly, World};
+
+use crate::lockstep::Setup;
+
+/// A node with neighbours that the test plays.
+pub struct Solo {
+    pub setup: Setup,
+    pub world: World,
+    pub node: Node,
+    pub now: Time,
+    pub wake_at: Option<Time>,
+    pub events: Vec<Event>,
+}
+
+impl Solo {
+    /// Node 0 of the setup, at a time when a thousand blocks could exist, with three neighbours.
+    pub fn new(setup: Setup) -> Solo {
+        let world = setup.world();
+        Solo::open(setup, world, 10_000 * SECOND)
+    }
+
+    pub fn open(setup: Setup, mut world: World, now: Time) -> Solo {
+        let keys = (setup.keys)().generate(&setup.key_seed(0));
+        let mut config = NodeConfig::new(keys, 7);
+        (setup.config)(&mut config);
+        let node = Node::new(config, &mut world, (setup.attack)(0).as_deref());
+        let mut solo = Solo { setup, world, node, now, wake_at: None, events: Vec::new() };
+        (0..3).for_each(|peer| drop(solo.give(Input::Connected(PeerId(peer)))));
+        solo
+    }
+
+    pub fn give(&mut self, input: Input) -> Outputs {
+        let mut out = Outputs::default();
+        self.node.handle(&mut self.world, self.now, input, &mut out);
+        self.wake_at = out.wake_at;
+        self.events.extend(out.events.iter().cloned());
+        out
+    }
+
+    pub fn hear(&mut self, peer: u32, message: Message) -> Outputs {
+        self.give(Input::Message(PeerId(peer), message))
+    }
+
+    pub fn hear_block(&mut self, peer: u32, block: &Arc<Block>) -> Outputs {
+        self.hear(peer, Message::Block(block.clone()))
+    }
+
+    /// Lets the time pass.
+    pub fn run(&mut self, until: Time) -> Vec<Outputs> {
+        let mut all = Vec::new();
+        while let Some(at) = self.wake_at.filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            all.push(self.give(Input::Wake));
+        }
+        self.now = until;
+        all
+    }
+
+    pub fn tip(&self) -> Id {
+        self.world.tree()[self.node.tip()].id
+    }
+
+    pub fn height(&self) -> u64 {
+        self.world.tree()[self.node.tip()].height
+    }
+
+    pub fn has(&self, block: &Block) -> bool {
+        self.node.has_block(&self.world, &block.id())
+    }
+}
+
+/// Makes blocks and transactions in a world of its own.
+pub struct Factory {
+    pub setup: Setup,
+    pub world: World,
+    pub blocks: u64,
+}
+
+impl Factory {
+    pub fn new(setup: Setup) -> Factory {
+        Factory { world: setup.world(), setup, blocks: 0 }
+    }
+
+    pub fn genesis(&self) -> Id {
+        self.world.chain_id()
+    }
+
+    /// A block that differs from all others, by node 1, ten seconds after its parent.
+    pub fn block(&mut self, parent: Id, txs: Vec<Tx>) -> Arc<Block> {
+        let time = self.time_of(parent) + 10_000;
+        self.block_with(Draft { version: 1, parent, bits: 0, extra: Vec::new() }, time, txs)
+    }
+
+    pub fn time_of(&self, block: Id) -> u32 {
+        let tree = self.world.tree();
+        tree[tree.find(&block).unwrap()].header.time
+    }
+
+    pub fn block_with(&mut self, draft: Draft, time: u32, txs: Vec<Tx>) -> Arc<Block> {
+        self.blocks += 1;
+        let payee = self.setup.address(1);
+        let order = Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks };
+        let block = Arc::new(self.world.assemble(order).expect("a template").block);
+        self.keep(&block);
+        block
+    }
+
+    /// Judges a block here too, if it is valid, so that others can be built on it.
+    pub fn keep(&mut self, block: &Arc<Block>) {
+        if let Ok(ix) = self.world.insert(block.clone())
+            && self.world.judge(ix).is_ok()
+        {
+            // One with a bad seal can be built on too.
+            let _ = self.world.seal(ix, &block.head.seal);
+        }
+    }
+
+    /// A chain of empty blocks.
+    pub fn chain(&mut self, mut parent: Id, length: usize) -> Vec<Arc<Block>> {
+        let grow = |_| {
+            let block = self.block(parent, Vec::new());
+            parent = block.id();
+            block
+        };
+        (0..length).map(grow).collect()
+    }
+
+    /// A signed payment over the ledger after the block `at`.
+    pub fn pay(&self, at: Id, from: u32, to: u32, coins: u64, fee: u64) -> Tx {
+        let state = self.world.state(self.world.tree().find(&at).unwrap());
+        self.pay_over(&FormatLedger(&state), at, from, to, coins, fee)
+    }
+
+    pub fn pay_over(&self, ledger: &dyn Ledger, at: Id, from: u32, to: u32, coins: u64, fee: u64) -> Tx {
+        let rules = self.world.rules();
+        let place = self.world.next_place(self.world.tree().find(&at).unwrap());
+        let who = self.setup.address(from);
+        let order = Order {
+            from: who,
+            from_lock: rules.script.lock(&who),
+            to: vec![(rules.script.lock(&self.setup.address(to)), Amount::coins(coins))],
+            fee: Amount(fee),
+            actions: Vec::new(),
+        };
+        let bare = rules.tx.build(&order, place, ledger).expect("enough money");
+        let spends = rules.tx.apply(&bare, place, ledger).expect("applies").spends;
+        let prepared = rules.tx.prepare(&bare, &spends).expect("its own spends");
+        let keys = rules.env.keys.generate(&self.setup.key_seed(from));
+        let unlock = |spend: &fika_core::tx::Spend| {
+            let digest = rules.tx.digest(&prepared, spend.input, &rules.script.request(&spend.lock));
+            rules.script.unlock(&keys.public, &rules.env.keys.sign(0, &keys.secret, &digest).unwrap())
+        };
+        let unlocks: Vec<_> = spends.iter().map(unlock).collect();
+        Tx::new(rules.tx.finish(&bare, &unlocks).expect("one unlock per spend"))
+    }
+}
+
+/// The block with another list of transactions, another extra or another header, as the change says.
+pub fn changed(block: &Block, change: impl FnOnce(&mut Block)) -> Arc<Block> {
+    let mut block = block.clone();
+    change(&mut block);
+    Arc::new(block)
+}
+
+/// The same, with a root that fits again.
+pub fn rerooted(block: &Block, change: impl FnOnce(&mut Block)) -> Arc<Block> {
+    let mut block = block.clone();
+    change(&mut block);
+    block.head.header.root = fika_core::block::body_root(&block.txs, &block.head.extra).0;
+    Arc::new(block)
+}
