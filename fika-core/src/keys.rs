@@ -64,6 +64,7 @@ pub trait KeyScheme: Send + Sync {
     ///
     /// # Errors
     /// Says what is wrong with the text.
+    #[expect(clippy::wrong_self_convention, reason = "it makes a pair, and the scheme knows how")]
     fn from_pem(&self, pem: &str) -> Result<KeyPair, String>;
 }
 

@@ -39,6 +39,9 @@ pub struct Coin {
 
 coded_struct!(Coin { key, amount, height, time });
 
+/// A key and its value.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// Blocks and the ledger states after them.
 ///
 /// Rules get a view of the judged block's ancestors and of what its references name; agents get
@@ -63,7 +66,7 @@ pub trait ChainView {
     /// What the rules put under `key`, after block `at`.
     fn get(&self, at: &Id, key: &[u8]) -> Result<Option<Vec<u8>>, Missing>;
     /// All that the rules put under keys that start with `prefix`, in the order of keys, after block `at`.
-    fn scan(&self, at: &Id, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Missing>;
+    fn scan(&self, at: &Id, prefix: &[u8]) -> Result<Vec<KeyValue>, Missing>;
 }
 
 /// The blocks that one node has accepted, as a tree, for fork choice.

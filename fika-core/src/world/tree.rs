@@ -1,6 +1,5 @@
 //! The block tree: an arena of blocks with quick ancestors.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -15,7 +14,8 @@ use crate::view::BlockView;
 pub struct BlockIx(pub u32);
 
 /// A map keyed by identifiers, which are hashes already. Never iterated.
-pub type IdMap<V> = HashMap<Id, V, BuildHasherDefault<IdHasher>>;
+#[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
+pub type IdMap<V> = std::collections::HashMap<Id, V, BuildHasherDefault<IdHasher>>;
 
 /// Takes the first eight bytes of an [`Id`] for its hash.
 #[derive(Default)]
