@@ -36,8 +36,7 @@ pub(super) fn send_to_background() -> Outcome {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-const HINT: &str = "\
-  fika-host ps              what runs
+const HINT: &str = "\x20 fika-host ps              what runs
   fika-host wallet NODE     pay, look at the chain
   fika-host logs NODE -f    what a node says
   fika-host down            end it and keep the results

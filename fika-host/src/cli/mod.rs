@@ -8,6 +8,7 @@ mod exec;
 mod experiment;
 mod kill;
 mod logs;
+mod new;
 mod pick;
 mod plugins;
 mod print;
@@ -44,30 +45,37 @@ struct CommandLine {
 }
 
 const EXAMPLES: &str = "\
-Examples:
-  fika-host experiments/thesis.toml                              run an experiment
-  fika-host --consensus plugins/pos.so experiments/thesis.toml   with another consensus, from a library
-  fika-host --consensus ./roundrobin experiments/thesis.toml     from a crate folder, built as needed
+Run an experiment, as it is and with a rule changed:
+  fika-host experiments/thesis.toml
+  fika-host --consensus pos experiments/thesis.toml              built in
+  fika-host --consensus plugins/pos.so experiments/thesis.toml   a library
+  fika-host --consensus ./roundrobin experiments/thesis.toml     a crate, built
   fika-host --set chain.block_interval='1 s' experiments/thesis.toml
-  fika-host check experiments/thesis.toml                        what would run, without running it
-  fika-host new consensus roundrobin                             begin a plugin of your own
+  fika-host check experiments/thesis.toml    only say what would run
 
-  fika-host --detach experiments/thesis.toml                     in the background, and then:
-  fika-host ps                                                   what runs
-  fika-host wallet client1                                       pay, look at the chain
-  fika-host logs server1 -f                                      what a node says
-  fika-host exec server1 -- ip addr                              a command in a node's network
-  fika-host kill server2; fika-host restart server2              a crash and its repair
-  fika-host down                                                 end the run and keep its results
+Write a rule of your own:
+  fika-host new consensus roundrobin
 
-Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the machine cannot do it,
-130 ended by Ctrl-C (results are kept; a second Ctrl-C ends at once).
-docs/experiment-file.md lists every key of an experiment.";
+Look inside a running network:
+  fika-host --detach experiments/thesis.toml
+  fika-host ps
+  fika-host wallet client1                   pay, look at the chain
+  fika-host logs server1 -f
+  fika-host exec server1 -- ip addr          a command in a node's network
+  fika-host kill server2                     a crash
+  fika-host restart server2                  and its repair
+  fika-host down                             end it and keep the results
+
+Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input,
+3 the machine cannot do it, 130 Ctrl-C (results are kept; twice: at once).
+Every key of an experiment: docs/experiment-file.md";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Say what an experiment would run, or what is wrong with it
     Check(experiment::Args),
+    /// Begin a plugin: a crate that compiles, with its test
+    New(new::Args),
     /// List plugins with their parameters, defaults and meanings
     Plugins(plugins::Args),
     /// Show what runs
@@ -134,6 +142,7 @@ pub(crate) fn main(host: &Host) -> ExitCode {
     let outcome = match &line.command {
         None => start::run(&line.start, host),
         Some(Command::Check(args)) => check::run(args, host),
+        Some(Command::New(args)) => new::run(args),
         Some(Command::Plugins(args)) => plugins::run(args, host),
         Some(Command::Ps(args)) => ps::run(args),
         Some(Command::Exec(args)) => exec::run(args),

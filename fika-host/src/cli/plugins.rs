@@ -47,14 +47,19 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The column of keys and defaults.
+const WIDTH: usize = 32;
+
 fn text(plugin: &Descriptor) -> String {
     let mut text = format!("  {:<12}  {} ({})\n", plugin.name, plugin.about, plugin.origin);
     let parameters = plugin.params();
-    let width = parameters.iter().map(|parameter| parameter.key.len() + parameter.default.len() + 3).max();
     for parameter in &parameters {
         let default = if parameter.default.is_empty() { "none" } else { &parameter.default };
         let assignment = format!("{} = {default}", parameter.key);
-        text += &format!("      {assignment:<width$}  {}\n", parameter.doc, width = width.unwrap_or(0));
+        text += &match assignment.chars().count() {
+            0..=WIDTH => format!("      {assignment:<WIDTH$}  {}\n", parameter.doc),
+            _ => format!("      {assignment}\n      {:<WIDTH$}  {}\n", "", parameter.doc),
+        };
     }
     if !plugin.needs.is_empty() {
         text += &format!("      needs {}\n", plugin.needs.join(", "));

@@ -50,7 +50,7 @@ fn row(node: &NodeRecord) -> Vec<String> {
     match status(node) {
         Some(status) => row.extend([
             status.height.to_string(),
-            short(&status.tip.to_string()),
+            short(status.tip),
             status.balance.to_string(),
             status.peers.to_string(),
             status.mempool.to_string(),

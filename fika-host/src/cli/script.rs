@@ -24,7 +24,7 @@ The words are those of the script plugin. There is no transaction, so signatures
 pub(super) struct Args {
     /// The locking script, in the notation of the script plugin
     #[arg(value_name = "ASM")]
-    script: String,
+    asm: String,
     /// An unlocking script that runs first
     #[arg(long, default_value = "", value_name = "ASM")]
     unlock: String,
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = Experiment::parse("script.toml", "[network]\nnodes = 1\n", &args.plugins.overrides()?);
     let experiment = experiment.map_err(|errors| Stop::Input(errors.lines().join("\nerror: ")))?;
     let Chosen { script, keys, .. } = Chosen::new(&experiment, host.registry())?;
-    let lock = script.assemble(&args.script).map_err(Stop::Input)?;
+    let lock = script.assemble(&args.asm).map_err(Stop::Input)?;
     let unlock = script.assemble(&args.unlock).map_err(Stop::Input)?;
     let mut printed = Ok(());
     let mut show = |step: Step| {

@@ -10,7 +10,9 @@ use super::pick::NodeArgs;
 use super::print::{print, say};
 use super::{INPUT, Outcome, Stop};
 use crate::live::control::{Client, Reply, Request};
+use crate::live::{Member, NodeSetup};
 use crate::results::{short, table};
+use crate::run::node_setup;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,8 +38,11 @@ const CHAIN_COUNT: u32 = 10;
 
 pub(super) fn run(args: &Args) -> Outcome {
     let client = args.node.connect()?;
+    let (_, record, node) = args.node.find()?;
+    let setup = record.results.map(|results| node_setup(&results, &node.name));
+    let members = setup.and_then(|path| NodeSetup::read(&path).ok()).map_or(vec![], |setup| setup.nodes);
     let input = if stdin().is_terminal() { Input::terminal()? } else { Input::Pipe };
-    let mut wallet = Wallet { client, node: args.node.node.clone(), input };
+    let mut wallet = Wallet { client, node: args.node.node.clone(), members, input };
     if wallet.input.is_terminal() {
         let known = format!("wallet of {}; help tells the commands\n", wallet.node);
         print(known)?;
@@ -96,6 +101,8 @@ impl From<Stop> for Trouble {
 struct Wallet {
     client: Client,
     node: String,
+    /// Who is called what; empty if that is not known.
+    members: Vec<Member>,
     input: Input,
 }
 
@@ -184,7 +191,7 @@ impl Wallet {
         let Reply::Chain { blocks } = self.ask(&Request::Chain { count })? else { return Err(unexpected()) };
         let head = ["height", "id", "producer", "txs", "bytes"].map(String::from).to_vec();
         let row = |block: &crate::live::control::BlockLine| {
-            let (id, producer) = (short(&block.id.to_string()), block.producer.clone());
+            let (id, producer) = (short(block.id), block.producer.clone());
             vec![block.height.to_string(), id, producer, block.txs.to_string(), block.bytes.to_string()]
         };
         let rows: Vec<_> = [head].into_iter().chain(blocks.iter().map(row)).collect();
@@ -192,10 +199,16 @@ impl Wallet {
     }
 
     fn balance(&mut self, who: Option<&str>) -> Result<(), Trouble> {
-        let address = match who {
-            None => None,
-            Some(who) => Some(who.parse().map_err(Trouble::Here)?),
-        };
+        let address =
+            match who {
+                None => None,
+                Some(who) => match self.members.iter().find(|member| member.name == who) {
+                    Some(member) => Some(member.address),
+                    None => Some(who.parse().map_err(|_| {
+                        Trouble::Here(format!("expected the name of a node or an address, found '{who}'"))
+                    })?),
+                },
+            };
         let Reply::Balance { confirmed, spendable, locked } = self.ask(&Request::Balance { address })? else {
             return Err(unexpected());
         };
@@ -216,7 +229,7 @@ impl Wallet {
         let row = |payment: &crate::live::control::PaymentLine| {
             let block = payment.confirmed.map_or("waits".into(), |height| height.to_string());
             let (amount, fee) = (payment.amount.to_string(), payment.fee.to_string());
-            vec![payment.to.clone(), amount, fee, block, short(&payment.hash.to_string())]
+            vec![payment.to.clone(), amount, fee, block, short(payment.hash)]
         };
         let rows: Vec<_> = [head].into_iter().chain(payments.iter().map(row)).collect();
         Ok(print(table(&rows))?)

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use fika_core::amount::Amount;
 use fika_core::env::Proof;
+use fika_core::hash::Id;
 
 use super::summary::{Ended, NodeSummary, Summary};
 use crate::experiment::Role;
@@ -53,8 +54,11 @@ fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
     value.map_or_else(|| "-".into(), show)
 }
 
-/// Rows with columns of equal width; the first is the head, the first column stands to the left.
+/// Rows with columns of equal width; the first is the head. Columns of numbers stand to the right.
 pub fn table(rows: &[Vec<String>]) -> String {
+    let is_number =
+        |cell: &String| matches!(cell.as_str(), "" | "-") || cell.parse::<f64>().is_ok() || is_measure(cell);
+    let numbers = |column: usize| column > 0 && rows.iter().skip(1).filter_map(|row| row.get(column)).all(is_number);
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let cell_width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
@@ -65,15 +69,21 @@ pub fn table(rows: &[Vec<String>]) -> String {
         for (column, cell) in row.iter().enumerate() {
             let width = widths[column];
             // Writing to a string does not fail.
-            let _ = match column {
-                0 => write!(line, "  {cell:<width$}"),
-                _ => write!(line, "  {cell:>width$}"),
+            let _ = match numbers(column) {
+                false => write!(line, "  {cell:<width$}"),
+                true => write!(line, "  {cell:>width$}"),
             };
         }
         text += line.trim_end();
         text.push('\n');
     }
     text
+}
+
+/// A number with its unit: `3 MiB`, `2/4`.
+fn is_measure(cell: &str) -> bool {
+    let (number, unit) = cell.split_once([' ', '/']).unwrap_or((cell, ""));
+    number.parse::<f64>().is_ok() && unit.len() <= 8
 }
 
 /// Nodes that are listed one by one on a terminal; the rest is in `nodes.csv`.
@@ -101,7 +111,7 @@ impl fmt::Display for Summary {
         }
         let full = self.nodes.iter().filter(|node| node.role == Role::Full).count();
         let agreement = match (self.agreement, self.tip) {
-            (true, Some(tip)) => format!("all {full} full nodes agree on {}", short(&tip.to_string())),
+            (true, Some(tip)) => format!("all {full} full nodes agree on {}", short(tip)),
             (true, None) => format!("all {full} full nodes are at genesis"),
             (false, _) => format!("the {full} full nodes do NOT agree"),
         };
@@ -194,7 +204,7 @@ fn nodes(summary: &Summary) -> Vec<Vec<String>> {
         vec![
             format!("{}{role}", node.name),
             node.height.to_string(),
-            or_dash(node.tip, |tip| short(&tip.to_string())),
+            or_dash(node.tip, |tip| short(tip)),
             or_dash(node.balance, |balance| balance.to_string()),
             node.produced.to_string(),
             node.in_chain.to_string(),
@@ -206,8 +216,8 @@ fn nodes(summary: &Summary) -> Vec<Vec<String>> {
     head.into_iter().chain(summary.nodes.iter().take(NODES_SHOWN).map(row)).collect()
 }
 
-/// The last digits of an id: proof of work makes the first ones alike.
-pub fn short(id: &str) -> String {
-    let start = id.len().saturating_sub(10);
-    format!("..{}", id.get(start..).unwrap_or(id))
+/// The last twelve digits of an id, as in the nodes' logs: proof of work makes the first ones alike.
+pub fn short(id: Id) -> String {
+    let text = id.to_string();
+    text[text.len() - 12..].into()
 }

@@ -67,7 +67,12 @@ fn traces() -> [String; 4] {
     let b = b.block(3_020, 4, 3, 3).block(3_020, 3, 1, 2).tip(3_021, 4, 3, 1);
     let c = log().block(1_030, 1, 0, 1).tip(1_030, 1, 1, 0).block(2_000, 3, 1, 2).tip(2_000, 3, 2, 0);
     // Block 5 comes when the run is over.
-    let c = c.at(2_420, tx()).block(9_600, 5, 4, 4).block(3_000, 4, 3, 3).at(3_000, TraceEvent::Produced { id: id(4) }).tip(3_000, 4, 3, 0);
+    let c = c
+        .at(2_420, tx())
+        .block(9_600, 5, 4, 4)
+        .block(3_000, 4, 3, 3)
+        .at(3_000, TraceEvent::Produced { id: id(4) })
+        .tip(3_000, 4, 3, 0);
     let client = log().at(2_400, tx());
     let client = client.at(2_400, TraceEvent::Paid { hash: id(99), amount: Amount::coins(10), fee: Amount::coins(1) });
     let client = client.at(9_000, TraceEvent::Confirmed { hash: id(99), height: 3 }).tip(9_000, 4, 3, 0);

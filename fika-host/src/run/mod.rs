@@ -131,7 +131,7 @@ impl Host {
         write_run(experiment, &chosen, engine, start, &folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
             let own = folder.node(&node.name);
-            let setup = own.join(setup::SETUP);
+            let setup = node_setup(&folder.path, &node.name);
             let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
             lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
         }
@@ -156,6 +156,11 @@ impl Host {
         let (ending, taken) = supervisor.end(ended, clock)?;
         end::write(experiment, &folder, &ending, clock.time_us(taken))
     }
+}
+
+/// Where the `node.json` of a node is, in the folder of a run.
+pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
+    results.join("nodes").join(node).join(setup::SETUP)
 }
 
 /// The whole life of a node's process.

@@ -81,7 +81,8 @@ impl Supervisor<'_> {
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => "ended".into(),
         };
-        let last = last_error(&self.folder.node(name).join(LOG));
+        // Who was killed had no time to say why.
+        let last = status.code().and_then(|_| last_error(&self.folder.node(name).join(LOG)));
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
         self.progress.say(&format!("node {name} {how}"));
         self.died[node] = Some(how);
