@@ -6,7 +6,7 @@ use std::path::Path;
 use super::faults::Faults;
 use super::guard::{Guard, Guarded};
 use super::params::Param;
-use super::{Kind, Plugin, params};
+use super::{Kind, Plugin, VERSION, params};
 use crate::agent::Attack;
 use crate::consensus::Consensus;
 use crate::env::Env;
@@ -138,7 +138,7 @@ const fn compiled_in<P: Plugin>(kind: Kind, maker: &'static dyn Maker) -> Descri
         needs: P::NEEDS,
         provides: P::PROVIDES,
         origin: Origin::CompiledIn,
-        fika_core: env!("CARGO_PKG_VERSION"),
+        fika_core: VERSION,
         maker,
     }
 }

@@ -56,6 +56,9 @@ pub use self::registry::{Registry, check_fit};
 pub use self::watch::{CallSite, CallWatch, LongCall};
 use crate::env::Env;
 
+/// The version of fika-core. Libraries built with another one are not loaded.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Which trait a plugin implements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -6,8 +6,8 @@
 
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A plugin and one of its methods, by their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ impl fmt::Display for CallSite {
 
 /// Where one thread is.
 struct Cell {
+    /// Whether a thread has it.
+    is_taken: AtomicBool,
     /// Counts outermost calls: odd inside, even outside.
     entered: AtomicU64,
     outer: SiteCell,
@@ -58,51 +60,60 @@ impl SiteCell {
     }
 }
 
-/// The cells of all threads that ever called a plugin.
-static CELLS: Mutex<Vec<Arc<Cell>>> = Mutex::new(Vec::new());
+/// The cells of all threads that ever called a plugin. One whose thread has ended is used again.
+static CELLS: Mutex<Vec<&'static Cell>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static CELL: Registered = Registered::new();
+    /// This thread's cell, once it has one. A plain pointer, because nothing is quicker to reach.
+    static CELL: std::cell::Cell<Option<&'static Cell>> = const { std::cell::Cell::new(None) };
+    /// Gives it back.
+    static LEASE: Lease = const { Lease };
 }
 
-/// A thread's hold on its cell.
-struct Registered(Arc<Cell>);
+struct Lease;
 
-impl Registered {
-    fn new() -> Registered {
-        let cell = Cell { entered: AtomicU64::new(0), outer: SiteCell::empty(), inner: SiteCell::empty() };
-        let cell = Arc::new(cell);
-        CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell.clone());
-        Registered(cell)
-    }
-}
-
-impl Drop for Registered {
+impl Drop for Lease {
     fn drop(&mut self) {
-        CELLS.lock().unwrap_or_else(PoisonError::into_inner).retain(|cell| !Arc::ptr_eq(cell, &self.0));
+        if let Some(cell) = CELL.take() {
+            cell.is_taken.store(false, Ordering::Release);
+        }
     }
+}
+
+#[cold]
+fn take_cell() -> &'static Cell {
+    let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let free = cells.iter().find(|cell| !cell.is_taken.swap(true, Ordering::AcqRel)).copied();
+    let cell = free.unwrap_or_else(|| {
+        let (outer, inner) = (SiteCell::empty(), SiteCell::empty());
+        let cell = Cell { is_taken: AtomicBool::new(true), entered: AtomicU64::new(0), outer, inner };
+        cells.push(Box::leak(Box::new(cell)));
+        cells[cells.len() - 1]
+    });
+    // While a thread ends there is no lease any more; its cell is then lost, not shared.
+    let _ = LEASE.try_with(|_| CELL.set(Some(cell)));
+    cell
 }
 
 /// Runs `run`, which must not panic, marked as being inside `call` of `plugin`.
 pub(super) fn inside<R>(plugin: &'static &'static str, call: &'static &'static str, run: impl FnOnce() -> R) -> R {
-    CELL.with(|Registered(cell)| {
-        let site = (ptr::from_ref(plugin).cast_mut(), ptr::from_ref(call).cast_mut());
-        let before = cell.inner.pointers();
-        let is_outermost = before.0.is_null();
-        // Only this thread writes, so plain loads and stores suffice.
-        let entered = cell.entered.load(Ordering::Relaxed);
-        cell.inner.set(site);
-        if is_outermost {
-            cell.outer.set(site);
-            cell.entered.store(entered + 1, Ordering::Release);
-        }
-        let answer = run();
-        cell.inner.set(before);
-        if is_outermost {
-            cell.entered.store(entered + 2, Ordering::Release);
-        }
-        answer
-    })
+    let cell = CELL.get().unwrap_or_else(take_cell);
+    let site = (ptr::from_ref(plugin).cast_mut(), ptr::from_ref(call).cast_mut());
+    let before = cell.inner.pointers();
+    let is_outermost = before.0.is_null();
+    // Only this thread writes, so plain loads and stores suffice.
+    let entered = cell.entered.load(Ordering::Relaxed);
+    cell.inner.set(site);
+    if is_outermost {
+        cell.outer.set(site);
+        cell.entered.store(entered + 1, Ordering::Release);
+    }
+    let answer = run();
+    cell.inner.set(before);
+    if is_outermost {
+        cell.entered.store(entered + 2, Ordering::Release);
+    }
+    answer
 }
 
 /// A call that some thread is in.
@@ -145,7 +156,7 @@ impl CallWatch {
             let entered = cell.entered.load(Ordering::Acquire);
             let (outer, inner) = (cell.outer.site(), cell.inner.site());
             let (Some(outer), true) = (outer, entered % 2 == 1) else { continue };
-            let address = Arc::as_ptr(cell).addr();
+            let address = ptr::from_ref(*cell).addr();
             let before = self.seen.iter().find(|(cell, count, _)| (*cell, *count) == (address, entered));
             let looks = before.map_or(1, |(_, _, looks)| looks + 1);
             seen.push((address, entered, looks));

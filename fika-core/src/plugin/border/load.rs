@@ -21,7 +21,7 @@ use crate::codec::Decode;
 use crate::env::Env;
 use crate::plugin::descriptor::{Maker, Object, Origin};
 use crate::plugin::panics::{catch, raise};
-use crate::plugin::{Descriptor, Kind, Param};
+use crate::plugin::{Descriptor, Kind, Param, VERSION};
 
 /// Why a file is not a plugin of this program. Each is one line, without the path.
 #[derive(Debug, Error)]
@@ -50,7 +50,7 @@ pub enum LoadError {
         found: String,
     },
     /// It was built with the same version, but what crosses the border differs.
-    #[error("built with another fika-core {version}: {difference}", version = env!("CARGO_PKG_VERSION"))]
+    #[error("built with another fika-core {VERSION}: {difference}")]
     Layout {
         /// The first difference.
         difference: String,
@@ -84,8 +84,8 @@ pub fn load(path: &Path) -> Result<Descriptor, LoadError> {
     let library: &'static Library = Box::leak(Box::new(library));
     let header = header(library, &path, &file)?;
     let found = header.version_strings().version.as_str();
-    if found != env!("CARGO_PKG_VERSION") {
-        return Err(LoadError::Version { expected: env!("CARGO_PKG_VERSION"), found: found.into() });
+    if found != VERSION {
+        return Err(LoadError::Version { expected: VERSION, found: found.into() });
     }
     let layout = header.layout().ok_or(LoadError::NotAPlugin)?;
     check_layout_compatibility(<RootRef as StableAbi>::LAYOUT, layout)
@@ -189,7 +189,7 @@ fn describe(root: RootRef, path: PathBuf) -> Result<Descriptor, String> {
         needs: texts(needs),
         provides: texts(provides),
         origin: Origin::Library(Box::leak(path.into_boxed_path())),
-        fika_core: env!("CARGO_PKG_VERSION"),
+        fika_core: VERSION,
         maker: Box::leak(Box::new(Loaded { root, params })),
     })
 }

@@ -15,7 +15,7 @@ pub(crate) trait Table: StableAbi + Sized + 'static {
     /// This side's functions.
     const TABLE: &'static Self;
     /// Frees an owned object.
-    fn release(&self) -> unsafe extern "C" fn(*mut ());
+    fn release(&self) -> unsafe extern "C" fn(*mut ()) -> u8;
     /// What the last call that answered [`PANIC`] died of.
     fn last_panic(&self) -> unsafe extern "C" fn(Sink);
 }
@@ -68,11 +68,9 @@ pub(super) unsafe fn object<T: ?Sized>(data: *mut ()) -> *mut T {
 ///
 /// # Safety
 /// Called once, with the `data` of such a handle.
-pub(super) unsafe extern "C" fn release<T: ?Sized>(data: *mut ()) {
+pub(super) unsafe extern "C" fn release<T: ?Sized>(data: *mut ()) -> u8 {
     // SAFETY: `give` made both from boxes.
-    let dropped = catch(|| unsafe { drop(Box::from_raw(*Box::from_raw(data.cast::<*mut T>()))) });
-    // Nobody waits for an answer that could tell of a panic.
-    drop(dropped);
+    respond(|| unsafe { drop(Box::from_raw(*Box::from_raw(data.cast::<*mut T>()))) })
 }
 
 /// A call's status: it has answered.
@@ -128,20 +126,32 @@ impl<V: Table> Remote<V> {
         // SAFETY: tables are statics of a side that is never unloaded.
         let table = unsafe { &*self.handle.table };
         if function(table, self.handle.data) != ANSWERED {
-            let mut message = String::new();
-            let mut take = |bytes: &[u8]| message = String::from_utf8_lossy(bytes).into_owned();
-            // SAFETY: the taker lives until the call has returned.
-            unsafe { (table.last_panic())(Sink::into(&mut take)) };
-            raise(message);
+            go_on(table);
         }
     }
+}
+
+/// Lets the last panic of the other side go on here.
+#[cold]
+fn go_on(table: &impl Table) -> ! {
+    let mut message = String::new();
+    let mut take = |bytes: &[u8]| message = String::from_utf8_lossy(bytes).into_owned();
+    // SAFETY: the taker lives until the call has returned.
+    unsafe { (table.last_panic())(Sink::into(&mut take)) };
+    raise(message)
 }
 
 impl<V: Table> Drop for Remote<V> {
     fn drop(&mut self) {
         if self.owned {
-            // SAFETY: tables live as long as the program; owned handles are taken once.
-            unsafe { ((*self.handle.table).release())(self.handle.data) };
+            // SAFETY: tables are statics of a side that is never unloaded.
+            let table = unsafe { &*self.handle.table };
+            // SAFETY: owned handles are taken once.
+            let status = unsafe { (table.release())(self.handle.data) };
+            // A second panic would end the program.
+            if status != ANSWERED && !std::thread::panicking() {
+                go_on(table);
+            }
         }
     }
 }

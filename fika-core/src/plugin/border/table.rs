@@ -52,7 +52,7 @@ macro_rules! table {
         #[repr(C)]
         #[derive(abi_stable::StableAbi)]
         pub(crate) struct $table {
-            release: unsafe extern "C" fn(*mut ()),
+            release: unsafe extern "C" fn(*mut ()) -> u8,
             last_panic: unsafe extern "C" fn($crate::plugin::border::wire::Sink),
             $($name: unsafe extern "C" fn(
                 *mut (),
@@ -85,7 +85,7 @@ macro_rules! table {
                 $($name: Self::$name,)*
             };
 
-            fn release(&self) -> unsafe extern "C" fn(*mut ()) {
+            fn release(&self) -> unsafe extern "C" fn(*mut ()) -> u8 {
                 self.release
             }
 
