@@ -39,7 +39,9 @@ fn at_tip<R>(net: &Lockstep, node: u32, ask: impl FnOnce(&dyn ChainView, &Id) ->
     let world = net.world(node);
     let mut all = BlockSet::default();
     let tip = net.nodes[node as usize].tip();
-    std::iter::once(fika_core::world::Tree::GENESIS).chain(chain_of(net, node)).for_each(|ix| drop(all.insert(ix)));
+    for ix in std::iter::once(fika_core::world::Tree::GENESIS).chain(chain_of(net, node)) {
+        all.insert(ix);
+    }
     ask(&world.view(&all), &world.tree()[tip].id)
 }
 

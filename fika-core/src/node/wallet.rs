@@ -69,6 +69,7 @@ impl Node {
         if let Some(ix) = tip.and_then(|id| world.tree().find(&id)) {
             self.tip = ix;
         }
+        self.catch_up(world);
         let waiting: Vec<Tx> =
             self.wallet.own.iter().filter(|own| own.confirmed.is_none()).map(|own| own.tx.clone()).collect();
         let place = world.next_place(self.tip);
@@ -82,6 +83,22 @@ impl Node {
                 // A full mempool keeps what pays more; the transaction is sent again later.
                 self.mempool.insert(tx, outcome).unwrap_or_default();
             }
+        }
+    }
+
+    /// The store may have newer blocks than the tip that it names: the run ended between the two.
+    fn catch_up(&mut self, world: &World) {
+        let (tree, named) = (world.tree(), self.tip);
+        let seen = world.seen_tree(&self.seen, self.config.seed);
+        for newer in (named.0 + 1..tree.len() as u32).map(BlockIx) {
+            let best = world.rules().consensus.choose(&tree.view(self.tip), &tree.view(newer), &seen);
+            self.tip = tree.find(&best).filter(|ix| self.seen.contains(*ix)).unwrap_or(self.tip);
+        }
+        for block in tree.path(tree.fork_point(named, self.tip), self.tip).into_iter().filter_map(|ix| world.block(ix))
+        {
+            let height = tree.find(&block.id()).map(|ix| tree[ix].height);
+            let own = self.wallet.own.iter_mut().filter(|own| block.txs.contains(&own.tx));
+            own.for_each(|own| own.confirmed = height);
         }
     }
 

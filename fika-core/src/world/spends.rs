@@ -48,7 +48,8 @@ fn prove_batch(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>
     let hold = rules.env.keys.verify_many(&views);
     let mut start = 0;
     for (n, (tx, outcome)) in txs.iter().enumerate() {
-        if answers[n].is_ok() && !hold[start..ends[n]].iter().all(|holds| *holds) {
+        let hold = hold.get(start..ends[n]).is_some_and(|hold| hold.iter().all(|holds| *holds));
+        if answers[n].is_ok() && !hold {
             answers[n] = run_spends(rules, tx, outcome, None);
         }
         start = ends[n];

@@ -16,9 +16,10 @@ use fika_core::header::{SECOND, Time};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
 use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, Work};
+use fika_core::reject::Reject;
 use fika_core::script::{PayToAddress, Script};
 use fika_core::tx::{Accounts, TxFormat};
-use fika_core::world::{BlockIx, Genesis, Rules, World};
+use fika_core::world::{BlockIx, Genesis, Rules, Store, World};
 
 /// A chain for tests: a block every ten seconds, drawn work, millisecond ticks.
 pub fn chain() -> ChainParams {
@@ -64,6 +65,10 @@ impl Setup {
     }
 
     pub fn world(&self) -> World {
+        self.open(&self.genesis(), None).expect("genesis")
+    }
+
+    pub fn open(&self, genesis: &Genesis, store: Option<Box<dyn Store>>) -> Result<World, Reject> {
         let env = Env { chain: self.chain.clone(), keys: (self.keys)() };
         let rules = Rules {
             consensus: (self.consensus)(&env).into(),
@@ -72,7 +77,7 @@ impl Setup {
             env,
             workers: NonZero::<usize>::MIN,
         };
-        World::new(rules, &self.genesis()).expect("genesis")
+        World::open(rules, genesis, store)
     }
 
     pub fn genesis(&self) -> Genesis {
@@ -229,6 +234,7 @@ impl Lockstep {
             self.draws += 1;
             let uniform = (draw(self.setup.seed, 2 + u64::from(node), self.draws) >> 11) as f64 / (1u64 << 53) as f64;
             let rate = (self.setup.hash_rate)(node) as f64;
+            #[expect(clippy::disallowed_methods, reason = "runs are compared on one machine only")]
             let delay = -(1.0 - uniform).ln() * work.expected_tries as f64 / rate;
             let (_, sequence) = self.push(self.now + delay as u64, node, Input::Drawn { ticket: work.ticket });
             self.works[node as usize].insert(work.ticket, sequence);

@@ -11,7 +11,7 @@ use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 use fika_core::node::{Event, Input, Node, NodeConfig, Outputs, PeerId};
-use fika_core::tx::{Ledger, Order};
+use fika_core::tx::{ActionRequest, Ledger, Order};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{Assembly, World};
 
@@ -147,16 +147,29 @@ impl Factory {
     }
 
     pub fn pay_over(&self, ledger: &dyn Ledger, at: Id, from: u32, to: u32, coins: u64, fee: u64) -> Tx {
+        let lock = self.world.rules().script.lock(&self.setup.address(to));
+        self.sign(ledger, at, from, vec![(lock, Amount::coins(coins))], Amount(fee), Vec::new())
+    }
+
+    /// A signed transaction without a fee that asks the rules for something.
+    pub fn act(&self, at: Id, from: u32, action: ActionRequest) -> Tx {
+        let state = self.world.state(self.world.tree().find(&at).unwrap());
+        self.sign(&FormatLedger(&state), at, from, Vec::new(), Amount::ZERO, vec![action])
+    }
+
+    fn sign(
+        &self,
+        ledger: &dyn Ledger,
+        at: Id,
+        from: u32,
+        to: Vec<(Vec<u8>, Amount)>,
+        fee: Amount,
+        actions: Vec<ActionRequest>,
+    ) -> Tx {
         let rules = self.world.rules();
         let place = self.world.next_place(self.world.tree().find(&at).unwrap());
         let who = self.setup.address(from);
-        let order = Order {
-            from: who,
-            from_lock: rules.script.lock(&who),
-            to: vec![(rules.script.lock(&self.setup.address(to)), Amount::coins(coins))],
-            fee: Amount(fee),
-            actions: Vec::new(),
-        };
+        let order = Order { from: who, from_lock: rules.script.lock(&who), to, fee, actions };
         let bare = rules.tx.build(&order, place, ledger).expect("enough money");
         let spends = rules.tx.apply(&bare, place, ledger).expect("applies").spends;
         let prepared = rules.tx.prepare(&bare, &spends).expect("its own spends");

@@ -1,0 +1,191 @@
+//! The mempool, and what templates take from it.
+
+#![allow(missing_docs)]
+
+mod lockstep;
+mod rules;
+mod solo;
+
+use fika_core::agent::Draft;
+use fika_core::amount::Amount;
+use fika_core::block::Tx;
+use fika_core::hash::Id;
+use fika_core::message::Message;
+use fika_core::node::{Event, Mempool, MempoolLimits, NodeConfig};
+use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
+use fika_core::world::Assembly;
+use lockstep::Setup;
+use rules::quiet::{BAD_ACTION, Quiet};
+use solo::{Factory, Solo};
+
+/// A transaction of 100 bytes that spends and makes the coins of these names.
+fn coins(name: u8, fee: u64, spends: &[u8], makes: &[u8]) -> (Tx, Outcome) {
+    let spend = |key: &u8| Spend { input: 0, key: vec![*key], lock: vec![], amount: Amount(1), unlock: vec![] };
+    let credit = |key: &u8| Credit { key: vec![*key], value: vec![], lock: vec![], amount: Amount(1) };
+    let outcome = Outcome {
+        fee: Amount(fee),
+        spends: spends.iter().map(spend).collect(),
+        credits: makes.iter().map(credit).collect(),
+        ..Outcome::default()
+    };
+    (Tx::new([name; 100]), outcome)
+}
+
+fn names(txs: &[Tx]) -> Vec<u8> {
+    txs.iter().map(|tx| tx.bytes()[0]).collect()
+}
+
+fn limited(max_bytes: u64) -> Mempool {
+    Mempool::new(MempoolLimits { max_bytes, ..MempoolLimits::default() })
+}
+
+#[test]
+fn the_order_is_by_fee_rate_with_parents_first() {
+    let mut pool = limited(10_000);
+    for (tx, outcome) in [
+        coins(1, 10, &[100], &[1]),
+        coins(2, 500, &[101], &[2]),
+        coins(3, 900, &[1], &[3]),
+        coins(4, 500, &[102], &[4]),
+        coins(5, 800, &[3, 4], &[5]),
+    ] {
+        assert_eq!(pool.insert(tx, outcome), Ok(vec![]));
+    }
+    assert_eq!(names(&pool.select(10_000)), [1, 3, 4, 5, 2]);
+    assert_eq!(names(&pool.select(150)), [1, 3], "as much as is asked for, whole packages");
+    let all: Vec<Id> = pool.hashes().collect();
+    assert_eq!(all.len(), 5);
+    assert!(pool.insert(coins(9, 9_999, &[1], &[9]).0, coins(9, 9_999, &[1], &[9]).1).is_err(), "no replacement");
+    assert_eq!(names(&pool.take_all()), [1, 2, 3, 4, 5], "as they came");
+    assert!(pool.is_empty() && pool.bytes() == 0);
+}
+
+#[test]
+fn a_full_mempool_drops_the_cheapest_with_its_children() {
+    let mut pool = limited(300);
+    let hash = |name: u8| coins(name, 0, &[], &[]).0.hash();
+    let mut insert = |name, fee, spends: &[u8], makes: &[u8]| {
+        let (tx, outcome) = coins(name, fee, spends, makes);
+        pool.insert(tx, outcome).unwrap()
+    };
+    insert(1, 10, &[100], &[1]);
+    insert(2, 900, &[1], &[2]);
+    insert(3, 20, &[101], &[3]);
+    assert_eq!(insert(4, 15, &[102], &[4]), [hash(1), hash(2)], "the child pays well, but cannot stay alone");
+    insert(5, 16, &[103], &[5]);
+    assert_eq!(insert(6, 1, &[104], &[6]), [hash(6)], "the new one is the cheapest");
+    assert_eq!((pool.len(), pool.bytes()), (3, 300));
+    assert_eq!(names(&pool.select(1_000)), [3, 5, 4]);
+}
+
+#[test]
+fn confirming_takes_out_the_block_and_its_losers_with_children() {
+    let mut pool = limited(10_000);
+    for (tx, outcome) in [coins(1, 1, &[100], &[1]), coins(2, 1, &[101], &[2]), coins(3, 1, &[2], &[3])] {
+        pool.insert(tx, outcome).unwrap();
+    }
+    let (block_tx, _) = coins(1, 1, &[100], &[1]);
+    let gone = pool.confirm(&[block_tx], &[vec![100], vec![101]]);
+    assert_eq!(gone, [coins(2, 0, &[], &[]).0.hash(), coins(3, 0, &[], &[]).0.hash()]);
+    assert!(pool.is_empty());
+}
+
+fn quiet() -> Setup {
+    Setup::new(|_| Box::new(Quiet))
+}
+
+#[test]
+fn account_payments_keep_their_numbers_in_order() {
+    let (mut solo, factory) = (Solo::new(quiet()), Factory::new(quiet()));
+    let genesis = factory.genesis();
+    let mut txs: Vec<Tx> = Vec::new();
+    for n in 0..4u64 {
+        let state = solo.world.state(solo.node.tip());
+        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        txs.push(factory.pay_over(&ledger, genesis, 2, 3, 20, 100 * n));
+        drop(state);
+        solo.hear(0, Message::Tx(txs[n as usize].clone()));
+    }
+    assert_eq!(solo.node.mempool().select(1_000_000), txs, "a better fee does not overtake its own account");
+    let template = solo.world.assemble(Assembly {
+        draft: &Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() },
+        time: 10_000,
+        exact: true,
+        txs: solo.node.mempool().select(1_000_000),
+        payee: solo.node.address(),
+        extra_nonce: 1,
+    });
+    assert_eq!(template.unwrap().block.txs.len(), 5);
+    let mut pool = Mempool::new(MempoolLimits::default());
+    for tx in &txs {
+        let pooled = solo.node.mempool().get(&tx.hash()).unwrap();
+        pool.insert(tx.clone(), pooled.outcome.clone()).unwrap();
+    }
+    let gone = pool.remove_with_children(&txs[1].hash());
+    assert_eq!((gone.len(), pool.len()), (3, 1), "the later numbers go too");
+}
+
+#[test]
+fn a_node_says_what_it_drops_when_its_mempool_is_full() {
+    let config = |config: &mut NodeConfig| config.mempool.max_bytes = 200;
+    let mut solo = Solo::new(Setup { config, ..quiet() });
+    let factory = Factory::new(quiet());
+    let genesis = factory.genesis();
+    let (poor, rich) = (factory.pay(genesis, 2, 3, 5, 1), factory.pay(genesis, 3, 4, 5, 900));
+    assert!((101..=200).contains(&poor.bytes().len()), "one fits, two do not");
+    solo.hear(0, Message::Tx(poor.clone()));
+    let out = solo.hear(0, Message::Tx(rich.clone()));
+    let why = "the mempool is full of transactions with higher fees".to_string();
+    assert!(out.events.contains(&Event::TxDropped { hash: poor.hash(), why: why.clone() }), "{:?}", out.events);
+    let cheap = factory.pay(genesis, 4, 3, 5, 2);
+    let out = solo.hear(0, Message::Tx(cheap.clone()));
+    let hash = cheap.hash();
+    assert!(out.events.contains(&Event::TxRejected { hash, from: Some(fika_core::node::PeerId(0)), why }));
+    assert_eq!(solo.node.mempool().len(), 1);
+}
+
+#[test]
+fn an_action_that_the_rules_refuse_stops_no_producer() {
+    let mut factory = Factory::new(quiet());
+    let genesis = factory.genesis();
+    let fine = factory.pay(genesis, 2, 3, 5, 1);
+    let bad = |kind| factory.act(genesis, 3, ActionRequest { kind, amount: Amount(5), data: Vec::new() });
+    let (refused, burnt) =
+        (bad(BAD_ACTION), factory.act(genesis, 4, ActionRequest { kind: 1, amount: Amount(5), data: vec![] }));
+    let draft = Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() };
+    let order = Assembly {
+        draft: &draft,
+        time: 10_000,
+        exact: true,
+        txs: vec![refused.clone(), fine.clone(), burnt.clone()],
+        payee: factory.setup.address(1),
+        extra_nonce: 1,
+    };
+    let template = factory.world.assemble(order).unwrap();
+    assert_eq!((template.dropped, template.block.txs[1..].to_vec()), (vec![refused], vec![fine, burnt]));
+    let ix = factory.world.insert(template.block.into()).unwrap();
+    factory.world.judge(ix).unwrap();
+    assert_eq!(factory.world.supply(ix), Amount(Amount::coins(550).0 - 5), "what nobody locks is burnt");
+}
+
+#[test]
+fn what_does_not_fit_is_not_lost_with_its_children() {
+    let chain = fika_core::env::ChainParams { max_block_bytes: 1_750, ..lockstep::chain() };
+    let setup = || Setup { chain: chain.clone(), ..quiet() };
+    let mut factory = Factory::new(setup());
+    let genesis = factory.genesis();
+    let mut solo = Solo::new(setup());
+    let mut txs = Vec::new();
+    for n in 0..6 {
+        let state = solo.world.state(solo.node.tip());
+        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        txs.push(factory.pay_over(&ledger, genesis, 2, 3, 1, 10 * n));
+        drop(state);
+        solo.hear(0, Message::Tx(txs[n as usize].clone()));
+    }
+    let draft = Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() };
+    let payee = factory.setup.address(1);
+    let order = Assembly { draft: &draft, time: 10_000, exact: true, txs: txs.clone(), payee, extra_nonce: 1 };
+    let template = factory.world.assemble(order).unwrap();
+    assert!(template.dropped.is_empty() && (1..6).contains(&(template.block.txs.len() - 1)));
+}

@@ -1,0 +1,220 @@
+//! The stock plugins in one network, with coins, scripts and signatures.
+
+#![allow(missing_docs)]
+
+mod lockstep;
+mod rules;
+mod solo;
+
+use std::sync::Arc;
+
+use fika_core::amount::{Amount, COIN};
+use fika_core::block::Tx;
+use fika_core::consensus::{Consensus, LedgerOp};
+use fika_core::env::{ChainParams, Env, Proof};
+use fika_core::hash::Id;
+use fika_core::header::SECOND;
+use fika_core::keys::{KeyScheme, NoKeys};
+use fika_core::message::Message;
+use fika_core::node::{Event, Input, PeerId};
+use fika_core::plugin::Plugin;
+use fika_core::tx::Ledger;
+use fika_core::world::ledger::{Entries, Overlay, Space, amount_of};
+use fika_core::world::transfer::FormatLedger;
+use fika_core::world::{Rules, Tree};
+use fika_hybrid::Hybrid;
+use fika_pos::Pos;
+use fika_pow::Pow;
+use fika_secp256k1::Secp256k1;
+use fika_stack_vm::StackVm;
+use fika_toy::Toy;
+use fika_utxo::Utxo;
+use lockstep::{Lockstep, Setup};
+use rules::quiet::Quiet;
+use solo::{Factory, Solo};
+
+fn keys<K: KeyScheme + Plugin>() -> Arc<dyn KeyScheme> {
+    let env = Env { chain: lockstep::chain(), keys: Arc::new(NoKeys) };
+    Arc::new(K::new(K::Params::default(), &env).unwrap())
+}
+
+fn utxo(consensus: fn(&Env) -> Box<dyn Consensus>) -> Setup {
+    Setup {
+        keys: keys::<Toy>,
+        script: |env| Box::new(StackVm::new(Default::default(), env).unwrap()),
+        tx: |env| Box::new(Utxo::new(Default::default(), env).unwrap()),
+        ..Setup::new(consensus)
+    }
+}
+
+fn pow() -> Setup {
+    // As much work as five nodes do in ten seconds at a hash a microsecond.
+    utxo(|env| {
+        let params = fika_pow::Params { initial_tries: 50_000_000, ..Default::default() };
+        Box::new(Pow::new(params, env).unwrap())
+    })
+}
+
+fn pos() -> Setup {
+    utxo(|env| Box::new(Pos::new(Default::default(), env).unwrap()))
+}
+
+fn hybrid() -> Setup {
+    utxo(|env| {
+        let params = fika_hybrid::Params { initial_tries: 100_000_000, ..Default::default() };
+        Box::new(Hybrid::new(params, env).unwrap())
+    })
+}
+
+fn busy_run(setup: Setup, seconds: u64) -> Lockstep {
+    let mut net = setup.start();
+    for round in 1..seconds / 20 {
+        net.run(round * 20 * SECOND);
+        net.pay((round % 5) as u32, ((round + 2) % 5) as u32, 1 + round % 7);
+    }
+    net.run(seconds * SECOND);
+    net
+}
+
+fn assert_supply(net: &Lockstep, node: u32) {
+    let world = net.world(node);
+    let tip = net.nodes[node as usize].tip();
+    let state = world.state(tip);
+    let sum = |space: Space| -> u64 {
+        state.entries(&space.key(&[])).iter().map(|(_, value)| amount_of(Some(value)).0).sum()
+    };
+    let held = Amount(sum(Space::Balance) + sum(Space::Locked));
+    let issued = Amount(5 * net.setup.coins.0 + 50 * COIN.0 * net.height(node));
+    assert_eq!((held, world.supply(tip)), (issued, issued));
+    let coins: u64 = (0..5).flat_map(|n| FormatLedger(&state).coins(&net.setup.address(n))).map(|(_, a)| a.0).sum();
+    assert_eq!(Amount(coins), issued, "every coin is one of somebody's");
+}
+
+#[test]
+fn stock_networks_agree_pay_and_keep_the_supply() {
+    for (name, setup) in [("pow", pow()), ("pos", pos()), ("hybrid", hybrid())] {
+        let net = busy_run(setup, 600);
+        net.assert_healthy();
+        let heights: Vec<u64> = (0..5).map(|node| net.height(node)).collect();
+        assert!(heights.iter().all(|height| *height >= 20 && height + 3 > heights[0]), "{name}: {heights:?}");
+        let confirmed = net.events.iter().filter(|(_, _, event)| matches!(event, Event::Confirmed { .. })).count();
+        let failed = net.events.iter().filter(|(_, _, event)| matches!(event, Event::PaymentFailed { .. })).count();
+        assert!(confirmed >= 22 && failed == 0, "{name}: {confirmed} payments confirmed, {failed} failed");
+        (0..5).for_each(|node| assert_supply(&net, node));
+    }
+}
+
+#[test]
+fn stock_networks_run_alike_in_one_world_or_one_each() {
+    for setup in [pow, pos, hybrid] {
+        for seed in 1..=25 {
+            let shared = busy_run(Setup { seed, ..setup() }, 120);
+            let private = busy_run(Setup { seed, private: true, ..setup() }, 120);
+            assert_eq!(shared.trace, private.trace, "seed {seed}");
+            assert!(shared.height(0) > 0);
+        }
+    }
+}
+
+#[test]
+fn real_signatures_pay_too() {
+    let net = busy_run(Setup { keys: keys::<Secp256k1>, ..pos() }, 150);
+    net.assert_healthy();
+    (0..5).for_each(|node| assert_supply(&net, node));
+    assert!(net.nodes.iter().flat_map(|node| node.history()).any(|own| own.confirmed.is_some()));
+}
+
+/// Coins instead of accounts under the rules where tests make the blocks.
+fn quiet() -> Setup {
+    let chain = ChainParams { proof: Proof::Real, ..lockstep::chain() };
+    Setup { chain, ..utxo(|_| Box::new(Quiet)) }
+}
+
+#[test]
+fn double_spends_of_coins_are_refused_and_lost_in_reorganisations() {
+    let (mut solo, mut factory) = (Solo::new(quiet()), Factory::new(quiet()));
+    let genesis = factory.genesis();
+    let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 900));
+    solo.hear(0, Message::Tx(one.clone()));
+    let out = solo.hear(1, Message::Tx(other.clone()));
+    let why = format!("double spend: it conflicts with {} in the mempool", one.hash());
+    assert!(out.events.contains(&Event::TxRejected { hash: other.hash(), from: Some(PeerId(1)), why }));
+    // A child of the loser goes with it.
+    let state = factory.world.state(Tree::GENESIS);
+    let script = &*factory.world.rules().script;
+    let child = factory.pay_over(&solo.node.mempool().ledger(&state, script), genesis, 3, 4, 103, 7);
+    drop(state);
+    solo.hear(0, Message::Tx(child.clone()));
+    assert_eq!(solo.node.mempool().len(), 2);
+    let short = factory.block(genesis, vec![one.clone(), child.clone()]);
+    let long = factory.block(genesis, vec![other]);
+    let longer = factory.block(long.id(), Vec::new());
+    [&short, &long].into_iter().for_each(|block| drop(solo.hear_block(0, block)));
+    assert!(solo.node.mempool().is_empty());
+    let out = solo.hear_block(0, &longer);
+    assert_eq!(solo.tip(), longer.id());
+    let dropped = |tx: &Tx| {
+        out.events.iter().find_map(|event| match event {
+            Event::TxDropped { hash, why } if *hash == tx.hash() => Some(why.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(dropped(&one).as_deref(), Some("double spend: a block spends the same"));
+    assert!(dropped(&child).is_some() && solo.node.mempool().is_empty());
+}
+
+#[test]
+fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
+    let (mut solo, mut factory) = (Solo::new(quiet()), Factory::new(quiet()));
+    let genesis = factory.genesis();
+    let mut txs = Vec::new();
+    for n in 0..6u64 {
+        let state = solo.world.state(Tree::GENESIS);
+        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        // The later, the more it pays: the order of fees is not that of descent.
+        txs.push(factory.pay_over(&ledger, genesis, 2, 2, 90, 10 + 100 * n));
+        drop(state);
+        solo.hear(0, Message::Tx(txs[n as usize].clone()));
+    }
+    assert_eq!(solo.node.mempool().len(), 6);
+    let order: Vec<Id> = solo.node.mempool().select(1_000_000).iter().map(Tx::hash).collect();
+    assert_eq!(order, txs.iter().map(Tx::hash).collect::<Vec<_>>(), "parents first");
+    // A newcomer hears of them in an order in which it can take them in.
+    let out = solo.give(Input::Connected(PeerId(7)));
+    let inv = Message::Inv(txs.iter().map(|tx| fika_core::message::Item::Tx(tx.hash())).collect());
+    assert!(out.messages.iter().any(|(_, message)| *message == inv));
+    let short = factory.block(genesis, txs.clone());
+    solo.hear_block(0, &short);
+    assert!(solo.node.mempool().is_empty());
+    let long = factory.chain(genesis, 2);
+    long.iter().for_each(|block| drop(solo.hear_block(0, block)));
+    assert_eq!((solo.tip(), solo.node.mempool().len()), (long[1].id(), 6));
+}
+
+#[test]
+fn unlocked_coins_are_proved_for_one_owner_and_amount() {
+    let setup = utxo(|env| Box::new(Pos::new(Default::default(), env).unwrap()));
+    let world = setup.world();
+    let Rules { script, tx, .. } = world.rules();
+    let state = world.state(Tree::GENESIS);
+    let place = world.next_place(Tree::GENESIS);
+    let keys_of = |who: u32, amount: u64| {
+        let mut over = Overlay::new(&state);
+        let who = setup.address(who);
+        over.add(Space::Locked.key(&[&who.0]), Amount(amount));
+        let ops = [LedgerOp::Unlock(who, Amount(amount))];
+        let parent = world.chain_id();
+        fika_core::world::transfer::settle(&mut over, &ops, Amount::ZERO, &parent, place, &**script, &**tx).unwrap();
+        let old = FormatLedger(&state).coins(&who);
+        FormatLedger(&over)
+            .coins(&who)
+            .into_iter()
+            .filter(|coin| !old.contains(coin))
+            .map(|(key, _)| key)
+            .collect::<Vec<_>>()
+    };
+    assert_ne!(keys_of(1, 5), keys_of(2, 5));
+    assert_ne!(keys_of(1, 5), keys_of(1, 6));
+    assert_eq!(keys_of(1, 5), keys_of(1, 5));
+    assert_eq!(keys_of(1, 5).len(), 1);
+}
