@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let summary = host.run(&experiment)?;
     print!("{summary}");
-    let balance = |name: &str| summary.node(name).and_then(|node| node.balance).map(|balance| balance.to_string());
-    println!("client1 has {:?}, client2 has {:?}", balance("client1"), balance("client2"));
+    let balance = |name: &str| summary.node(name).and_then(|node| node.balance).unwrap_or_default();
+    println!("\nclient1 has {}, client2 has {}", balance("client1"), balance("client2"));
     Ok(())
 }

@@ -22,7 +22,7 @@ mod wallet;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::Host;
 use crate::run::RunError;
@@ -160,6 +160,11 @@ pub(crate) fn main(host: &Host) -> ExitCode {
         Err(Stop::Input(why)) => complain(&why, INPUT),
         Err(Stop::Environment(why)) => complain(&why, ENVIRONMENT),
     }
+}
+
+/// Whether this is the name of a subcommand.
+fn is_command(name: &str) -> bool {
+    CommandLine::command().find_subcommand(name).is_some()
 }
 
 fn complain(why: &str, code: u8) -> ExitCode {

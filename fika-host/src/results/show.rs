@@ -122,33 +122,14 @@ impl fmt::Display for Summary {
                 by_depth.collect::<Vec<_>>().join(", ")
             }
         };
-        let optional = |us: Option<u64>| or_dash(us, duration);
-        let (p, c) = (&self.payments, &self.coins);
-        let mut lines = vec![
+        let lines = [
             ("height", format!("{}, {agreement}", self.height)),
-            (
-                "blocks",
-                format!(
-                    "{}, {} stale ({}), one every {}",
-                    self.blocks,
-                    self.stale,
-                    share(self.stale_rate_ppm),
-                    optional(self.block_interval_us)
-                ),
-            ),
+            ("blocks", blocks(self)),
             ("reorganisations", reorgs),
-            (
-                "propagation",
-                format!(
-                    "{} to 50 %, {} to 90 %, {} to 100 % of full nodes (median)",
-                    optional(self.propagation_50_us),
-                    optional(self.propagation_90_us),
-                    optional(self.propagation_100_us)
-                ),
-            ),
-            ("payments", payments(p, optional)),
+            ("propagation", propagation(self)),
+            ("payments", payments(&self.payments)),
+            ("coins", coins(&self.coins)),
         ];
-        lines.push(("coins", coins(c)));
         for (label, text) in lines {
             writeln!(f, "  {label:<15}  {text}")?;
         }
@@ -172,17 +153,27 @@ impl fmt::Display for Summary {
     }
 }
 
-fn payments(payments: &super::Payments, optional: impl Fn(Option<u64>) -> String) -> String {
+fn blocks(summary: &Summary) -> String {
+    let mut text = format!("{}, {} stale ({})", summary.blocks, summary.stale, share(summary.stale_rate_ppm));
+    if let Some(interval_us) = summary.block_interval_us {
+        text += &format!(", one every {}", duration(interval_us));
+    }
+    text
+}
+
+fn propagation(summary: &Summary) -> String {
+    let Some(half_us) = summary.propagation_50_us else { return "no block reached half of the full nodes".into() };
+    let [most, all] = [summary.propagation_90_us, summary.propagation_100_us].map(|us| or_dash(us, duration));
+    format!("{} to 50 %, {most} to 90 %, {all} to 100 % of full nodes (median)", duration(half_us))
+}
+
+fn payments(payments: &super::Payments) -> String {
     let mut text = format!("{} submitted, {} confirmed", payments.submitted, payments.confirmed);
     if payments.failed > 0 {
         text += &format!(", {} could not be made", payments.failed);
     }
-    if payments.latency_us.is_some() {
-        text += &format!(
-            ", confirmed after {} (mean), {} (longest)",
-            optional(payments.latency_us),
-            optional(payments.latency_max_us)
-        );
+    if let (Some(mean_us), Some(max_us)) = (payments.latency_us, payments.latency_max_us) {
+        text += &format!(" after {} (mean), {} (longest)", duration(mean_us), duration(max_us));
     }
     text
 }

@@ -41,7 +41,10 @@ impl Progress {
             return;
         }
         self.next = now + INTERVAL;
-        let width = rustix::termios::tcgetwinsize(stderr()).map_or(80, |size| usize::from(size.ws_col).max(20));
+        let size = rustix::termios::tcgetwinsize(stderr());
+        // A terminal that does not know its width says 0.
+        let width = size.map_or(0, |size| usize::from(size.ws_col));
+        let width = if width < 2 { 80 } else { width };
         let line: String = line(watch, alive, elapsed, stop).chars().take(width - 1).collect();
         let _ = write!(stderr(), "\r\x1b[K{line}");
         let _ = stderr().flush();
