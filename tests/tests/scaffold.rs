@@ -1,0 +1,44 @@
+//! Plugin crates made by `new`: they compile anywhere without the network, pass their own tests, and load.
+
+#![allow(missing_docs)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use fika_core::plugin::{Kind, load};
+use fika_host::scaffold;
+
+fn target() -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("border")
+}
+
+fn passes_its_tests_and_loads(kind: Kind, dir: &Path) {
+    let name = format!("my-{kind}");
+    let krate = scaffold::create(kind, &name, dir).unwrap();
+    let mut tests = Command::new(env!("CARGO"));
+    tests.args(["test", "--offline", "--quiet"]).current_dir(&krate).env("CARGO_TARGET_DIR", target());
+    let output = tests.output().unwrap();
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}:\n{out}{errors}");
+    assert!(!errors.contains("warning"), "{name}:\n{errors}");
+    let library = fika_tests::build_libraries(&krate, &[&name], &target());
+    let plugin = load(&library[&name.replace('-', "_")]).unwrap();
+    assert_eq!((plugin.kind, plugin.name), (kind, &*name));
+}
+
+#[test]
+fn every_kind_works_outside_of_the_clone() {
+    let dir = tempfile::tempdir().unwrap();
+    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Attack);
+    kinds.for_each(|kind| passes_its_tests_and_loads(kind, dir.path()));
+}
+
+#[test]
+fn a_crate_inside_the_clone_is_a_workspace_of_its_own() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let dir = tempfile::tempdir_in(clone.join("tests/fixtures")).unwrap();
+    passes_its_tests_and_loads(Kind::Consensus, dir.path());
+    let manifest = fs::read_to_string(dir.path().join("my-consensus/Cargo.toml")).unwrap();
+    assert!(manifest.contains("path = \"../../../../fika-core\""), "{manifest}");
+}
