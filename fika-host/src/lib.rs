@@ -17,6 +17,7 @@ pub mod plugins;
 mod registry;
 pub mod results;
 mod run;
+pub mod scaffold;
 
 use std::process::ExitCode;
 
