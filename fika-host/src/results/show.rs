@@ -195,7 +195,7 @@ fn nodes(summary: &Summary) -> Vec<Vec<String>> {
         vec![
             format!("{}{role}", node.name),
             node.height.to_string(),
-            or_dash(node.tip, |tip| short(tip)),
+            or_dash(node.tip, short),
             or_dash(node.balance, |balance| balance.to_string()),
             node.produced.to_string(),
             node.in_chain.to_string(),

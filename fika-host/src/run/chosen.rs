@@ -117,12 +117,11 @@ fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<De
     Ok(found)
 }
 
+/// The parts of a chain that the host itself works with.
+type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
+
 /// Makes every plugin of the chain; what the host itself needs is kept.
-fn make(
-    all: &[Descriptor],
-    plugins: &Plugins,
-    chain: &ChainParams,
-) -> Result<(Arc<dyn KeyScheme>, Box<dyn Script>), RunError> {
+fn make(all: &[Descriptor], plugins: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
     let faults = Faults::new();
     let [consensus, script, keys, tx, transport, attacks @ ..] = all else { unreachable!("five kinds make a chain") };
     let at = |choice: &PluginChoice, why: String| RunError::Input(format!("{}: {why}", choice.place));
