@@ -2,9 +2,8 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, Throughput};
-use fika_benches::Chain;
-use fika_core::consensus::Consensus;
+use criterion::{BatchSize, Throughput};
+use fika_benches::{Chain, Criterion};
 use fika_core::keys::VerifyJob;
 use fika_core::world::{BlockSet, Tree};
 

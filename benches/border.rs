@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use criterion::Criterion;
-use fika_benches::Chain;
+use fika_benches::{Chain, Criterion};
 use fika_core::address::Address;
 use fika_core::agent::{Ctx, Signer};
 use fika_core::consensus::Consensus;
@@ -22,19 +21,19 @@ use fika_stack_vm::StackVm;
 use fika_utxo::Utxo;
 
 /// The libraries of the plugins whose calls are measured, built with cargo beside these benches.
-fn libraries() -> BTreeMap<String, PathBuf> {
+static LIBRARIES: LazyLock<BTreeMap<String, PathBuf>> = LazyLock::new(|| {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate lies in the workspace");
     let bench = std::env::current_exe().expect("this program lies somewhere");
     // TARGET/release/deps/border-1234
     let target = bench.ancestors().nth(3).expect("cargo's folders");
     fika_tests::build_libraries(workspace, &["fika-pow", "fika-stack-vm", "fika-utxo"], target)
-}
+});
 
 /// The same plugin by its three roads.
 macro_rules! roads {
-    ($libraries:ident, $env:ident, $kind:ident, $plugin:ident, $krate:ident, $params:expr, $table:literal) => {{
+    ($env:ident, $kind:ident, $plugin:ident, $krate:ident, $params:expr, $table:literal) => {{
         let faults = Faults::new();
-        let library = load(&$libraries[stringify!($krate)]).expect("it was built just now");
+        let library = load(&LIBRARIES[stringify!($krate)]).expect("it was built just now");
         [
             ("bare", Box::new($plugin::new($params, &$env).expect("a good table"))),
             ("static, guarded", $krate::PLUGIN.$kind($table, &$env, &faults).expect("a good table")),
@@ -52,10 +51,9 @@ impl Signer for Silent {
 }
 
 fn consensus(criterion: &mut Criterion) {
-    let (libraries, env) = (libraries(), fika_benches::env(Arc::new(NoKeys)));
+    let env = fika_benches::env(Arc::new(NoKeys));
     let params = fika_pow::Params { initial_tries: 2, ..fika_pow::Params::default() };
-    let roads: [(&str, Box<dyn Consensus>); 3] =
-        roads!(libraries, env, consensus, Pow, fika_pow, params, "initial_tries = 2");
+    let roads: [(&str, Box<dyn Consensus>); 3] = roads!(env, consensus, Pow, fika_pow, params, "initial_tries = 2");
     let chain = Chain::new(1);
     let mut world = chain.world();
     let tip = chain.grow(&mut world, 100);
@@ -116,9 +114,9 @@ impl SpendContext for Batch {
 }
 
 fn script(criterion: &mut Criterion) {
-    let (libraries, env) = (libraries(), fika_benches::env(Arc::new(NoKeys)));
+    let env = fika_benches::env(Arc::new(NoKeys));
     let roads: [(&str, Box<dyn Script>); 3] =
-        roads!(libraries, env, script, StackVm, fika_stack_vm, fika_stack_vm::Params::default(), "");
+        roads!(env, script, StackVm, fika_stack_vm, fika_stack_vm::Params::default(), "");
     let lock = roads[0].1.lock(&NoKeys.address(&[2; 33]));
     let unlock = roads[0].1.unlock(&[2; 33], &[3; 71]);
     for (road, script) in &roads {
@@ -130,9 +128,8 @@ fn script(criterion: &mut Criterion) {
 }
 
 fn transactions(criterion: &mut Criterion) {
-    let (libraries, env) = (libraries(), fika_benches::env(Arc::new(NoKeys)));
-    let roads: [(&str, Box<dyn TxFormat>); 3] =
-        roads!(libraries, env, tx, Utxo, fika_utxo, fika_utxo::Params::default(), "");
+    let env = fika_benches::env(Arc::new(NoKeys));
+    let roads: [(&str, Box<dyn TxFormat>); 3] = roads!(env, tx, Utxo, fika_utxo, fika_utxo::Params::default(), "");
     let chain = Chain::new(1_000);
     let world = chain.world();
     let payment = chain.payment(&world, 7);

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput};
-use fika_benches::Chain;
+use criterion::Throughput;
+use fika_benches::{Chain, Criterion};
 use fika_core::hash::{Id, sha256};
 use fika_core::keys::NoKeys;
 use fika_core::message::{Item, Message};

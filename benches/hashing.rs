@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
+use fika_benches::Criterion;
 use fika_core::hash::{domain_hash, merkle_root, sha256};
 use fika_core::header::Header;
 use fika_core::target::{Target, grind_sha256d};

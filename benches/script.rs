@@ -2,11 +2,12 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
+use fika_benches::Criterion;
 use fika_core::address::Address;
 use fika_core::hash::{Id, sha256};
 use fika_core::keys::{KeyPair, KeyScheme};
-use fika_core::script::{InputFacts, Script, SpendContext};
+use fika_core::script::{InputFacts, SpendContext};
 use fika_core::world::Rules;
 use fika_stack_vm::{SIGHASH_ALL, template};
 

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
+use fika_benches::Criterion;
 use fika_core::hash::{Id, sha256};
 use fika_core::keys::{KeyScheme, NoKeys, VerifyJob};
 use fika_core::plugin::{Descriptor, Faults};

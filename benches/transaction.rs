@@ -2,9 +2,7 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
-use fika_benches::Chain;
-use fika_core::script::Script;
+use fika_benches::{Chain, Criterion};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{Rules, Tree};
 
