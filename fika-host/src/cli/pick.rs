@@ -1,10 +1,14 @@
 //! Which run and which node a command means.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::Stop;
 use crate::isolation::{NodeRecord, ProcessId, Record, runs, runtime_dir};
 use crate::live::control::Client;
+
+/// How long a node that has just been started may take until it listens.
+const START_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
@@ -66,10 +70,17 @@ impl NodeArgs {
     /// A connection with the node's control socket.
     pub(super) fn connect(&self) -> Result<Client, Stop> {
         let (_, _, node) = self.find()?;
-        Client::connect(&node.control).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => self.not_running(),
-            _ => Stop::Environment(format!("node {}: {error}", self.node)),
-        })
+        let process = self.process()?;
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            match Client::connect(&node.control) {
+                Ok(client) => return Ok(client),
+                // It has just been started and does not listen yet.
+                Err(_) if process.alive() && Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) if !process.alive() => return Err(self.not_running()),
+                Err(error) => return Err(Stop::Environment(format!("node {}: {error}", self.node))),
+            }
+        }
     }
 
     fn not_running(&self) -> Stop {
