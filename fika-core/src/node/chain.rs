@@ -1,6 +1,6 @@
 //! Taking in blocks and changing the tip.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::io::{Event, PeerId};
@@ -279,20 +279,21 @@ impl Node {
         }
         again.retain(|tx| !confirmed.contains_key(&tx.hash()));
         let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };
-        for tx in again {
-            let hash = tx.hash();
-            let Err(why) = self.try_pool(turn, tx.clone(), None) else { continue };
-            let why = if self.is_excluded(turn, &tx, parent, joined) { EXCLUDED.into() } else { why };
-            turn.out.event(Event::TxDropped { hash, why });
+        let refused = again.into_iter().filter_map(|tx| Some((self.try_pool(turn, tx.clone(), None).err()?, tx)));
+        let refused: Vec<(String, Tx)> = refused.collect();
+        if refused.is_empty() {
+            return;
         }
-    }
-
-    /// Whether one of the `joined` blocks spends what `tx` could spend before them.
-    fn is_excluded(&self, turn: &Turn<'_>, tx: &Tx, before: BlockIx, joined: &[BlockIx]) -> bool {
-        let (world, state) = (&*turn.world, turn.world.state(before));
-        let outcome = world.rules().tx.apply(tx.bytes(), world.next_place(before), &FormatLedger(&state));
-        let spent = || joined.iter().filter_map(|ix| world.tree()[*ix].spent.as_ref()).flat_map(|keys| keys.iter());
-        outcome.is_ok_and(|outcome| outcome.spends.iter().any(|spend| spent().any(|key| *key == spend.key)))
+        // Who could spend before these blocks what they have spent has lost to them.
+        let (world, state) = (&*turn.world, turn.world.state(parent));
+        let spent = joined.iter().filter_map(|ix| world.tree()[*ix].spent.as_ref()).flat_map(|keys| keys.iter());
+        let spent: BTreeSet<&Vec<u8>> = spent.collect();
+        let place = world.next_place(parent);
+        for (why, tx) in refused {
+            let outcome = world.rules().tx.apply(tx.bytes(), place, &FormatLedger(&state)).unwrap_or_default();
+            let lost = outcome.spends.iter().any(|spend| spent.contains(&spend.key));
+            turn.out.event(Event::TxDropped { hash: tx.hash(), why: if lost { EXCLUDED.into() } else { why } });
+        }
     }
 
     pub(super) fn adopt(&mut self, turn: &mut Turn<'_>, id: &Id) {
