@@ -12,23 +12,26 @@ use fika_core::amount::Amount;
 use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
-use fika_core::node::{Dest, Input, MempoolLimits, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayMode, Role, Work};
+use fika_core::node::{
+    Dest, Input, MempoolLimits, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayMode, Role, Work,
+};
 use fika_core::plugin::Faults;
 use fika_core::transport::{self, Hello, Transport};
 use fika_core::world::{BlockIx, Store, World};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::info;
 
+use super::Failure;
 use super::chain::Chain;
 use super::clock::Clock;
 use super::grind::{Miner, sample};
 use super::journal::Journal;
 use super::keyfile::read_or_create;
 use super::link::Link;
+use super::memory;
 use super::payer::Payer;
 use super::setup::{NodeSetup, node_keys};
 use super::store::DiskStore;
-use super::Failure;
 use crate::experiment;
 use crate::results::trace::TraceEvent;
 
@@ -97,11 +100,13 @@ impl Hub {
             let path = path.display().to_string();
             move |error: std::io::Error| Failure::Environment(format!("{path}: {error}"))
         };
-        let keys = read_or_create(&setup.key, &*rules.env.keys, || node_keys(&*rules.env.keys, setup.seed, setup.index))?;
+        let keys =
+            read_or_create(&setup.key, &*rules.env.keys, || node_keys(&*rules.env.keys, setup.seed, setup.index))?;
         let (block, _) = genesis.block(&rules).map_err(|reject| Failure::Input(format!("genesis: {reject}")))?;
         let store = DiskStore::open(&path, block.id(), setup.durability)?;
         let mut journal = Journal::open(&setup.events).map_err(environment(&setup.events))?;
-        let mut world = World::open(rules, &genesis, Some(Box::new(store.clone()))).map_err(|reject| at_path(reject.to_string()))?;
+        let mut world = World::open(rules, &genesis, Some(Box::new(store.clone())))
+            .map_err(|reject| at_path(reject.to_string()))?;
         if let Some(why) = store.failure() {
             return Err(Failure::Environment(format!("{}: {why}", path.display())));
         }
@@ -139,7 +144,8 @@ impl Hub {
         let tree = world.tree();
         let blocks = (1..tree.len() as u32).filter(|ix| node.has_block(&world, &tree[BlockIx(*ix)].id)).count() as u64;
         let height = tree[node.tip()].height;
-        journal.add(now, TraceEvent::Started { height }).map_err(environment(&setup.events))?;
+        let started = journal.add(now, TraceEvent::Started { height }).and_then(|()| journal.flush());
+        started.map_err(environment(&setup.events))?;
         info!("{} of run {} starts at height {height} as {}", setup.name(), setup.run, node.address());
         let links = setup.ports.iter().map(|port| Link::new(setup.nodes[port.neighbour].name.clone())).collect();
         let hello = Hello { chain: world.chain_id(), name: setup.name().to_owned() };
@@ -177,6 +183,8 @@ impl Hub {
         };
         hub.note_unsettled();
         hub.turn();
+        // Reading the database has left holes.
+        memory::trim();
         Ok((hub, results))
     }
 
@@ -301,12 +309,13 @@ impl Hub {
         (self.setup.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND)
     }
 
-    /// A wallet keeps no chain but the one it asked for. It asks by itself only while one of its own
-    /// payments is unconfirmed, or a load waits for a height or for money.
+    /// Looks whether all own transactions are confirmed.
     pub(super) fn note_unsettled(&mut self) {
         self.counts.unsettled = self.node.history().iter().any(|own| own.confirmed.is_none());
     }
 
+    /// A wallet keeps no chain but the one it asked for. It asks by itself only while one of its own
+    /// payments is unconfirmed, or a load waits for a height or for money.
     fn plan_update(&mut self, now: Time) {
         let waits = self.is_wallet() && (self.counts.unsettled || self.payer.waits_for_chain());
         self.update_at = match self.update_at {

@@ -14,17 +14,15 @@ use super::Failure;
 /// # Errors
 /// [`Failure::Input`] when the file is not a key of this scheme or others can read it;
 /// [`Failure::Environment`] when it cannot be read or written.
-pub fn read_or_create(
-    path: &Path,
-    scheme: &dyn KeyScheme,
-    make: impl FnOnce() -> KeyPair,
-) -> Result<KeyPair, Failure> {
+pub fn read_or_create(path: &Path, scheme: &dyn KeyScheme, make: impl FnOnce() -> KeyPair) -> Result<KeyPair, Failure> {
     let at = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     match fs::read_to_string(path) {
         Ok(pem) => {
             let mode = fs::metadata(path).map_err(|error| Failure::Environment(at(&error)))?.mode() & 0o777;
             if mode & 0o077 != 0 {
-                return Err(Failure::Input(at(&format!("expected a key that only its owner can read, found mode {mode:04o}"))));
+                return Err(Failure::Input(at(&format!(
+                    "expected a key that only its owner can read, found mode {mode:04o}"
+                ))));
             }
             scheme.from_pem(&pem).map_err(|why| Failure::Input(at(&why)))
         }

@@ -20,6 +20,7 @@ mod journal;
 pub mod keyfile;
 mod link;
 mod log;
+mod memory;
 mod payer;
 mod report;
 mod server;
@@ -75,7 +76,7 @@ impl Failure {
 /// Meant to be all that its process does: it handles SIGTERM and SIGINT, writes the process's log to standard
 /// error, and ends the process itself when a plugin hangs.
 pub fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
-    one_arena();
+    memory::prepare();
     log::start(setup.epoch_unix_us.saturating_add(setup.start_us));
     match run(setup, registry) {
         Ok(()) => 0,
@@ -88,7 +89,8 @@ pub fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
 }
 
 fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
-    let environment = |what: &'static str| move |error: std::io::Error| Failure::Environment(format!("{what}: {error}"));
+    let environment =
+        |what: &'static str| move |error: std::io::Error| Failure::Environment(format!("{what}: {error}"));
     watchdog::start(setup.watchdog_s, setup.epoch_unix_us, setup.events.clone())?;
     let chain = Chain::new(&setup, registry)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -131,15 +133,4 @@ fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
 fn stop(hub: &RefCell<Hub>, why: &str) {
     info!("{why}: the node ends");
     hub.borrow_mut().stop();
-}
-
-/// The allocator's arenas per thread, and what it keeps of freed memory, cost more than the node itself.
-fn one_arena() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: plain settings, made before any other thread is started.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 64 << 10);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
-    }
 }

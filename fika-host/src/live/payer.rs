@@ -10,7 +10,7 @@
 use fika_core::codec::{Decode, DecodeError, Encode, Reader, put_list, put_varint};
 use fika_core::header::{SECOND, Time};
 
-use super::NodeSetup;
+use super::{LoadEntry, NodeSetup};
 use crate::experiment::{Due, Load, NodeIndex, Payment};
 
 /// How often a payment is tried.
@@ -64,15 +64,22 @@ struct Open {
 impl Payer {
     /// Takes the loads out of `setup`; `saved` gives what an earlier life kept under a name.
     pub(super) fn new(setup: &mut NodeSetup, saved: impl Fn(&str) -> Option<Vec<u8>>) -> Payer {
-        let mut payer = Payer {
-            seed: setup.seed,
-            me: setup.index,
-            nodes: setup.nodes.len() as u64,
-            start_us: setup.start_us,
-            retry_us: (setup.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND),
-            streams: Vec::new(),
-        };
-        for entry in std::mem::take(&mut setup.load) {
+        let retry_us = (setup.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND);
+        let load = std::mem::take(&mut setup.load);
+        Payer::of(setup.seed, setup.index, setup.nodes.len() as u64, setup.start_us, retry_us, load, saved)
+    }
+
+    fn of(
+        seed: u64,
+        me: NodeIndex,
+        nodes: u64,
+        start_us: Time,
+        retry_us: Time,
+        load: Vec<LoadEntry>,
+        saved: impl Fn(&str) -> Option<Vec<u8>>,
+    ) -> Payer {
+        let mut payer = Payer { seed, me, nodes, start_us, retry_us, streams: Vec::new() };
+        for entry in load {
             let saved = saved(&name(entry.index)).and_then(|bytes| Saved::from_bytes(&bytes).ok()).unwrap_or_default();
             let mut stream = Stream {
                 index: entry.index,
@@ -235,5 +242,76 @@ impl Encode for Saved {
 impl Decode for Saved {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Saved { next: from.varint()?, failed: from.varint()?, open: from.list(usize::MAX)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fika_core::amount::Amount;
+
+    use super::*;
+    use crate::experiment::{Parties, When};
+
+    const SECONDS_10: Time = 10 * SECOND;
+
+    fn payer(from: &[NodeIndex], when: When, saved: Option<Vec<u8>>) -> Payer {
+        let load = Load {
+            from: Parties::Nodes(from.to_vec()),
+            to: Parties::Nodes(vec![2]),
+            amount: (Amount(1), Amount(1000)),
+            fee: Amount(1),
+            when,
+        };
+        let entry = LoadEntry { index: 3, load };
+        Payer::of(42, 0, 3, SECONDS_10, SECOND, vec![entry], |name| saved.clone().filter(|_| name == "load/0000000003"))
+    }
+
+    /// One payment a second of either node.
+    const RATE: When = When::Rate { start_us: 0, per_day_thousandths: 86_400_000, count: Some(40) };
+
+    fn all(payer: &mut Payer, now: Time) -> Vec<u64> {
+        std::iter::from_fn(|| {
+            let due = payer.next(now, 0)?;
+            payer.made(due.load, due.n);
+            Some(due.n)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_payment_is_begun_once_and_when_it_is_due() {
+        let mut whole = payer(&[0, 1], RATE, None);
+        let expected = whole.to_come();
+        assert!(whole.next(SECONDS_10, 0).is_none(), "the run has just begun");
+        assert!(expected > 5 && expected < 35, "two nodes pay, found {expected} of 40");
+        let ours = all(&mut whole, Time::MAX - 1);
+        assert_eq!((ours.len() as u64, whole.to_come()), (expected, 0));
+        assert!(whole.due(0).is_none_or(|at| at == Time::MAX));
+
+        // Interrupted half-way, with the database as it was then.
+        let mut first = payer(&[0, 1], RATE, None);
+        let mut made = all(&mut first, SECONDS_10 + 20 * SECOND);
+        let mut second = payer(&[0, 1], RATE, Some(first.value(0).1));
+        assert_eq!(second.to_come(), expected - made.len() as u64);
+        made.extend(all(&mut second, Time::MAX - 1));
+        assert_eq!(made, ours);
+    }
+
+    #[test]
+    fn what_cannot_be_paid_is_tried_again_and_given_up_in_the_end() {
+        let mut payer = payer(&[0], When::AtHeight { height: 5 }, None);
+        assert!(payer.next(SECONDS_10, 4).is_none() && payer.waits_for_chain());
+        let mut now = SECONDS_10;
+        for tried in 1..=TRIES_MAX {
+            let due = payer.next(now, 5).expect("it is due");
+            assert!(payer.next(now, 5).is_none());
+            // A node that is killed now has made it or will find it again.
+            assert_eq!(payer.failed(due.load, due.n, now), tried < TRIES_MAX);
+            now += SECOND;
+        }
+        assert!(payer.next(Time::MAX - 1, 9).is_none());
+        assert_eq!((payer.given_up(), payer.to_come()), (1, 0));
+        let (_, saved) = payer.value(0);
+        assert_eq!(self::payer(&[0], When::AtHeight { height: 5 }, Some(saved)).given_up(), 1);
     }
 }

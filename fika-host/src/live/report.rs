@@ -13,13 +13,13 @@ use tracing::{debug, error, info, warn};
 use super::hub::{Hub, Orderer};
 use crate::results::trace::TraceEvent;
 
-/// The beginning of an identifier: enough to tell those of one log apart.
+/// The last digits of an identifier as it is shown elsewhere: enough to tell those of one log apart.
 struct Short(Id);
 
 impl std::fmt::Display for Short {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The end of a block's id, which is shown first, is mostly zeros.
-        self.0.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))
+        // A block's id begins with zeros, for its bytes are shown in reverse.
+        self.0.0[..6].iter().rev().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -42,6 +42,7 @@ impl Hub {
     pub(super) fn fault(&mut self, why: String) {
         error!("fault: {why}");
         self.trace(self.clock.now(), TraceEvent::Fault { why });
+        self.flush_journal();
     }
 
     /// A payment is given up.
@@ -138,6 +139,7 @@ impl Hub {
                 let peer = self.peer(peer).to_owned();
                 warn!("{peer} misbehaved ({points} points): {why}");
                 self.trace(now, TraceEvent::Misbehaved { peer, points, why });
+                self.flush_journal();
             }
             Event::SafetyViolation { finalized, tip } => {
                 error!("safety violation: the tip {tip} does not descend from the final block {finalized}");

@@ -20,7 +20,10 @@ use fika_core::codec::{Decode, Encode, Reader, put_list};
 use fika_core::hash::Id;
 use fika_core::target::Work;
 use fika_core::world::{Record, Store};
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError, TableDefinition};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
+    TableDefinition,
+};
 
 use super::Failure;
 use crate::experiment::Durability;
@@ -89,7 +92,9 @@ impl DiskStore {
             }
             About { chain: found, .. } if found != chain.0 => {
                 let found = Id::from_bytes(&found).unwrap_or_default();
-                Err(Failure::Input(at(&format!("the database belongs to another chain: expected genesis {chain}, found {found}"))))
+                Err(Failure::Input(at(&format!(
+                    "the database belongs to another chain: expected genesis {chain}, found {found}"
+                ))))
             }
             _ => Ok(DiskStore { database: Arc::new(database), durability, pending: Arc::default() }),
         }
@@ -163,7 +168,8 @@ fn claim(database: &Database, chain: Id) -> Result<About, redb::Error> {
             transaction.open_table(IDS)?;
             transaction.open_table(VALUES)?;
         }
-        let text = |name| Ok::<_, redb::Error>(table.get(name)?.map(|value| value.value().to_vec()).unwrap_or_default());
+        let text =
+            |name| Ok::<_, redb::Error>(table.get(name)?.map(|value| value.value().to_vec()).unwrap_or_default());
         About { layout: text("layout")?, chain: text("chain")? }
     };
     transaction.commit()?;
@@ -175,11 +181,10 @@ fn write(database: &Database, pending: &Pending) -> Result<(), redb::Error> {
     {
         let mut blocks = transaction.open_table(BLOCKS)?;
         let mut ids = transaction.open_table(IDS)?;
-        let mut next = blocks.last()?.map_or(0, |(last, _)| last.value() + 1);
-        for (id, record) in &pending.records {
-            blocks.insert(next, record.as_slice())?;
-            ids.insert(id.0, next)?;
-            next += 1;
+        let next = blocks.last()?.map_or(0, |(last, _)| last.value() + 1);
+        for (at, (id, record)) in (next..).zip(&pending.records) {
+            blocks.insert(at, record.as_slice())?;
+            ids.insert(id.0, at)?;
         }
         let mut values = transaction.open_table(VALUES)?;
         for (name, value) in &pending.values {
