@@ -80,9 +80,9 @@ fn cargo_build(krate: &Path, offline: bool) -> Result<PathBuf, Failed> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let libraries = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter_map(library_in);
     let manifest = krate.join("Cargo.toml").canonicalize().unwrap_or_default();
-    let own = libraries.filter(|(from, _)| Path::new(from) == manifest).map(|(_, file)| file);
+    let mut own = libraries.filter(|(from, _)| Path::new(from) == manifest).map(|(_, file)| file);
     let missing = "its library is not dynamic: add crate-type = [\"cdylib\", \"rlib\"] to [lib] in its Cargo.toml";
-    own.last().ok_or_else(|| Failed::Message(missing.into()))
+    own.next().ok_or_else(|| Failed::Message(missing.into()))
 }
 
 /// The dynamic library that one of cargo's messages announces, and the manifest of its crate.

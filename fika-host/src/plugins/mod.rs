@@ -10,7 +10,7 @@ mod probe;
 
 use std::path::Path;
 
-use fika_core::plugin::{Descriptor, Kind, Registry};
+use fika_core::plugin::{Descriptor, Kind, LoadError, Registry};
 
 use self::place::Place;
 pub use self::probe::{PROBE_COMMAND, answer_probe, probe};
@@ -64,9 +64,11 @@ fn of_kind(kind: Kind, spec: &str, found: Descriptor) -> Result<Descriptor, Stri
 
 fn load(place: &Place) -> Result<Descriptor, String> {
     fika_core::plugin::load(&place.library).map_err(|error| {
-        let cure = match error.is_cured_by_building() {
-            true => format!("; build it with: {}", build::command(place.krate.as_deref())),
-            false => String::new(),
+        let krate = place.krate.as_deref();
+        let cure = match error {
+            LoadError::NoFile if krate.is_none() => String::new(),
+            _ if error.is_cured_by_building() => format!("; build it again with: {}", build::command(krate)),
+            _ => String::new(),
         };
         format!("{}: {error}{cure}", shown(&place.library))
     })

@@ -79,7 +79,7 @@ pub fn load(path: &Path) -> Result<Descriptor, LoadError> {
     })?;
     let file = std::fs::read(&path).map_err(LoadError::Unreadable)?;
     // SAFETY: whatever its initialisers do, the caller wants it.
-    let library = unsafe { Library::new(&path) }.map_err(|error| LoadError::NotALibrary(first_line(error)))?;
+    let library = unsafe { Library::new(&path) }.map_err(|error| LoadError::NotALibrary(cause(&error, &path)))?;
     // Never unloaded: objects, names and threads of it may live as long as the program.
     let library: &'static Library = Box::leak(Box::new(library));
     let header = header(library, &path, &file)?;
@@ -95,6 +95,15 @@ pub fn load(path: &Path) -> Result<Descriptor, LoadError> {
     // SAFETY: called first, once per loading; both sides agree on the layout.
     unsafe { (root.start())(Host::HERE) };
     describe(root, path).map_err(LoadError::Failed)
+}
+
+/// What the system's loader says, which repeats the path.
+fn cause(mut error: &dyn std::error::Error, path: &Path) -> String {
+    while let Some(deeper) = error.source() {
+        error = deeper;
+    }
+    let line = first_line(error);
+    line.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&line).into()
 }
 
 fn first_line(error: impl std::fmt::Display) -> String {
@@ -143,17 +152,21 @@ fn names_in(file: &[u8]) -> Vec<String> {
 
 /// The first thing that differs, out of a report of thousands of lines.
 fn first_difference(errors: &AbiInstabilityErrors) -> String {
-    let Some(error) = errors.errors.iter().min_by_key(|error| error.index) else { return "unknown".into() };
+    let told = errors.errors.iter().filter(|error| !error.errs.is_empty());
+    let Some(error) = told.min_by_key(|error| error.index) else { return "its layout differs".into() };
     let place = error.stack_trace.iter().map(|step| match &step.expected {
         TLFieldOrFunction::Field(field) => field.name(),
         TLFieldOrFunction::Function(function) => function.name.as_str(),
     });
-    let place: Vec<&str> = place.filter(|name| !name.is_empty()).collect();
+    let mut place: Vec<&str> = place.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
+    place.dedup();
+    // The innermost function and its parameter say enough.
+    let place = &place[place.len().saturating_sub(2)..];
     let what = error.errs.first().map(|what| format!("{what:?}")).unwrap_or_default();
     // `Size(ExpectedFound { expected: 8, found: 16 })`, or the dump of a type.
     let what = match what.split_once("(ExpectedFound") {
         Some((what, numbers)) if numbers.len() < 60 => {
-            format!("{what}, {}", numbers.trim_matches(|c: char| !c.is_alphanumeric()))
+            format!("{what}, {}", numbers.trim_matches([' ', '{', '}', ')']))
         }
         Some((what, _)) => what.into(),
         None => what.chars().take_while(|c| c.is_alphanumeric()).collect(),
