@@ -1,8 +1,10 @@
-//! What the tests of the whole share: building the libraries that they load.
+//! What the tests of the whole share: building the libraries that they load and the program that they run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -34,4 +36,50 @@ fn library_in(message: &Value) -> Option<(String, PathBuf)> {
     let is_library = |file: &&str| Path::new(file).extension().is_some_and(|it| it == std::env::consts::DLL_EXTENSION);
     let file = files.filter(|_| message["target"]["crate_types"].to_string().contains("cdylib")).find(is_library)?;
     Some((message["target"]["name"].as_str()?.replace('-', "_"), file.into()))
+}
+
+/// The root of the workspace.
+///
+/// # Panics
+/// Never: this crate lies in a workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is around it").into()
+}
+
+/// The `fika-host` of the profile of this very test, built when it is missing or older than what it is made of.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn host_binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(find_or_build_host).clone()
+}
+
+fn find_or_build_host() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let profile = test.ancestors().nth(2).expect("tests lie in a profile's deps");
+    let binary = profile.join("fika-host");
+    let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let sources = ["fika-core/src", "fika-host/src", "plugins"].map(|dir| newest(&root().join(dir)));
+    if made(&binary).is_some_and(|made| sources.iter().all(|source| *source <= Some(made))) {
+        return binary;
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--offline", "--package", "fika-host", "--bin", "fika-host"]);
+    cargo.args((!cfg!(debug_assertions)).then_some("--release"));
+    let target = profile.parent().expect("a profile lies in a target folder");
+    let status = cargo.current_dir(root()).env("CARGO_TARGET_DIR", target).status().expect("cargo runs");
+    assert!(status.success(), "cargo cannot build fika-host");
+    binary
+}
+
+/// When the newest Rust file below `dir` was written.
+fn newest(dir: &Path) -> Option<SystemTime> {
+    let entries = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+    let time = |path: PathBuf| match path.is_dir() {
+        true => newest(&path),
+        false if path.extension().is_some_and(|it| it == "rs") => path.metadata().and_then(|data| data.modified()).ok(),
+        false => None,
+    };
+    entries.filter_map(time).max()
 }

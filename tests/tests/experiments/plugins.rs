@@ -1,0 +1,78 @@
+//! Plugins by every road, and what is none.
+
+use std::fs;
+
+use super::{Host, experiment, library, text};
+
+/// A quick network: the thesis's with four blocks.
+fn quick() -> [String; 3] {
+    ["--set".into(), "experiment.stop_height=4".into(), experiment("thesis.toml")]
+}
+
+fn runs(host: &Host, consensus: &str) {
+    let quick = quick();
+    let output = host.output(&["--consensus", consensus, &quick[0], &quick[1], &quick[2]]);
+    assert_eq!(output.status.code(), Some(0), "{consensus}: {}", text(&output));
+}
+
+#[test]
+fn a_new_consensus_runs_without_touching_anything_else() {
+    let host = Host::new();
+    host.says(&["new", "consensus", "roundrobin"]);
+    runs(&host, "./roundrobin");
+    // Built already: no cargo this time.
+    let log = text(&host.output(&["check", "--consensus", "./roundrobin", &experiment("thesis.toml")]));
+    assert!(log.contains("roundrobin") && !log.contains("building"), "{log}");
+}
+
+#[test]
+fn a_new_consensus_inside_the_clone_runs_too() {
+    let inside = tempfile::tempdir_in(fika_tests::root().join("tests/fixtures")).unwrap();
+    let host = Host { folder: inside };
+    host.says(&["new", "consensus", "turns"]);
+    runs(&host, "./turns");
+}
+
+/// Refused with exit code 2 and one line that contains `words`, before anything starts.
+fn refused(host: &Host, arguments: &[&str], words: &[&str]) {
+    let path = experiment("thesis.toml");
+    let output = host.output(&[arguments, &[&path]].concat());
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output));
+    let lines: Vec<&str> = errors.lines().filter(|line| !line.starts_with("building")).collect();
+    assert_eq!(lines.len(), 1, "{errors}");
+    for word in words {
+        assert!(lines[0].contains(word), "expected {word:?} in: {}", lines[0]);
+    }
+}
+
+#[test]
+fn what_is_no_plugin_is_refused_in_one_line() {
+    let host = Host::new();
+    let text = host.folder.path().join("text.so");
+    fs::write(&text, "this is no library").unwrap();
+    refused(&host, &["--consensus", text.to_str().unwrap()], &["text.so"]);
+    refused(&host, &["--consensus", "nowhere/none.so"], &["none.so"]);
+    refused(&host, &["--consensus", "pot"], &["pot", "pow"]);
+    refused(&host, &["--consensus", &fixture("no-plugin")], &["plugin"]);
+    refused(&host, &["--consensus", &fixture("other-layout")], &["layout"]);
+    refused(&host, &["--consensus", &fixture("other-version")], &["version"]);
+    refused(&host, &["--script", &library("fika-pos", &fika_tests::root()).display().to_string()], &["script", "pos"]);
+    refused(&host, &["--set", "consensus.pow.retarget='sometimes'"], &["retarget"]);
+    refused(&host, &["--set", "chain.blok_interval='1 s'"], &["blok_interval", "block_interval"]);
+}
+
+#[test]
+fn a_set_that_does_not_fit_is_refused() {
+    let host = Host::new();
+    let unruly = fixture("unruly");
+    // It needs a feature that no transaction format has.
+    refused(&host, &["--consensus", &unruly], &["unruly", "utxo"]);
+}
+
+/// A library among the fixtures.
+fn fixture(name: &str) -> String {
+    let fixtures = fika_tests::root().join("tests/fixtures");
+    fs::copy(fika_tests::root().join("Cargo.lock"), fixtures.join("Cargo.lock")).unwrap();
+    library(name, &fixtures).display().to_string()
+}
