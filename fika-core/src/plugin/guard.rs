@@ -26,6 +26,7 @@ impl Guard {
     }
 
     /// What `call` answers; the message of the fault that was reported when it panicked.
+    #[inline]
     pub(crate) fn call<R>(&self, name: &'static &'static str, call: impl FnOnce() -> R) -> Result<R, String> {
         inside(self.plugin, name, || catch(call)).map_err(|message| self.fault(name, message))
     }

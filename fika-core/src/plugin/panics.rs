@@ -44,18 +44,22 @@ fn one_line(text: &str) -> String {
 }
 
 /// What `call` answers, or in one line what it died of.
+#[inline]
 pub(super) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, String> {
     DEPTH.set(DEPTH.get() + 1);
     let answer = catch_unwind(AssertUnwindSafe(call));
     DEPTH.set(DEPTH.get() - 1);
-    answer.map_err(|payload| {
-        let last = LAST.take();
-        let raised = payload.downcast::<Raised>();
-        match raised {
-            Ok(raised) => raised.0,
-            Err(payload) => last.or_else(|| text_of(&*payload).map(one_line)).unwrap_or_default(),
-        }
-    })
+    answer.map_err(told)
+}
+
+/// What a caught panic said.
+#[cold]
+fn told(payload: Box<dyn Any + Send>) -> String {
+    let last = LAST.take();
+    match payload.downcast::<Raised>() {
+        Ok(raised) => raised.0,
+        Err(payload) => last.or_else(|| text_of(&*payload).map(one_line)).unwrap_or_default(),
+    }
 }
 
 /// A panic that has been caught once and goes on here.

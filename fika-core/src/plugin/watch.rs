@@ -96,6 +96,7 @@ fn take_cell() -> &'static Cell {
 }
 
 /// Runs `run`, which must not panic, marked as being inside `call` of `plugin`.
+#[inline]
 pub(super) fn inside<R>(plugin: &'static &'static str, call: &'static &'static str, run: impl FnOnce() -> R) -> R {
     let cell = CELL.get().unwrap_or_else(take_cell);
     let site = (ptr::from_ref(plugin).cast_mut(), ptr::from_ref(call).cast_mut());

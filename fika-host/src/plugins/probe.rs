@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// One line: what [`resolve`](super::resolve) or the plugin would say, or that it crashes or hangs.
 pub fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
+    probe_within(PATIENCE, program, path, table)
+}
+
+fn probe_within(patience: Duration, program: &Path, path: &str, table: &str) -> Result<(), String> {
     let mut child = Command::new(program)
         .args([PROBE_COMMAND, path, table])
         .stdin(Stdio::null())
@@ -31,7 +35,7 @@ pub fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: cannot be started: {error}", program.display()))?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let status = loop {
         match child.try_wait().map_err(|error| format!("{path}: {error}"))? {
             Some(status) => break status,
@@ -39,7 +43,7 @@ pub fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
             None => {
                 // It is ours, and nothing else can be done with it.
                 let _ = child.kill().and_then(|()| child.wait());
-                return Err(format!("{path}: expected to be loaded within {} s, hangs", PATIENCE.as_secs()));
+                return Err(format!("{path}: expected to be loaded within {} s, hangs", patience.as_secs()));
             }
         }
     };
@@ -67,4 +71,38 @@ fn try_plugin(path: &str, table: &str) -> Result<(), String> {
     let plugin = super::load(&place)?;
     let faults = Faults::new();
     plugin.check(table, &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) }, &faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// What is said of a plugin whose probe ends like this shell script.
+    fn verdict(script: &str, patience: Duration) -> Result<(), String> {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("host");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        probe_within(patience, &program, "x.so", "")
+    }
+
+    #[test]
+    fn a_plugin_that_crashes_or_hangs_is_named() {
+        let verdict_of = |script| verdict(script, PATIENCE);
+        assert_eq!(verdict_of("exit 0"), Ok(()));
+        assert_eq!(verdict_of("echo 'x.so: no such file'; exit 2"), Err("x.so: no such file".into()));
+        let crash = verdict_of("kill -SEGV $$").unwrap_err();
+        assert!(crash.starts_with("x.so: crashes while it is loaded (signal: 11"), "{crash}");
+        let hang = verdict("exec sleep 600", Duration::from_millis(200)).unwrap_err();
+        assert!(hang.ends_with("hangs"), "{hang}");
+    }
+
+    #[test]
+    fn the_probe_itself_says_what_is_wrong() {
+        assert_eq!(answer_probe("./x.so", ""), ("x.so: no such file".into(), 2));
+        assert_eq!(answer_probe("x", "").1, 2);
+    }
 }
