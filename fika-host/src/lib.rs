@@ -3,8 +3,8 @@
 //! As a command: [`run`] is the whole of it, with the plugins that a [`Registry`] holds.
 //!
 //! As a library: [`Network::builder`](experiment::Network::builder) or
-//! [`Experiment::load`](experiment::Experiment::load) gives an [`Experiment`](experiment::Experiment), and
-//! [`Host::run`] runs it and gives a [`Summary`](results::Summary). `examples/demo.rs` does so in 30 lines.
+//! [`Experiment::load`](experiment::Experiment::load) gives an [`Experiment`], and
+//! [`Host::run`] runs it and gives a [`Summary`]. `examples/demo.rs` does so in 30 lines.
 //!
 //! Nodes are processes of the program that runs them, started again with other arguments. That is why
 //! [`Host::init`] comes first in `main`: it is where such a process becomes a node. ([`run`] does it itself.)

@@ -1,7 +1,7 @@
 //! One node as a process.
 //!
 //! The supervisor writes a [`NodeSetup`] into the node's folder and starts this binary again, which calls
-//! [`run_node`] with it. Inside there is one loop on one thread ([`hub`]): sockets to the neighbours
+//! [`run_node`] with it. Inside there is one loop on one thread (`hub`): sockets to the neighbours
 //! (`socket`, `link`), timers, the miner's thread (`grind`), automatic payments (`payer`) and the control
 //! socket ([`control`]) all feed the node of fika-core and carry out what it answers. The world is on disk
 //! ([`store`]), the key in a PEM file ([`keyfile`]), what happened in a log and in `events.jsonl`.

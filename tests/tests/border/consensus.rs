@@ -97,7 +97,7 @@ impl ChainView for Past {
     }
 
     fn get(&self, at: &Id, key: &[u8]) -> Result<Option<Vec<u8>>, Missing> {
-        self.find(at).map(|_| (key.len() % 2 == 0).then(|| key.to_vec()))
+        self.find(at).map(|_| (key.len().is_multiple_of(2)).then(|| key.to_vec()))
     }
 
     fn scan(&self, at: &Id, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Missing> {
