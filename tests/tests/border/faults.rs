@@ -1,7 +1,8 @@
 //! What is no plugin of this program, and plugins that fail.
 
-use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use fika_core::address::Address;
 use fika_core::agent::{Ctx, Sealed, Signer};
@@ -201,4 +202,28 @@ fn a_panic_of_the_host_passes_through_the_plugin_without_harm() {
     let Err(Reject::Fault(why)) = settle(&*rules) else { panic!("the world panics") };
     assert!(why.starts_with("plugin unruly failed in settle: the world is broken at "), "{why}");
     assert_eq!(faults.take().len(), 1);
+}
+
+/// Where the host's subscriber writes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn events_inside_a_library_reach_the_hosts_subscriber() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || unruly().check("", &env(), &Faults::new()).unwrap());
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("WARN plugin: made calls=1 library=unruly"), "{text}");
 }
