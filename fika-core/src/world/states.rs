@@ -56,7 +56,10 @@ impl States {
     /// Adds the state after `block`; its parent's is there (see [`States::prepare`]).
     pub(super) fn commit(&mut self, block: BlockIx, changes: &[Change]) {
         for change in changes {
-            self.cells.entry(change.key.clone()).or_default().versions.push((block, change.after.clone()));
+            let versions = &mut self.cells.entry(change.key.clone()).or_default().versions;
+            // Most entries are written once: a vector's usual first step is room for four.
+            versions.reserve_exact(1);
+            versions.push((block, change.after.clone()));
         }
         self.live.push(block);
     }

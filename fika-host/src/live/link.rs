@@ -23,6 +23,8 @@ const QUEUE_KEPT_BYTES: usize = 16 << 10;
 pub(super) struct Link {
     pub(super) name: String,
     banned_until: Time,
+    /// The log says already that connections fail; a neighbour that bans us would fill it.
+    told: bool,
     connections: u64,
     connection: Option<Connection>,
 }
@@ -47,7 +49,7 @@ pub(super) struct Ticket {
 
 impl Link {
     pub(super) fn new(name: String) -> Link {
-        Link { name, banned_until: 0, connections: 0, connection: None }
+        Link { name, banned_until: 0, told: false, connections: 0, connection: None }
     }
 
     pub(super) fn wake_at(&self) -> Option<Time> {
@@ -173,6 +175,7 @@ impl Hub {
         if let Some(name) = self.session_out.ready.take() {
             if name.is_empty() || name == link.name {
                 connection.ready = true;
+                link.told = false;
                 info!("connected with {}", link.name);
                 self.push(Input::Connected(peer));
             } else {
@@ -198,7 +201,7 @@ impl Hub {
         if connection.ready || points > 0 {
             info!("disconnected from {}: {why}", link.name);
             self.push(Input::Disconnected(peer, points));
-        } else {
+        } else if !std::mem::replace(&mut link.told, true) {
             info!("no connection with {}: {why}", link.name);
         }
     }

@@ -40,7 +40,7 @@ const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 /// Changes with the layout of the tables.
 const LAYOUT: &[u8] = b"fika 1";
 /// redb's own cache. What the node needs often is in its world, so a little suffices.
-const CACHE_BYTES: usize = 256 << 10;
+const CACHE_BYTES: usize = 128 << 10;
 /// A batch is committed with so many blocks,
 pub const BATCH_BLOCKS: usize = 64;
 /// or when its records take this much memory,
