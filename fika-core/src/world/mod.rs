@@ -127,8 +127,9 @@ impl Entries for Empty {
 /// How many transactions' proofs are remembered.
 const PROVEN_KEPT: usize = 50_000;
 
-/// Blocks stay in memory for this many heights behind the heaviest tip, when a store has them too.
-const BODIES_KEPT: u64 = 24;
+/// Blocks and their differences stay in memory for this many heights behind the heaviest tip, when a store has them
+/// too. Reorganisations are rarely deeper; the root reads what it passes from the store, each difference once.
+const BODIES_KEPT: u64 = 16;
 
 /// All blocks of one chain that are known in one place, and their ledger states.
 pub struct World {
@@ -222,8 +223,7 @@ impl World {
     fn release_bodies(&mut self) {
         let height = self.tree[self.heaviest].height;
         while let Some(&old) = self.bodies.front() {
-            // Differences are needed from memory until the root has passed them.
-            if self.tree[old].height + BODIES_KEPT + states::KEPT_BLOCKS > height {
+            if self.tree[old].height + BODIES_KEPT > height {
                 break;
             }
             self.bodies.pop_front();
