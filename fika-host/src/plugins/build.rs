@@ -67,6 +67,9 @@ fn cargo_build(krate: &Path, offline: bool) -> Result<PathBuf, Failed> {
     let mut build = Command::new(cargo());
     build.args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"]);
     build.args(offline.then_some("--offline")).current_dir(krate).stdin(Stdio::null());
+    // Apart from the host's own files: cargo gives a library the same file name whatever features it is built with,
+    // and the next build of the host would find it changed.
+    build.arg("--target-dir").arg(target_dir(krate)?.join("plugins"));
     let output = build.output().map_err(Failed::NoCargo)?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
@@ -83,6 +86,17 @@ fn cargo_build(krate: &Path, offline: bool) -> Result<PathBuf, Failed> {
     let mut own = libraries.filter(|(from, _)| Path::new(from) == manifest).map(|(_, file)| file);
     let missing = "its library is not dynamic: add crate-type = [\"cdylib\", \"rlib\"] to [lib] in its Cargo.toml";
     own.next().ok_or_else(|| Failed::Message(missing.into()))
+}
+
+/// Where cargo puts what it builds from the crate.
+fn target_dir(krate: &Path) -> Result<PathBuf, Failed> {
+    let mut metadata = Command::new(cargo());
+    metadata.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(krate);
+    let output = metadata.stdin(Stdio::null()).output().map_err(Failed::NoCargo)?;
+    let facts = serde_json::from_slice::<Value>(&output.stdout).ok();
+    let error = || String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("cargo knows no crate here").into();
+    let dir = facts.and_then(|facts| Some(PathBuf::from(facts["target_directory"].as_str()?)));
+    dir.ok_or_else(|| Failed::Message(error()))
 }
 
 /// The dynamic library that one of cargo's messages announces, and the manifest of its crate.
