@@ -33,7 +33,7 @@ impl Host {
     /// Runs the command to its end, but not for ever.
     fn output(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("timeout");
-        command.args(["-k", "5", "280"]).arg(fika_tests::host_binary()).args(arguments);
+        command.args(["-k", "5", "600"]).arg(fika_tests::host_binary()).args(arguments);
         command.current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap()
     }
 
@@ -69,7 +69,7 @@ fn library(package: &str, workspace: &Path) -> PathBuf {
 
 /// Waits until `holds` gives something; long, since the machine may be busy.
 fn eventually<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(90);
+    let deadline = Instant::now() + Duration::from_secs(180);
     loop {
         if let Some(value) = holds() {
             return value;
