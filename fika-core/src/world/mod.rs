@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use assemble::{Assembly, Template};
 pub use judge::BadBlock;
 pub use seen::{BlockSet, SeenTree, View};
-pub use spends::{one_worker, prove};
+pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdMap, Tree, Verdict};

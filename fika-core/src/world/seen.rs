@@ -77,11 +77,7 @@ impl ChainView for View<'_> {
     }
 
     fn ancestor(&self, of: &Id, height: u64) -> Result<BlockView<'_>, Missing> {
-        let ix = self.find(of)?;
-        if height > self.tree[ix].height {
-            return Err(Missing(*of));
-        }
-        Ok(self.tree.view(self.tree.ancestor(ix, height)))
+        self.tree.ancestor_view(self.find(of)?, height).ok_or(Missing(*of))
     }
 
     fn balance(&self, at: &Id, who: &Address) -> Result<Amount, Missing> {
@@ -148,11 +144,7 @@ impl TreeView for SeenTree<'_> {
     }
 
     fn ancestor(&self, of: &Id, height: u64) -> Result<BlockView<'_>, Missing> {
-        let ix = self.find(of)?;
-        if height > self.tree[ix].height {
-            return Err(Missing(*of));
-        }
-        Ok(self.tree.view(self.tree.ancestor(ix, height)))
+        self.tree.ancestor_view(self.find(of)?, height).ok_or(Missing(*of))
     }
 
     fn children(&self, id: &Id) -> Vec<Id> {

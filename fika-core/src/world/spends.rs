@@ -1,7 +1,5 @@
 //! Proving spends: running scripts, with their signatures in batches.
 
-use std::num::NonZero;
-
 use super::Rules;
 use crate::address::Address;
 use crate::block::Tx;
@@ -29,11 +27,6 @@ pub fn prove(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>> 
         let running: Vec<_> = chunks.map(|chunk| scope.spawn(|| prove_batch(rules, chunk))).collect();
         running.into_iter().flat_map(|worker| worker.join().expect("plugin panics are caught by their guard")).collect()
     })
-}
-
-/// How many workers a machine with this many cores should use for one node.
-pub fn one_worker() -> NonZero<usize> {
-    NonZero::<usize>::MIN
 }
 
 fn prove_batch(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>> {

@@ -159,6 +159,11 @@ impl Tree {
         at
     }
 
+    /// The ancestor of `of` at `height` as plugins see it; `None` above the block itself.
+    pub fn ancestor_view(&self, of: BlockIx, height: u64) -> Option<BlockView<'_>> {
+        (height <= self[of].height).then(|| self.view(self.ancestor(of, height)))
+    }
+
     /// Whether `a` is `b` or an ancestor of it.
     pub fn is_ancestor(&self, a: BlockIx, b: BlockIx) -> bool {
         a == b || (self[a].height < self[b].height && self.ancestor(b, self[a].height) == a)
