@@ -1,18 +1,18 @@
 //! The chain's plugins and its world, made from what the node was told.
 
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 
 use fika_core::agent::Attack;
 use fika_core::env::Env;
 use fika_core::keys::NoKeys;
-use fika_core::plugin::{Descriptor, Faults, Kind, Registry, check_fit, load};
+use fika_core::plugin::{Descriptor, Faults, Kind, Registry, check_fit};
 use fika_core::transport::Transport;
 use fika_core::world::{Genesis, Rules};
 
 use super::{Failure, NodeSetup};
 use crate::experiment::PluginChoice;
+use crate::plugins;
 
 /// The plugins of one node.
 pub(super) struct Chain {
@@ -59,14 +59,7 @@ impl Chain {
 
 /// By its name in the registry, or from the library at its path; the supervisor has built what had to be built.
 fn find(registry: &Registry, kind: Kind, choice: &PluginChoice) -> Result<Descriptor, Failure> {
-    if !choice.plugin.contains('/') {
-        return registry.get(kind, &choice.plugin).copied().map_err(at(choice));
-    }
-    let loaded = load(Path::new(&choice.plugin)).map_err(|why| at(choice)(format!("{}: {why}", choice.plugin)))?;
-    match loaded.kind == kind {
-        true => Ok(loaded),
-        false => Err(at(choice)(format!("{}: expected a {kind} plugin, found a {} one", choice.plugin, loaded.kind))),
-    }
+    plugins::find(registry, kind, &choice.plugin).map_err(at(choice))
 }
 
 fn table(choice: &PluginChoice) -> Result<String, Failure> {
