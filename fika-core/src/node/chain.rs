@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::io::{Event, PeerId};
 use super::timers::Timer;
-use super::{Node, RelayMode, Role, Turn};
+use super::{Announce, Node, Role, Turn};
 use crate::block::{Block, Tx};
 use crate::codec::Encode;
 use crate::hash::Id;
@@ -224,12 +224,12 @@ impl Node {
             return;
         }
         let id = turn.world.tree()[ix].id;
-        let message = match self.config.relay {
-            RelayMode::Flood => turn.world.block(ix).map(Message::Block),
-            RelayMode::Inv => Some(Message::Inv(vec![Item::Block(id)])),
+        let message = match self.config.relay.announce {
+            Announce::Flood => turn.world.block(ix).map(Message::Block),
+            Announce::Inv => Some(Message::Inv(vec![Item::Block(id)])),
         };
         if let Some(message) = message {
-            turn.out.send_all(from, message);
+            turn.out.send_all(from.filter(|_| !self.config.relay.to_source), message);
             turn.out.event(Event::Forwarded { id, what: "block" });
         }
     }

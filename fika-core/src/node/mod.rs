@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger, Pooled};
+pub use relay::{Announce, RelayConfig};
 pub use wallet::{Balance, OwnTx};
 
 use serde::{Deserialize, Serialize};
@@ -52,17 +53,6 @@ pub enum Role {
     Wallet,
 }
 
-/// How blocks and transactions spread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RelayMode {
-    /// Announce, and send to those who ask.
-    #[default]
-    Inv,
-    /// Send everything to every neighbour at once, as in the thesis.
-    Flood,
-}
-
 /// What a node is made of.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -71,13 +61,11 @@ pub struct NodeConfig {
     /// What it does.
     pub role: Role,
     /// How it spreads what it has.
-    pub relay: RelayMode,
+    pub relay: RelayConfig,
     /// What its mempool takes in.
     pub mempool: MempoolLimits,
     /// All draws of this node are made of it.
     pub seed: u64,
-    /// How long it waits for something it asked for, in microseconds.
-    pub request_timeout_us: Time,
     /// How long a piece of work may lack the newest transactions, in microseconds.
     pub template_age_us: Time,
 }
@@ -88,10 +76,9 @@ impl NodeConfig {
         NodeConfig {
             keys,
             role: Role::Full,
-            relay: RelayMode::Inv,
+            relay: RelayConfig::default(),
             mempool: MempoolLimits::default(),
             seed,
-            request_timeout_us: 20 * SECOND,
             template_age_us: SECOND / 2,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chain::Refusal;
 use super::io::{Event, PeerId, Work};
 use super::timers::Timer;
-use super::{Node, RelayMode, Role, Turn};
+use super::{Announce, Node, Role, Turn};
 use crate::agent::{Duty, Sealed};
 use crate::block::{Block, Tx};
 use crate::env::Proof;
@@ -267,9 +267,9 @@ impl Node {
 
     fn announce_candidate(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>, from: Option<PeerId>) {
         let id = block.id();
-        let message = match self.config.relay {
-            RelayMode::Flood => Message::Candidate(block.clone()),
-            RelayMode::Inv => Message::Inv(vec![Item::Candidate(id)]),
+        let message = match self.config.relay.announce {
+            Announce::Flood => Message::Candidate(block.clone()),
+            Announce::Inv => Message::Inv(vec![Item::Candidate(id)]),
         };
         turn.out.send_all(from, message);
         turn.out.event(Event::Forwarded { id, what: "candidate" });

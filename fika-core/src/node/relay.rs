@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::io::{Event, PeerId};
 use super::mempool::double_spend;
 use super::timers::Timer;
-use super::{Node, RelayMode, Role, Turn};
+use super::{Node, Role, Turn};
 use crate::block::Tx;
 use crate::hash::Id;
-use crate::header::Time;
+use crate::header::{SECOND, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
 use crate::transport::BAN_POINTS;
 use crate::world::{BadTx, IdMap};
@@ -19,6 +21,35 @@ const RECENT_TXS: usize = 5_000;
 const OTHERS: usize = 8;
 /// How many things of a kind one neighbour may be asked for at the same time.
 const MAX_REQUESTS: usize = 1_000;
+
+/// How blocks and transactions spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Announce {
+    /// Announce with `inv`, and send to those who ask.
+    #[default]
+    Inv,
+    /// Send everything to every neighbour at once, as in the thesis.
+    Flood,
+}
+
+/// How a node spreads what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayConfig {
+    /// How neighbours hear of something new.
+    pub announce: Announce,
+    /// Whether a block is announced also to the neighbour that it came from.
+    pub to_source: bool,
+    /// How long the node waits for something it asked for, in microseconds.
+    pub request_timeout_us: Time,
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        RelayConfig { announce: Announce::Inv, to_source: false, request_timeout_us: 20 * SECOND }
+    }
+}
 
 /// What a node knows about a neighbour.
 #[derive(Default)]
@@ -187,7 +218,7 @@ impl Node {
 
     /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
-        let until = turn.now + self.config.request_timeout_us;
+        let until = turn.now + self.config.relay.request_timeout_us;
         let asked = self.relay.requests.iter().filter(|(_, request)| request.from == from);
         let mut room = [MAX_REQUESTS; 4];
         asked.for_each(|(item, _)| room[item.kind()] = room[item.kind()].saturating_sub(1));
@@ -315,7 +346,7 @@ impl Node {
     pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) {
         let id = tx.hash();
         // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
-        let flood = self.config.relay == RelayMode::Flood || self.config.role == Role::Wallet;
+        let flood = self.config.relay.announce == Announce::Flood || self.config.role == Role::Wallet;
         turn.out.send_all(from, if flood { Message::Tx(tx) } else { Message::Inv(vec![Item::Tx(id)]) });
         turn.out.event(Event::Forwarded { id, what: "tx" });
     }

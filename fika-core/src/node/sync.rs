@@ -187,7 +187,7 @@ impl Node {
         let peers = self.ready_peers();
         peers.iter().for_each(|peer| self.ask_headers(turn, *peer));
         self.sync.round += 1;
-        self.timers.set(turn.now + self.config.request_timeout_us, Timer::Sync(self.sync.round));
+        self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Sync(self.sync.round));
         self.sync.update = Some(peers);
     }
 

@@ -184,7 +184,7 @@ impl Node {
 
     fn arm_rebroadcast(&mut self, turn: &Turn<'_>) {
         self.timers.cancel(|timer| *timer == Timer::Rebroadcast);
-        self.timers.set(turn.now + REBROADCAST_AFTER * self.config.request_timeout_us, Timer::Rebroadcast);
+        self.timers.set(turn.now + REBROADCAST_AFTER * self.config.relay.request_timeout_us, Timer::Rebroadcast);
     }
 
     /// Sends own transactions that wait to the neighbours again.

@@ -13,7 +13,7 @@ use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
 use fika_core::node::{
-    Dest, Input, MempoolLimits, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayMode, Role, Work,
+    Announce, Dest, Input, MempoolLimits, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayConfig, Role, Work,
 };
 use fika_core::plugin::Faults;
 use fika_core::transport::{self, Hello, Transport};
@@ -116,9 +116,12 @@ impl Hub {
                 experiment::Role::Full => Role::Full,
                 experiment::Role::Wallet => Role::Wallet,
             },
-            relay: match setup.relay {
-                experiment::Relay::Inv => RelayMode::Inv,
-                experiment::Relay::Flood => RelayMode::Flood,
+            relay: RelayConfig {
+                announce: match setup.relay {
+                    experiment::Relay::Inv => Announce::Inv,
+                    experiment::Relay::Flood => Announce::Flood,
+                },
+                ..RelayConfig::default()
             },
             mempool: MempoolLimits {
                 max_bytes: setup.mempool.max_bytes,
