@@ -18,7 +18,7 @@ pub(super) struct Args {
 pub(super) struct Changes {
     #[command(flatten)]
     pub(super) plugins: PluginArgs,
-    /// How nodes are kept apart: auto, netns, process
+    /// What runs the nodes: auto, netns, process, sim
     #[arg(long, value_name = "ENGINE")]
     pub(super) engine: Option<String>,
     /// Set any key of the file: --set chain.tick='1 ms'

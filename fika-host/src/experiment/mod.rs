@@ -10,6 +10,7 @@ mod builder;
 mod expect;
 mod graph;
 mod load;
+mod medium;
 mod quantity;
 mod reader;
 mod resolve;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 pub use builder::{Builder, Network, Node};
 pub use expect::{Expect, Op};
 pub use load::{Due, Load, Parties, Payment, When};
+pub use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
 pub use schema::reference;
 pub use source::{Errors, Override};
 
@@ -45,6 +47,10 @@ pub struct Experiment {
     pub seed: u64,
     /// How nodes are kept apart; `None`: namespaces where they are permitted, else processes.
     pub engine: Option<Engine>,
+    /// How many runs, with seeds drawn from `seed`; at least 1. More than one only with [`Engine::Sim`].
+    pub repeat: u32,
+    /// Threads that validate in a simulated run; at least 1. They change no result.
+    pub workers: u32,
     /// When the run ends.
     pub stop: Stop,
     /// What all nodes of the chain agree on. The header time of genesis is 0 until the runtime sets it.
@@ -53,6 +59,8 @@ pub struct Experiment {
     pub plugins: Plugins,
     /// How news spreads.
     pub relay: Relay,
+    /// What lies between the nodes in the simulator.
+    pub medium: Medium,
     /// Payments that wait for a block.
     pub mempool: Mempool,
     /// At least one; names are unique.
@@ -75,6 +83,8 @@ pub enum Engine {
     Netns,
     /// Each node a plain process.
     Process,
+    /// All nodes in one process, under virtual time.
+    Sim,
 }
 
 /// When a run ends. Without either it goes on until it is told to end.
@@ -124,11 +134,28 @@ pub struct PluginChoice {
 
 /// How news spreads between neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// What a node says of a new block.
+    pub announce: Announce,
+    /// Announce a block also to the neighbour that it came from.
+    pub to_source: bool,
+    /// Blocks are asked for as compact blocks (BIP 152).
+    pub compact: bool,
+    /// Announcements of transactions to a neighbour wait up to this long and go together; 0: at once.
+    pub batch_us: Time,
+    /// What a neighbour has not sent after this time is asked of another.
+    pub request_timeout_us: Time,
+}
+
+/// What a node says of a new block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Relay {
-    /// Announce, and send to who asks.
+pub enum Announce {
+    /// Its id, and sends it to who asks.
     Inv,
-    /// Send to every neighbour at once.
+    /// Its header (BIP 130), and sends it to who asks.
+    Headers,
+    /// All of it at once.
     Flood,
 }
 
@@ -156,6 +183,20 @@ pub struct NodeSpec {
     pub agent: Option<String>,
     /// When its blocks are on disk.
     pub durability: Durability,
+    /// Where it stands: index into [`Medium::regions`].
+    pub region: Option<u16>,
+    /// Bits a second to all neighbours together; 0: no limit.
+    pub upload_bps: u64,
+    /// Bits a second from all neighbours together; 0: no limit.
+    pub download_bps: u64,
+    /// How far its clock is ahead at the start; negative: behind.
+    pub clock_offset_us: i64,
+    /// How much its clock gains, in parts per million; negative: loses.
+    pub clock_drift_ppm: i64,
+    /// Whether it sends and asks for compact blocks (BIP 152), where [`Relay::compact`] is on.
+    pub compact: bool,
+    /// In place of a real mempool: what it lacks of compact blocks, an index into [`Medium::compact_failures`].
+    pub compact_failure: Option<u16>,
 }
 
 /// What a node does.
@@ -187,6 +228,18 @@ pub struct Output {
     pub json: bool,
     /// Whether CSV tables are written.
     pub csv: bool,
+    /// Whether a simulated run writes each event, and how.
+    pub trace: Option<TraceFormat>,
+}
+
+/// How a simulated run writes each event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceFormat {
+    /// One JSON object a line.
+    Jsonl,
+    /// As SimBlock does, for its visualiser.
+    Simblock,
 }
 
 impl Experiment {

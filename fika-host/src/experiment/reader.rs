@@ -56,6 +56,9 @@ impl<'a> Fields<'a> {
     fn judge_keys(&self, table: &Table) {
         for (name, (place, item)) in table {
             let known = self.schema.keys.iter().find(|key| key.name == name);
+            if known.is_some_and(|key| key.simulated && !is_none(key, item)) {
+                self.problems.simulated(*place, name, self.schema.title);
+            }
             match known.map(|key| key.form) {
                 Some(Form::Later(why)) => self
                     .problems
@@ -135,9 +138,8 @@ impl<'a> Fields<'a> {
     /// The value read in another form than the schema's.
     pub(super) fn read_as(&self, name: &str, form: Form) -> Read {
         let key = self.key(name);
-        let absent = |item: &Item| key.default == NONE && matches!(&item.value, Value::Text(text) if text == NONE);
         match self.item(name) {
-            Some(item) if absent(item) => Read::Nothing,
+            Some(item) if is_none(key, item) => Read::Nothing,
             Some(item) => form.read(item).unwrap_or_else(|why| {
                 self.problem(name, || match why.starts_with("expected") {
                     true => format!("{why}, found {}", item.found()),
@@ -190,6 +192,11 @@ impl<'a> Fields<'a> {
             _ => vec![],
         }
     }
+}
+
+/// Whether the text `none` makes the key absent.
+fn is_none(key: &Key, item: &Item) -> bool {
+    key.default == NONE && matches!(&item.value, Value::Text(text) if text == NONE)
 }
 
 /// The default, read as after `--set key=`.

@@ -13,8 +13,8 @@ use super::reader::{Fields, Read, did_you_mean, is_name};
 use super::schema::{self, Form, METRICS, Schema, Scope};
 use super::source::{Errors, Item, Place, Problems, Source, Value, shortened};
 use super::{
-    Durability, Engine, Expect, Experiment, Load, Mempool, NodeIndex, NodeSpec, Output, Parties, PluginChoice, Plugins,
-    Relay, Role, Stop, When,
+    Announce, Durability, Engine, Expect, Experiment, Load, Medium, Mempool, NodeIndex, NodeSpec, Output, Parties,
+    PluginChoice, Plugins, Relay, Role, Stop, TraceFormat, When,
 };
 
 /// Judges the whole tree; `stem` is the experiment's name if it gives none.
@@ -28,7 +28,9 @@ pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors>
     let name = run.optional_text("name").unwrap_or_else(|| name_from(stem));
     let mut experiment = Experiment {
         seed,
-        engine: engine(&run),
+        engine: None,
+        repeat: run.number("repeat") as u32,
+        workers: run.number("workers") as u32,
         stop: Stop { height: run.optional("stop_height"), time_us: run.optional("stop_time") },
         chain: chain(&file, &name),
         name,
@@ -39,7 +41,8 @@ pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors>
             tx: plugin(&file, "tx", &schema::TX, source, &problems),
             transport: plugin(&file, "transport", &schema::TRANSPORT, source, &problems),
         },
-        relay: file.table("relay", &schema::RELAY).choice("mode", &[("inv", Relay::Inv), ("flood", Relay::Flood)]),
+        relay: relay(&file),
+        medium: Medium::default(),
         mempool: mempool(&file),
         nodes: vec![],
         links: vec![],
@@ -49,6 +52,7 @@ pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors>
     };
     experiment.nodes = nodes.specs;
     experiment.links = nodes.links.into_iter().collect();
+    experiment.engine = engine(&run, &problems);
     if problems.none() {
         check_together(&experiment, &run, &file.table("chain", &schema::CHAIN), &problems);
     }
@@ -85,16 +89,39 @@ fn name_from(stem: &str) -> String {
     if is_name(&name) { name } else { "experiment".into() }
 }
 
-fn engine(run: &Fields<'_>) -> Option<Engine> {
-    match run.text("engine").as_str() {
-        "netns" => Some(Engine::Netns),
-        "process" => Some(Engine::Process),
-        later @ ("sim" | "jail") => {
-            let why = format!("the engine '{later}' is not built in this version; expected auto, netns or process");
-            run.problem("engine", || why);
-            None
+/// The engine; all keys have been judged, so it is known whether one of them needs the simulator.
+fn engine(run: &Fields<'_>, problems: &Problems) -> Option<Engine> {
+    let simulated = problems.first_simulated();
+    let engine = match run.text("engine").as_str() {
+        "netns" => Engine::Netns,
+        "process" => Engine::Process,
+        "jail" => {
+            let why = "the engine 'jail' is not built in this version; expected auto, netns, process or sim";
+            run.problem("engine", || why.into());
+            return None;
         }
-        _ => None,
+        "sim" => return Some(Engine::Sim),
+        _ => return simulated.map(|_| Engine::Sim),
+    };
+    if let Some((place, key)) = simulated {
+        let name = run.text("engine");
+        problems.add(place, || format!("{key} needs the simulator; expected engine = \"sim\", found \"{name}\""));
+    }
+    Some(engine)
+}
+
+fn relay(file: &Fields<'_>) -> Relay {
+    let relay = file.table("relay", &schema::RELAY);
+    let modes = [("inv", Announce::Inv), ("headers", Announce::Headers), ("flood", Announce::Flood)];
+    if relay.optional("request_timeout") == Some(0) {
+        relay.problem("request_timeout", || "expected more than 0".into());
+    }
+    Relay {
+        announce: relay.choice("mode", &modes),
+        to_source: relay.number("to_source") == 1,
+        compact: relay.number("compact") == 1,
+        batch_us: relay.number("batch"),
+        request_timeout_us: relay.number("request_timeout"),
     }
 }
 
@@ -129,7 +156,10 @@ fn output(file: &Fields<'_>) -> Output {
         output.problem("formats", || format!("expected json or csv, found '{}'", shortened(other)));
     }
     let has = |wanted: &str| formats.iter().any(|(_, format)| format == wanted);
-    Output { dir: output.text("dir"), json: has("json"), csv: has("csv") }
+    let trace = output
+        .optional_text("trace")
+        .map(|_| output.choice("trace", &[("jsonl", TraceFormat::Jsonl), ("simblock", TraceFormat::Simblock)]));
+    Output { dir: output.text("dir"), json: has("json"), csv: has("csv"), trace }
 }
 
 fn plugin(
@@ -364,6 +394,13 @@ fn spec(fields: &Fields<'_>) -> NodeSpec {
         coins,
         agent: fields.optional_text("agent"),
         durability: fields.choice("durability", &[("block", Durability::Block), ("batch", Durability::Batch)]),
+        region: None,
+        upload_bps: 0,
+        download_bps: 0,
+        clock_offset_us: 0,
+        clock_drift_ppm: 0,
+        compact: true,
+        compact_failure: None,
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) const NONE: &str = "none";
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) form: Form,
+    /// Only the simulator has it.
+    pub(super) simulated: bool,
     /// As after `--set key=`, or [`REQUIRED`], or [`NONE`].
     pub(super) default: &'static str,
     pub(super) about: &'static str,
@@ -54,7 +56,11 @@ pub(super) struct Schema {
 }
 
 const fn key(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
-    Key { name, form, default, about }
+    Key { name, form, simulated: false, default, about }
+}
+
+const fn sim(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
+    Key { name, form, simulated: true, default, about }
 }
 
 const fn table(title: &'static str, keys: &'static [Key]) -> Schema {
@@ -69,6 +75,8 @@ pub(super) const LOADS_MAX: usize = 100_000;
 pub(super) const COINS_PER_NODE_MAX: usize = 1_000;
 pub(super) const COINS_MAX: usize = 1_000_000;
 pub(super) const DEGREE_MAX: u64 = 100;
+const REPEAT_MAX: u64 = 10_000;
+const WORKERS_MAX: u64 = 1_024;
 const INTEGER_MAX: u64 = i64::MAX as u64;
 
 const SIMULATOR: &str = "it needs the simulator";
@@ -107,11 +115,12 @@ pub(super) static EXPERIMENT: Schema = table(
             "engine",
             OneOf(&["auto", "netns", "process", "sim", "jail"]),
             "auto",
-            "how nodes are kept apart; auto: `netns` where it is permitted, else `process`",
+            "what runs the nodes; auto: `sim` where a key needs it, else `netns` where it is permitted, else `process`",
         ),
         key("stop_height", Integer(1, INTEGER_MAX), NONE, "ends the run, see [The end of a run](#the-end-of-a-run)"),
         key("stop_time", Measure(&quantity::DURATION), NONE, "ends the run at this time after its start at the latest"),
-        key("repeat", Later(SIMULATOR), NONE, "runs with several seeds"),
+        sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, each with a seed drawn from `seed`"),
+        sim("workers", Integer(1, WORKERS_MAX), "1", "threads that validate; they change no result"),
     ],
 );
 
@@ -152,12 +161,28 @@ pub(super) static TRANSPORT: Schema = plugin("[transport]", &[key("plugin", Text
 
 pub(super) static RELAY: Schema = table(
     "[relay]",
-    &[key(
-        "mode",
-        OneOf(&["inv", "flood"]),
-        "inv",
-        "`inv`: announce, and send to who asks; `flood`: send to every neighbour at once",
-    )],
+    &[
+        key(
+            "mode",
+            OneOf(&["inv", "headers", "flood"]),
+            "inv",
+            "what a node says of a new block: `inv` its id, `headers` its header (BIP 130), `flood` all of it",
+        ),
+        key("to_source", Flag, "false", "announce a block also to the neighbour that it came from"),
+        key("compact", Flag, "false", "blocks are asked for as compact blocks (BIP 152)"),
+        key(
+            "batch",
+            Measure(&quantity::DURATION),
+            "0 s",
+            "announcements of transactions to a neighbour wait up to this long and go together",
+        ),
+        key(
+            "request_timeout",
+            Measure(&quantity::DURATION),
+            "20 s",
+            "what a neighbour has not sent after this time is asked of another",
+        ),
+    ],
 );
 
 pub(super) static MEMPOOL: Schema = table(
@@ -294,6 +319,12 @@ pub(super) static OUTPUT: Schema = table(
     &[
         key("dir", Text, "results", "the folder in which each run makes its own"),
         key("formats", Texts, "[\"json\", \"csv\"]", "which tables are written: `json`, `csv`"),
+        sim(
+            "trace",
+            OneOf(&["jsonl", "simblock"]),
+            NONE,
+            "writes every event, as JSON lines or for SimBlock's visualiser",
+        ),
     ],
 );
 
@@ -403,7 +434,8 @@ pub fn reference() -> String {
                 REQUIRED | NONE => key.default.to_string(),
                 default => format!("`{default}`"),
             };
-            text += &format!("| `{}` | {} | {default} | {} |\n", key.name, key.form.describe(), key.about);
+            let about = if key.simulated { format!("{} (`sim` only)", key.about) } else { key.about.into() };
+            text += &format!("| `{}` | {} | {default} | {about} |\n", key.name, key.form.describe());
         }
         text += "\n";
     }

@@ -3,6 +3,7 @@
 //! The file, the `--set` arguments and the [builder](super::Network) all end in this one tree, so
 //! one piece of code judges them and every error names its place.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -305,8 +306,10 @@ fn one_line(text: &str) -> String {
 /// The problems found so far. Shared by all that read one tree.
 #[derive(Default)]
 pub(super) struct Problems {
-    found: std::cell::RefCell<Vec<(Place, String)>>,
-    more: std::cell::Cell<usize>,
+    found: RefCell<Vec<(Place, String)>>,
+    more: Cell<usize>,
+    /// The first key that only the simulator has.
+    simulated: RefCell<Option<(Place, String)>>,
 }
 
 impl Problems {
@@ -318,6 +321,19 @@ impl Problems {
         } else {
             self.more.set(self.more.get() + 1);
         }
+    }
+
+    /// Notes a key that only the simulator has.
+    pub(super) fn simulated(&self, place: Place, key: &str, table: &str) {
+        let mut first = self.simulated.borrow_mut();
+        if first.as_ref().is_none_or(|(found, _)| place < *found) {
+            *first = Some((place, format!("'{key}' in {table}")));
+        }
+    }
+
+    /// The first key that only the simulator has, with its place.
+    pub(super) fn first_simulated(&self) -> Option<(Place, String)> {
+        self.simulated.borrow().clone()
     }
 
     pub(super) fn none(&self) -> bool {

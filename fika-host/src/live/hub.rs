@@ -117,11 +117,12 @@ impl Hub {
                 experiment::Role::Wallet => Role::Wallet,
             },
             relay: RelayConfig {
-                announce: match setup.relay {
-                    experiment::Relay::Inv => Announce::Inv,
-                    experiment::Relay::Flood => Announce::Flood,
+                announce: match setup.relay.announce {
+                    experiment::Announce::Inv | experiment::Announce::Headers => Announce::Inv,
+                    experiment::Announce::Flood => Announce::Flood,
                 },
-                ..RelayConfig::default()
+                to_source: setup.relay.to_source,
+                request_timeout_us: setup.relay.request_timeout_us,
             },
             mempool: MempoolLimits {
                 max_bytes: setup.mempool.max_bytes,

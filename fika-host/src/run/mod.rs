@@ -186,8 +186,14 @@ fn become_probe(library: &OsStr, table: &OsStr) -> ! {
 
 /// The wanted engine, or what this machine permits; enters a user namespace where it takes one.
 fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<isolation::Engine, RunError> {
-    if wanted == Some(Engine::Process) {
-        return Ok(isolation::Engine::Process);
+    match wanted {
+        Some(Engine::Process) => return Ok(isolation::Engine::Process),
+        Some(Engine::Sim) => {
+            return Err(RunError::Input(
+                "the engine 'sim' runs no nodes as processes; expected netns or process".into(),
+            ));
+        }
+        Some(Engine::Netns) | None => {}
     }
     let permitted = isolation::permitted().map_err(|reason| reason.to_string());
     let entered = permitted.and_then(|()| isolation::enter_user_namespace().map_err(|error| error.to_string()));

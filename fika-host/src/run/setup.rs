@@ -10,7 +10,7 @@ use fika_core::keys::KeyScheme;
 
 use super::folder::Folder;
 use super::{Chosen, RunError};
-use crate::experiment::{Experiment, NodeIndex, Parties};
+use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_keys};
 
@@ -121,7 +121,7 @@ pub(super) fn write(
             identity: identity.clone(),
             plugins: chosen.plugins.clone(),
             attack: node.agent.as_ref().map(|name| chosen.attacks[name].clone()),
-            relay: experiment.relay,
+            relay: Relay { compact: experiment.relay.compact && node.compact, ..experiment.relay },
             mempool: experiment.mempool,
             hash_rate: node.hash_rate,
             durability: node.durability,

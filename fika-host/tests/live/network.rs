@@ -14,7 +14,7 @@ use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
 use fika_core::hash::Id;
 use fika_core::plugin::{Faults, Kind, Registry};
-use fika_host::experiment::{Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
+use fika_host::experiment::{Announce, Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
 use fika_host::isolation::{Endpoint, Port, Side};
 use fika_host::live::control::{Client, Reply, Request, Status};
 use fika_host::live::{LoadEntry, Member, NodeSetup, node_keys};
@@ -116,7 +116,13 @@ impl Plan {
                 identity: Vec::new(),
                 plugins: self.plugins.clone(),
                 attack: None,
-                relay: Relay::Inv,
+                relay: Relay {
+                    announce: Announce::Inv,
+                    to_source: false,
+                    compact: false,
+                    batch_us: 0,
+                    request_timeout_us: 20_000_000,
+                },
                 mempool: Mempool { max_bytes: 4_000_000, min_fee: Amount::ZERO },
                 hash_rate: *hash_rate,
                 durability: self.durability,

@@ -1,0 +1,127 @@
+//! What lies between the nodes in the simulator.
+
+use std::collections::BTreeMap;
+
+use fika_core::header::Time;
+use serde::{Deserialize, Serialize};
+
+use super::{Experiment, NodeIndex};
+
+/// What lies between the nodes in the simulator, and what its messages cost. The live engines use none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Medium {
+    /// Where nodes can stand. Their matrix says how long a message takes from one to another.
+    pub regions: Vec<Region>,
+    /// One cable for every link that has none of its own and, where regions are given, for whatever the matrix
+    /// leaves open.
+    pub cable: Cable,
+    /// Links with figures of their own, by index into [`Experiment::links`].
+    pub own: BTreeMap<usize, Cable>,
+    /// One payload (block, compact block, missing transactions) leaves a node at a time; the slot is held until it
+    /// arrives.
+    pub one_upload_at_a_time: bool,
+    /// Added to the way of a message of each kind, by its name in `Message::KINDS` (`inv`, `block`...), in
+    /// microseconds.
+    pub processing_us: BTreeMap<String, Time>,
+    /// Bytes charged in place of the real size, for repeating published models.
+    pub charge: Charge,
+    /// What nodes lack of a compact block, in classes that [`NodeSpec::compact_failure`](super::NodeSpec) names.
+    pub compact_failures: Vec<CompactFailure>,
+}
+
+/// A part of the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Unique.
+    pub name: String,
+    /// How many of the nodes stand here that name no region, in parts per million; of all regions together a million.
+    pub share_ppm: u32,
+    /// Bits a second from a node here to all its neighbours; 0: no limit. [`NodeSpec::upload_bps`](super::NodeSpec)
+    /// has it already.
+    pub upload_bps: u64,
+    /// Bits a second to a node here; likewise.
+    pub download_bps: u64,
+    /// From here to each region, in their order; or empty: as the [`Medium::cable`].
+    pub latency: Vec<Latency>,
+}
+
+/// How a link behaves, alike in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cable {
+    /// How long a bit takes from end to end.
+    pub latency: Latency,
+    /// Up to this much more, uniform.
+    pub jitter_us: Time,
+    /// Bits a second in each direction; 0: no limit.
+    pub bandwidth_bps: u64,
+    /// Parts per million. A lost message never arrives; nothing sends it again but the node.
+    pub loss_ppm: u32,
+}
+
+/// How long a bit takes, one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "model", rename_all = "snake_case")]
+pub enum Latency {
+    /// Always the same.
+    Fixed {
+        /// Microseconds.
+        us: Time,
+    },
+    /// Drawn for each message from a normal distribution; below zero counts as zero.
+    Normal {
+        /// Microseconds.
+        mean_us: Time,
+        /// Standard deviation in microseconds.
+        sd_us: Time,
+    },
+    /// Drawn for each message: `scale / U^(1/shape)` with U uniform in (0, 1].
+    Pareto {
+        /// Microseconds; what scale and shape give, for reading.
+        mean_us: Time,
+        /// The smallest, in microseconds.
+        scale_us: Time,
+        /// In thousandths; above 1,000, so that there is a mean.
+        shape_milli: u64,
+    },
+}
+
+impl Default for Latency {
+    fn default() -> Latency {
+        Latency::Fixed { us: 0 }
+    }
+}
+
+impl Latency {
+    /// The mean in microseconds.
+    pub fn mean_us(&self) -> Time {
+        match *self {
+            Latency::Fixed { us } => us,
+            Latency::Normal { mean_us, .. } | Latency::Pareto { mean_us, .. } => mean_us,
+        }
+    }
+}
+
+/// Bytes charged in place of the real size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// For a whole block; the missing transactions of a compact block are charged as a share of it.
+    pub block_bytes: Option<u64>,
+    /// For a compact block.
+    pub compact_bytes: Option<u64>,
+}
+
+/// In place of a real mempool: how often a node lacks transactions of a compact block, and how many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompactFailure {
+    /// How often.
+    pub probability_ppm: u32,
+    /// Which share of the block is missing then, in parts per million, each with its weight.
+    pub missing: Vec<(u32, u32)>,
+}
+
+impl Experiment {
+    /// What the node lacks of compact blocks, where its class says so.
+    pub fn compact_failure(&self, node: NodeIndex) -> Option<&CompactFailure> {
+        self.medium.compact_failures.get(usize::from(self.nodes[node as usize].compact_failure?))
+    }
+}
