@@ -59,6 +59,7 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
         "block_interval" => summary.block_interval_us,
         "propagation_50" => summary.propagation_50_us,
         "propagation_90" => summary.propagation_90_us,
+        "propagation_99" => summary.propagation_99_us,
         "propagation_100" => summary.propagation_100_us,
         "memory" => summary.nodes.iter().filter_map(|node| node.memory_bytes).max(),
         _ => None,
@@ -71,9 +72,8 @@ fn show(metric: &str, value: u64) -> String {
         "stale_rate" => share(value),
         "balance" | "supply" | "supply_gap" => Amount(value).to_string(),
         "memory" => bytes(value),
-        "payment_latency" | "block_interval" | "propagation_50" | "propagation_90" | "propagation_100" => {
-            duration(value)
-        }
+        "payment_latency" | "block_interval" | "propagation_50" | "propagation_90" | "propagation_99"
+        | "propagation_100" => duration(value),
         _ => value.to_string(),
     }
 }

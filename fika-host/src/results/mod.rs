@@ -17,4 +17,4 @@ pub use chain::{BlockFacts, Chain, NodeFacts, NodeIndex, PaymentFacts};
 pub use judgement::{Judgement, measure};
 pub use show::{bytes, duration, share, short, table};
 pub use summary::{Coins, Ended, Ending, NodeEnding, NodeSummary, Payments, Summary};
-pub use tables::Tables;
+pub use tables::{ARRIVAL_ROWS_MAX, PERCENTILES, Tables};

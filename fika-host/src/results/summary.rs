@@ -105,6 +105,8 @@ pub struct Summary {
     pub propagation_50_us: Option<u64>,
     /// The same for 90 % of them.
     pub propagation_90_us: Option<u64>,
+    /// The same for 99 % of them.
+    pub propagation_99_us: Option<u64>,
     /// The same for all of them.
     pub propagation_100_us: Option<u64>,
     /// Payments.
@@ -206,7 +208,11 @@ impl Summary {
         for producer in ancestry.iter().filter_map(|id| chain.blocks[id].producer) {
             produced_in_chain[producer] += 1;
         }
-        let share = |percent| median(chain.blocks.values().filter_map(|block| reach(block, &full, percent)).collect());
+        let spreads: Vec<Vec<u64>> = chain.blocks.values().map(|block| spread(block, &full)).collect();
+        let share = |percent| {
+            let times = spreads.iter().filter_map(|spread| reach(spread, full.len(), percent));
+            median(times.collect())
+        };
         let node = |(index, spec): (usize, &crate::experiment::NodeSpec)| {
             let (facts, end) = (&chain.nodes[index], &ending.nodes[index]);
             NodeSummary {
@@ -248,6 +254,7 @@ impl Summary {
             block_interval_us: interval(chain, &ancestry),
             propagation_50_us: share(50),
             propagation_90_us: share(90),
+            propagation_99_us: share(99),
             propagation_100_us: share(100),
             payments: payments(chain, &ancestry),
             coins: coins(experiment, ending, ancestry.len() as u64),
@@ -282,14 +289,19 @@ fn best_tip(full: &[NodeIndex], tips: &[Option<(Id, u64)>]) -> Option<Id> {
     votes.into_iter().max_by_key(|((id, height), count)| (*count, *height, *id)).map(|((id, _), _)| id)
 }
 
-/// How long after the first node `percent` of the full nodes had the block; none if they never had.
-pub(super) fn reach(block: &BlockFacts, full: &[NodeIndex], percent: usize) -> Option<u64> {
+/// How long after the first node each of the full nodes that ever had the block had it, in order.
+pub(super) fn spread(block: &BlockFacts, full: &[NodeIndex]) -> Vec<u64> {
     let first_us = block.first_seen_us();
     let arrivals = block.arrivals.iter().filter(|(node, _)| full.binary_search(node).is_ok());
-    let mut arrivals: Vec<u64> = arrivals.map(|(_, at_us)| at_us - first_us).collect();
-    arrivals.sort_unstable();
-    let wanted = (full.len() * percent).div_ceil(100);
-    arrivals.get(wanted.checked_sub(1)?).copied()
+    let mut spread: Vec<u64> = arrivals.map(|(_, at_us)| at_us - first_us).collect();
+    spread.sort_unstable();
+    spread
+}
+
+/// When `percent` of `full` nodes had a block of this spread, 0 being the first of them; none if they never had.
+pub(super) fn reach(spread: &[u64], full: usize, percent: usize) -> Option<u64> {
+    let wanted = (full * percent).div_ceil(100).max(1);
+    spread.get(wanted - 1).copied()
 }
 
 fn median(mut values: Vec<u64>) -> Option<u64> {

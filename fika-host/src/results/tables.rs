@@ -5,8 +5,14 @@ use std::io::{self, Write};
 use fika_core::hash::Id;
 
 use super::chain::{BlockFacts, Chain};
-use super::summary::{Ending, Summary, confirmation, full_nodes, reach};
+use super::summary::{Ending, Summary, confirmation, full_nodes, reach, spread};
 use crate::experiment::Experiment;
+
+/// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
+pub const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];
+
+/// The most rows that `arrivals.csv` is written with, some 50 MB; above, the percentiles have to do.
+pub const ARRIVAL_ROWS_MAX: u64 = 2_000_000;
 
 /// All that the tables are made of.
 pub struct Tables<'a> {
@@ -39,30 +45,47 @@ impl Tables<'_> {
         out.flush()
     }
 
-    /// `propagation.csv`: for every block, how long after the first node 50, 90 and 100 % of the full nodes
-    /// and each of them had it.
+    /// `propagation.csv`: for every block, in the order of `blocks.csv`, how many full nodes had it, and how
+    /// long after the first node each of [`PERCENTILES`] of them had it; empty where so many never had.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn propagation(&self, mut out: impl Write) -> io::Result<()> {
         let full = full_nodes(self.experiment);
-        write!(out, "id,height,to_50_us,to_90_us,to_100_us")?;
-        for node in &full {
-            write!(out, ",{}_us", self.experiment.nodes[*node].name)?;
-        }
+        write!(out, "id,height,nodes")?;
+        PERCENTILES.iter().try_for_each(|percent| write!(out, ",to_{percent}_us"))?;
         writeln!(out)?;
         for (id, block) in self.sorted() {
-            write!(out, "{id},{}", block.height)?;
-            for percent in [50, 90, 100] {
-                write!(out, ",{}", or_empty(reach(block, &full, percent)))?;
-            }
-            let first_us = block.first_seen_us();
-            for node in &full {
-                let arrival = block.arrivals.binary_search_by_key(node, |(node, _)| *node);
-                let delay_us = arrival.ok().map(|at| block.arrivals[at].1 - first_us);
-                write!(out, ",{}", or_empty(delay_us))?;
+            let spread = spread(block, &full);
+            write!(out, "{id},{},{}", block.height, spread.len())?;
+            for percent in PERCENTILES {
+                write!(out, ",{}", or_empty(reach(&spread, full.len(), percent)))?;
             }
             writeln!(out)?;
+        }
+        out.flush()
+    }
+
+    /// The rows that [`Tables::arrivals`] would write: one for each block at each full node that had it.
+    pub fn arrival_rows(&self) -> u64 {
+        let full = full_nodes(self.experiment);
+        let arrivals = self.chain.blocks.values().flat_map(|block| &block.arrivals);
+        arrivals.filter(|(node, _)| full.binary_search(node).is_ok()).count() as u64
+    }
+
+    /// `arrivals.csv`: how long after the first node each full node had each block. The block is the number of
+    /// its row in `blocks.csv`, from 1. Not to be written above [`ARRIVAL_ROWS_MAX`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn arrivals(&self, mut out: impl Write) -> io::Result<()> {
+        let full = full_nodes(self.experiment);
+        writeln!(out, "block,node,delay_us")?;
+        for (number, (_, block)) in (1..).zip(self.sorted()) {
+            let first_us = block.first_seen_us();
+            for (node, at_us) in block.arrivals.iter().filter(|(node, _)| full.binary_search(node).is_ok()) {
+                writeln!(out, "{number},{},{}", self.experiment.nodes[*node].name, at_us - first_us)?;
+            }
         }
         out.flush()
     }

@@ -117,6 +117,7 @@ fn the_numbers_follow_from_the_traces() {
     assert_eq!(summary.block_interval_us, Some(1_000_000));
     // Blocks 1, 3 and 4 reached all: after 30, 1020 and 40 ms; block 2 reached a and b only.
     assert_eq!(summary.propagation_100_us, Some(40_000));
+    assert_eq!(summary.propagation_99_us, Some(40_000));
     assert_eq!(summary.propagation_50_us, Some(20_000));
     assert_eq!((summary.payments.submitted, summary.payments.confirmed), (1, 1));
     // From its submission to the moment when c had block 4, not to the wallet's own update.
@@ -181,8 +182,14 @@ fn tables_have_a_row_for_each_thing() {
     assert_eq!(blocks[2], format!("{},2,{},b,7,1,200,stale,2000000", id(2), id(1)));
     assert_eq!(blocks[4], format!("{},3,{},c,7,1,200,chain,3000000", id(4), id(3)));
     let propagation = written(&|out| tables.propagation(out));
-    assert_eq!(propagation[0], "id,height,to_50_us,to_90_us,to_100_us,a_us,b_us,c_us");
-    assert_eq!(propagation[2], format!("{},2,20000,,,20000,0,", id(2)));
+    let head = "id,height,nodes,to_0_us,to_10_us,to_25_us,to_50_us,to_75_us,to_90_us,to_95_us,to_99_us,to_100_us";
+    assert_eq!(propagation[0], head);
+    // Block 2 was at b and at a, never at c.
+    assert_eq!(propagation[2], format!("{},2,2,0,0,0,20000,,,,,", id(2)));
+    let arrivals = written(&|out| tables.arrivals(out));
+    assert_eq!(arrivals.len() as u64, 1 + tables.arrival_rows());
+    assert_eq!((arrivals[0].as_str(), arrivals[4].as_str()), ("block,node,delay_us", "2,a,20000"));
+    assert_eq!(arrivals.len(), 12);
     let transactions = written(&|out| tables.transactions(out));
     assert_eq!(transactions[1], format!("{},client,10,1,2400000,2420000,3,3000000,600000", id(99)));
     let nodes = written(&|out| tables.nodes(out));

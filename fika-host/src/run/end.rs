@@ -13,7 +13,7 @@ use super::usage::Usage;
 use super::{RunError, folder::Folder};
 use crate::experiment::{Experiment, Role};
 use crate::live::control::{Reply, Request, Status};
-use crate::results::{Chain, Ended, Ending, NodeEnding, Summary, Tables};
+use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ended, Ending, NodeEnding, Summary, Tables};
 
 /// How long wallets may take to get the newest chain.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(10);
@@ -187,6 +187,9 @@ pub(super) fn write(
     if experiment.output.csv {
         write("blocks.csv", &|out| tables.blocks(out))?;
         write("propagation.csv", &|out| tables.propagation(out))?;
+        if tables.arrival_rows() <= ARRIVAL_ROWS_MAX {
+            write("arrivals.csv", &|out| tables.arrivals(out))?;
+        }
         write("nodes.csv", &|out| tables.nodes(out))?;
         write("transactions.csv", &|out| tables.transactions(out))?;
     }

@@ -21,7 +21,7 @@ fn holds_with(options: &[&str]) {
     assert_eq!((balance("client1"), balance("client2")), (49 * 100_000_000, 130 * 100_000_000));
     assert!(nodes.iter().all(|node| node["tip"] == summary["tip"]), "{summary}");
     let results = host.folder.path().join("results/thesis/latest");
-    for table in ["run.json", "blocks.csv", "propagation.csv", "nodes.csv", "transactions.csv"] {
+    for table in ["run.json", "blocks.csv", "propagation.csv", "arrivals.csv", "nodes.csv", "transactions.csv"] {
         assert!(results.join(table).metadata().unwrap().len() > 0, "{table}");
     }
 }
