@@ -102,7 +102,7 @@ pub struct Chain {
     pub nodes: Vec<NodeFacts>,
     /// When the first mempool but the payer's took a transaction.
     accepted: HashMap<Id, u64>,
-    producers: HashMap<Id, NodeIndex>,
+    pub(super) producers: HashMap<Id, NodeIndex>,
     addresses: HashMap<Address, NodeIndex>,
     until_us: u64,
 }
@@ -154,7 +154,7 @@ impl Chain {
     /// To be called after the last trace.
     pub fn finish(&mut self) {
         for payment in &mut self.payments {
-            payment.accepted_us = self.accepted.get(&payment.hash).copied();
+            payment.accepted_us = payment.accepted_us.or(self.accepted.get(&payment.hash).copied());
         }
         self.accepted.clear();
         self.payments.sort_by_key(|payment| (payment.submitted_us, payment.hash));
@@ -229,7 +229,7 @@ impl Chain {
 }
 
 impl NodeFacts {
-    fn fault(&mut self, why: String) {
+    pub(super) fn fault(&mut self, why: String) {
         if self.faults.len() < FAULTS_KEPT && !self.faults.contains(&why) {
             self.faults.push(why);
         }

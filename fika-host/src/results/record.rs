@@ -1,0 +1,117 @@
+//! What all nodes of one process do, noted as it happens: the same [`Chain`] that traces make, without traces.
+
+use std::collections::HashMap;
+
+use fika_core::address::Address;
+use fika_core::amount::Amount;
+use fika_core::hash::Id;
+use fika_core::world::IdMap;
+
+use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
+
+/// Notes what happens. Times are in microseconds since the chain's epoch.
+pub struct Record {
+    chain: Chain,
+    numbers: IdMap<u32>,
+    blocks: Vec<(Id, BlockFacts)>,
+    /// Payments by their transaction, as places in the chain's list.
+    payments: IdMap<u32>,
+}
+
+impl Record {
+    /// Nothing yet, of nodes with these addresses.
+    pub fn new(addresses: &[Address]) -> Record {
+        let chain = Chain::new(addresses, u64::MAX);
+        Record { chain, numbers: IdMap::default(), blocks: Vec::new(), payments: IdMap::default() }
+    }
+
+    /// A node began.
+    pub fn started(&mut self, node: NodeIndex) {
+        self.chain.nodes[node].starts += 1;
+    }
+
+    /// A node made a block.
+    pub fn produced(&mut self, node: NodeIndex, id: Id) {
+        self.chain.nodes[node].produced += 1;
+        self.chain.producers.insert(id, node);
+    }
+
+    /// A node has a block now; `facts` tells of it when it is new.
+    pub fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
+        let Record { blocks, numbers, .. } = self;
+        let number = *numbers.entry(id).or_insert_with(|| {
+            blocks.push((id, facts()));
+            blocks.len() as u32 - 1
+        });
+        blocks[number as usize].1.arrivals.push((node, at_us));
+    }
+
+    /// A node turned a block down.
+    pub fn bad_block(&mut self, node: NodeIndex) {
+        self.chain.nodes[node].bad_blocks += 1;
+    }
+
+    /// The tip of a node changed.
+    pub fn tip(&mut self, node: NodeIndex, id: Id, height: u64, reorg_depth: u64) {
+        let facts = &mut self.chain.nodes[node];
+        facts.tip = Some((id, height));
+        if reorg_depth > 0 {
+            *facts.reorgs.entry(reorg_depth).or_default() += 1;
+        }
+    }
+
+    /// A transaction went into a node's mempool.
+    pub fn tx(&mut self, at_us: u64, node: NodeIndex, hash: Id) {
+        self.chain.nodes[node].txs += 1;
+        if let Some(payment) = self.payments.get(&hash) {
+            let payment = &mut self.chain.payments[*payment as usize];
+            if payment.accepted_us.is_none() && payment.from != node {
+                payment.accepted_us = Some(at_us);
+            }
+        }
+    }
+
+    /// A node turned a transaction down, or dropped it.
+    pub fn bad_tx(&mut self, node: NodeIndex) {
+        self.chain.nodes[node].bad_txs += 1;
+    }
+
+    /// A node made and sent a payment.
+    pub fn paid(&mut self, at_us: u64, node: NodeIndex, hash: Id, amount: Amount, fee: Amount) {
+        let payments = &mut self.chain.payments;
+        self.payments.entry(hash).or_insert_with(|| {
+            let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
+            payments.push(PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed });
+            payments.len() as u32 - 1
+        });
+    }
+
+    /// A payment of a node could not be made.
+    pub fn not_paid(&mut self, node: NodeIndex) {
+        self.chain.nodes[node].not_paid += 1;
+    }
+
+    /// The payer's chain has a payment at this height now, or no longer.
+    pub fn confirmed(&mut self, at_us: u64, hash: &Id, height: Option<u64>) {
+        if let Some(payment) = self.payments.get(hash) {
+            self.chain.payments[*payment as usize].confirmed = height.map(|height| (height, at_us));
+        }
+    }
+
+    /// A neighbour of a node misbehaved.
+    pub fn misbehaved(&mut self, node: NodeIndex, points: u32) {
+        self.chain.nodes[node].misbehaviour += u64::from(points);
+    }
+
+    /// A node or a plugin did what it must not.
+    pub fn fault(&mut self, node: NodeIndex, why: String) {
+        self.chain.nodes[node].fault(why);
+    }
+
+    /// Everything noted.
+    pub fn finish(mut self) -> Chain {
+        self.chain.blocks = self.blocks.into_iter().collect::<HashMap<_, _>>();
+        self.chain.finish();
+        self.chain
+    }
+}

@@ -1,0 +1,511 @@
+//! The event loop: nodes of fika-core under virtual time.
+//!
+//! Everything that happens has a place in one total order ([`Order`](super::order::Order)). Of all that is under way
+//! the loop takes the first: a message or another event from the queue, a timer of a node, or a success of its work.
+//! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
+//! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
+
+use std::rc::Rc;
+
+use fika_core::consensus::Consensus;
+use fika_core::hash::{Id, domain_hash, draw};
+use fika_core::header::{Header, SECOND, Time};
+use fika_core::message::{Item, Message};
+use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, Work};
+use fika_core::transport::Transport;
+use fika_core::world::{IdMap, World};
+
+use super::announcements::{Announcements, Waiting, Way};
+use super::charge::Charges;
+use super::clock::Clock;
+use super::links::Links;
+use super::order::{Class, Order, Queue};
+use super::tournament::{NEVER, Tournament};
+use super::trace_hash::TraceHash;
+
+/// Something that will happen to a node.
+enum Happening {
+    Start,
+    Connect(PeerId),
+    /// A ban or its end.
+    Part(PeerId),
+    Announce(u32, u32),
+    Arrive(PeerId, u32, Rc<Message>),
+    /// A message that has waited for the node's line.
+    Received(PeerId, Rc<Message>),
+    Pay(Box<PaymentOrder>),
+    Update,
+}
+
+/// Who is told what nodes do.
+pub(crate) trait Observer {
+    /// A node did something at `now`.
+    fn event(&mut self, now: Time, node: u32, event: &Event, engine: Seen<'_>);
+}
+
+/// What an observer may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) node: &'a Node,
+}
+
+/// What one node brings beside itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Machine {
+    /// Hashes per second.
+    pub(crate) hash_rate: u64,
+    pub(crate) clock: Clock,
+}
+
+/// Everything that an engine is made of.
+pub(crate) struct Parts<'a> {
+    /// One for all nodes, or one for each.
+    pub(crate) worlds: Vec<World>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) links: Links,
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) charges: Charges,
+    pub(crate) seed: u64,
+    /// Whether announcements that change nothing stay out of the queue.
+    pub(crate) settle: bool,
+}
+
+/// The nodes of a run, and everything that is under way between them.
+pub(crate) struct Engine<'a> {
+    pub(crate) worlds: Vec<World>,
+    pub(crate) nodes: Vec<Node>,
+    machines: Vec<Machine>,
+    links: Links,
+    transport: &'a dyn Transport,
+    consensus: std::sync::Arc<dyn Consensus>,
+    charges: Charges,
+    seed: u64,
+    queue: Queue<Happening>,
+    wakes: Tournament,
+    successes: Tournament,
+    jobs: Vec<Vec<Job>>,
+    draws: Vec<u64>,
+    sequences: Vec<u32>,
+    announcements: Option<Announcements>,
+    /// Blocks by their number in the run; number 0 stands for none.
+    blocks: Vec<Id>,
+    numbers: IdMap<u32>,
+    out: Outputs,
+    now: Time,
+    trace: TraceHash,
+    /// Messages sent, by kind.
+    pub(crate) sent: [u64; Message::KINDS.len()],
+    /// Bytes of them.
+    pub(crate) sent_bytes: u64,
+    /// Events handled, announcements that were settled when they were sent included.
+    pub(crate) events: u64,
+}
+
+/// One piece of work of a node.
+struct Job {
+    work: Work,
+    /// Nonces tried, where work is real.
+    tried: u64,
+    /// When it succeeds; with real work: when the next slice of tries is over.
+    at: Time,
+    found: Option<Header>,
+}
+
+/// The purpose of the draws of work; each node counts its own.
+const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;
+/// How long a neighbour that misbehaved is kept away.
+const BAN_US: Time = 600 * SECOND;
+/// Real work is done in slices of the time that it would take, so that little is done for nothing.
+const SLICES_PER_SECOND: u64 = 20;
+
+impl<'a> Engine<'a> {
+    pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
+        let Parts { worlds, nodes, machines, links, transport, charges, seed, settle } = parts;
+        let n = nodes.len();
+        let settle = settle && links.arrivals_are_known();
+        let mut jobs = Vec::new();
+        jobs.resize_with(n, Vec::new);
+        let mut engine = Engine {
+            consensus: worlds[0].rules().consensus.clone(),
+            worlds,
+            nodes,
+            machines,
+            links,
+            transport,
+            charges,
+            seed,
+            queue: Queue::new(),
+            wakes: Tournament::new(n),
+            successes: Tournament::new(n),
+            jobs,
+            draws: vec![0; n],
+            sequences: vec![0; n],
+            announcements: settle.then(|| Announcements::new(n)),
+            blocks: vec![Id::ZERO],
+            numbers: IdMap::default(),
+            out: Outputs::default(),
+            now: 0,
+            trace: TraceHash::default(),
+            sent: Default::default(),
+            sent_bytes: 0,
+            events: 0,
+        };
+        for node in 0..n as u32 {
+            engine.push(0, Class::Start, node, Happening::Start);
+            for peer in 0..engine.links.degree(node) {
+                let (other, back) = engine.links.neighbour(node, peer);
+                if node < other {
+                    engine.links.set_up(node, peer, true);
+                    engine.push(0, Class::Connect, node, Happening::Connect(PeerId(peer)));
+                    engine.push(0, Class::Connect, other, Happening::Connect(PeerId(back)));
+                }
+            }
+        }
+        engine
+    }
+
+    fn sequence(&mut self, node: u32) -> u32 {
+        let sequence = &mut self.sequences[node as usize];
+        *sequence = sequence.wrapping_add(1);
+        *sequence
+    }
+
+    fn push(&mut self, at: Time, class: Class, node: u32, happening: Happening) {
+        let sequence = self.sequence(node);
+        self.queue.push(Order::new(at, class, node, sequence), happening);
+    }
+
+    /// Lets the owner of a node pay at `at`.
+    pub(crate) fn pay(&mut self, at: Time, node: u32, order: PaymentOrder) {
+        self.push(at.max(self.now), Class::Owner, node, Happening::Pay(Box::new(order)));
+    }
+
+    /// Lets the owner of a wallet ask for the newest chain.
+    pub(crate) fn update(&mut self, at: Time, node: u32) {
+        self.push(at.max(self.now), Class::Owner, node, Happening::Update);
+    }
+
+    /// The virtual time.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The world of a node.
+    pub(crate) fn world(&self, node: u32) -> &World {
+        &self.worlds[self.place(node)]
+    }
+
+    fn place(&self, node: u32) -> usize {
+        if self.worlds.len() == 1 { 0 } else { node as usize }
+    }
+
+    /// Stands for everything that has happened so far: two runs with the same hash were the same run.
+    pub(crate) fn trace_hash(&self) -> Id {
+        let mut tips = Vec::with_capacity(self.nodes.len() * 64);
+        for (node, state) in self.nodes.iter().enumerate() {
+            let tip = &self.world(node as u32).tree()[state.tip()];
+            tips.extend_from_slice(&tip.id.0);
+            tips.extend_from_slice(&tip.state_root.0);
+        }
+        domain_hash("fika trace", &[&self.trace.sum().to_le_bytes(), &tips])
+    }
+
+    /// When the next thing happens; `None`: nothing is under way.
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        let first = self.queue.next_at().unwrap_or(NEVER).min(self.wakes.first().0).min(self.successes.first().0);
+        (first != NEVER).then_some(first)
+    }
+
+    /// Lets the next thing happen; false when nothing is left up to `until`.
+    pub(crate) fn step(&mut self, until: Time, observer: &mut dyn Observer) -> bool {
+        let (wake_at, wake_node) = self.wakes.first();
+        let (success_at, success_node) = self.successes.first();
+        let queued_at = self.queue.next_at().unwrap_or(NEVER);
+        let first = queued_at.min(wake_at).min(success_at);
+        if first == NEVER || first > until {
+            return false;
+        }
+        self.now = first;
+        // At one time timers come first, so that what a message finds does not depend on whether others came with it.
+        if wake_at == first {
+            self.wakes.set(wake_node, NEVER);
+            self.hand_over(wake_node, observer);
+            self.give(wake_node, Input::Wake, observer);
+            self.look_again(wake_node);
+        } else if queued_at == first {
+            if let Some((order, happening)) = self.queue.pop() {
+                self.happen(order, happening, observer);
+            }
+        } else {
+            self.succeed(success_node, observer);
+        }
+        true
+    }
+
+    fn happen(&mut self, order: Order, happening: Happening, observer: &mut dyn Observer) {
+        let node = order.node();
+        match happening {
+            Happening::Start => self.give(node, Input::Start, observer),
+            Happening::Connect(peer) => {
+                if !self.links.is_up(node, peer.0) {
+                    self.links.set_up(node, peer.0, true);
+                }
+                self.give(node, Input::Connected(peer), observer);
+            }
+            Happening::Part(peer) => {
+                self.hand_over(node, observer);
+                self.give(node, Input::Disconnected(peer, 0), observer);
+                self.look_again(node);
+            }
+            Happening::Pay(order) => self.give(node, Input::Pay(*order), observer),
+            Happening::Update => self.give(node, Input::UpdateChain, observer),
+            Happening::Announce(peer, block) => {
+                let waiting = Waiting { at: self.now, sequence: order.sequence(), peer };
+                if self.announcements.as_mut().is_none_or(|known| known.arrive(node, block, waiting)) {
+                    self.announce(node, peer, block, observer);
+                    self.look_again(node);
+                }
+            }
+            Happening::Arrive(peer, bytes, message) => {
+                let at = self.links.receive(node, bytes.into(), self.now);
+                match at > self.now {
+                    true => self.push(at, Class::Arrive, node, Happening::Received(peer, message)),
+                    false => self.receive(node, peer, message, observer),
+                }
+            }
+            Happening::Received(peer, message) => self.receive(node, peer, message, observer),
+        }
+    }
+
+    fn receive(&mut self, node: u32, peer: PeerId, message: Rc<Message>, observer: &mut dyn Observer) {
+        // What was under way when the connection broke is lost.
+        if !self.links.is_up(node, peer.0) {
+            return;
+        }
+        let answers = matches!(*message, Message::NotFound(_));
+        if answers {
+            self.hand_over(node, observer);
+        }
+        let message = Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone());
+        self.give(node, Input::Message(peer, message), observer);
+        self.look_again(node);
+    }
+
+    /// Tells a node of a block.
+    fn announce(&mut self, node: u32, peer: u32, block: u32, observer: &mut dyn Observer) {
+        if self.links.is_up(node, peer) {
+            let items = vec![Item::Block(self.blocks[block as usize])];
+            self.give(node, Input::Message(PeerId(peer), Message::Inv(items)), observer);
+        }
+    }
+
+    /// Gives a node the announcements that it has been spared, before something that may make it look for another
+    /// neighbour to ask.
+    fn hand_over(&mut self, node: u32, observer: &mut dyn Observer) {
+        let now = self.now;
+        let Some(known) = &mut self.announcements else { return };
+        let Some(block) = known.open(node, now) else { return };
+        for waiting in known.take_due(node, now) {
+            self.announce(node, waiting.peer, block, observer);
+        }
+    }
+
+    /// Ends the sparing of a node that has neither the block nor asks for it any more.
+    fn look_again(&mut self, node: u32) {
+        let now = self.now;
+        let Some(known) = &mut self.announcements else { return };
+        let Some(block) = known.open(node, now) else { return };
+        if self.nodes[node as usize].awaits_block(&self.blocks[block as usize]) {
+            return;
+        }
+        for waiting in known.give_up(node) {
+            if waiting.at > now {
+                let order = Order::new(waiting.at, Class::Arrive, node, waiting.sequence);
+                self.queue.push(order, Happening::Announce(waiting.peer, block));
+            }
+        }
+    }
+
+    /// Gives something to a node and carries out what it answers.
+    fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
+        self.events += 1;
+        let n = node as usize;
+        let clock = self.machines[n].clock;
+        let place = self.place(node);
+        let mut out = std::mem::take(&mut self.out);
+        self.nodes[n].handle(&mut self.worlds[place], clock.shows(self.now), input, &mut out);
+        for event in &out.events {
+            if let (Event::BlockAccepted { block, .. }, Some(_)) = (event, &self.announcements) {
+                let number = self.number(self.worlds[place].tree()[*block].id);
+                if let Some(known) = &mut self.announcements {
+                    known.accept(node, number);
+                }
+            }
+            let world = &self.worlds[place];
+            self.trace.event(self.now, node, event, world);
+            observer.event(self.now, node, event, Seen { world, node: &self.nodes[n] });
+        }
+        for (dest, message) in out.messages.drain(..) {
+            self.send(node, dest, message);
+        }
+        if let Some(work) = out.work.take() {
+            self.begin(node, work);
+        }
+        self.wakes.set(node, out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        for peer in out.bans.drain(..) {
+            self.part(node, peer);
+        }
+        out.clear();
+        self.out = out;
+    }
+
+    /// A node keeps a neighbour away for a while.
+    fn part(&mut self, node: u32, peer: PeerId) {
+        let (other, back) = self.links.neighbour(node, peer.0);
+        self.links.set_up(node, peer.0, false);
+        for (node, peer) in [(node, peer), (other, PeerId(back))] {
+            self.push(self.now, Class::Connect, node, Happening::Part(peer));
+            self.push(self.now + BAN_US, Class::Connect, node, Happening::Connect(peer));
+        }
+    }
+
+    fn number(&mut self, id: Id) -> u32 {
+        let Engine { numbers, blocks, .. } = self;
+        *numbers.entry(id).or_insert_with(|| {
+            blocks.push(id);
+            (blocks.len() - 1) as u32
+        })
+    }
+
+    fn send(&mut self, from: u32, dest: Dest, message: Message) {
+        let kind = message.kind();
+        let bytes = self.charges.bytes(from, &message, self.transport);
+        let what = u64::from(kind) << 56 ^ content(&message);
+        let block = match &message {
+            Message::Inv(items) => match &items[..] {
+                [Item::Block(id)] => Some(self.number(*id)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let message = Rc::new(message);
+        let (peers, but) = match dest {
+            Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
+            Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
+        };
+        for peer in peers.filter(|peer| but != Some(*peer)) {
+            let carried = self.links.carry(from, peer, kind, bytes, self.now);
+            let sequence = self.sequence(carried.to);
+            self.sent[usize::from(kind)] += 1;
+            self.sent_bytes += bytes;
+            let whom = u64::from(carried.to) << 32 | u64::from(carried.back);
+            self.trace.add(carried.at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
+            let Some(at) = carried.at else { continue };
+            if let (Some(block), Some(known)) = (block, &mut self.announcements) {
+                let waiting = Waiting { at, sequence, peer: carried.back };
+                if known.send(carried.to, block, waiting) == Way::Settled {
+                    self.events += 1;
+                    continue;
+                }
+            }
+            let happening = match block {
+                Some(block) => Happening::Announce(carried.back, block),
+                None => Happening::Arrive(PeerId(carried.back), bytes as u32, message.clone()),
+            };
+            self.queue.push(Order::new(at, Class::Arrive, carried.to, sequence), happening);
+        }
+    }
+
+    /// A node works on this from now on.
+    fn begin(&mut self, node: u32, work: Vec<Work>) {
+        let n = node as usize;
+        let hash_rate = self.machines[n].hash_rate;
+        let mut jobs = std::mem::take(&mut self.jobs[n]);
+        jobs.clear();
+        for work in work.into_iter().filter(|_| hash_rate > 0) {
+            let at = match work.header {
+                // Drawn: exponential, since every hash may be the one.
+                None => {
+                    self.draws[n] += 1;
+                    let drawn = draw(self.seed, WORK | u64::from(node), self.draws[n]);
+                    let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
+                    let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
+                    self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time)
+                }
+                Some(_) => self.now,
+            };
+            jobs.push(Job { work, tried: 0, at, found: None });
+        }
+        self.jobs[n] = jobs;
+        self.await_success(node);
+    }
+
+    fn await_success(&mut self, node: u32) {
+        let first = self.jobs[node as usize].iter().map(|job| job.at).min();
+        self.successes.set(node, first.unwrap_or(NEVER));
+    }
+
+    /// The first of a node's pieces of work has come to its time.
+    fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
+        let jobs = &mut self.jobs[node as usize];
+        let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
+            self.successes.set(node, NEVER);
+            return;
+        };
+        let ticket = jobs[at].work.ticket;
+        let input = match (jobs[at].work.header, jobs[at].found) {
+            (None, _) => Input::Drawn { ticket },
+            (Some(_), Some(header)) => Input::Found { ticket, header },
+            (Some(header), None) => match self.grind(node, at, header) {
+                Some(input) => input,
+                None => return self.await_success(node),
+            },
+        };
+        self.jobs[node as usize].remove(at);
+        self.await_success(node);
+        self.give(node, input, observer);
+    }
+
+    /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
+    fn grind(&mut self, node: u32, at: usize, mut header: Header) -> Option<Input> {
+        let hash_rate = self.machines[node as usize].hash_rate;
+        let job = &mut self.jobs[node as usize][at];
+        let left = (1 << 32) - job.tried;
+        if left == 0 {
+            return Some(Input::Exhausted { ticket: job.work.ticket });
+        }
+        let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;
+        let first = job.tried as u32;
+        header.nonce = first;
+        let took = match self.consensus.grind(&mut header, tries) {
+            true => {
+                job.found = Some(header);
+                u64::from(header.nonce - first) + 1
+            }
+            false => u64::from(tries),
+        };
+        job.tried += took;
+        job.at = self.now + (u128::from(took) * u128::from(SECOND) / u128::from(hash_rate)).max(1) as Time;
+        None
+    }
+}
+
+/// What a message is about, as a number.
+fn content(message: &Message) -> u64 {
+    let item = |item: &Item| match item {
+        Item::Tx(id) | Item::Block(id) | Item::Candidate(id) | Item::Gossip(id) => id.prefix(),
+    };
+    match message {
+        Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
+            items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ item(one))
+        }
+        Message::Tx(tx) => tx.hash().prefix(),
+        Message::Block(block) | Message::Candidate(block) => block.id().prefix(),
+        Message::GetHeaders(locator) => locator.first().map_or(0, Id::prefix),
+        Message::Headers(heads) => heads.first().map_or(0, |head| head.header.id().prefix()),
+        Message::Gossip(gossip) => gossip.id().prefix(),
+        Message::Direct(bytes) => domain_hash("fika direct", &[bytes]).prefix(),
+    }
+}

@@ -1,0 +1,270 @@
+//! Many nodes in one process under virtual time.
+//!
+//! The nodes are those of fika-core, unchanged, with the same plugins. What a live node does with sockets, timers and a
+//! mining thread is done here by one loop ([`engine`]) over one order of events ([`order`]). Two runs of one experiment
+//! are equal in everything: no clock, entropy, thread or address has a say.
+//!
+//! What is simulated, and not done: the way of messages ([`links`]), which are charged at the size that the transport
+//! would give them ([`charge`]) but never encoded; and, on chains with sampled proofs, the time that work takes.
+//! Everything else is done for real: signatures, scripts, blocks, ledgers, each verdict once for all nodes.
+
+mod announcements;
+mod charge;
+mod clock;
+mod engine;
+mod links;
+mod order;
+mod payments;
+mod tournament;
+mod trace_hash;
+mod watch;
+
+use std::time::Instant;
+
+use fika_core::address::Address;
+use fika_core::agent::Attack;
+use fika_core::amount::Amount;
+use fika_core::hash::{Id, draw};
+use fika_core::header::{SECOND, Time};
+use fika_core::keys::KeyPair;
+use fika_core::message::Message;
+use fika_core::node::{self, MempoolLimits, Node, NodeConfig};
+use fika_core::plugin::Faults;
+use fika_core::transport::Transport;
+use fika_core::tx::Ledger;
+use fika_core::world::ledger::{Entries, Space};
+use fika_core::world::transfer::FormatLedger;
+use fika_core::world::{BlockIx, World};
+
+use crate::experiment::{self, Experiment};
+use crate::results::{Chain, Ended, NodeEnding, Simulated};
+use charge::Charges;
+use clock::Clock;
+use engine::{Engine, Machine, Parts};
+use links::Links;
+use watch::Watch;
+
+/// What a run is made of.
+pub(crate) struct Simulation<'a> {
+    pub(crate) experiment: &'a Experiment,
+    /// One world that all nodes share, or one for each node.
+    pub(crate) worlds: Vec<World>,
+    /// By node.
+    pub(crate) keys: Vec<KeyPair>,
+    pub(crate) addresses: Vec<Address>,
+    /// By node, the attack in place of the honest behaviour.
+    pub(crate) attacks: Vec<Option<&'a dyn Attack>>,
+    pub(crate) transport: &'a dyn Transport,
+    pub(crate) faults: Faults,
+    /// Whether announcements that can no longer change anything stay out of the event queue. The results do not
+    /// depend on it.
+    pub(crate) settle: bool,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) now_us: Time,
+    pub(crate) height: u64,
+    pub(crate) tips: usize,
+    pub(crate) events: u64,
+    pub(crate) payments: u64,
+    pub(crate) confirmed: u64,
+}
+
+/// What a run has come to.
+pub(crate) struct Outcome {
+    pub(crate) chain: Chain,
+    pub(crate) ended: Ended,
+    pub(crate) duration_us: Time,
+    pub(crate) supply: Amount,
+    pub(crate) nodes: Vec<NodeEnding>,
+    pub(crate) simulated: Simulated,
+}
+
+/// How many events pass between two looks at the world outside.
+const LOOK_EVERY: u64 = 8_192;
+
+impl Simulation<'_> {
+    /// Runs to the end that the experiment names, or until `look` says how it ends.
+    pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
+        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle } = self;
+        let genesis = worlds[0].chain_id();
+        let mut nodes = Vec::with_capacity(keys.len());
+        for (n, keys) in keys.into_iter().enumerate() {
+            let place = if worlds.len() == 1 { 0 } else { n };
+            nodes.push(Node::new(config(experiment, n, keys), &mut worlds[place], attacks[n]));
+        }
+        let machine = |node: &experiment::NodeSpec| Machine {
+            hash_rate: node.hash_rate,
+            clock: Clock { offset_us: node.clock_offset_us, drift_ppm: node.clock_drift_ppm },
+        };
+        let mut engine = Engine::new(Parts {
+            worlds,
+            nodes,
+            machines: experiment.nodes.iter().map(machine).collect(),
+            links: Links::new(experiment),
+            transport,
+            charges: Charges::new(experiment),
+            seed: experiment.seed,
+            settle,
+        });
+        let mut watch = Watch::new(experiment, &addresses, genesis);
+        (0..experiment.nodes.len()).for_each(|node| watch.record.started(node));
+        let began = Instant::now();
+        let ended = drive(&mut engine, &mut watch, experiment, &faults, look);
+        let duration_us = match ended {
+            Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),
+            _ => engine.now(),
+        };
+        let events = engine.events;
+        let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let trace_hash = engine.trace_hash();
+        ask_for_chain(&mut engine, &mut watch, experiment);
+        finish(engine, watch, &addresses, ended, duration_us, Simulated {
+            trace_hash,
+            events,
+            elapsed_us,
+            messages: Message::KINDS.iter().map(|kind| ((*kind).to_owned(), 0)).collect(),
+            bytes: 0,
+        })
+    }
+}
+
+fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
+    let spec = &experiment.nodes[index];
+    let seed = draw(experiment.seed, u64::from(u32::from_be_bytes(*b"node")), index as u64);
+    NodeConfig {
+        role: match spec.role {
+            experiment::Role::Full => node::Role::Full,
+            experiment::Role::Wallet => node::Role::Wallet,
+        },
+        relay: experiment.relay_config(spec),
+        mempool: MempoolLimits { max_bytes: experiment.mempool.max_bytes as usize, min_fee: experiment.mempool.min_fee },
+        ..NodeConfig::new(keys, seed)
+    }
+}
+
+/// Lets things happen until the run is over.
+fn drive(
+    engine: &mut Engine<'_>,
+    watch: &mut Watch<'_>,
+    experiment: &Experiment,
+    faults: &Faults,
+    look: &mut dyn FnMut(Progress) -> Option<Ended>,
+) -> Ended {
+    let until = experiment.stop.time_us.unwrap_or(Time::MAX);
+    let wallets: Vec<u32> = wallets(experiment);
+    let (mut looked, mut asked_at) = (0, 0);
+    loop {
+        if engine.events - looked >= LOOK_EVERY {
+            looked = engine.events;
+            let progress = Progress {
+                now_us: engine.now(),
+                height: watch.height,
+                tips: watch.tips(),
+                events: engine.events,
+                payments: watch.made,
+                confirmed: watch.confirmed,
+            };
+            if let Some(ended) = look(progress) {
+                return ended;
+            }
+        }
+        let next_at = engine.next_at();
+        if let Some(at) = watch.payments.next_at().filter(|at| *at <= until && next_at.is_none_or(|next| *at <= next)) {
+            if let Some(due) = watch.payments.take(at) {
+                pay(engine, experiment, watch, at, due);
+            }
+            continue;
+        }
+        if !engine.step(until, watch) {
+            return if until < Time::MAX { Ended::StopTime } else { Ended::NothingLeft };
+        }
+        for fault in faults.take() {
+            watch.record.fault(0, fault.to_string());
+        }
+        while let Some(due) = watch.begun.pop() {
+            pay(engine, experiment, watch, engine.now(), due);
+        }
+        if watch.agreed {
+            if watch.payments_done() {
+                return Ended::StopHeight;
+            }
+            // Wallets learn of a confirmation only when they ask.
+            if engine.now() >= asked_at {
+                asked_at = engine.now() + experiment.chain.block_interval_us / 2;
+                wallets.iter().for_each(|node| engine.update(engine.now(), *node));
+            }
+        }
+    }
+}
+
+fn pay(engine: &mut Engine<'_>, experiment: &Experiment, watch: &Watch<'_>, at: Time, due: payments::DuePayment) {
+    let _ = (experiment, watch);
+    let payment = due.payment;
+    let to = engine.nodes[payment.to as usize].address();
+    let order =
+        node::PaymentOrder { reference: due.reference, to, amount: payment.amount, fee: payment.fee };
+    engine.pay(at, payment.from, order);
+}
+
+fn wallets(experiment: &Experiment) -> Vec<u32> {
+    let is_wallet = |node: &u32| experiment.nodes[*node as usize].role == experiment::Role::Wallet;
+    (0..experiment.nodes.len() as u32).filter(is_wallet).collect()
+}
+
+/// At the end wallets get the chain, as live ones do; what happens meanwhile is not part of the trace.
+fn ask_for_chain(engine: &mut Engine<'_>, watch: &mut Watch<'_>, experiment: &Experiment) {
+    let wallets = wallets(experiment);
+    if wallets.is_empty() {
+        return;
+    }
+    let now = engine.now();
+    wallets.iter().for_each(|node| engine.update(now, *node));
+    while engine.step(now + 10 * SECOND, watch) {}
+}
+
+fn finish(
+    engine: Engine<'_>,
+    watch: Watch<'_>,
+    addresses: &[Address],
+    ended: Ended,
+    duration_us: Time,
+    mut simulated: Simulated,
+) -> Outcome {
+    for (count, sent) in simulated.messages.iter_mut().zip(engine.sent) {
+        count.1 = sent;
+    }
+    simulated.bytes = engine.sent_bytes;
+    let best = best_tip(&engine);
+    let world = engine.world(best.0);
+    let state = world.state(best.1);
+    let ledger = FormatLedger(&state);
+    let ending = |(n, address): (usize, &Address)| {
+        let tip = &engine.world(n as u32).tree()[engine.nodes[n].tip()];
+        NodeEnding {
+            address: *address,
+            tip: (tip.height > 0).then_some((tip.id, tip.height)),
+            balance: Some(ledger.balance(address)),
+            locked: Some(state.amount(&Space::Locked.key(&[&address.0]))),
+            ..NodeEnding::default()
+        }
+    };
+    let nodes = addresses.iter().enumerate().map(ending).collect();
+    let supply = world.supply(best.1);
+    drop(state);
+    Outcome { chain: watch.record.finish(), ended, duration_us, supply, nodes, simulated }
+}
+
+/// A node with the tip that most full nodes have, and that tip.
+fn best_tip(engine: &Engine<'_>) -> (u32, BlockIx) {
+    let mut votes = std::collections::BTreeMap::<(u64, Id), (usize, u32)>::new();
+    for (n, node) in engine.nodes.iter().enumerate().filter(|(_, node)| node.role() == node::Role::Full) {
+        let tip = &engine.world(n as u32).tree()[node.tip()];
+        votes.entry((tip.height, tip.id)).or_insert((0, n as u32)).0 += 1;
+    }
+    let best = votes.iter().max_by_key(|((height, id), (count, _))| (*count, *height, *id));
+    let node = best.map_or(0, |(_, (_, node))| *node);
+    (node, engine.nodes[node as usize].tip())
+}

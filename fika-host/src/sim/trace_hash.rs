@@ -1,0 +1,86 @@
+//! One number for everything that happens in a run.
+
+use fika_core::hash::Id;
+use fika_core::node::Event;
+use fika_core::world::World;
+
+/// The sum of a number per happening. The order in which they are added does not matter, for each carries its time;
+/// so a message can be counted when it is sent, whoever takes care of its arrival.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TraceHash(u128);
+
+/// Odd numbers without a pattern: the first digits of pi's fraction, as in Blowfish.
+const DIGITS: [u64; 6] = [
+    0x243f_6a88_85a3_08d3,
+    0x1319_8a2e_0370_7345,
+    0xa409_3822_299f_31d1,
+    0x082e_fa98_ec4e_6c89,
+    0x4528_21e6_38d0_1377,
+    0xbe54_66cf_34e9_0c6d,
+];
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+impl TraceHash {
+    /// Adds a happening: when, at whom, and what.
+    pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, more: u64) {
+        let first = fold(at ^ DIGITS[0], whom ^ DIGITS[1]);
+        let second = fold(what ^ DIGITS[2], more ^ DIGITS[3]);
+        let high = fold(first ^ DIGITS[4], second.rotate_left(32) ^ DIGITS[5]);
+        let low = fold(first.wrapping_add(DIGITS[5]), second ^ DIGITS[4]);
+        self.0 = self.0.wrapping_add(u128::from(high) << 64 | u128::from(low));
+    }
+
+    /// Adds what a node did, in terms that do not depend on where blocks lie in an arena.
+    pub(crate) fn event(&mut self, at: u64, node: u32, event: &Event, world: &World) {
+        let tree = world.tree();
+        let (what, id, more) = match event {
+            Event::BlockAccepted { block, .. } => (1, tree[*block].id, 0),
+            Event::Produced { block } => (2, tree[*block].id, 0),
+            Event::Tip { new, reorg_depth, .. } => (3, tree[*new].id, *reorg_depth),
+            Event::TxAccepted { hash, fee, .. } => (4, *hash, fee.0),
+            Event::TxRejected { hash, .. } => (5, *hash, 0),
+            Event::TxDropped { hash, .. } => (6, *hash, 0),
+            Event::BlockRejected { id, .. } => (7, *id, 0),
+            Event::Confirmed { hash, height } => (8, *hash, *height),
+            Event::Unconfirmed { hash } => (9, *hash, 0),
+            Event::Paid { hash, reference } => (10, *hash, *reference),
+            Event::PaymentFailed { reference, .. } => (11, Id::ZERO, *reference),
+            Event::Orphan { id, waits_for } => (12, *id, waits_for.prefix()),
+            Event::Forwarded { id, .. } => (13, *id, 0),
+            Event::Updated { height } => (14, Id::ZERO, *height),
+            Event::Misbehaved { peer, points, .. } => (15, Id::ZERO, u64::from(peer.0) << 32 | u64::from(*points)),
+            Event::SafetyViolation { finalized, tip } => (16, *finalized, tip.prefix()),
+            Event::Fault { .. } => (17, Id::ZERO, 0),
+        };
+        self.add(at, u64::from(node), what << 56 ^ id.prefix(), more);
+    }
+
+    /// The sum so far.
+    pub(crate) fn sum(self) -> u128 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_does_not_matter_and_everything_else_does() {
+        let hash = |happenings: &[(u64, u64, u64, u64)]| {
+            let mut hash = TraceHash::default();
+            happenings.iter().for_each(|(at, whom, what, more)| hash.add(*at, *whom, *what, *more));
+            hash
+        };
+        let (a, b) = ((1, 2, 3, 4), (5, 6, 7, 8));
+        assert_eq!(hash(&[a, b]), hash(&[b, a]));
+        for other in [(2, 2, 3, 4), (1, 3, 3, 4), (1, 2, 4, 4), (1, 2, 3, 5), (2, 1, 3, 4), (1, 2, 4, 3)] {
+            assert_ne!(hash(&[a, b]), hash(&[other, b]));
+        }
+        assert_ne!(hash(&[a]), hash(&[a, a]));
+    }
+}

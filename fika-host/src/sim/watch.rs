@@ -1,0 +1,157 @@
+//! Follows what the nodes do: for the tables, and to know when the run is over.
+
+use fika_core::address::Address;
+use fika_core::codec::Encode;
+use fika_core::hash::Id;
+use fika_core::header::Time;
+use fika_core::node::Event;
+use fika_core::world::{BlockIx, IdMap, World};
+
+use super::engine::{Observer, Seen};
+use super::payments::{DuePayment, Payments};
+use crate::experiment::{Experiment, Role};
+use crate::results::{BlockFacts, Record};
+
+/// What is known of the run.
+pub(super) struct Watch<'a> {
+    pub(super) record: Record,
+    pub(super) payments: Payments<'a>,
+    /// Payments that have come due by a height.
+    pub(super) begun: Vec<DuePayment>,
+    /// Own transactions made, and those of them confirmed.
+    pub(super) made: u64,
+    pub(super) confirmed: u64,
+    /// Full nodes by their tip.
+    tips: IdMap<u32>,
+    full: Vec<bool>,
+    full_count: u32,
+    stop_height: Option<u64>,
+    /// All full nodes had one tip at the stop height or above after the last event.
+    pub(super) agreed: bool,
+    /// The height of the highest tip, and of how many blocks the run knows.
+    pub(super) height: u64,
+    pub(super) blocks: u64,
+    scheduled: u64,
+    endless: bool,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(experiment: &'a Experiment, addresses: &[Address], genesis: Id) -> Watch<'a> {
+        let full: Vec<bool> = experiment.nodes.iter().map(|node| node.role == Role::Full).collect();
+        let full_count = full.iter().filter(|full| **full).count() as u32;
+        Watch {
+            record: Record::new(addresses),
+            payments: Payments::new(experiment),
+            begun: Vec::new(),
+            made: 0,
+            confirmed: 0,
+            tips: [(genesis, full_count)].into_iter().collect(),
+            full,
+            full_count,
+            stop_height: experiment.stop.height,
+            agreed: false,
+            height: 0,
+            blocks: 0,
+            scheduled: experiment.payments_scheduled(),
+            endless: experiment.load.iter().any(|load| load.count().is_none()),
+        }
+    }
+
+    /// Whether every payment that the run waits for is confirmed or given up.
+    pub(super) fn payments_done(&self) -> bool {
+        let settled = self.confirmed + self.payments.given_up();
+        match self.endless {
+            true => settled >= self.scheduled,
+            false => self.payments.outstanding() == 0 && self.confirmed >= self.made,
+        }
+    }
+
+    /// The tip of the most full nodes; of equally many the one with the least id.
+    pub(super) fn tips(&self) -> usize {
+        self.tips.values().filter(|count| **count > 0).count()
+    }
+
+    fn tip(&mut self, node: u32, old: Id, new: Id, height: u64) {
+        self.height = self.height.max(height);
+        self.begun.extend(self.payments.reached(node, height));
+        if !self.full[node as usize] {
+            return;
+        }
+        if let Some(count) = self.tips.get_mut(&old) {
+            *count -= 1;
+            if *count == 0 {
+                self.tips.remove(&old);
+            }
+        }
+        let count = self.tips.entry(new).or_default();
+        *count += 1;
+        self.agreed = *count == self.full_count && self.stop_height.is_some_and(|stop| height >= stop);
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
+        let n = node as usize;
+        let tree = seen.world.tree();
+        match event {
+            Event::BlockAccepted { block, .. } => {
+                let Watch { record, blocks, .. } = self;
+                record.block(now, n, tree[*block].id, || {
+                    *blocks += 1;
+                    facts(seen.world, *block)
+                });
+            }
+            Event::Produced { block } => self.record.produced(n, tree[*block].id),
+            Event::BlockRejected { .. } => self.record.bad_block(n),
+            Event::Tip { old, new, reorg_depth } => {
+                let (old, new) = (&tree[*old], &tree[*new]);
+                self.record.tip(n, new.id, new.height, *reorg_depth);
+                self.tip(node, old.id, new.id, new.height);
+            }
+            Event::TxAccepted { hash, .. } => self.record.tx(now, n, *hash),
+            Event::TxRejected { .. } | Event::TxDropped { .. } => self.record.bad_tx(n),
+            Event::Paid { reference, hash } => {
+                self.payments.made(*reference);
+                self.made += 1;
+                if let Some(own) = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash) {
+                    self.record.paid(now, n, *hash, own.amount, own.fee);
+                }
+            }
+            Event::PaymentFailed { reference, .. } => {
+                if !self.payments.failed(*reference, now) {
+                    self.record.not_paid(n);
+                }
+            }
+            Event::Confirmed { hash, height } => {
+                self.confirmed += 1;
+                self.record.confirmed(now, hash, Some(*height));
+            }
+            Event::Unconfirmed { hash } => {
+                self.confirmed = self.confirmed.saturating_sub(1);
+                self.record.confirmed(now, hash, None);
+            }
+            Event::Misbehaved { points, .. } => self.record.misbehaved(n, *points),
+            Event::SafetyViolation { finalized, tip } => {
+                let why = format!("safety violation: the final block {finalized} was left for {tip}");
+                self.record.fault(n, why);
+            }
+            Event::Fault { why } => self.record.fault(n, why.clone()),
+            Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => {}
+        }
+    }
+}
+
+/// What the tables say of a block, but for who made it and who has it.
+fn facts(world: &World, ix: BlockIx) -> BlockFacts {
+    let entry = &world.tree()[ix];
+    let block = world.block(ix);
+    BlockFacts {
+        parent: entry.header.parent,
+        height: entry.height,
+        time: entry.header.time,
+        txs: block.as_ref().map_or(0, |block| block.txs.len() as u32),
+        bytes: block.as_ref().map_or(0, |block| block.encoded_len() as u64),
+        producer: None,
+        arrivals: Vec::new(),
+    }
+}
