@@ -18,6 +18,7 @@ mod registry;
 pub mod results;
 mod run;
 pub mod scaffold;
+mod sim;
 
 use std::process::ExitCode;
 

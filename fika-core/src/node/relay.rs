@@ -119,6 +119,12 @@ impl Node {
         &mut self.peers[n]
     }
 
+    /// Whether the node has asked a neighbour for this block and waits for the answer: until that has come or is late,
+    /// another announcement only names somebody else to ask.
+    pub fn awaits_block(&self, id: &Id) -> bool {
+        self.relay.requests.contains_key(&Item::Block(*id))
+    }
+
     pub(super) fn ready_peers(&self) -> Vec<PeerId> {
         let ready = self.peers.iter().enumerate().filter(|(_, peer)| peer.ready);
         ready.map(|(n, _)| PeerId(n as u32)).collect()

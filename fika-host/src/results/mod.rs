@@ -6,6 +6,7 @@
 
 mod chain;
 mod judgement;
+mod record;
 mod show;
 mod summary;
 mod tables;
@@ -15,6 +16,7 @@ pub mod trace;
 
 pub use chain::{BlockFacts, Chain, NodeFacts, NodeIndex, PaymentFacts};
 pub use judgement::{Judgement, measure};
+pub use record::Record;
 pub use show::{bytes, duration, share, short, table};
-pub use summary::{Coins, Ended, Ending, NodeEnding, NodeSummary, Payments, Summary};
+pub use summary::{Coins, Ended, Ending, NodeEnding, NodeSummary, Payments, Simulated, Summary};
 pub use tables::{ARRIVAL_ROWS_MAX, PERCENTILES, Tables};

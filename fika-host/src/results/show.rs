@@ -97,6 +97,7 @@ impl fmt::Display for Summary {
             Ended::Asked => "ended on request",
             Ended::Interrupted => "interrupted",
             Ended::NodesDied => "no node was left",
+            Ended::NothingLeft => "nothing was left that could happen",
         };
         writeln!(
             f,

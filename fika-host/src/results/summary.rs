@@ -29,6 +29,24 @@ pub struct Ending {
     pub supply: Option<Amount>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeEnding>,
+    /// What only the simulator knows.
+    pub simulated: Option<Simulated>,
+}
+
+/// What only the simulator knows of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Simulated {
+    /// Stands for every message sent, everything that nodes did, and their last tips and states: two runs with the same
+    /// hash were the same run.
+    pub trace_hash: Id,
+    /// Things that happened to nodes.
+    pub events: u64,
+    /// Real time that the run took, its preparation and its tables apart.
+    pub elapsed_us: u64,
+    /// Messages sent, by kind.
+    pub messages: BTreeMap<String, u64>,
+    /// The bytes that they would take on the wire.
+    pub bytes: u64,
 }
 
 /// What is known of a node at the end beside its trace.
@@ -66,6 +84,8 @@ pub enum Ended {
     Interrupted,
     /// No node was left.
     NodesDied,
+    /// Nothing was left that could happen: nobody works, and no message or timer is under way.
+    NothingLeft,
 }
 
 /// The numbers of one run.
@@ -115,6 +135,9 @@ pub struct Summary {
     pub coins: Coins,
     /// In the order of the experiment.
     pub nodes: Vec<NodeSummary>,
+    /// What only the simulator knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated: Option<Simulated>,
     /// What was expected.
     pub expects: Vec<super::Judgement>,
 }
@@ -259,6 +282,7 @@ impl Summary {
             payments: payments(chain, &ancestry),
             coins: coins(experiment, ending, ancestry.len() as u64),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
+            simulated: ending.simulated.clone(),
             expects: vec![],
         };
         summary.expects = experiment.expects.iter().map(|expect| super::Judgement::new(expect, &summary)).collect();

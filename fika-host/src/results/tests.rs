@@ -91,6 +91,7 @@ fn ending() -> Ending {
         results: "results/three/now".into(),
         engine: "process".into(),
         ended: Ended::StopHeight,
+        simulated: None,
         start_us: START_US,
         duration_us: 9_500_000,
         supply: Some(Amount::coins(310)),

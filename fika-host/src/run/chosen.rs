@@ -1,14 +1,18 @@
 //! The plugins of one run, found, fitted to each other, and made once so that bad parameters show here.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
+use fika_core::agent::Attack;
 use fika_core::env::{ChainParams, Env};
 use fika_core::hash::{sha256, to_hex};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::plugin::{Descriptor, Faults, Kind, Origin, check_fit};
 use fika_core::script::Script;
+use fika_core::transport::Transport;
+use fika_core::world::Rules;
 use serde::Serialize;
 
 use super::RunError;
@@ -24,6 +28,8 @@ pub(crate) struct Chosen {
     pub(crate) plugins: Plugins,
     /// The attack plugins by the name that the experiment gives them, alike.
     pub(crate) attacks: BTreeMap<String, PluginChoice>,
+    /// The same as plugins.
+    attackers: Vec<(String, Descriptor)>,
     /// The key scheme of the chain.
     pub(crate) keys: Arc<dyn KeyScheme>,
     /// The script of the chain.
@@ -59,18 +65,20 @@ impl Chosen {
         ] {
             all.push(find(kind, choice, registry)?);
         }
-        let mut attacks = BTreeMap::new();
+        let (mut attacks, mut attackers) = (BTreeMap::new(), Vec::new());
         for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
             if !attacks.contains_key(name) {
                 let place = format!("agent {name}");
                 let mut choice = PluginChoice { plugin: name.clone(), params: toml::Table::new(), place };
-                all.push(find(Kind::Attack, &mut choice, registry)?);
+                let plugin = find(Kind::Attack, &mut choice, registry)?;
+                all.push(plugin);
+                attackers.push((name.clone(), plugin));
                 attacks.insert(name.clone(), choice);
             }
         }
         check_fit(&all).map_err(RunError::Input)?;
         let (keys, script) = make(&all, &plugins, &experiment.chain)?;
-        Ok(Chosen { all, plugins, attacks, keys, script })
+        Ok(Chosen { all, plugins, attacks, attackers, keys, script })
     }
 
     /// What makes this chain another one than the next, beside its parameters: the plugins' names and own
@@ -82,6 +90,47 @@ impl Chosen {
             format!("{kind} {}\n{}\n", plugin.name, choice.params)
         });
         lines.collect::<String>().into_bytes()
+    }
+
+    /// The chain's parameters and a key scheme of its own.
+    pub(crate) fn env(&self, chain: &ChainParams, faults: &Faults) -> Result<Env, RunError> {
+        let bare = Env { chain: chain.clone(), keys: Arc::new(NoKeys) };
+        let scheme = self.plugin(2).keys(&table(&self.plugins.keys), &bare, faults);
+        Ok(Env { keys: scheme.map_err(|why| at(&self.plugins.keys, why))?.into(), ..bare })
+    }
+
+    /// The rules of the chain.
+    pub(crate) fn rules(&self, env: Env, workers: NonZero<usize>, faults: &Faults) -> Result<Rules, RunError> {
+        let p = &self.plugins;
+        let consensus = self.plugin(0).consensus(&table(&p.consensus), &env, faults);
+        let script = self.plugin(1).script(&table(&p.script), &env, faults);
+        let tx = self.plugin(3).tx(&table(&p.tx), &env, faults);
+        Ok(Rules {
+            consensus: consensus.map_err(|why| at(&p.consensus, why))?.into(),
+            script: script.map_err(|why| at(&p.script, why))?,
+            tx: tx.map_err(|why| at(&p.tx, why))?,
+            workers,
+            env,
+        })
+    }
+
+    /// How two neighbours talk.
+    pub(crate) fn transport(&self, env: &Env, faults: &Faults) -> Result<Box<dyn Transport>, RunError> {
+        let choice = &self.plugins.transport;
+        self.plugin(4).transport(&table(choice), env, faults).map_err(|why| at(choice, why))
+    }
+
+    /// The attacks by the names that the experiment gives them.
+    pub(crate) fn attacks(&self, env: &Env, faults: &Faults) -> Result<Vec<(String, Box<dyn Attack>)>, RunError> {
+        let mut made = Vec::new();
+        for (name, plugin) in &self.attackers {
+            made.push((name.clone(), plugin.attack("", env, faults).map_err(RunError::Input)?));
+        }
+        Ok(made)
+    }
+
+    fn plugin(&self, n: usize) -> &Descriptor {
+        &self.all[n]
     }
 
     /// The plugins for `run.json`.
@@ -124,8 +173,6 @@ type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
 fn make(all: &[Descriptor], plugins: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
     let faults = Faults::new();
     let [consensus, script, keys, tx, transport, attacks @ ..] = all else { unreachable!("five kinds make a chain") };
-    let at = |choice: &PluginChoice, why: String| RunError::Input(format!("{}: {why}", choice.place));
-    let table = |choice: &PluginChoice| choice.params.to_string();
     let bare = Env { chain: chain.clone(), keys: Arc::new(NoKeys) };
     let scheme = keys.keys(&table(&plugins.keys), &bare, &faults).map_err(|why| at(&plugins.keys, why))?;
     let scheme: Arc<dyn KeyScheme> = scheme.into();
@@ -142,4 +189,13 @@ fn make(all: &[Descriptor], plugins: &Plugins, chain: &ChainParams) -> Result<Ho
         Some(fault) => Err(RunError::Input(fault.to_string())),
         None => Ok((scheme, script)),
     }
+}
+
+fn at(choice: &PluginChoice, why: String) -> RunError {
+    RunError::Input(format!("{}: {why}", choice.place))
+}
+
+/// A plugin's own table as it wants it.
+fn table(choice: &PluginChoice) -> String {
+    choice.params.to_string()
 }

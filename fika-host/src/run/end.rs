@@ -67,6 +67,7 @@ impl Supervisor<'_> {
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             supply: picture.supply,
             nodes: (0..self.died.len()).map(node).collect(),
+            simulated: None,
         };
         self.lab.down()?;
         Ok((ending, picture.taken))
@@ -178,8 +179,19 @@ pub(super) fn write(
         }
     }
     chain.finish();
-    let summary = Summary::new(experiment, &chain, ending);
-    let tables = Tables { experiment, chain: &chain, ending, summary: &summary };
+    write_tables(experiment, folder, ending, &chain)
+}
+
+/// Writes the tables; gives the numbers.
+pub(super) fn write_tables(
+    experiment: &Experiment,
+    folder: &Folder,
+    ending: &Ending,
+    chain: &Chain,
+) -> Result<Summary, RunError> {
+    let failed = |path: &Path, error: io::Error| RunError::Environment(format!("{}: {error}", path.display()));
+    let summary = Summary::new(experiment, chain, ending);
+    let tables = Tables { experiment, chain, ending, summary: &summary };
     let write = |name: &str, write: &dyn Fn(BufWriter<File>) -> io::Result<()>| {
         let path = folder.path.join(name);
         File::create(&path).and_then(|file| write(BufWriter::new(file))).map_err(|error| failed(&path, error))

@@ -7,6 +7,7 @@ mod orders;
 mod progress;
 mod setup;
 mod signals;
+mod simulate;
 mod supervise;
 mod usage;
 mod voices;
@@ -113,6 +114,9 @@ impl Host {
         // While this process is still like any other: building and loading plugins, which others may read.
         let chosen = Chosen::new(experiment, &self.registry)?;
         let mut progress = progress::Progress::new(options.quiet, Instant::now());
+        if experiment.engine == Some(Engine::Sim) {
+            return self.simulate(experiment, &chosen, options, progress);
+        }
         let engine = engine(experiment.engine, &mut progress)?;
         let runtime_dir = isolation::runtime_dir()?;
         for line in isolation::clean(&runtime_dir)? {
@@ -155,6 +159,23 @@ impl Host {
         let ended = supervisor.watch()?;
         let (ending, taken) = supervisor.end(ended, clock)?;
         end::write(experiment, &folder, &ending, clock.time_us(taken))
+    }
+}
+
+impl Host {
+    /// The same under virtual time.
+    fn simulate(
+        &self,
+        experiment: &Experiment,
+        chosen: &Chosen,
+        options: &RunOptions,
+        progress: progress::Progress,
+    ) -> Result<Summary, RunError> {
+        let start = SystemTime::now();
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
+        signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        write_run(experiment, chosen, "sim", start, &folder)?;
+        simulate::run(experiment, chosen, &folder, options, progress)
     }
 }
 
@@ -226,7 +247,7 @@ fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &
 #[derive(Serialize)]
 struct RunFile<'a> {
     experiment: &'a Experiment,
-    engine: isolation::Engine,
+    engine: String,
     /// Whether work was done, or its time drawn.
     proof: &'static str,
     started_utc: String,
@@ -238,13 +259,13 @@ struct RunFile<'a> {
 fn write_run(
     experiment: &Experiment,
     chosen: &Chosen,
-    engine: isolation::Engine,
+    engine: impl ToString,
     start: SystemTime,
     folder: &Folder,
 ) -> Result<(), RunError> {
     let run = RunFile {
         experiment,
-        engine,
+        engine: engine.to_string(),
         proof: match experiment.chain.proof {
             fika_core::env::Proof::Real => "real",
             fika_core::env::Proof::Sampled => "sampled: simulated, no work was done",

@@ -37,6 +37,11 @@ impl Progress {
         stop: Option<Duration>,
         now: Instant,
     ) {
+        self.show_line(now, || line(watch, alive, elapsed, stop));
+    }
+
+    /// Shows a line, at most twice a second.
+    pub(super) fn show_line(&mut self, now: Instant, line: impl FnOnce() -> String) {
         if !self.terminal || now < self.next {
             return;
         }
@@ -45,7 +50,7 @@ impl Progress {
         // A terminal that does not know its width says 0.
         let width = size.map_or(0, |size| usize::from(size.ws_col));
         let width = if width < 2 { 80 } else { width };
-        let line: String = line(watch, alive, elapsed, stop).chars().take(width - 1).collect();
+        let line: String = line().chars().take(width - 1).collect();
         let _ = write!(stderr(), "\r\x1b[K{line}");
         let _ = stderr().flush();
         self.shown = true;

@@ -4,7 +4,7 @@ use fika_core::hash::draw;
 use fika_core::message::Message;
 use fika_core::transport::Transport;
 
-use crate::experiment::{Charge, CompactFailure, Experiment};
+use crate::experiment::{Charge, CompactFailure, Experiment, NodeSpec};
 
 /// Bytes of messages: those that the transport would send, or those that the experiment charges in their place.
 pub(crate) struct Charges {
@@ -21,17 +21,9 @@ const MISSING: u64 = (u32::from_be_bytes(*b"miss") as u64) << 32;
 
 impl Charges {
     pub(crate) fn new(experiment: &Experiment) -> Charges {
-        let mut tables: Vec<CompactFailure> = Vec::new();
-        let mut missing = Vec::with_capacity(experiment.nodes.len());
-        for node in &experiment.nodes {
-            let at = node.compact_failure.as_ref().map(|failure| {
-                tables.iter().position(|known| known == failure).unwrap_or_else(|| {
-                    tables.push(failure.clone());
-                    tables.len() - 1
-                })
-            });
-            missing.push(at.map_or(u16::MAX, |at| at as u16));
-        }
+        let class = |node: &NodeSpec| node.compact_failure.unwrap_or(u16::MAX);
+        let missing = experiment.nodes.iter().map(class).collect();
+        let tables = experiment.medium.compact_failures.clone();
         let draws = vec![0; experiment.nodes.len()];
         Charges { charge: experiment.medium.charge, missing, tables, draws, seed: experiment.seed }
     }

@@ -280,7 +280,7 @@ impl<'a> Classes<'a> {
         if let Some(class) = self.regional[at] {
             return class;
         }
-        let latency = self.medium.regions[from].latency[to];
+        let latency = self.medium.regions[from].latency.get(to).copied().unwrap_or(self.medium.cable.latency);
         let class = self.add(&Cable { latency, ..self.medium.cable });
         self.regional[at] = Some(class);
         class

@@ -19,6 +19,7 @@ mod tournament;
 mod trace_hash;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use fika_core::address::Address;
@@ -125,7 +126,7 @@ impl Simulation<'_> {
             trace_hash,
             events,
             elapsed_us,
-            messages: Message::KINDS.iter().map(|kind| ((*kind).to_owned(), 0)).collect(),
+            messages: BTreeMap::new(),
             bytes: 0,
         })
     }
@@ -139,9 +140,25 @@ fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
             experiment::Role::Full => node::Role::Full,
             experiment::Role::Wallet => node::Role::Wallet,
         },
-        relay: experiment.relay_config(spec),
-        mempool: MempoolLimits { max_bytes: experiment.mempool.max_bytes as usize, min_fee: experiment.mempool.min_fee },
+        relay: relay(&experiment.relay, spec),
+        mempool: MempoolLimits {
+            max_bytes: experiment.mempool.max_bytes,
+            min_fee: experiment.mempool.min_fee,
+            ..MempoolLimits::default()
+        },
         ..NodeConfig::new(keys, seed)
+    }
+}
+
+fn relay(relay: &experiment::Relay, spec: &experiment::NodeSpec) -> node::RelayConfig {
+    let _ = spec;
+    node::RelayConfig {
+        announce: match relay.announce {
+            experiment::Announce::Inv | experiment::Announce::Headers => node::Announce::Inv,
+            experiment::Announce::Flood => node::Announce::Flood,
+        },
+        to_source: relay.to_source,
+        request_timeout_us: relay.request_timeout_us,
     }
 }
 
@@ -233,9 +250,8 @@ fn finish(
     duration_us: Time,
     mut simulated: Simulated,
 ) -> Outcome {
-    for (count, sent) in simulated.messages.iter_mut().zip(engine.sent) {
-        count.1 = sent;
-    }
+    let counts = Message::KINDS.iter().zip(engine.sent).map(|(kind, sent)| ((*kind).to_owned(), sent));
+    simulated.messages = counts.collect();
     simulated.bytes = engine.sent_bytes;
     let best = best_tip(&engine);
     let world = engine.world(best.0);
@@ -259,7 +275,7 @@ fn finish(
 
 /// A node with the tip that most full nodes have, and that tip.
 fn best_tip(engine: &Engine<'_>) -> (u32, BlockIx) {
-    let mut votes = std::collections::BTreeMap::<(u64, Id), (usize, u32)>::new();
+    let mut votes = BTreeMap::<(u64, Id), (usize, u32)>::new();
     for (n, node) in engine.nodes.iter().enumerate().filter(|(_, node)| node.role() == node::Role::Full) {
         let tip = &engine.world(n as u32).tree()[node.tip()];
         votes.entry((tip.height, tip.id)).or_insert((0, n as u32)).0 += 1;

@@ -1,0 +1,179 @@
+//! A run under virtual time: all nodes in this process.
+
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use fika_core::address::Address;
+use fika_core::agent::Attack;
+use fika_core::keys::{KeyPair, KeyScheme};
+use fika_core::plugin::{CallWatch, Faults};
+use fika_core::transport::Transport;
+use fika_core::world::{Genesis, World};
+
+use super::progress::Progress;
+use super::{Chosen, Folder, RunError, RunOptions, end, signals};
+use crate::experiment::{Experiment, NodeIndex};
+use crate::live::node_keys;
+use crate::results::{Ending, Summary, duration};
+use crate::sim::{self, Simulation};
+
+/// A plugin's call that takes longer ends the run.
+const WATCHDOG: Duration = Duration::from_secs(10);
+
+/// The parts of a run that the simulation borrows.
+pub(super) struct Stage {
+    transport: Box<dyn Transport>,
+    attacks: Vec<(String, Box<dyn Attack>)>,
+    faults: Faults,
+    keys: Vec<KeyPair>,
+    addresses: Vec<Address>,
+}
+
+/// Runs an experiment and leaves its results in `folder`.
+pub(super) fn run(
+    experiment: &Experiment,
+    chosen: &Chosen,
+    folder: &Folder,
+    options: &RunOptions,
+    mut progress: Progress,
+) -> Result<Summary, RunError> {
+    watch_calls()?;
+    if let Some(on_start) = options.on_start {
+        on_start(&experiment.name, &folder.path);
+    }
+    let began = Instant::now();
+    let stage = Stage::new(experiment, chosen)?;
+    let worlds = vec![stage.world(experiment, chosen)?];
+    let outcome = stage.simulation(experiment, worlds, true).run(&mut |state| {
+        progress.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
+        signals::asked()
+    });
+    progress.clear();
+    let ending = Ending {
+        results: folder.path.clone(),
+        engine: "sim".into(),
+        ended: outcome.ended,
+        start_us: 0,
+        duration_us: outcome.duration_us,
+        supply: Some(outcome.supply),
+        nodes: outcome.nodes,
+        simulated: Some(outcome.simulated),
+    };
+    end::write_tables(experiment, folder, &ending, &outcome.chain)
+}
+
+impl Stage {
+    pub(super) fn new(experiment: &Experiment, chosen: &Chosen) -> Result<Stage, RunError> {
+        let faults = Faults::new();
+        let env = chosen.env(&experiment.chain, &faults)?;
+        let keys = make_keys(experiment, &*env.keys)?;
+        let addresses = keys.iter().map(|pair| env.keys.address(&pair.public)).collect();
+        let transport = chosen.transport(&env, &faults)?;
+        let attacks = chosen.attacks(&env, &faults)?;
+        Ok(Stage { transport, attacks, faults, keys, addresses })
+    }
+
+    /// A world with nothing but genesis.
+    pub(super) fn world(&self, experiment: &Experiment, chosen: &Chosen) -> Result<World, RunError> {
+        let env = chosen.env(&experiment.chain, &self.faults)?;
+        let workers = NonZero::new(experiment.workers as usize).unwrap_or(NonZero::<usize>::MIN);
+        let rules = chosen.rules(env, workers, &self.faults)?;
+        let coins = experiment.nodes.iter().zip(&self.addresses);
+        let coins = coins.flat_map(|(node, address)| node.coins.iter().map(|amount| (*address, *amount))).collect();
+        let genesis = Genesis { coins, identity: chosen.identity() };
+        World::new(rules, &genesis).map_err(|reject| RunError::Input(format!("genesis: {reject}")))
+    }
+
+    pub(super) fn simulation<'a>(
+        &'a self,
+        experiment: &'a Experiment,
+        worlds: Vec<World>,
+        settle: bool,
+    ) -> Simulation<'a> {
+        let attack = |name: &String| {
+            let found = self.attacks.iter().find(|(known, _)| known == name);
+            found.map(|(_, attack)| &**attack)
+        };
+        Simulation {
+            experiment,
+            worlds,
+            keys: self.keys.clone(),
+            addresses: self.addresses.clone(),
+            attacks: experiment.nodes.iter().map(|node| node.agent.as_ref().and_then(attack)).collect(),
+            transport: &*self.transport,
+            faults: self.faults.clone(),
+            settle,
+        }
+    }
+}
+
+/// The keys of all nodes, made on all cores: those that live nodes would have.
+fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
+    let count = experiment.nodes.len();
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    let share = count.div_ceil(threads.max(1)).max(1);
+    let make = |first: usize| {
+        let own = first..(first + share).min(count);
+        own.map(|index| node_keys(scheme, experiment.seed, index as NodeIndex)).collect::<Vec<_>>()
+    };
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..count).step_by(share).map(|first| scope.spawn(move || make(first))).collect();
+        workers.into_iter().map(|worker| worker.join()).collect()
+    });
+    let panicked = |_| RunError::Input("the key scheme panicked".into());
+    Ok(made.into_iter().collect::<Result<Vec<_>, _>>().map_err(panicked)?.concat())
+}
+
+fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> String {
+    let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+    let done = |is: u64, of: u64| (is.min(of) as f64 / of.max(1) as f64).max(1e-9);
+    let by_time = experiment.stop.time_us.map(|stop| done(state.now_us, stop));
+    let by_height = experiment.stop.height.map(|stop| done(state.height, stop));
+    let share = by_time.into_iter().chain(by_height).fold(None, |most: Option<f64>, share| {
+        Some(most.map_or(share, |most| most.max(share)))
+    });
+    let second = |us: u64| duration(us / 1_000_000 * 1_000_000);
+    let mut line = format!("virtual time {}", second(state.now_us));
+    if let Some(stop) = experiment.stop.time_us {
+        line += &format!(" of {}", second(stop));
+    }
+    line += &format!("  height {}", state.height);
+    if let Some(stop) = experiment.stop.height {
+        line += &format!(" of {stop}");
+    }
+    if state.tips > 1 {
+        line += &format!(" on {} tips", state.tips);
+    }
+    if state.payments > 0 {
+        line += &format!("  payments {}/{}", state.confirmed, state.payments);
+    }
+    let rate = u128::from(state.events) * 1_000_000 / u128::from(elapsed_us);
+    line += &format!("  {} thousand events/s", rate / 1_000);
+    if let Some(share) = share {
+        line += &format!("  {} left", second((elapsed_us as f64 * (1.0 / share - 1.0)) as u64));
+    }
+    line
+}
+
+/// Ends this process when a plugin's call does not return: nothing in it could stop the call. What the run has left
+/// in its folder so far stays.
+fn watch_calls() -> Result<(), RunError> {
+    const LOOKS: u32 = 4;
+    let watch = || {
+        let mut watch = CallWatch::new();
+        loop {
+            std::thread::sleep(WATCHDOG / LOOKS);
+            if let Some(call) = watch.look().into_iter().find(|call| call.looks > LOOKS) {
+                let line = format!("error: {call} has not returned for {} s\n", WATCHDOG.as_secs());
+                // SAFETY: plain system calls; the thread that hangs may hold any lock, so nothing else is touched, and
+                // nothing of this process runs after the second one.
+                unsafe {
+                    libc::write(2, line.as_ptr().cast(), line.len());
+                    libc::_exit(2)
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("watchdog".into()).spawn(watch);
+    thread.map(|_| ()).map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
+}
