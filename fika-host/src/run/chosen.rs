@@ -120,13 +120,10 @@ impl Chosen {
         self.plugin(4).transport(&table(choice), env, faults).map_err(|why| at(choice, why))
     }
 
-    /// The attacks by the names that the experiment gives them.
-    pub(crate) fn attacks(&self, env: &Env, faults: &Faults) -> Result<Vec<(String, Box<dyn Attack>)>, RunError> {
-        let mut made = Vec::new();
-        for (name, plugin) in &self.attackers {
-            made.push((name.clone(), plugin.attack("", env, faults).map_err(RunError::Input)?));
-        }
-        Ok(made)
+    /// The attack that the experiment gives this name.
+    pub(crate) fn attack(&self, name: &str, env: &Env, faults: &Faults) -> Result<Option<Box<dyn Attack>>, RunError> {
+        let Some((_, plugin)) = self.attackers.iter().find(|(known, _)| known == name) else { return Ok(None) };
+        plugin.attack("", env, faults).map(Some).map_err(RunError::Input)
     }
 
     fn plugin(&self, n: usize) -> &Descriptor {

@@ -1,5 +1,9 @@
 //! A run under virtual time: all nodes in this process.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::time::{Duration, Instant};
 
@@ -23,7 +27,7 @@ const WATCHDOG: Duration = Duration::from_secs(10);
 /// The parts of a run that the simulation borrows.
 pub(super) struct Stage {
     transport: Box<dyn Transport>,
-    attacks: Vec<(String, Box<dyn Attack>)>,
+    attacks: BTreeMap<String, Box<dyn Attack>>,
     faults: Faults,
     keys: Vec<KeyPair>,
     addresses: Vec<Address>,
@@ -69,7 +73,14 @@ impl Stage {
         let keys = make_keys(experiment, &*env.keys)?;
         let addresses = keys.iter().map(|pair| env.keys.address(&pair.public)).collect();
         let transport = chosen.transport(&env, &faults)?;
-        let attacks = chosen.attacks(&env, &faults)?;
+        let mut attacks = BTreeMap::new();
+        for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
+            if !attacks.contains_key(name)
+                && let Some(attack) = chosen.attack(name, &env, &faults)?
+            {
+                attacks.insert(name.clone(), attack);
+            }
+        }
         Ok(Stage { transport, attacks, faults, keys, addresses })
     }
 
@@ -90,10 +101,7 @@ impl Stage {
         worlds: Vec<World>,
         settle: bool,
     ) -> Simulation<'a> {
-        let attack = |name: &String| {
-            let found = self.attacks.iter().find(|(known, _)| known == name);
-            found.map(|(_, attack)| &**attack)
-        };
+        let attack = |name: &String| self.attacks.get(name).map(|attack| &**attack);
         Simulation {
             experiment,
             worlds,
@@ -129,9 +137,10 @@ fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> Str
     let done = |is: u64, of: u64| (is.min(of) as f64 / of.max(1) as f64).max(1e-9);
     let by_time = experiment.stop.time_us.map(|stop| done(state.now_us, stop));
     let by_height = experiment.stop.height.map(|stop| done(state.height, stop));
-    let share = by_time.into_iter().chain(by_height).fold(None, |most: Option<f64>, share| {
-        Some(most.map_or(share, |most| most.max(share)))
-    });
+    let share = by_time
+        .into_iter()
+        .chain(by_height)
+        .fold(None, |most: Option<f64>, share| Some(most.map_or(share, |most| most.max(share))));
     let second = |us: u64| duration(us / 1_000_000 * 1_000_000);
     let mut line = format!("virtual time {}", second(state.now_us));
     if let Some(stop) = experiment.stop.time_us {

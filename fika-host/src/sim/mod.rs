@@ -122,13 +122,14 @@ impl Simulation<'_> {
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let trace_hash = engine.trace_hash();
         ask_for_chain(&mut engine, &mut watch, experiment);
-        finish(engine, watch, &addresses, ended, duration_us, Simulated {
-            trace_hash,
-            events,
-            elapsed_us,
-            messages: BTreeMap::new(),
-            bytes: 0,
-        })
+        finish(
+            engine,
+            watch,
+            &addresses,
+            ended,
+            duration_us,
+            Simulated { trace_hash, events, elapsed_us, messages: BTreeMap::new(), bytes: 0 },
+        )
     }
 }
 
@@ -221,8 +222,7 @@ fn pay(engine: &mut Engine<'_>, experiment: &Experiment, watch: &Watch<'_>, at: 
     let _ = (experiment, watch);
     let payment = due.payment;
     let to = engine.nodes[payment.to as usize].address();
-    let order =
-        node::PaymentOrder { reference: due.reference, to, amount: payment.amount, fee: payment.fee };
+    let order = node::PaymentOrder { reference: due.reference, to, amount: payment.amount, fee: payment.fee };
     engine.pay(at, payment.from, order);
 }
 

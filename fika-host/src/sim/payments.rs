@@ -93,7 +93,9 @@ impl<'a> Payments<'a> {
                 self.schedule(load, n + 1);
                 Some(self.begin(payment, self.experiment.load[load].count().is_some()))
             }
-            Entry::Open(reference) => self.open.get(&reference).map(|(payment, _)| DuePayment { payment: *payment, reference }),
+            Entry::Open(reference) => {
+                self.open.get(&reference).map(|(payment, _)| DuePayment { payment: *payment, reference })
+            }
         }
     }
 
