@@ -61,6 +61,8 @@ pub struct ChainParams {
     pub tie_break: TieBreak,
     /// Whether work is done or drawn.
     pub proof: Proof,
+    /// Hashes per second of all nodes at the start, which a first difficulty can be made of; 0: not known.
+    pub hash_rate: u64,
 }
 
 coded_struct!(ChainParams {
@@ -73,7 +75,8 @@ coded_struct!(ChainParams {
     cap,
     max_block_bytes,
     tie_break,
-    proof
+    proof,
+    hash_rate
 });
 
 impl Default for ChainParams {
@@ -89,11 +92,18 @@ impl Default for ChainParams {
             max_block_bytes: 1_000_000,
             tie_break: TieBreak::FirstSeen,
             proof: Proof::Real,
+            hash_rate: 0,
         }
     }
 }
 
 impl ChainParams {
+    /// The hashes that all nodes compute in `interval_us` microseconds, at least 1, where their rate is known.
+    pub fn tries_in(&self, interval_us: Time) -> Option<u64> {
+        let tries = u128::from(self.hash_rate) * u128::from(interval_us) / u128::from(SECOND);
+        (self.hash_rate > 0).then(|| u64::try_from(tries).unwrap_or(u64::MAX).max(1))
+    }
+
     /// The reward schedule: what a block at `height` may create when `supply` coins exist
     /// before it. Genesis creates nothing by the schedule.
     pub fn subsidy(&self, height: u64, supply: Amount) -> Amount {

@@ -52,6 +52,7 @@ pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors>
     };
     experiment.nodes = nodes.specs;
     experiment.links = nodes.links.into_iter().collect();
+    experiment.chain.hash_rate = experiment.hash_rate();
     experiment.engine = engine(&run, &problems);
     if problems.none() {
         check_together(&experiment, &run, &file.table("chain", &schema::CHAIN), &problems);
@@ -141,6 +142,7 @@ fn chain(file: &Fields<'_>, name: &str) -> ChainParams {
         max_block_bytes: chain.number("max_block_bytes"),
         tie_break: chain.choice("tie_break", &[("first_seen", TieBreak::FirstSeen), ("uniform", TieBreak::Uniform)]),
         proof: chain.choice("proof", &[("real", Proof::Real), ("sampled", Proof::Sampled)]),
+        hash_rate: 0,
     }
 }
 

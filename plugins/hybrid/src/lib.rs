@@ -50,11 +50,15 @@ pub const STAKE: u32 = 2;
 /// What a block with the first target of its kind weighs.
 const FIRST_WEIGHT: u64 = 1 << 20;
 
+/// What the first work block costs where the nodes' hash rate is not known.
+const TRIES_UNKNOWN: u64 = 240_000;
+
 /// The table `[consensus.hybrid]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Hashes that the first work block costs on average.
+    /// Hashes that the first work block costs on average; 0: as many as all nodes compute in the interval of work
+    /// blocks, or 240,000 where their rate is not known.
     pub initial_tries: u64,
     /// Coins, of middle age, for which the first stake target fits the stake interval.
     pub initial_stake_coins: u64,
@@ -75,7 +79,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Params {
-            initial_tries: 240_000,
+            initial_tries: 0,
             initial_stake_coins: 300,
             pow_interval_ms: 0,
             pos_interval_ms: 0,
@@ -104,7 +108,7 @@ impl Plugin for Hybrid {
     const NAME: &'static str = "hybrid";
     const ABOUT: &'static str = "proof of work and proof of stake with coin age, each with its own target";
     const PARAMS: &'static [(&'static str, &'static str)] = &[
-        ("initial_tries", "hashes that the first work block costs on average (240000)"),
+        ("initial_tries", "hashes of the first work block on average; 0: those of all nodes in its interval (0)"),
         ("initial_stake_coins", "coins, of middle age, for which the first stake target fits its interval (300)"),
         ("pow_interval_ms", "mean time between work blocks, in milliseconds; 0 for two block intervals (0)"),
         ("pos_interval_ms", "mean time between stake blocks, in milliseconds; 0 for two block intervals (0)"),
@@ -130,21 +134,20 @@ impl Plugin for Hybrid {
                 ages.min, ages.max
             ));
         }
-        for (key, value) in [
-            ("initial_tries", params.initial_tries),
-            ("initial_stake_coins", params.initial_stake_coins),
-            ("retarget_blocks", params.retarget_blocks.into()),
-        ] {
+        for (key, value) in
+            [("initial_stake_coins", params.initial_stake_coins), ("retarget_blocks", params.retarget_blocks.into())]
+        {
             if value == 0 {
                 return Err(format!("{key}: expected at least 1, found 0"));
             }
         }
         let step = ticks("step_ms", params.step_ms, (interval / 16).max(1), chain)?;
-        let work = Pace {
-            interval: ticks("pow_interval_ms", params.pow_interval_ms, times(2), chain)?,
-            blocks: params.retarget_blocks,
-            first: Target::for_tries(params.initial_tries.into()),
+        let interval = ticks("pow_interval_ms", params.pow_interval_ms, times(2), chain)?;
+        let tries = match params.initial_tries {
+            0 => chain.tries_in(u64::from(interval).saturating_mul(chain.tick_us)).unwrap_or(TRIES_UNKNOWN),
+            tries => tries,
         };
+        let work = Pace { interval, blocks: params.retarget_blocks, first: Target::for_tries(tries.into()) };
         let interval = ticks("pos_interval_ms", params.pos_interval_ms, times(2), chain)?;
         let steps = (interval / step).max(1);
         let stake = Pace {

@@ -28,11 +28,15 @@ pub use retarget::{Retarget, asert, rescale};
 /// How many blocks the median is taken over, Bitcoin's number.
 const MEDIAN_BLOCKS: usize = 11;
 
+/// What the first block costs where the nodes' hash rate is not known.
+const TRIES_UNKNOWN: u64 = 120_000;
+
 /// The table `[consensus.pow]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Hashes that the first block costs on average.
+    /// Hashes that the first block costs on average; 0: as many as all nodes compute in one block interval, or
+    /// 120,000 where their rate is not known.
     pub initial_tries: u64,
     /// Hashes that the easiest block costs on average.
     pub min_tries: u64,
@@ -53,7 +57,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Params {
-            initial_tries: 120_000,
+            initial_tries: 0,
             min_tries: 1,
             retarget: Retarget::Bitcoin,
             retarget_interval: 2016,
@@ -76,7 +80,10 @@ impl Plugin for Pow {
     const NAME: &'static str = "pow";
     const ABOUT: &'static str = "proof of work: compact targets, Bitcoin's retarget or a per-block one";
     const PARAMS: &'static [(&'static str, &'static str)] = &[
-        ("initial_tries", "hashes that the first block costs on average (120000)"),
+        (
+            "initial_tries",
+            "hashes that the first block costs on average; 0: those of all nodes in a block interval (0)",
+        ),
         ("min_tries", "hashes that the easiest block costs on average (1)"),
         ("retarget", "bitcoin: every retarget_interval blocks; per_block: ASERT at every block; none (bitcoin)"),
         ("retarget_interval", "blocks between two changes of the target under bitcoin (2016)"),
@@ -87,7 +94,11 @@ impl Plugin for Pow {
     ];
     type Params = Params;
 
-    fn new(params: Params, env: &Env) -> Result<Self, String> {
+    fn new(mut params: Params, env: &Env) -> Result<Self, String> {
+        if params.initial_tries == 0 {
+            let tries = env.chain.tries_in(env.chain.block_interval_us).unwrap_or(TRIES_UNKNOWN);
+            params.initial_tries = tries.max(params.min_tries);
+        }
         let at_least = |key: &str, value: u64, least: u64| {
             if value >= least { Ok(()) } else { Err(format!("{key}: expected at least {least}, found {value}")) }
         };

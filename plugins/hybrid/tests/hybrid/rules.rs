@@ -247,7 +247,6 @@ fn the_producer_finds_the_first_kernel_of_its_coins() {
 #[test]
 fn parameters_that_cannot_be_name_their_key() {
     let bad = [
-        ("initial_tries", Params { initial_tries: 0, ..Params::default() }),
         ("initial_stake_coins", Params { initial_stake_coins: 0, ..Params::default() }),
         ("retarget_blocks", Params { retarget_blocks: 0, ..Params::default() }),
         ("max_age_ms", Params { min_age_ms: 50_000, ..Params::default() }),
