@@ -38,7 +38,7 @@
 //!
 //! Modules import only from their own floor and those to the right:
 //! [`node`] > [`world`], [`plugin`] > [`consensus`], [`agent`], [`tx`], [`transport`] > [`script`],
-//! [`view`], [`message`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] > [`hash`],
+//! [`view`], [`message`], [`compact`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] > [`hash`],
 //! [`codec`], [`amount`], [`address`], [`reject`].
 
 pub mod address;
@@ -46,6 +46,7 @@ pub mod agent;
 pub mod amount;
 pub mod block;
 pub mod codec;
+pub mod compact;
 pub mod consensus;
 pub mod env;
 pub mod hash;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::address::Address;
 use crate::block::{Block, Head, MAX_PROOF_BYTES, Tx};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_list};
+use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use crate::hash::{Id, domain_hash};
 
 /// The most items in one announcement or request.
@@ -27,17 +28,26 @@ pub enum Item {
     Candidate(Id),
     /// A consensus message, by [`GossipMessage::id`].
     Gossip(Id),
+    /// A block, to be sent as a [`CompactBlock`] where the other end makes them. Only asked for.
+    Compact(Id),
 }
 
 impl Item {
-    /// The number of its kind, below 4.
+    /// The number of its kind in the encoding, below 5.
     pub fn kind(&self) -> usize {
         match self {
             Item::Tx(_) => 0,
             Item::Block(_) => 1,
             Item::Candidate(_) => 2,
             Item::Gossip(_) => 3,
+            Item::Compact(_) => 4,
         }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &Id {
+        let (Item::Tx(id) | Item::Block(id) | Item::Candidate(id) | Item::Gossip(id) | Item::Compact(id)) = self;
+        id
     }
 }
 
@@ -84,12 +94,31 @@ pub enum Message {
     Gossip(Arc<GossipMessage>),
     /// An agent's message to this neighbour alone.
     Direct(Vec<u8>),
+    /// A block with short ids in place of most transactions.
+    CompactBlock(Arc<CompactBlock>),
+    /// Send me these transactions of a block.
+    GetBlockTxn(Box<GetBlockTxn>),
+    /// The transactions of a block that you asked for.
+    BlockTxn(Box<BlockTxn>),
 }
 
 impl Message {
     /// The kinds' names, by their number in the encoding.
-    pub const KINDS: [&str; 10] =
-        ["inv", "getdata", "notfound", "tx", "block", "candidate", "getheaders", "headers", "gossip", "direct"];
+    pub const KINDS: [&str; 13] = [
+        "inv",
+        "getdata",
+        "notfound",
+        "tx",
+        "block",
+        "candidate",
+        "getheaders",
+        "headers",
+        "gossip",
+        "direct",
+        "compactblock",
+        "getblocktxn",
+        "blocktxn",
+    ];
 
     /// The kind's number.
     pub fn kind(&self) -> u8 {
@@ -104,6 +133,9 @@ impl Message {
             Message::Headers(_) => 7,
             Message::Gossip(_) => 8,
             Message::Direct(_) => 9,
+            Message::CompactBlock(_) => 10,
+            Message::GetBlockTxn(_) => 11,
+            Message::BlockTxn(_) => 12,
         }
     }
 
@@ -122,6 +154,9 @@ impl Message {
             Message::Headers(heads) => put_list(out, heads),
             Message::Gossip(gossip) => gossip.encode(out),
             Message::Direct(bytes) => out.put(bytes),
+            Message::CompactBlock(compact) => compact.encode(out),
+            Message::GetBlockTxn(request) => request.encode(out),
+            Message::BlockTxn(answer) => answer.encode(out),
         }
     }
 
@@ -149,6 +184,9 @@ impl Message {
             7 => Message::Headers(from.list(MAX_HEADERS)?),
             8 => Message::Gossip(Arc::new(GossipMessage::decode(&mut from)?)),
             9 => Message::Direct(limited(&mut from, MAX_PROOF_BYTES)?.to_vec()),
+            10 => Message::CompactBlock(Arc::new(CompactBlock::decode(&mut from)?)),
+            11 => Message::GetBlockTxn(Box::new(GetBlockTxn::decode(&mut from)?)),
+            12 => Message::BlockTxn(Box::new(BlockTxn::decode(&mut from)?)),
             _ => return Err(DecodeError::Unknown("kind of message")),
         };
         from.finish()?;
@@ -180,14 +218,8 @@ impl Decode for Message {
 
 impl Encode for Item {
     fn encode(&self, out: &mut impl Sink) {
-        let (kind, id) = match self {
-            Item::Tx(id) => (0u8, id),
-            Item::Block(id) => (1, id),
-            Item::Candidate(id) => (2, id),
-            Item::Gossip(id) => (3, id),
-        };
-        kind.encode(out);
-        id.encode(out);
+        (self.kind() as u8).encode(out);
+        self.id().encode(out);
     }
 }
 
@@ -200,6 +232,7 @@ impl Decode for Item {
             1 => Ok(Item::Block(id)),
             2 => Ok(Item::Candidate(id)),
             3 => Ok(Item::Gossip(id)),
+            4 => Ok(Item::Compact(id)),
             _ => Err(DecodeError::Unknown("kind of item")),
         }
     }
@@ -243,6 +276,7 @@ mod tests {
             Item::Block(Id([2; 32])),
             Item::Candidate(Id([3; 32])),
             Item::Gossip(Id([4; 32])),
+            Item::Compact(Id([5; 32])),
         ];
         let all = [
             Message::Inv(items.clone()),
@@ -255,7 +289,11 @@ mod tests {
             Message::Headers(vec![block.head.clone()]),
             Message::Gossip(Arc::new(gossip)),
             Message::Direct(vec![5; 100]),
+            Message::CompactBlock(Arc::new(CompactBlock::new(&block, 6))),
+            Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([7; 32]), indexes: vec![0, 1, 300] })),
+            Message::BlockTxn(Box::new(BlockTxn { id: Id([8; 32]), txs: block.txs.clone() })),
         ];
+        assert_eq!(all.len(), Message::KINDS.len());
         for (kind, message) in all.iter().enumerate() {
             assert_eq!(usize::from(message.kind()), kind);
             assert_eq!(Message::from_bytes(&message.to_bytes()).as_ref(), Ok(message));

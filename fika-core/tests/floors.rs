@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 7] = [
     &["hash", "codec", "amount", "address", "reject"],
     &["header"],
     &["block", "keys", "target"],
-    &["script", "view", "message", "env"],
+    &["script", "view", "message", "compact", "env"],
     &["consensus", "agent", "tx", "transport"],
     &["world", "plugin"],
     &["node"],

@@ -197,7 +197,7 @@ impl Node {
             return;
         }
         let id = turn.world.tree()[ix].id;
-        self.relay.arrived(&Item::Block(id));
+        self.end_request(&Item::Block(id));
         turn.out.event(Event::BlockAccepted { block: ix, from });
         if public {
             self.announce_block(turn, ix, from);
@@ -227,6 +227,7 @@ impl Node {
         let message = match self.config.relay.announce {
             Announce::Flood => turn.world.block(ix).map(Message::Block),
             Announce::Inv => Some(Message::Inv(vec![Item::Block(id)])),
+            Announce::Headers => turn.world.block(ix).map(|block| Message::Headers(vec![block.head.clone()])),
         };
         if let Some(message) = message {
             turn.out.send_all(from.filter(|_| !self.config.relay.to_source), message);

@@ -12,12 +12,15 @@
 //! Then `accept_block`: shown to the agent, announced, and given to fork choice, which may
 //! change the tip (`set_tip`): mempool and wallet follow, and the agent sets new duties.
 
+mod batch;
 mod chain;
+mod compact;
 mod gossip;
 mod io;
 mod mempool;
 mod producer;
 mod relay;
+mod requests;
 mod sync;
 mod timers;
 mod wallet;
@@ -98,6 +101,9 @@ pub struct Node {
     mempool: Mempool,
     peers: Vec<relay::Peer>,
     relay: relay::Relay,
+    requests: requests::Requests,
+    batch: batch::Batch,
+    compacts: compact::Compacts,
     sync: sync::Sync,
     producer: producer::Producer,
     gossip: gossip::Gossips,
@@ -139,6 +145,9 @@ impl Node {
             finalized: Tree::GENESIS,
             peers: Vec::new(),
             relay: relay::Relay::default(),
+            requests: requests::Requests::default(),
+            batch: batch::Batch::default(),
+            compacts: compact::Compacts::default(),
             sync: sync::Sync::default(),
             producer: producer::Producer::default(),
             gossip: gossip::Gossips::default(),

@@ -269,7 +269,7 @@ impl Node {
         let id = block.id();
         let message = match self.config.relay.announce {
             Announce::Flood => Message::Candidate(block.clone()),
-            Announce::Inv => Message::Inv(vec![Item::Candidate(id)]),
+            Announce::Inv | Announce::Headers => Message::Inv(vec![Item::Candidate(id)]),
         };
         turn.out.send_all(from, message);
         turn.out.event(Event::Forwarded { id, what: "candidate" });

@@ -1,12 +1,32 @@
-//! Announcing, asking, sending: how transactions and blocks move between neighbours.
+//! Announcing, asking, sending: how transactions and blocks move between neighbours, as Bitcoin does it.
+//!
+//! A node that has something new tells its neighbours, all but the one that it came from; whoever lacks it
+//! asks for it, and remembers (in `requests`) who else has it, should the first not answer. How it tells them is
+//! [`Announce`]:
+//!
+//! | mode | block | transaction |
+//! |---|---|---|
+//! | [`Inv`](Announce::Inv) | `inv` with its id | `inv` |
+//! | [`Headers`](Announce::Headers) | `headers` with its header (BIP 130) | `inv` |
+//! | [`Flood`](Announce::Flood) | the block itself | the transaction itself |
+//!
+//! Every node understands every mode, so nothing is agreed on before and a network may be mixed. An announced header is
+//! judged before anything is asked for, and one that builds on an unknown block starts the catching up of `sync`. It
+//! needs no mark that tells it from an answer to `getheaders`: a single header names one block to ask for,
+//! whichever of the two it is, and an answer that was cut has more than one.
+//!
+//! Announcements of transactions may wait for each other (`batch`), blocks never wait. A block may
+//! be asked for in its compact form (`compact`). A [wallet](Role::Wallet) does not relay: it sends its own transactions
+//! whole, and asks for blocks only when its owner wants it to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::batch::Due;
 use super::io::{Event, PeerId};
 use super::mempool::double_spend;
-use super::timers::Timer;
+use super::requests::Request;
 use super::{Node, Role, Turn};
 use crate::block::Tx;
 use crate::hash::Id;
@@ -17,10 +37,6 @@ use crate::world::{BadTx, IdMap};
 
 /// How many hashes of transactions are remembered as dealt with.
 const RECENT_TXS: usize = 5_000;
-/// How many others are remembered that have announced something asked for.
-const OTHERS: usize = 8;
-/// How many things of a kind one neighbour may be asked for at the same time.
-const MAX_REQUESTS: usize = 1_000;
 
 /// How blocks and transactions spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,6 +45,8 @@ pub enum Announce {
     /// Announce with `inv`, and send to those who ask.
     #[default]
     Inv,
+    /// Announce blocks with their headers, the rest with `inv` (BIP 130).
+    Headers,
     /// Send everything to every neighbour at once, as in the thesis.
     Flood,
 }
@@ -41,13 +59,28 @@ pub struct RelayConfig {
     pub announce: Announce,
     /// Whether a block is announced also to the neighbour that it came from.
     pub to_source: bool,
+    /// Whether blocks are asked for, and given to those who ask so, with short ids in place of transactions (BIP 152).
+    pub compact: bool,
+    /// How long the announcement of a transaction may wait for others, in microseconds; 0: not at all. Blocks never wait.
+    pub batch_us: Time,
     /// How long the node waits for something it asked for, in microseconds.
     pub request_timeout_us: Time,
+    /// For repeating published models: in so many of a million compact blocks transactions are missing, drawn by each
+    /// node, and in the others none is. What is really missing is asked for all the same, so this
+    /// makes sense only where blocks have no transactions but the coinbase. `None`: the mempool says it.
+    pub compact_failure_ppm: Option<u32>,
 }
 
 impl Default for RelayConfig {
     fn default() -> Self {
-        RelayConfig { announce: Announce::Inv, to_source: false, request_timeout_us: 20 * SECOND }
+        RelayConfig {
+            announce: Announce::Inv,
+            to_source: false,
+            compact: false,
+            batch_us: 0,
+            request_timeout_us: 20 * SECOND,
+            compact_failure_ppm: None,
+        }
     }
 }
 
@@ -57,21 +90,19 @@ pub(super) struct Peer {
     pub(super) ready: bool,
     pub(super) points: u32,
     pub(super) banned: bool,
+    /// When it is to hear of new transactions, while there are any.
+    pub(super) due: Option<Due>,
 }
 
-/// Something that was asked for.
-struct Request {
-    from: PeerId,
-    /// Who has announced it too.
-    others: Vec<PeerId>,
-    /// When it is late.
-    until: Time,
+impl Peer {
+    pub(super) fn can_be_asked(&self) -> bool {
+        self.ready && !self.banned
+    }
 }
 
-/// What is under way.
+/// Transactions that were dealt with.
 #[derive(Default)]
 pub(super) struct Relay {
-    requests: BTreeMap<Item, Request>,
     recent: IdMap<()>,
     recent_order: VecDeque<Id>,
 }
@@ -97,16 +128,6 @@ impl Relay {
             self.recent_order.retain(|known| known != hash);
         }
     }
-
-    /// Ends a request; whether there was one.
-    pub(super) fn arrived(&mut self, item: &Item) -> bool {
-        self.requests.remove(item).is_some()
-    }
-
-    /// How many blocks are under way.
-    pub(super) fn blocks_under_way(&self) -> usize {
-        self.requests.keys().filter(|item| matches!(item, Item::Block(_))).count()
-    }
 }
 
 impl Node {
@@ -122,7 +143,7 @@ impl Node {
     /// Whether the node has asked a neighbour for this block and waits for the answer: until that has come or is late,
     /// another announcement only names somebody else to ask.
     pub fn awaits_block(&self, id: &Id) -> bool {
-        self.relay.requests.contains_key(&Item::Block(*id))
+        self.requests.get(&Item::Block(*id)).is_some()
     }
 
     pub(super) fn ready_peers(&self) -> Vec<PeerId> {
@@ -153,12 +174,12 @@ impl Node {
     }
 
     pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>, id: PeerId, points: u32) {
-        self.peer(id).ready = false;
+        let peer = self.peer(id);
+        (peer.ready, peer.due) = (false, None);
         if points > 0 {
             self.blame(turn, Some(id), points, "it broke the rules of the transport");
         }
-        let lost = self.relay.requests.iter().filter(|(_, request)| request.from == id);
-        for item in lost.map(|(item, _)| *item).collect::<Vec<_>>() {
+        for item in self.requests.of(id) {
             self.ask_another(turn, item);
         }
         self.sync_lost(turn, id);
@@ -173,100 +194,72 @@ impl Node {
             Message::GetData(items) => self.on_get_data(turn, from, items),
             Message::NotFound(items) => {
                 for item in items {
-                    if self.relay.requests.get(&item).is_some_and(|request| request.from == from) {
+                    if self.requests.get(&item).is_some_and(|request| request.from == from) {
                         self.ask_another(turn, item);
                     }
                 }
             }
             Message::Tx(tx) => {
-                self.relay.arrived(&Item::Tx(tx.hash()));
-                if self.config.role == Role::Full {
-                    // The event says what became of it.
-                    let _ = self.accept_tx(turn, tx, Some(from));
+                let hash = tx.hash();
+                let request = self.end_request(&Item::Tx(hash));
+                // The event says what became of it.
+                if self.config.role == Role::Full
+                    && self.accept_tx(turn, tx, Some(from)).is_ok()
+                    && let Some(request) = request
+                {
+                    request.others().iter().for_each(|peer| self.batch.known_to(&hash, *peer));
                 }
             }
             Message::Block(block) => {
-                let asked = self.relay.arrived(&Item::Block(block.id()));
-                if asked || self.config.role == Role::Full {
+                let asked = self.end_request(&Item::Block(block.id()));
+                if asked.is_some() || self.config.role == Role::Full {
                     self.arrived.push_back((block, Some(from)));
                 }
             }
             Message::Candidate(block) => {
-                self.relay.arrived(&Item::Candidate(block.id()));
+                self.end_request(&Item::Candidate(block.id()));
                 self.on_candidate(turn, from, block);
             }
             Message::GetHeaders(locator) => self.on_get_headers(turn, from, &locator),
             Message::Headers(heads) => self.on_headers(turn, from, heads),
             Message::Gossip(gossip) => self.on_gossip(turn, from, gossip),
             Message::Direct(bytes) => self.on_direct(turn, from, &bytes),
+            Message::CompactBlock(compact) => self.on_compact(turn, from, compact),
+            Message::GetBlockTxn(request) => self.on_get_block_txn(turn, from, &request),
+            Message::BlockTxn(answer) => self.on_block_txn(turn, from, *answer),
         }
     }
 
-    fn on_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+    /// Ends what is under way under this name.
+    pub(super) fn end_request(&mut self, item: &Item) -> Option<Request> {
+        let request = self.requests.end(item)?;
+        if let Item::Block(id) | Item::Compact(id) = item {
+            self.compacts.drop_unfinished(id);
+        }
+        Some(request)
+    }
+
+    fn on_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         if self.config.role == Role::Wallet {
             return;
         }
-        let mut wanted = Vec::new();
-        for item in items {
-            let known = match &item {
-                Item::Tx(hash) => self.mempool.get(hash).is_some() || self.relay.recent.contains_key(hash),
-                Item::Block(id) => self.knows_block(turn, id),
-                Item::Candidate(id) => self.knows_block(turn, id) || self.producer.has_candidate(id),
-                Item::Gossip(id) => self.gossip.knows(id),
-            };
-            if known {
-                continue;
+        items.retain_mut(|item| match item {
+            Item::Tx(hash) => {
+                self.batch.known_to(hash, from);
+                self.mempool.get(hash).is_none() && !self.relay.recent.contains_key(hash)
             }
-            wanted.push(item);
-        }
-        self.ask(turn, from, wanted);
-    }
-
-    /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
-    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
-        let until = turn.now + self.config.relay.request_timeout_us;
-        let asked = self.relay.requests.iter().filter(|(_, request)| request.from == from);
-        let mut room = [MAX_REQUESTS; 4];
-        asked.for_each(|(item, _)| room[item.kind()] = room[item.kind()].saturating_sub(1));
-        items.retain(|item| match self.relay.requests.get_mut(item) {
-            Some(request) => {
-                if request.others.len() < OTHERS && request.from != from && !request.others.contains(&from) {
-                    request.others.push(from);
-                }
-                false
+            Item::Block(id) => {
+                let unknown = !self.knows_block(turn, id);
+                *item = self.block_item(*id);
+                unknown
             }
-            None if room[item.kind()] > 0 => {
-                room[item.kind()] -= 1;
-                self.relay.requests.insert(*item, Request { from, others: Vec::new(), until });
-                self.timers.set(until, Timer::Request(*item));
-                true
-            }
-            None => false,
+            Item::Candidate(id) => !self.knows_block(turn, id) && !self.producer.has_candidate(id),
+            Item::Gossip(id) => !self.gossip.knows(id),
+            // Nobody has a block in this form alone.
+            Item::Compact(_) => false,
         });
         if !items.is_empty() {
-            turn.out.send(from, Message::GetData(items));
-        }
-    }
-
-    pub(super) fn on_request_timeout(&mut self, turn: &mut Turn<'_>, item: Item) {
-        if self.relay.requests.get(&item).is_some_and(|request| request.until <= turn.now) {
-            self.ask_another(turn, item);
-        }
-    }
-
-    /// Asks the next neighbour that has announced `item`, if there is one.
-    fn ask_another(&mut self, turn: &mut Turn<'_>, item: Item) {
-        let Some(request) = self.relay.requests.remove(&item) else { return };
-        let ready = |peer: &PeerId| self.peers.get(peer.0 as usize).is_some_and(|peer| peer.ready);
-        let mut others = request.others.into_iter().filter(ready);
-        if let Some(next) = others.next() {
-            let rest = others.collect();
-            self.ask(turn, next, vec![item]);
-            if let Some(request) = self.relay.requests.get_mut(&item) {
-                request.others = rest;
-            }
-        } else if matches!(item, Item::Block(_)) {
-            self.chain_not_found(turn, request.from);
+            self.ask(turn, from, items);
         }
     }
 
@@ -278,6 +271,7 @@ impl Node {
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
                 Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
                 Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
+                Item::Compact(id) => self.public_block(turn, id).map(|block| self.compact_form(block)),
             };
             match found {
                 Some(message) => turn.out.send(from, message),
@@ -353,7 +347,11 @@ impl Node {
         let id = tx.hash();
         // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
         let flood = self.config.relay.announce == Announce::Flood || self.config.role == Role::Wallet;
-        turn.out.send_all(from, if flood { Message::Tx(tx) } else { Message::Inv(vec![Item::Tx(id)]) });
+        match flood {
+            true => turn.out.send_all(from, Message::Tx(tx)),
+            false if self.config.relay.batch_us > 0 => self.announce_later(turn, id, from),
+            false => turn.out.send_all(from, Message::Inv(vec![Item::Tx(id)])),
+        }
         turn.out.event(Event::Forwarded { id, what: "tx" });
     }
 }

@@ -90,6 +90,11 @@ impl Node {
         if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.sync.update.is_none()) {
             return;
         }
+        if let [head] = &heads[..]
+            && self.sync.update.is_none()
+        {
+            return self.on_one_header(turn, from, head);
+        }
         let Some(first) = heads.first() else { return self.nothing_newer(turn, from) };
         if !self.has_block(turn.world, &first.header.parent) {
             // The other end has a chain that leaves ours before the locator: its next answer will fit.
@@ -129,10 +134,36 @@ impl Node {
         self.pump(turn);
     }
 
+    /// A neighbour has this block: it announces it, or has no other that is newer.
+    fn on_one_header(&mut self, turn: &mut Turn<'_>, from: PeerId, head: &Head) {
+        let (id, parent) = (head.header.id(), head.header.parent);
+        if self.has_block(turn.world, &id) {
+            return;
+        }
+        if let Err(reject) = turn.world.check_work(&head.header)
+            && !matches!(reject, Reject::Fault(_))
+        {
+            let why = format!("it sent a header that is not accepted: {reject}");
+            return self.blame(turn, Some(from), BAN_POINTS, &why);
+        }
+        if self.is_refused(turn, &id) {
+            return self.blame(turn, Some(from), BAN_POINTS, "it follows an invalid chain");
+        }
+        if self.knows_block(turn, &id) {
+            return;
+        }
+        if self.knows_block(turn, &parent) || self.requests.get(&Item::Block(parent)).is_some() {
+            let item = self.block_item(id);
+            self.ask(turn, from, vec![item]);
+        } else {
+            self.ask_headers(turn, from);
+        }
+    }
+
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
         let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
-        let mut room = WINDOW.saturating_sub(self.relay.blocks_under_way());
+        let mut room = WINDOW.saturating_sub(self.requests.blocks());
         while room > 0
             && let Some((id, peer)) = self.sync.wanted.pop_front()
         {
@@ -144,7 +175,7 @@ impl Node {
         for (peer, items) in batches {
             self.ask(turn, peer, items);
         }
-        if self.sync.wanted.is_empty() && self.relay.blocks_under_way() == 0 {
+        if self.sync.wanted.is_empty() && self.requests.blocks() == 0 {
             for (peer, last) in std::mem::take(&mut self.sync.more) {
                 // The node's own chain may still be the heavier one, and share nothing with the last header.
                 let mut locator = self.locator(turn);

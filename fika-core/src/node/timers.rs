@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{Node, Turn};
 use crate::header::Time;
-use crate::message::Item;
 
 /// Something that comes due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +13,9 @@ pub(super) enum Timer {
     /// The agent asked for it.
     Agent(u64),
     /// Something asked for may not have come.
-    Request(Item),
+    Requests,
+    /// A neighbour is to hear of new transactions.
+    Batch,
     /// The work may lack newer transactions.
     Template,
     /// A block was too early for the node's clock.
@@ -60,7 +61,8 @@ impl Node {
         match timer {
             Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty),
             Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
-            Timer::Request(item) => self.on_request_timeout(turn, item),
+            Timer::Requests => self.on_requests_due(turn),
+            Timer::Batch => self.on_batch_due(turn),
             Timer::Template => self.producer.template_due = true,
             Timer::Held => self.release_held(turn),
             Timer::Sync(round) => self.on_sync_timeout(turn, round),

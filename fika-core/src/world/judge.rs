@@ -50,9 +50,7 @@ impl World {
             self.check_alone(&block)?;
             return self.tree.insert(block).ok_or(BadBlock::Orphan(parent));
         };
-        // The body was compared when the block came first; this one may still be a mutation.
-        let same = self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs);
-        if same {
+        if self.is_body_of(known, &block) {
             self.check_size(&block)?
         } else {
             self.check_alone(&block)?
@@ -61,6 +59,17 @@ impl World {
             self.tree[known].block = Some(block);
         }
         Ok(known)
+    }
+
+    /// Whether the body is that of a block of the tree. It was compared with its header when it came first; `block` may
+    /// be a mutation of it.
+    fn is_body_of(&self, known: BlockIx, block: &Block) -> bool {
+        self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs)
+    }
+
+    /// Whether a block's transactions and extra are those that its header names.
+    pub fn body_fits(&self, block: &Block) -> bool {
+        self.tree.find(&block.id()).is_some_and(|known| self.is_body_of(known, block)) || body_matches(block).is_ok()
     }
 
     /// What holds for a block wherever it stands: its size, the work in its header, and that the body belongs to it.

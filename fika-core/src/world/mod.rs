@@ -29,7 +29,7 @@ pub use seen::{BlockSet, SeenTree, View};
 pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
-pub use tree::{BlockIx, Entry, IdMap, Tree, Verdict};
+pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
 
 use thiserror::Error;
 

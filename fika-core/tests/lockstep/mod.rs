@@ -15,7 +15,7 @@ use fika_core::hash::{Id, domain_hash, draw, sha256};
 use fika_core::header::{SECOND, Time};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
-use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, Work};
+use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayConfig, Work};
 use fika_core::reject::Reject;
 use fika_core::script::{PayToAddress, Script};
 use fika_core::tx::{Accounts, TxFormat};
@@ -41,6 +41,8 @@ pub struct Setup {
     pub private: bool,
     pub attack: fn(u32) -> Option<Box<dyn Attack>>,
     pub config: fn(&mut NodeConfig),
+    /// How one node relays, where not all do it alike.
+    pub relay: fn(u32, &mut RelayConfig),
     /// Hashes a microsecond.
     pub hash_rate: fn(u32) -> u64,
 }
@@ -60,6 +62,7 @@ impl Setup {
             private: false,
             attack: |_| None,
             config: |_| {},
+            relay: |_, _| {},
             hash_rate: |_| 1,
         }
     }
@@ -101,6 +104,7 @@ impl Setup {
             let mut config =
                 NodeConfig::new((self.keys)().generate(&self.key_seed(n)), draw(self.seed, 1, u64::from(n)));
             (self.config)(&mut config);
+            (self.relay)(n, &mut config.relay);
             Node::new(config, world, (self.attack)(n).as_deref())
         });
         let nodes = nodes.collect();
@@ -116,6 +120,7 @@ impl Setup {
             wakes: vec![None; self.nodes as usize],
             draws: 0,
             events: Vec::new(),
+            sent: Vec::new(),
             cut: Vec::new(),
             setup: self,
         };
@@ -146,6 +151,8 @@ pub struct Lockstep {
     wakes: Vec<Option<(Time, u64)>>,
     draws: u64,
     pub events: Vec<(Time, u32, Event)>,
+    /// Every message on every link: from, to, what.
+    pub sent: Vec<(u32, u32, Message)>,
     /// Links that carry nothing.
     pub cut: Vec<(u32, u32)>,
 }
@@ -222,6 +229,7 @@ impl Lockstep {
             }
             let back = self.peers[*to as usize].iter().position(|peer| *peer == from).unwrap() as u32;
             let delay = 20_000 + 1_000 * u64::from((from * 7 + to * 3) % 11);
+            self.sent.push((from, *to, message.clone()));
             self.push(self.now + delay, *to, Input::Message(PeerId(back), message.clone()));
         }
     }

@@ -118,11 +118,15 @@ impl Hub {
             },
             relay: RelayConfig {
                 announce: match setup.relay.announce {
-                    experiment::Announce::Inv | experiment::Announce::Headers => Announce::Inv,
+                    experiment::Announce::Inv => Announce::Inv,
+                    experiment::Announce::Headers => Announce::Headers,
                     experiment::Announce::Flood => Announce::Flood,
                 },
                 to_source: setup.relay.to_source,
+                compact: setup.relay.compact,
+                batch_us: setup.relay.batch_us,
                 request_timeout_us: setup.relay.request_timeout_us,
+                compact_failure_ppm: None,
             },
             mempool: MempoolLimits {
                 max_bytes: setup.mempool.max_bytes,

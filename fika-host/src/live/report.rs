@@ -59,6 +59,10 @@ impl Hub {
             Message::Block(block) => {
                 info!("received block {} with {} transactions from {from}", Short(block.id()), block.txs.len());
             }
+            Message::CompactBlock(block) => {
+                let txs = block.tx_count();
+                info!("received the compact form of block {} with {txs} transactions from {from}", Short(block.id()));
+            }
             Message::Candidate(block) => info!("received a proposal of block {} from {from}", Short(block.id())),
             other => debug!("received {} from {from}", other.kind_name()),
         }

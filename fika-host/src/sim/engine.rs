@@ -494,12 +494,9 @@ impl<'a> Engine<'a> {
 
 /// What a message is about, as a number.
 fn content(message: &Message) -> u64 {
-    let item = |item: &Item| match item {
-        Item::Tx(id) | Item::Block(id) | Item::Candidate(id) | Item::Gossip(id) => id.prefix(),
-    };
     match message {
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
-            items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ item(one))
+            items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ one.id().prefix())
         }
         Message::Tx(tx) => tx.hash().prefix(),
         Message::Block(block) | Message::Candidate(block) => block.id().prefix(),
@@ -507,5 +504,8 @@ fn content(message: &Message) -> u64 {
         Message::Headers(heads) => heads.first().map_or(0, |head| head.header.id().prefix()),
         Message::Gossip(gossip) => gossip.id().prefix(),
         Message::Direct(bytes) => domain_hash("fika direct", &[bytes]).prefix(),
+        Message::CompactBlock(compact) => compact.id().prefix(),
+        Message::GetBlockTxn(request) => request.id.prefix() ^ request.indexes.len() as u64,
+        Message::BlockTxn(answer) => answer.id.prefix() ^ answer.txs.len() as u64,
     }
 }

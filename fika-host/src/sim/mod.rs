@@ -141,7 +141,7 @@ fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
             experiment::Role::Full => node::Role::Full,
             experiment::Role::Wallet => node::Role::Wallet,
         },
-        relay: relay(&experiment.relay, spec),
+        relay: relay(experiment, index),
         mempool: MempoolLimits {
             max_bytes: experiment.mempool.max_bytes,
             min_fee: experiment.mempool.min_fee,
@@ -151,15 +151,19 @@ fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
     }
 }
 
-fn relay(relay: &experiment::Relay, spec: &experiment::NodeSpec) -> node::RelayConfig {
-    let _ = spec;
+fn relay(experiment: &Experiment, index: usize) -> node::RelayConfig {
+    let relay = &experiment.relay;
     node::RelayConfig {
         announce: match relay.announce {
-            experiment::Announce::Inv | experiment::Announce::Headers => node::Announce::Inv,
+            experiment::Announce::Inv => node::Announce::Inv,
+            experiment::Announce::Headers => node::Announce::Headers,
             experiment::Announce::Flood => node::Announce::Flood,
         },
         to_source: relay.to_source,
+        compact: relay.compact && experiment.nodes[index].compact,
+        batch_us: relay.batch_us,
         request_timeout_us: relay.request_timeout_us,
+        compact_failure_ppm: experiment.compact_failure(index as u32).map(|failure| failure.probability_ppm),
     }
 }
 

@@ -8,13 +8,16 @@
 //! |---|---|
 //! | `hello` | `{"chain": id}`, the genesis id |
 //! | `ping`, `pong` | `{}` |
-//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "candidate" or "gossip": id}]}` |
+//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "candidate" or "gossip" or "compact": id}]}` |
 //! | `tx` | `{"id": id, "bytes": hex}` |
 //! | `block`, `candidate` | `{"head": head, "txs": [hex]}` |
 //! | `getheaders` | `{"locator": [id]}` |
 //! | `headers` | `{"headers": [head]}` |
 //! | `gossip` | `{"from": address, "to": address or null, "sequence": n, "bytes": hex}` |
 //! | `direct` | `{"bytes": hex}` |
+//! | `compactblock` | `{"head": head, "salt": n, "short": [hex], "prefilled": [{"index": n, "tx": hex}]}` |
+//! | `getblocktxn` | `{"block": id, "indexes": [n]}` |
+//! | `blocktxn` | `{"block": id, "txs": [hex]}` |
 //!
 //! A head is `{"id", "version", "parent", "root", "time", "bits", "nonce", "extra", "seal"}`.
 //! Ids are written as they are shown everywhere, first byte last; an id beside what it names is

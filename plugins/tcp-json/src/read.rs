@@ -7,7 +7,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::block::{Block, Head, MAX_PROOF_BYTES, MAX_TX_BYTES, Tx};
+use fika_core::block::{Block, Head, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES, Tx};
+use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn, ShortId};
 use fika_core::hash::Id;
 use fika_core::header::Header;
 use fika_core::message::{GossipMessage, Item, MAX_HEADERS, MAX_ITEMS, MAX_LOCATOR, Message};
@@ -18,8 +19,6 @@ use serde_json::value::RawValue;
 
 use crate::PROTOCOL;
 
-/// The most transactions in one block.
-const MAX_TXS: usize = 200_000;
 /// The longest part of a parser's complaint that is passed on, in characters.
 const MAX_COMPLAINT: usize = 160;
 
@@ -68,6 +67,7 @@ enum ItemText {
     Block(Id),
     Candidate(Id),
     Gossip(Id),
+    Compact(Id),
 }
 
 #[derive(serde::Deserialize)]
@@ -95,7 +95,7 @@ struct HeadText {
 #[serde(deny_unknown_fields)]
 struct BlockText {
     head: HeadText,
-    txs: List<Hex<MAX_TX_BYTES>, MAX_TXS>,
+    txs: List<Hex<MAX_TX_BYTES>, MAX_BLOCK_TXS>,
 }
 
 #[derive(serde::Deserialize)]
@@ -123,6 +123,36 @@ struct GossipText {
 #[serde(deny_unknown_fields)]
 struct DirectText {
     bytes: Hex<MAX_PROOF_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrefilledText {
+    index: u32,
+    tx: Hex<MAX_TX_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompactText {
+    head: HeadText,
+    salt: u64,
+    short: List<Hex<6>, MAX_BLOCK_TXS>,
+    prefilled: List<PrefilledText, MAX_BLOCK_TXS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetBlockTxnText {
+    block: Id,
+    indexes: List<u32, MAX_BLOCK_TXS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockTxnText {
+    block: Id,
+    txs: List<Hex<MAX_TX_BYTES>, MAX_BLOCK_TXS>,
 }
 
 /// A list of at most `MAX` values.
@@ -263,6 +293,17 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
             Message::Gossip(Arc::new(GossipMessage { from, to, sequence, bytes: bytes.0 }))
         }
         "direct" => Message::Direct(read::<DirectText>(kind, payload)?.bytes.0),
+        "compactblock" => Message::CompactBlock(compact(kind, payload)?),
+        "getblocktxn" => {
+            let GetBlockTxnText { block: id, indexes } = read(kind, payload)?;
+            let indexes = places(kind, indexes.0, MAX_BLOCK_TXS)?;
+            Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes }))
+        }
+        "blocktxn" => {
+            let BlockTxnText { block: id, txs } = read(kind, payload)?;
+            let txs = txs.0.into_iter().map(|bytes| Tx::new(bytes.0)).collect();
+            Message::BlockTxn(Box::new(BlockTxn { id, txs }))
+        }
         _ => return Err(violation("expected a known msg_type, found another")),
     })
 }
@@ -274,6 +315,7 @@ fn items(kind: &str, payload: &str) -> Result<Vec<Item>, Close> {
         ItemText::Block(id) => Item::Block(id),
         ItemText::Candidate(id) => Item::Candidate(id),
         ItemText::Gossip(id) => Item::Gossip(id),
+        ItemText::Compact(id) => Item::Compact(id),
     };
     Ok(items.0.into_iter().map(item).collect())
 }
@@ -293,4 +335,23 @@ fn block(kind: &str, payload: &str) -> Result<Arc<Block>, Close> {
     let BlockText { head: text, txs } = read(kind, payload)?;
     let txs = txs.0.into_iter().map(|bytes| Tx::new(bytes.0)).collect();
     Ok(Arc::new(Block { head: head(kind, text)?, txs }))
+}
+
+/// Places in a block of `len` transactions: each above the one before.
+fn places(kind: &str, places: Vec<u32>, len: usize) -> Result<Vec<u32>, Close> {
+    let fit = places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| (*last as usize) < len);
+    if fit { Ok(places) } else { Err(violation(format!("expected ascending indexes below {len} in {kind}"))) }
+}
+
+fn compact(kind: &str, payload: &str) -> Result<Arc<CompactBlock>, Close> {
+    let CompactText { head: text, salt, short, prefilled } = read(kind, payload)?;
+    let short: Option<Vec<ShortId>> = short.0.into_iter().map(|bytes| bytes.0.try_into().ok().map(ShortId)).collect();
+    let short = short.ok_or_else(|| violation(format!("expected short ids of 6 bytes in {kind}")))?;
+    let count = short.len() + prefilled.0.len();
+    if count > MAX_BLOCK_TXS {
+        return Err(violation(format!("expected at most {MAX_BLOCK_TXS} transactions in {kind}, found {count}")));
+    }
+    let (at, txs): (Vec<u32>, Vec<Tx>) = prefilled.0.into_iter().map(|one| (one.index, Tx::new(one.tx.0))).unzip();
+    let prefilled = places(kind, at, count)?.into_iter().zip(txs).collect();
+    Ok(Arc::new(CompactBlock { head: head(kind, text)?, salt, short, prefilled }))
 }

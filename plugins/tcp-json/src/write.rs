@@ -134,6 +134,25 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_hex(out, r#","bytes":"#, &gossip.bytes)
         }
         Message::Direct(bytes) => put_hex(out, r#""bytes":"#, bytes),
+        Message::CompactBlock(compact) => {
+            out.write_str(r#""head":"#)?;
+            put_head(out, &compact.head)?;
+            write!(out, r#","salt":{}"#, compact.salt)?;
+            put_list(out, r#","short":["#, &compact.short, |out, short| out.hex(&short.0))?;
+            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (place, tx)| {
+                write!(out, r#"{{"index":{place}"#)?;
+                put_hex(out, r#","tx":"#, tx.bytes())?;
+                out.write_char('}')
+            })
+        }
+        Message::GetBlockTxn(request) => {
+            put_id(out, r#""block":"#, &request.id)?;
+            put_list(out, r#","indexes":["#, &request.indexes, |out, place| write!(out, "{place}"))
+        }
+        Message::BlockTxn(answer) => {
+            put_id(out, r#""block":"#, &answer.id)?;
+            put_list(out, r#","txs":["#, &answer.txs, |out, tx| out.hex(tx.bytes()))
+        }
     }
 }
 
@@ -166,6 +185,7 @@ fn put_item(out: &mut impl Text, item: &Item) -> fmt::Result {
         Item::Block(id) => put_id(out, r#"{"block":"#, id)?,
         Item::Candidate(id) => put_id(out, r#"{"candidate":"#, id)?,
         Item::Gossip(id) => put_id(out, r#"{"gossip":"#, id)?,
+        Item::Compact(id) => put_id(out, r#"{"compact":"#, id)?,
     }
     out.write_char('}')
 }

@@ -102,6 +102,7 @@ fn hostile_lines_are_refused_in_one_line() {
     let item = format!(r#"{{"tx":"{}"}}"#, Id::ZERO);
     let many = format!(r#"{{"items":[{}]}}"#, vec![&*item; MAX_ITEMS + 1].join(","));
     let tx = format!(r#"{{"id":"{}","bytes":"00"}}"#, Id::ZERO);
+    let places = format!(r#"{{"block":"{}","indexes":[3,3]}}"#, Id::ZERO);
     for (line, expected) in [
         (b"GET / HTTP/1.1".to_vec(), "expected a line that starts with {, found byte 0x47"),
         (br#"{"protocol":"x","version":1}"#.to_vec(), "expected a line of JSON: missing field"),
@@ -116,6 +117,7 @@ fn hostile_lines_are_refused_in_one_line() {
         (envelope("dance", "{}"), "expected a known msg_type, found another"),
         (envelope("inv", &many), "invalid length 1001, expected a list of at most 1000 values"),
         (envelope("tx", &tx), &*format!("in tx, found {}", Id::ZERO)),
+        (envelope("getblocktxn", &places), "expected ascending indexes below 200000 in getblocktxn"),
     ] {
         let reason = refused(&line);
         assert!(reason.contains(expected), "expected {expected}, found {reason}");

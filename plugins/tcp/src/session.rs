@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::mem;
 
-use fika_core::block::{MAX_BLOCK_BYTES, MAX_PROOF_BYTES, MAX_TX_BYTES};
+use fika_core::block::{MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES};
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::message::{MAX_ITEMS, MAX_LOCATOR, Message};
@@ -94,6 +94,10 @@ pub fn max_payload_len(kind: u8) -> usize {
         6 => 1 + MAX_LOCATOR * 32,
         8 => 20 + 21 + 8 + 3 + MAX_PROOF_BYTES,
         9 => MAX_PROOF_BYTES,
+        // As long as the block at most, but for salt, lengths and places.
+        10 => MAX_BLOCK_BYTES + 32,
+        11 => 32 + 3 + 3 * MAX_BLOCK_TXS,
+        12 => 32 + MAX_BLOCK_BYTES,
         // Headers: what the longest frame holds.
         _ => usize::MAX,
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fika_core::address::Address;
 use fika_core::block::{Block, Head, Tx};
+use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{GossipMessage, Item, Message};
@@ -20,11 +21,14 @@ fn messages() -> Vec<Message> {
         Message::NotFound(vec![Item::Gossip(Id([4; 32]))]),
         Message::Tx(Tx::new([6; 200])),
         Message::Block(block.clone()),
-        Message::Candidate(block),
+        Message::Candidate(block.clone()),
         Message::GetHeaders(vec![Id([9; 32]), Id::ZERO]),
         Message::Headers(vec![head.clone(), head]),
         Message::Gossip(Arc::new(gossip)),
         Message::Direct(vec![0xa5; 33]),
+        Message::CompactBlock(Arc::new(CompactBlock::new(&block, 7))),
+        Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([2; 32]), indexes: vec![0, 3] })),
+        Message::BlockTxn(Box::new(BlockTxn { id: Id([2; 32]), txs: block.txs.clone() })),
     ]
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::block::{Block, Head, Tx};
+use fika_core::block::{Block, Head, MAX_BLOCK_TXS, Tx};
+use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::message::{GossipMessage, Item, Message};
@@ -71,7 +72,8 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
             id().prop_map(Item::Tx),
             id().prop_map(Item::Block),
             id().prop_map(Item::Candidate),
-            id().prop_map(Item::Gossip)
+            id().prop_map(Item::Gossip),
+            id().prop_map(Item::Compact)
         ]
     };
     let bytes = || vec(any::<u8>(), 0..300);
@@ -81,6 +83,17 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
             Arc::new(GossipMessage { from: Address(from), to: to.map(Address), sequence, bytes })
         },
     );
+    let tx = || bytes().prop_map(Tx::new);
+    let compact = (block(), any::<u64>(), vec(tx(), 0..3)).prop_map(|(block, salt, more)| {
+        let mut compact = CompactBlock::new(&block, salt);
+        let end = compact.tx_count() as u32;
+        compact.prefilled.extend(more.into_iter().enumerate().map(|(n, tx)| (end + n as u32, tx)));
+        Arc::new(compact)
+    });
+    let places = proptest::collection::btree_set(0..MAX_BLOCK_TXS as u32, 0..20);
+    let get_block_txn =
+        (id(), places).prop_map(|(id, indexes)| Box::new(GetBlockTxn { id, indexes: indexes.into_iter().collect() }));
+    let block_txn = (id(), vec(tx(), 0..5)).prop_map(|(id, txs)| Box::new(BlockTxn { id, txs }));
     prop_oneof![
         vec(item(), 0..20).prop_map(Message::Inv),
         vec(item(), 0..20).prop_map(Message::GetData),
@@ -92,6 +105,9 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
         vec(head(), 0..5).prop_map(Message::Headers),
         gossip.prop_map(Message::Gossip),
         bytes().prop_map(Message::Direct),
+        compact.prop_map(Message::CompactBlock),
+        get_block_txn.prop_map(Message::GetBlockTxn),
+        block_txn.prop_map(Message::BlockTxn),
     ]
 }
 

@@ -1,0 +1,236 @@
+//! Blocks of which only the unknown part travels (BIP 152).
+//!
+//! A node with [`RelayConfig::compact`](super::RelayConfig::compact) asks for an announced block with
+//! [`Item::Compact`], and answers such a request with a [`CompactBlock`]; a node without it answers with
+//! the full block. Nothing is agreed on beforehand, so nodes of both kinds live together. This is the low-bandwidth
+//! mode of the BIP: a block is announced, by `inv` or header, and never pushed.
+//!
+//! The receiver takes what it can from its mempool, asks the sender for the rest with `getblocktxn`,
+//! and has the block once its root is right. When two transactions share a short id, or the root turns out wrong
+//! because of one that was taken from the mempool, nobody has done wrong: the sender is asked for the full block. Blame
+//! is for data that no honest node sends: places that do not fit, another number of transactions than asked for,
+//! transactions that do not have the short ids announced. Whatever fails or takes too long is asked of the
+//! next neighbour that has announced the block, in full, so that late answers of slow neighbours are of use.
+//! Catching up asks for full blocks: then the mempool has nothing to offer.
+//!
+//! [`RelayConfig::compact_failure_ppm`](super::RelayConfig::compact_failure_ppm) is for published models whose
+//! blocks have no transactions but a coinbase: how often the mempool is found wanting is drawn. Then the first
+//! transaction is asked for, so that the messages of a real failure travel.
+
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+
+use super::io::PeerId;
+use super::mempool::Mempool;
+use super::{Node, Turn};
+use crate::block::{Block, Tx};
+use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn, Slot};
+use crate::hash::{Id, draw};
+use crate::message::{Item, Message};
+use crate::reject::Reject;
+use crate::transport::BAN_POINTS;
+use crate::world::IdHasher;
+
+/// Compact blocks that wait for transactions, at most; and of one neighbour.
+const MAX_UNFINISHED: usize = 16;
+const MAX_OF_ONE: usize = 2;
+/// The draws of salts and of failures.
+const SALT: u64 = u64::from_be_bytes(*b"cb salt ");
+const FAILURE: u64 = u64::from_be_bytes(*b"cb fails");
+
+/// A compact block of which transactions are missing.
+struct Unfinished {
+    id: Id,
+    from: PeerId,
+    compact: Arc<CompactBlock>,
+    txs: Vec<Option<Tx>>,
+    /// The places that were asked for, in ascending order.
+    asked: Vec<u32>,
+    /// Whether a transaction was taken by its short id alone.
+    guessed: bool,
+}
+
+/// Compact blocks on their way in and out.
+#[derive(Default)]
+pub(super) struct Compacts {
+    unfinished: Vec<Unfinished>,
+    /// The last one made: all who ask for a block get the same.
+    made: Option<(Id, Arc<CompactBlock>)>,
+    salts: u64,
+    failures: u64,
+}
+
+impl Compacts {
+    /// The block is no longer under way.
+    pub(super) fn drop_unfinished(&mut self, id: &Id) {
+        self.unfinished.retain(|unfinished| unfinished.id != *id);
+    }
+}
+
+/// What the node has of a compact block's transactions, and whether any was taken by its short id alone; `None` when
+/// short ids collide.
+fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(Vec<Option<Tx>>, bool)> {
+    #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
+    type Places = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
+    let mut txs = Vec::with_capacity(slots.len());
+    let mut places = Places::with_capacity_and_hasher(compact.short.len(), BuildHasherDefault::default());
+    for slot in slots {
+        if let Slot::Short(id) = slot
+            && places.insert(id.number(), txs.len()).is_some()
+        {
+            return None;
+        }
+        txs.push(match slot {
+            Slot::Given(tx) => Some((*tx).clone()),
+            Slot::Short(_) => None,
+        });
+    }
+    if places.is_empty() {
+        return Some((txs, false));
+    }
+    let ids = compact.short_ids();
+    let mut twice = Vec::new();
+    for hash in pool.hashes() {
+        if let Some(place) = places.get(&ids.of(&hash).number())
+            && let Some(pooled) = pool.get(&hash)
+            && txs[*place].replace(pooled.tx.clone()).is_some()
+        {
+            twice.push(*place);
+        }
+    }
+    // Nobody can say which of the two it is: the sender can.
+    twice.into_iter().for_each(|place| txs[place] = None);
+    let guessed = slots.iter().zip(&txs).any(|(slot, tx)| matches!(slot, Slot::Short(_)) && tx.is_some());
+    Some((txs, guessed))
+}
+
+impl Node {
+    /// How an announced block is asked for.
+    pub(super) fn block_item(&self, id: Id) -> Item {
+        if self.config.relay.compact { Item::Compact(id) } else { Item::Block(id) }
+    }
+
+    /// A block as it is sent to somebody who asked for its compact form.
+    pub(super) fn compact_form(&mut self, block: Arc<Block>) -> Message {
+        if !self.config.relay.compact {
+            return Message::Block(block);
+        }
+        let id = block.id();
+        if let Some((_, made)) = self.compacts.made.as_ref().filter(|(made, _)| *made == id) {
+            return Message::CompactBlock(made.clone());
+        }
+        self.compacts.salts += 1;
+        let salt = draw(self.config.seed, SALT, self.compacts.salts);
+        let made = Arc::new(CompactBlock::new(&block, salt));
+        self.compacts.made = Some((id, made.clone()));
+        Message::CompactBlock(made)
+    }
+
+    pub(super) fn on_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, compact: Arc<CompactBlock>) {
+        let id = compact.id();
+        let asked = self.requests.get(&Item::Block(id)).is_some_and(|request| request.from == from && request.compact);
+        if !asked || self.compacts.unfinished.iter().any(|unfinished| unfinished.id == id) {
+            return;
+        }
+        if let Err(reject) = turn.world.check_work(&compact.head.header)
+            && !matches!(reject, Reject::Fault(_))
+        {
+            return self.refuse_compact(turn, from, id, &format!("it sent a header that is not accepted: {reject}"));
+        }
+        let Some(slots) = compact.slots() else {
+            return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
+        };
+        let Some((txs, guessed)) = fill(&slots, &compact, &self.mempool) else {
+            return self.ask_in_full(turn, from, id);
+        };
+        let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
+        let mut asked: Vec<u32> = missing.map(|(place, _)| place as u32).collect();
+        if self.compact_fails() && asked.is_empty() && !txs.is_empty() {
+            asked.push(0);
+        }
+        if asked.is_empty() {
+            return self.finish_compact(turn, from, &compact, txs, guessed);
+        }
+        let of_one = self.compacts.unfinished.iter().filter(|unfinished| unfinished.from == from).count();
+        if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
+            return self.ask_in_full(turn, from, id);
+        }
+        let request = GetBlockTxn { id, indexes: asked.clone() };
+        self.compacts.unfinished.push(Unfinished { id, from, compact, txs, asked, guessed });
+        self.extend_request(turn, &Item::Block(id), true);
+        turn.out.send(from, Message::GetBlockTxn(Box::new(request)));
+    }
+
+    /// Whether the model of failures lets this compact block fail.
+    fn compact_fails(&mut self) -> bool {
+        let Some(ppm) = self.config.relay.compact_failure_ppm else { return false };
+        self.compacts.failures += 1;
+        draw(self.config.seed, FAILURE, self.compacts.failures) % 1_000_000 < u64::from(ppm)
+    }
+
+    pub(super) fn on_get_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, request: &GetBlockTxn) {
+        let Some(block) = self.public_block(turn, &request.id) else {
+            return turn.out.send(from, Message::NotFound(vec![Item::Compact(request.id)]));
+        };
+        let ascending = request.indexes.is_sorted_by(|a, b| a < b);
+        let txs = request.indexes.iter().map(|place| block.txs.get(*place as usize).cloned()).collect();
+        match txs {
+            Some(txs) if ascending => {
+                turn.out.send(from, Message::BlockTxn(Box::new(BlockTxn { id: request.id, txs })));
+            }
+            _ => self.blame(turn, Some(from), BAN_POINTS, "it asked for transactions that its block does not have"),
+        }
+    }
+
+    pub(super) fn on_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, answer: BlockTxn) {
+        let waits = |unfinished: &Unfinished| unfinished.id == answer.id && unfinished.from == from;
+        let Some(at) = self.compacts.unfinished.iter().position(waits) else { return };
+        let Unfinished { id, compact, mut txs, asked, guessed, .. } = self.compacts.unfinished.remove(at);
+        let (ids, slots) = (compact.short_ids(), compact.slots().unwrap_or_default());
+        let right = |(place, tx): (&u32, &Tx)| match slots.get(*place as usize) {
+            Some(Slot::Short(short)) => ids.of(&tx.hash()) == *short,
+            Some(Slot::Given(given)) => *given == tx,
+            None => false,
+        };
+        if answer.txs.len() != asked.len() || !asked.iter().zip(&answer.txs).all(right) {
+            return self.refuse_compact(turn, from, id, "it answered with transactions that were not asked for");
+        }
+        for (place, tx) in asked.iter().zip(answer.txs) {
+            txs[*place as usize] = Some(tx);
+        }
+        self.finish_compact(turn, from, &compact, txs, guessed);
+    }
+
+    /// All transactions are here.
+    fn finish_compact(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: PeerId,
+        compact: &CompactBlock,
+        txs: Vec<Option<Tx>>,
+        guessed: bool,
+    ) {
+        let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
+        let id = block.id();
+        if turn.world.body_fits(&block) {
+            self.end_request(&Item::Block(id));
+            self.arrived.push_back((Arc::new(block), Some(from)));
+        } else if guessed {
+            self.ask_in_full(turn, from, id);
+        } else {
+            self.refuse_compact(turn, from, id, "it sent a compact block with another body than its header names");
+        }
+    }
+
+    /// The compact form was of no use, through nobody's fault.
+    fn ask_in_full(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id) {
+        self.extend_request(turn, &Item::Block(id), false);
+        turn.out.send(from, Message::GetData(vec![Item::Block(id)]));
+    }
+
+    /// No honest node sends this.
+    fn refuse_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id, why: &str) {
+        self.blame(turn, Some(from), BAN_POINTS, why);
+        self.ask_another(turn, Item::Block(id));
+    }
+}

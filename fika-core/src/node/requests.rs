@@ -1,0 +1,172 @@
+//! What a node has asked for and not got yet.
+//!
+//! A block counts once, in whichever form it was asked for. All requests share one timer: it is
+//! set while anything is under way, looks for what is late when it fires, and is set again for
+//! the next. So an announcement of something that is under way costs one look into a map.
+
+use std::collections::BTreeMap;
+
+use super::io::PeerId;
+use super::relay::Peer;
+use super::timers::Timer;
+use super::{Node, Turn};
+use crate::header::Time;
+use crate::message::{Item, Message};
+
+/// How many others are remembered that have announced something asked for.
+const OTHERS: usize = 8;
+/// How many things of a kind one neighbour may be asked for at the same time.
+const MAX_REQUESTS: u16 = 1_000;
+
+/// Something that was asked for.
+pub(super) struct Request {
+    pub(super) from: PeerId,
+    /// Whether it is a block that was asked for in its compact form.
+    pub(super) compact: bool,
+    /// Who has announced it too: the first `count`.
+    others: [PeerId; OTHERS],
+    count: u8,
+    /// When it is late.
+    until: Time,
+}
+
+impl Request {
+    /// Who has announced it too.
+    pub(super) fn others(&self) -> &[PeerId] {
+        &self.others[..usize::from(self.count)]
+    }
+
+    fn add_other(&mut self, peer: PeerId) {
+        if usize::from(self.count) < OTHERS && self.from != peer && !self.others().contains(&peer) {
+            self.others[usize::from(self.count)] = peer;
+            self.count += 1;
+        }
+    }
+}
+
+/// All requests that are under way.
+#[derive(Default)]
+pub(super) struct Requests {
+    open: BTreeMap<Item, Request>,
+    /// How many things of each kind each neighbour was asked for.
+    counts: Vec<[u16; 4]>,
+    blocks: usize,
+    /// Whether the timer is set.
+    timed: bool,
+}
+
+/// The name under which something is under way.
+fn key(item: Item) -> Item {
+    match item {
+        Item::Compact(id) => Item::Block(id),
+        other => other,
+    }
+}
+
+impl Requests {
+    pub(super) fn get(&self, item: &Item) -> Option<&Request> {
+        self.open.get(&key(*item))
+    }
+
+    /// Notes that `from` has `item`; whether it is to be asked for it now.
+    fn add(&mut self, item: Item, from: PeerId, until: Time) -> bool {
+        let key = key(item);
+        if let Some(request) = self.open.get_mut(&key) {
+            request.add_other(from);
+            return false;
+        }
+        let peer = from.0 as usize;
+        if self.counts.len() <= peer {
+            self.counts.resize(peer + 1, [0; 4]);
+        }
+        let count = &mut self.counts[peer][key.kind()];
+        if *count >= MAX_REQUESTS {
+            return false;
+        }
+        *count += 1;
+        self.blocks += usize::from(matches!(key, Item::Block(_)));
+        let compact = item != key;
+        self.open.insert(key, Request { from, compact, others: [from; OTHERS], count: 0, until });
+        true
+    }
+
+    /// Ends a request.
+    pub(super) fn end(&mut self, item: &Item) -> Option<Request> {
+        let key = key(*item);
+        let request = self.open.remove(&key)?;
+        self.counts[request.from.0 as usize][key.kind()] -= 1;
+        self.blocks -= usize::from(matches!(key, Item::Block(_)));
+        Some(request)
+    }
+
+    /// How many blocks are under way.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    /// What this neighbour was asked for.
+    pub(super) fn of(&self, peer: PeerId) -> Vec<Item> {
+        if self.counts.get(peer.0 as usize).is_none_or(|counts| *counts == [0; 4]) {
+            return Vec::new();
+        }
+        self.open.iter().filter(|(_, request)| request.from == peer).map(|(item, _)| *item).collect()
+    }
+}
+
+impl Node {
+    fn late_at(&self, turn: &Turn<'_>) -> Time {
+        turn.now.saturating_add(self.config.relay.request_timeout_us)
+    }
+
+    /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
+        let until = self.late_at(turn);
+        items.retain(|item| self.requests.add(*item, from, until));
+        if items.is_empty() {
+            return;
+        }
+        if !self.requests.timed {
+            self.requests.timed = true;
+            self.timers.set(until, Timer::Requests);
+        }
+        turn.out.send(from, Message::GetData(items));
+    }
+
+    /// Whoever was asked for a block is at work on it: it gets time for the next step, which asks for the full block
+    /// or for transactions of the compact one.
+    pub(super) fn extend_request(&mut self, turn: &Turn<'_>, item: &Item, compact: bool) {
+        let until = self.late_at(turn);
+        if let Some(request) = self.requests.open.get_mut(&key(*item)) {
+            (request.until, request.compact) = (until, compact);
+        }
+    }
+
+    pub(super) fn on_requests_due(&mut self, turn: &mut Turn<'_>) {
+        let late = self.requests.open.iter().filter(|(_, request)| request.until <= turn.now);
+        for item in late.map(|(item, _)| *item).collect::<Vec<_>>() {
+            self.ask_another(turn, item);
+        }
+        let next = self.requests.open.values().map(|request| request.until).min();
+        self.requests.timed = next.is_some();
+        if let Some(next) = next {
+            self.timers.set(next, Timer::Requests);
+        }
+    }
+
+    /// Asks the next neighbour that has announced `item`, if there is one; a block in full this time.
+    pub(super) fn ask_another(&mut self, turn: &mut Turn<'_>, item: Item) {
+        let Some(request) = self.end_request(&item) else { return };
+        let ready = |peer: &&PeerId| self.peers.get(peer.0 as usize).is_some_and(Peer::can_be_asked);
+        let mut others = request.others().iter().filter(ready).copied();
+        if let Some(next) = others.next() {
+            let rest: Vec<PeerId> = others.collect();
+            let key = key(item);
+            self.ask(turn, next, vec![key]);
+            if let Some(request) = self.requests.open.get_mut(&key) {
+                rest.into_iter().for_each(|peer| request.add_other(peer));
+            }
+        } else if matches!(item, Item::Block(_) | Item::Compact(_)) {
+            self.chain_not_found(turn, request.from);
+        }
+    }
+}
