@@ -19,6 +19,7 @@ pub mod results;
 mod run;
 pub mod scaffold;
 mod sim;
+pub mod topology;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@ mod script;
 mod start;
 #[cfg(test)]
 mod tests;
+mod topology;
 mod wallet;
 
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ Every key of an experiment: docs/experiment-file.md";
 enum Command {
     /// Say what an experiment would run, or what is wrong with it
     Check(experiment::Args),
+    /// Show who is joined to whom, or write it as GraphML, DOT or nwdiag
+    Topology(topology::Args),
     /// Begin a plugin: a crate that compiles, with its test
     New(new::Args),
     /// List plugins with their parameters, defaults and meanings
@@ -142,6 +145,7 @@ pub(crate) fn main(host: &Host) -> ExitCode {
     let outcome = match &line.command {
         None => start::run(&line.start, host),
         Some(Command::Check(args)) => check::run(args, host),
+        Some(Command::Topology(args)) => topology::run(args),
         Some(Command::New(args)) => new::run(args),
         Some(Command::Plugins(args)) => plugins::run(args, host),
         Some(Command::Ps(args)) => ps::run(args),

@@ -4,6 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::nodes::Nodes;
+use super::quantity;
+use super::reader::{Fields, Read, did_you_mean};
+use super::schema::{self, Form, METRICS, Metric, Scope};
+use super::source::{Problems, Value, shortened};
+
 /// One expectation. Numbers are in the metric's base unit: coins in base units, times in microseconds,
 /// shares in millionths, sizes in bytes, true as 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +24,9 @@ pub struct Expect {
     pub value: u64,
     /// How far off [`Op::Equal`] may be, in the metric's base unit.
     pub tolerance: u64,
+    /// With several runs, by how many standard errors more the mean of [`Op::Equal`] may be off; 0: none.
+    #[serde(default)]
+    pub standard_errors: u32,
     /// The same as text, for the summary: `balance on client1 == 49`.
     pub text: String,
 }
@@ -45,7 +54,7 @@ pub enum Op {
     AtLeast,
 }
 
-pub(super) const OPS: &[(&str, Op)] = &[
+const OPS: &[(&str, Op)] = &[
     ("==", Op::Equal),
     ("!=", Op::NotEqual),
     ("<", Op::Less),
@@ -72,4 +81,69 @@ impl fmt::Display for Expect {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
+}
+
+/// `[[expect]]`.
+pub(super) fn expects(file: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Vec<Expect> {
+    let tables = file.tables("expect", &schema::EXPECT, None);
+    tables.iter().filter_map(|fields| expect(fields, nodes, problems)).collect()
+}
+
+fn expect(fields: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Option<Expect> {
+    let name = fields.optional_text("metric")?;
+    let Some(metric) = Metric::find(&name) else {
+        let names = || METRICS.iter().map(|metric| metric.name);
+        let meant = did_you_mean(&name, names());
+        let expected = names().collect::<Vec<_>>().join(", ");
+        fields.problem("metric", || format!("expected one of {expected}, found '{}'{meant}", shortened(&name)));
+        return None;
+    };
+    if metric.simulated {
+        let place = fields.below("metric").map_or(fields.place, |item| item.place);
+        problems.simulated(place, &shortened(&name), "[[expect]]");
+    }
+    let on = fields.optional_text("on");
+    let place = fields.below("on").map_or(fields.place, |item| item.place);
+    match (&on, metric.on) {
+        (None, Scope::Node) => {
+            problems.add(place, || format!("'{name}' is measured on one node: [[expect]] needs the key 'on'"));
+        }
+        (Some(_), Scope::Network) => {
+            problems.add(place, || format!("'{name}' is measured on the whole network: expected no 'on'"));
+        }
+        (Some(node), _) => drop(nodes.find(place, node, problems)),
+        _ => {}
+    }
+    let op = fields.choice("op", OPS);
+    let number = |key: &str, form: Form| match fields.read_as(key, form) {
+        Read::Number(number) => Some(number),
+        _ => None,
+    };
+    let value = number("value", metric.form)?;
+    let tolerance = match fields.below("tolerance").map(|item| &item.value) {
+        None => 0,
+        Some(Value::Text(text)) if text.ends_with('%') && !matches!(metric.form, Form::Flag) => {
+            let share = number("tolerance", Form::Measure(&quantity::SHARE))?;
+            u64::try_from(u128::from(value) * u128::from(share) / 1_000_000).unwrap_or(u64::MAX)
+        }
+        Some(_) => number("tolerance", metric.form)?,
+    };
+    let place = on.as_ref().map_or(String::new(), |node| format!(" on {node}"));
+    let written = |key: &str| match fields.below(key).map(|item| &item.value) {
+        Some(Value::Text(text) | Value::Number(text)) => shortened(text),
+        Some(Value::Flag(flag)) => flag.to_string(),
+        _ => String::new(),
+    };
+    let mut text = format!("{name}{place} {} {}", fields.text("op"), written("value"));
+    if tolerance > 0 {
+        text += &format!(" +- {}", written("tolerance"));
+    }
+    let standard_errors = fields.optional("standard_errors").unwrap_or(0);
+    if standard_errors > 0 {
+        if op != Op::Equal {
+            fields.problem("standard_errors", || "expected the op \"==\"".into());
+        }
+        text += &format!(" +- {standard_errors} standard errors");
+    }
+    Some(Expect { metric: name, on, op, value, tolerance, standard_errors: standard_errors as u32, text })
 }

@@ -6,6 +6,10 @@ use fika_core::header::Time;
 use serde::{Deserialize, Serialize};
 
 use super::NodeIndex;
+use super::nodes::Nodes;
+use super::reader::{Fields, Read};
+use super::schema;
+use super::source::Problems;
 
 /// A stream of payments, or a single one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,4 +158,55 @@ impl Parties {
             }
         }
     }
+}
+
+/// `[[load]]`.
+pub(super) fn loads(file: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Vec<Load> {
+    let tables = file.tables("load", &schema::LOAD, None);
+    if tables.len() > schema::LOADS_MAX {
+        file.problem("load", || format!("expected at most {} entries, found {}", schema::LOADS_MAX, tables.len()));
+        return vec![];
+    }
+    tables.iter().filter_map(|fields| load(fields, nodes, problems)).collect()
+}
+
+fn load(fields: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Option<Load> {
+    let (at, height, rate) = (fields.optional("at"), fields.optional("at_height"), fields.optional("rate"));
+    let count = fields.optional("count");
+    let when = match (at, height, rate, count) {
+        (_, None, Some(1..), count) => {
+            let start_us = at.unwrap_or(0);
+            When::Rate { start_us, per_day_thousandths: rate.unwrap_or(1), count }
+        }
+        (Some(time_us), None, None, None) => When::At { time_us },
+        (None, Some(height), None, None) => When::AtHeight { height },
+        _ => {
+            let expected =
+                "expected 'at' or 'at_height' (one payment), or a 'rate' above 0 (with 'at' and 'count', if wanted)";
+            problems.add(fields.place, || format!("{expected} in [[load]]"));
+            return None;
+        }
+    };
+    let parties = |key: &str| match fields.read(key) {
+        Read::Texts(names) if names.is_empty() => {
+            fields.problem(key, || "expected at least one name".into());
+            None
+        }
+        Read::Texts(names) => {
+            let found: Option<Vec<_>> = names.iter().map(|(place, name)| nodes.find(*place, name, problems)).collect();
+            found.map(Parties::Nodes)
+        }
+        _ => Some(Parties::Any),
+    };
+    let (from, to) = (parties("from")?, parties("to")?);
+    let Read::Range(low, high) = fields.read("amount") else { return None };
+    if low == 0 {
+        fields.problem("amount", || "expected an amount above 0".into());
+    }
+    let fee = Amount(fields.number("fee"));
+    let load = Load { from, to, amount: (Amount(low), Amount(high)), fee, when };
+    if !load.has_two_parties(nodes.specs.len() as u64) {
+        fields.problem("to", || "expected another node than the payer".into());
+    }
+    Some(load)
 }

@@ -6,15 +6,25 @@
 //!
 //! `docs/experiment-file.md` lists the keys; `schema.rs` is where they are defined.
 
+mod between;
 mod builder;
 mod expect;
 mod graph;
+mod links;
 mod load;
 mod medium;
+mod metrics;
+mod network_keys;
+#[cfg(test)]
+mod network_tests;
+mod nodes;
+mod presets;
 mod quantity;
 mod reader;
 mod resolve;
+mod run_keys;
 mod schema;
+mod shares;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -27,6 +37,11 @@ use fika_core::env::ChainParams;
 use fika_core::header::Time;
 use fika_core::plugin::Kind;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use quantity::{BITS, DURATION, HASH_RATE, Quantity};
+pub(crate) use reader::is_name;
+pub(crate) use schema::{LINKS_MAX, NODES_MAX};
+pub(crate) use source::shortened;
 
 pub use builder::{Builder, Network, Node};
 pub use expect::{Expect, Op};

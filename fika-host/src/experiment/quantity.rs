@@ -1,14 +1,14 @@
 //! Numbers with units, exact to the base unit.
 
 /// A family of units: `"2 h"`, `"20 kH/s"`.
-pub(super) struct Quantity {
+pub(crate) struct Quantity {
     pub(super) noun: &'static str,
     pub(super) example: &'static str,
     units: &'static [(&'static str, u64)],
 }
 
 /// In microseconds.
-pub(super) static DURATION: Quantity = Quantity {
+pub(crate) static DURATION: Quantity = Quantity {
     noun: "duration",
     example: "1 s",
     units: &[
@@ -22,7 +22,7 @@ pub(super) static DURATION: Quantity = Quantity {
 };
 
 /// In hashes per second.
-pub(super) static HASH_RATE: Quantity = Quantity {
+pub(crate) static HASH_RATE: Quantity = Quantity {
     noun: "hash rate",
     example: "20 kH/s",
     units: &[
@@ -57,9 +57,19 @@ pub(super) static RATE: Quantity =
 /// In millionths.
 pub(super) static SHARE: Quantity = Quantity { noun: "share", example: "5 %", units: &[("%", 10_000)] };
 
+/// In bits per second.
+pub(crate) static BITS: Quantity = Quantity {
+    noun: "bit rate",
+    example: "20 Mbit/s",
+    units: &[("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)],
+};
+
+/// In parts per million.
+pub(super) static DRIFT: Quantity = Quantity { noun: "drift", example: "20 ppm", units: &[("ppm", 1), ("%", 10_000)] };
+
 impl Quantity {
     /// `"1.5 s"` in base units.
-    pub(super) fn parse(&self, text: &str) -> Result<u64, String> {
+    pub(crate) fn parse(&self, text: &str) -> Result<u64, String> {
         let text = text.trim();
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
@@ -68,11 +78,26 @@ impl Quantity {
         scaled(number, *scale)
     }
 
+    /// The same, with a `-` before what is below zero.
+    pub(super) fn parse_signed(&self, text: &str) -> Result<i64, String> {
+        let (text, sign) = text.trim().strip_prefix('-').map_or((text, 1), |text| (text, -1));
+        // No number with a unit goes beyond what is signed.
+        Ok(self.parse(text)? as i64 * sign)
+    }
+
     /// What should have stood there.
     pub(super) fn expected(&self) -> String {
         let units: Vec<_> = self.units.iter().map(|(name, _)| *name).collect();
         format!("expected a {} such as \"{}\" (units: {})", self.noun, self.example, units.join(", "))
     }
+}
+
+/// `5 %` or `0.05` in millionths, at most all.
+pub(super) fn share(text: &str) -> Result<u64, String> {
+    let expected = || "expected a share from 0 to 1 such as \"5 %\" or 0.05".to_string();
+    let share =
+        if text.contains('%') { SHARE.parse(text)? } else { scaled(text, 1_000_000).map_err(|_| expected())? };
+    if share <= 1_000_000 { Ok(share) } else { Err(expected()) }
 }
 
 /// A decimal number times `scale`, exactly.

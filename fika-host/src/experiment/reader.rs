@@ -2,10 +2,13 @@
 
 use fika_core::amount::{Amount, MAX_AMOUNT};
 
-use super::schema::{Form, Key, NONE, REQUIRED, Schema};
+use super::quantity;
+use super::schema::{DEGREE_MAX, Form, Key, NONE, REQUIRED, Schema};
 use super::source::{Item, Override, Place, Problems, Table, Value, shortened};
 
 const NAME_BYTES_MAX: usize = 40;
+/// Pairs in a list of weights.
+const WEIGHTS_MAX: usize = 1_000;
 /// Names looked at for a "did you mean".
 const CANDIDATES_MAX: usize = 1_000;
 
@@ -14,10 +17,12 @@ const CANDIDATES_MAX: usize = 1_000;
 pub(super) enum Read {
     Nothing,
     Number(u64),
+    Signed(i64),
     Text(String),
     Numbers(Vec<u64>),
     Texts(Vec<(Place, String)>),
     Range(u64, u64),
+    Pairs(Vec<(u64, u64)>),
 }
 
 /// One table with its schema. What is wrong goes to `problems`, and a harmless value is returned.
@@ -99,9 +104,14 @@ impl<'a> Fields<'a> {
         self.item(key)
     }
 
+    /// The value of `key`, unless it is absent or `none`.
+    pub(super) fn given(&self, key: &str) -> Option<&'a Item> {
+        self.item(key).filter(|item| !is_none(self.key(key), item))
+    }
+
     /// The table below `key`, read.
     pub(super) fn table(&self, key: &str, schema: &'static Schema) -> Fields<'a> {
-        Fields::new(schema, self.item(key), None, self.problems)
+        Fields::new(schema, self.given(key), None, self.problems)
     }
 
     /// The tables of the list `key`.
@@ -168,6 +178,19 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether it is true.
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.number(key) == 1
+    }
+
+    /// A number that may be below zero; 0 after an error.
+    pub(super) fn signed(&self, key: &str) -> i64 {
+        match self.read(key) {
+            Read::Signed(number) => number,
+            _ => 0,
+        }
+    }
+
     /// A text; empty after an error.
     pub(super) fn text(&self, key: &str) -> String {
         self.optional_text(key).unwrap_or_default()
@@ -225,7 +248,21 @@ impl Form {
             (Form::Integer(..), _) => return Err("expected an integer".into()),
             (Form::Coins, _) => Number(coins(item)?),
             (Form::Measure(quantity), Value::Text(text)) => Number(quantity.parse(text)?),
-            (Form::Measure(quantity), _) => return Err(quantity.expected()),
+            (Form::Signed(quantity), Value::Text(text)) => Signed(quantity.parse_signed(text)?),
+            (Form::Measure(quantity) | Form::Signed(quantity), _) => return Err(quantity.expected()),
+            (Form::Share, _) => Number(share(item)?),
+            (Form::Degrees, Value::Number(number)) => match number.parse() {
+                Ok(degree) if (1..=DEGREE_MAX).contains(&degree) => Number(degree),
+                _ => return Err(format!("expected an integer from 1 to {DEGREE_MAX}, or a list of shares")),
+            },
+            (Form::Degrees, Value::List(items)) if (1..=DEGREE_MAX as usize).contains(&items.len()) => {
+                Numbers(items.iter().map(share).collect::<Result<_, _>>()?)
+            }
+            (Form::Degrees, _) => return Err(format!("expected an integer, or a list of 1 to {DEGREE_MAX} shares")),
+            (Form::Weights, Value::List(items)) if items.len() <= WEIGHTS_MAX => {
+                Pairs(items.iter().map(weight).collect::<Result<_, _>>()?)
+            }
+            (Form::Weights, _) => return Err(format!("expected a list of at most {WEIGHTS_MAX} pairs")),
             (Form::OneOf(choices), Value::Text(text)) if choices.contains(&text.as_str()) => Text(text.clone()),
             (Form::OneOf(choices), value) => {
                 let meant = match value {
@@ -253,8 +290,29 @@ impl Form {
                 let amount = coins(item)?;
                 Range(amount, amount)
             }
-            (Form::Table | Form::Tables | Form::ByMetric | Form::Later(_), _) => Nothing,
+            (Form::Latency | Form::Latencies | Form::Table | Form::Tables | Form::ByMetric | Form::Later(_), _) => {
+                Nothing
+            }
         })
+    }
+}
+
+fn share(item: &Item) -> Result<u64, String> {
+    match &item.value {
+        Value::Number(text) | Value::Text(text) => quantity::share(text),
+        _ => Err("expected a share such as \"5 %\" or 0.05".into()),
+    }
+}
+
+fn weight(item: &Item) -> Result<(u64, u64), String> {
+    let expected = || "expected pairs of a share and a weight from 1 to 1000000 such as [0.01, 546]".to_string();
+    let Value::List(pair) = &item.value else { return Err(expected()) };
+    match &pair[..] {
+        [first, Item { value: Value::Number(weight), .. }] => {
+            let weight = weight.parse().ok().filter(|weight| (1..=1_000_000).contains(weight));
+            Ok((share(first)?, weight.ok_or_else(expected)?))
+        }
+        _ => Err(expected()),
     }
 }
 
@@ -273,7 +331,7 @@ fn text(item: &Item) -> Result<(Place, String), String> {
 }
 
 /// Whether it can be a host name and a folder.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         && text.as_bytes()[0].is_ascii_alphanumeric()

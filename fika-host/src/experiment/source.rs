@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -126,7 +127,7 @@ fn table_from_toml(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table
 }
 
 /// At most 40 characters of hostile text, on one line.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
     if text.chars().nth(40).is_some() {
         short.push_str("...");
@@ -181,6 +182,8 @@ impl Override {
 pub(super) struct Source {
     pub(super) root: Item,
     file: String,
+    /// Where the paths in it start.
+    folder: PathBuf,
     text: String,
     arguments: Vec<String>,
 }
@@ -193,6 +196,7 @@ impl Source {
         let mut source = Source {
             root: Item { place: Place::File(0), value: root },
             file: file.into(),
+            folder: Path::new(file).parent().unwrap_or(Path::new("")).into(),
             text: text.into(),
             arguments: vec![],
         };
@@ -207,10 +211,15 @@ impl Source {
 
     /// A tree made by the program.
     pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, Errors> {
-        let mut source =
-            Source { root, file: format!("network '{}'", shortened(name)), text: String::new(), arguments: vec![] };
+        let file = format!("network '{}'", shortened(name));
+        let mut source = Source { root, file, folder: PathBuf::new(), text: String::new(), arguments: vec![] };
         source.lay_over(overrides)?;
         Ok(source)
+    }
+
+    /// The folder in which relative paths start.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn lay_over(&mut self, overrides: &[Override]) -> Result<(), Errors> {

@@ -1,0 +1,96 @@
+//! What an `[[expect]]` can be about.
+
+use fika_core::message::Message;
+
+use super::quantity;
+use super::schema::Form::{self, *};
+use super::schema::INTEGER_MAX;
+
+/// One thing that an `[[expect]]` can be about.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    pub(super) on: Scope,
+    /// Only the simulator measures it.
+    pub(super) simulated: bool,
+    pub(super) about: &'static str,
+}
+
+/// Whether a metric belongs to one node, to the network, or to either.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Node,
+    Network,
+    Either,
+}
+
+const fn metric(name: &'static str, form: Form, on: Scope, about: &'static str) -> Metric {
+    Metric { name, form, on, simulated: false, about }
+}
+
+const COUNT: Form = Integer(0, INTEGER_MAX);
+pub(super) static METRICS: &[Metric] = &[
+    metric("agreement", Flag, Scope::Network, "every full node has the same tip"),
+    metric("height", COUNT, Scope::Either, "height of the tip; of the network: the lowest of its full nodes"),
+    metric("blocks", COUNT, Scope::Network, "blocks made, stale ones included"),
+    metric("stale_rate", Share, Scope::Network, "share of the blocks that are not in the chain at the end"),
+    metric("stale_blocks", COUNT, Scope::Network, "number of these blocks"),
+    metric("reward_share", Share, Scope::Node, "share of the chain's blocks that the node produced"),
+    metric("reorgs", COUNT, Scope::Either, "times that a tip moved to another branch"),
+    metric(
+        "balance",
+        Coins,
+        Scope::Node,
+        "coins of the node at the tip of the full nodes, whatever a wallet itself has asked for",
+    ),
+    metric("supply", Coins, Scope::Network, "coins in existence at the tip, deposits and unowned ones included"),
+    metric(
+        "supply_gap",
+        Coins,
+        Scope::Network,
+        "difference between `supply` and the coins issued: 0, or coins came from nowhere",
+    ),
+    metric("submitted_payments", COUNT, Scope::Network, "payments that wallets sent"),
+    metric("confirmed_payments", COUNT, Scope::Network, "payments that are in the chain at the end"),
+    metric(
+        "payment_latency",
+        Measure(&quantity::DURATION),
+        Scope::Network,
+        "mean time from sending to the first block",
+    ),
+    metric("block_interval", Measure(&quantity::DURATION), Scope::Network, "mean time between blocks of the chain"),
+    metric(
+        "propagation_50",
+        Measure(&quantity::DURATION),
+        Scope::Network,
+        "median over blocks: time until half of the full nodes have it",
+    ),
+    metric("propagation_90", Measure(&quantity::DURATION), Scope::Network, "the same for 90 % of them"),
+    metric("propagation_99", Measure(&quantity::DURATION), Scope::Network, "the same for 99 % of them"),
+    metric("propagation_100", Measure(&quantity::DURATION), Scope::Network, "the same for all of them"),
+    metric(
+        "memory",
+        Measure(&quantity::BYTES),
+        Scope::Either,
+        "proportional memory at the end; of the network: the largest",
+    ),
+    Metric {
+        name: MESSAGES,
+        form: COUNT,
+        on: Scope::Network,
+        simulated: true,
+        about: "messages of this kind that were sent: `messages_inv`, `messages_block`...",
+    },
+];
+
+/// Stands for one metric for each kind of message.
+const MESSAGES: &str = "messages_KIND";
+
+impl Metric {
+    /// The metric of this name.
+    pub(super) fn find(name: &str) -> Option<&'static Metric> {
+        let kind = name.strip_prefix("messages_").filter(|kind| Message::KINDS.contains(kind));
+        let name = if kind.is_some() { MESSAGES } else { name };
+        METRICS.iter().find(|metric| metric.name == name && (name != MESSAGES || kind.is_some()))
+    }
+}
