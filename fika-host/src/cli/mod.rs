@@ -13,6 +13,7 @@ mod pick;
 mod plugins;
 mod print;
 mod ps;
+mod report;
 mod restart;
 mod script;
 mod start;
@@ -67,6 +68,10 @@ Look inside a running network:
   fika-host restart server2                  and its repair
   fika-host down                             end it and keep the results
 
+See what a run did:
+  fika-host report                           pictures, in one HTML file
+  fika-host report results/a results/b       two runs beside each other
+
 Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input,
 3 the machine cannot do it, 130 Ctrl-C (results are kept; twice: at once).
 Every key of an experiment: docs/experiment-file.md";
@@ -89,6 +94,8 @@ enum Command {
     Wallet(wallet::Args),
     /// Print a node's log
     Logs(logs::Args),
+    /// Make pictures of a run, or compare runs
+    Report(report::Args),
     /// Run a script and print the stack after each step
     Script(script::Args),
     /// End a run and keep its results
@@ -152,6 +159,7 @@ pub(crate) fn main(host: &Host) -> ExitCode {
         Some(Command::Exec(args)) => exec::run(args),
         Some(Command::Wallet(args)) => wallet::run(args),
         Some(Command::Logs(args)) => logs::run(args),
+        Some(Command::Report(args)) => report::run(args),
         Some(Command::Script(args)) => script::run(args, host),
         Some(Command::Down(args)) => down::run(args),
         Some(Command::Kill(args)) => kill::run(args),

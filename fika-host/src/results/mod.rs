@@ -7,7 +7,9 @@
 mod chain;
 mod judgement;
 mod record;
+pub mod report;
 mod show;
+pub mod simblock;
 mod summary;
 mod tables;
 #[cfg(test)]

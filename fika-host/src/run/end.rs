@@ -1,7 +1,7 @@
 //! The end of a run: a picture of all nodes at one moment, then the tables.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +13,7 @@ use super::usage::Usage;
 use super::{RunError, folder::Folder};
 use crate::experiment::{Experiment, Role};
 use crate::live::control::{Reply, Request, Status};
-use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ended, Ending, NodeEnding, Summary, Tables};
+use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ended, Ending, NodeEnding, Summary, Tables, report};
 
 /// How long wallets may take to get the newest chain.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(10);
@@ -207,6 +207,10 @@ pub(super) fn write_tables(
     }
     if experiment.output.json {
         write("summary.json", &|out| Ok(serde_json::to_writer_pretty(out, &summary)?))?;
+    }
+    if let Err(why) = report::write(&folder.path) {
+        // The results are there all the same, and whether somebody reads this changes nothing.
+        let _ = writeln!(io::stderr(), "note: no report.html: {why}");
     }
     Ok(summary)
 }

@@ -1,0 +1,97 @@
+//! What ran, its figures, and whether they are as expected.
+
+use super::figures::figures;
+use super::page::{escape, note, table};
+use super::source::{RunFacts, Source, SummaryFacts};
+use crate::experiment::Role;
+use crate::results::{ARRIVAL_ROWS_MAX, duration};
+
+/// The line below the title.
+pub(super) fn lead(run: &RunFacts) -> String {
+    let count = |role| run.experiment.nodes.iter().filter(|node| node.role == role).count();
+    let (full, wallets, links) = (count(Role::Full), count(Role::Wallet), run.experiment.links.len());
+    format!("{full} full nodes, {wallets} wallets, {links} links, seed {}", run.experiment.seed)
+}
+
+/// Whether time for work was drawn instead of work done.
+fn sampled(run: &RunFacts) -> bool {
+    run.proof.starts_with("sampled")
+}
+
+/// The experiment, the engine, the plugins, the command.
+pub(super) fn what_ran(source: &Source) -> String {
+    let run = &source.run;
+    let mut html = String::new();
+    if sampled(run) {
+        html += "<p class=\"warn\">Sampled: simulated. No work was done for blocks, its time was drawn.</p>\n";
+    }
+    let interval = duration(run.experiment.chain.block_interval_us);
+    let version = if run.fika_host.is_empty() { String::new() } else { format!("fika-host {}", run.fika_host) };
+    let mut rows: Vec<(&str, String)> = vec![
+        ("experiment", escape(&run.experiment.name)),
+        ("seed", run.experiment.seed.to_string()),
+        ("engine", escape(&run.engine)),
+        ("proof", escape(&run.proof)),
+        ("wanted block interval", escape(&interval)),
+        ("network", escape(&lead(run))),
+        ("started (UTC)", escape(&run.started_utc)),
+        ("program", escape(&version)),
+    ];
+    for plugin in &run.plugins {
+        let sha256: String = plugin.sha256.iter().flat_map(|hash| hash.chars()).take(12).collect();
+        let hash = if sha256.is_empty() { sha256 } else { format!(", sha256 {sha256}...") };
+        rows.push(("", escape(&format!("{}: {} ({}{hash})", plugin.kind, plugin.name, plugin.origin))));
+    }
+    if let Some(first) = rows.iter_mut().find(|(label, _)| label.is_empty()) {
+        first.0 = "plugins";
+    }
+    rows.push(("command", format!("<code>{}</code>", escape(&command(&run.command)))));
+    rows.push(("folder", format!("<code>{}</code>", escape(&source.folder.display().to_string()))));
+    rows.retain(|(_, value)| !value.is_empty());
+    let rows: Vec<_> = rows.into_iter().map(|(label, value)| vec![label.to_string(), value]).collect();
+    html += &table(&[], &rows, false);
+    html
+}
+
+/// As it can be given to a shell again.
+fn command(arguments: &[String]) -> String {
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_./=:,+@%".contains(c));
+    let quote = |text: &String| if plain(text) { text.clone() } else { format!("'{}'", text.replace('\'', "'\\''")) };
+    arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+/// Every figure of the summary.
+pub(super) fn summary(source: &Source) -> Result<String, String> {
+    let summary = source.summary.as_ref().ok_or("there is no summary.json")?;
+    let rows: Vec<_> =
+        figures(&summary.figures).into_iter().map(|figure| vec![escape(&figure.name), escape(&figure.text)]).collect();
+    let mut html = table(&[], &rows, true);
+    let rows = source.propagation.as_ref().map_or(0, |propagation| propagation.arrivals);
+    if rows > ARRIVAL_ROWS_MAX {
+        html += &note(&format!(
+            "arrivals.csv was left out: {rows} arrivals are more than {ARRIVAL_ROWS_MAX}; propagation.csv has the \
+             percentiles of each block."
+        ));
+    }
+    Ok(html)
+}
+
+/// Every expectation and its verdict.
+pub(super) fn expectations(summary: Option<&SummaryFacts>) -> Result<String, String> {
+    let summary = summary.ok_or("there is no summary.json")?;
+    if summary.expects.is_empty() {
+        return Err("the experiment expects nothing".into());
+    }
+    let head = ["", "expected", "measured"].map(String::from);
+    let verdict = |holds| if holds { ("pass", "pass") } else { ("fail", "FAIL") };
+    let rows: Vec<_> = summary
+        .expects
+        .iter()
+        .map(|judgement| {
+            let (class, text) = verdict(judgement.holds);
+            let verdict = format!("<span class=\"{class}\">{text}</span>");
+            vec![verdict, escape(&judgement.expected), escape(&judgement.measured)]
+        })
+        .collect();
+    Ok(table(&head, &rows, false))
+}
