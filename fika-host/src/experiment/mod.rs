@@ -195,23 +195,35 @@ pub struct NodeSpec {
     /// Its outputs of the genesis block.
     pub coins: Vec<Amount>,
     /// The attack plugin in place of the honest behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// When its blocks are on disk.
     pub durability: Durability,
     /// Where it stands: index into [`Medium::regions`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<u16>,
     /// Bits a second to all neighbours together; 0: no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub upload_bps: u64,
     /// Bits a second from all neighbours together; 0: no limit.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub download_bps: u64,
     /// How far its clock is ahead at the start; negative: behind.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_offset_us: i64,
     /// How much its clock gains, in parts per million; negative: loses.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_drift_ppm: i64,
     /// Whether it sends and asks for compact blocks (BIP 152), where [`Relay::compact`] is on.
     pub compact: bool,
     /// In place of a real mempool: what it lacks of compact blocks, an index into [`Medium::compact_failures`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compact_failure: Option<u16>,
+}
+
+/// What a large network need not write for each node.
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What a node does.
@@ -258,7 +270,8 @@ pub enum TraceFormat {
 }
 
 impl Experiment {
-    /// Reads an experiment file and lays the overrides over it, in their order.
+    /// Reads an experiment file, and that of its graph if it names one, and lays the overrides over it, in their
+    /// order.
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.
@@ -274,7 +287,7 @@ impl Experiment {
     }
 
     /// The same with the text of the file; `file` names it in errors and, without its folder and ending,
-    /// the experiment.
+    /// the experiment; its folder is where the path of a graph's file starts.
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.

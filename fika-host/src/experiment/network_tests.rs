@@ -2,7 +2,7 @@ use super::tests::{errors, parse};
 use super::*;
 
 /// Six hundred nodes as SimBlock has them.
-const SIMBLOCK: &str = "
+pub(super) const SIMBLOCK: &str = "
 [relay]
 to_source = true
 compact = true

@@ -456,6 +456,8 @@ fn random_and_mutated_files_never_panic() {
         let mut text = if seed % 3 == 0 { String::new() } else { thesis() };
         if seed % 5 == 0 {
             text = valid.clone();
+        } else if seed % 11 == 0 {
+            text = network_tests::SIMBLOCK.into();
         }
         for _ in 0..1 + below(6) {
             let at = text.floor_char_boundary(below(text.len() + 1));

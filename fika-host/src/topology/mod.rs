@@ -108,13 +108,13 @@ impl Topology {
         let medium = &experiment.medium;
         let nodes = experiment.nodes.iter().map(|node| TopologyNode {
             name: node.name.clone(),
-            region: node.region.map(|region| medium.regions[usize::from(region)].name.clone()),
+            region: node.region.and_then(|region| Some(medium.regions.get(usize::from(region))?.name.clone())),
             hash_rate: Some(node.hash_rate),
         });
         let region = |node: u32| experiment.nodes[node as usize].region.map(usize::from);
         let links = experiment.links.iter().enumerate().map(|(index, &(a, b))| {
             let own = medium.own.get(&index);
-            let matrix = region(a).zip(region(b)).and_then(|(a, b)| medium.regions[a].latency.get(b));
+            let matrix = region(a).zip(region(b)).and_then(|(a, b)| medium.regions.get(a)?.latency.get(b));
             let cable = own.unwrap_or(&medium.cable);
             let latency = if own.is_some() { &cable.latency } else { matrix.unwrap_or(&cable.latency) };
             TopologyLink {
