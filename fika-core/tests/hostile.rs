@@ -287,6 +287,27 @@ fn what_is_not_answered_is_asked_of_the_next_who_announced_it() {
 }
 
 #[test]
+fn one_timer_watches_over_all_requests() {
+    let (mut solo, mut factory) = (Solo::new(quiet()), Factory::new(quiet()));
+    let start = solo.now;
+    let blocks = factory.chain(factory.genesis(), 50);
+    for (n, block) in blocks.iter().enumerate() {
+        solo.now = start + n as u64 * SECOND / 10;
+        let item = Item::Block(block.id());
+        assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
+        // The last one never comes.
+        if n < 49 {
+            solo.hear_block(0, block);
+        }
+        assert_eq!(solo.wake_at, Some(start + 20 * SECOND), "that of the first request");
+    }
+    solo.hear(1, Message::Inv(vec![Item::Block(blocks[49].id())]));
+    let outs = solo.run(start + 60 * SECOND);
+    let times: Vec<Item> = outs.iter().flat_map(|out| asked(out, 1)).collect();
+    assert_eq!((times.len(), outs.len()), (1, 3), "first, last, and the one that was asked instead");
+}
+
+#[test]
 fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
     let (mut solo, mut factory) = start();
     let good = factory.block(factory.genesis(), Vec::new());

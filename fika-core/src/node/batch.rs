@@ -58,9 +58,18 @@ pub(super) struct Batch {
     first: u64,
     numbers: IdMap<u64>,
     timer_at: Option<Time>,
+    /// By neighbour: when it is to hear something.
+    due: Vec<Option<Due>>,
 }
 
 impl Batch {
+    /// This neighbour is gone; should it come back, it hears of all that waits.
+    pub(super) fn lost(&mut self, peer: PeerId) {
+        if let Some(due) = self.due.get_mut(peer.0 as usize) {
+            *due = None;
+        }
+    }
+
     /// `peer` has this transaction.
     pub(super) fn known_to(&mut self, id: &Id, peer: PeerId) {
         if let Some(number) = self.numbers.get(id) {
@@ -94,7 +103,7 @@ impl Batch {
 
 /// A neighbour that is to hear something.
 #[derive(Clone, Copy)]
-pub(super) struct Due {
+struct Due {
     at: Time,
     /// The number of the first one that it has not been told.
     next: u64,
@@ -106,12 +115,13 @@ impl Node {
         let number = self.batch.push(id, from);
         let every = self.config.relay.batch_us.max(1);
         let mut first = Time::MAX;
-        for (n, peer) in self.peers.iter_mut().enumerate() {
+        self.batch.due.resize(self.peers.len(), None);
+        for (n, (peer, due)) in self.peers.iter().zip(&mut self.batch.due).enumerate() {
             let id = PeerId(n as u32);
-            if peer.ready && peer.due.is_none() && from != Some(id) {
+            if peer.ready && due.is_none() && from != Some(id) {
                 let phase = draw(self.config.seed, PHASE, u64::from(id.0)) % every;
                 let at = turn.now + every - (turn.now % every + every - phase) % every;
-                peer.due = Some(Due { at, next: number });
+                *due = Some(Due { at, next: number });
                 first = first.min(at);
             }
         }
@@ -134,13 +144,13 @@ impl Node {
     pub(super) fn on_batch_due(&mut self, turn: &mut Turn<'_>) {
         self.batch.timer_at = None;
         let (mut first, mut keep) = (Time::MAX, u64::MAX);
-        for (n, peer) in self.peers.iter_mut().enumerate() {
-            let Some(due) = peer.due else { continue };
+        for n in 0..self.batch.due.len() {
+            let Some(due) = self.batch.due[n] else { continue };
             if due.at > turn.now {
                 (first, keep) = (first.min(due.at), keep.min(due.next));
                 continue;
             }
-            peer.due = None;
+            self.batch.due[n] = None;
             let id = PeerId(n as u32);
             let start = due.next.saturating_sub(self.batch.first) as usize;
             let unheard = self.batch.log.range(start.min(self.batch.log.len())..);
@@ -156,5 +166,36 @@ impl Node {
         }
         self.batch.trim(keep);
         self.set_batch_timer(first);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_of_neighbours_hold_any_number() {
+        let mut some = Peers::default();
+        let all = [0, 63, 64, 127, 128, 1_000];
+        for (n, peer) in all.iter().enumerate() {
+            some.insert(PeerId(*peer));
+            let found: Vec<u32> = (0..1_100).filter(|peer| some.contains(PeerId(*peer))).collect();
+            assert_eq!(found, all[..=n]);
+        }
+    }
+
+    #[test]
+    fn the_log_forgets_what_everyone_has_heard() {
+        let mut batch = Batch::default();
+        let name = |n: u8| Id([n; 32]);
+        assert_eq!((batch.push(name(1), None), batch.push(name(2), Some(PeerId(3)))), (0, 1));
+        // Dropped from the mempool and taken in again.
+        assert_eq!(batch.push(name(1), None), 2);
+        batch.trim(1);
+        batch.known_to(&name(1), PeerId(5));
+        assert!(batch.log[1].known_to.contains(PeerId(5)) && !batch.log[0].known_to.contains(PeerId(5)));
+        batch.trim(u64::MAX);
+        assert!(batch.log.is_empty() && batch.numbers.is_empty());
+        assert_eq!(batch.push(name(4), None), 3);
     }
 }

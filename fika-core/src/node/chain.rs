@@ -26,14 +26,20 @@ const EXCLUDED: &str = "double spend: a block spends the same";
 /// Blocks whose time has not come, at most.
 const MAX_HELD: usize = 64;
 
-/// A block and the neighbour that it came from.
-pub(super) type Arrival = (Arc<Block>, Option<PeerId>);
+/// A block, and its id: hashing the header again and again would be most of the work of a simulated node.
+#[derive(Clone)]
+pub(super) struct Arrival {
+    pub(super) id: Id,
+    pub(super) block: Arc<Block>,
+    /// The neighbour that it came from.
+    pub(super) from: Option<PeerId>,
+}
 
 /// Blocks that cannot be taken in yet.
 #[derive(Default)]
 pub(super) struct Waiting {
     /// By the block that they wait for.
-    orphans: BTreeMap<Id, Vec<(Id, Arrival)>>,
+    orphans: BTreeMap<Id, Vec<Arrival>>,
     /// In the order of arrival: what it waits for, its name, and its bytes.
     order: VecDeque<(Id, Id, usize)>,
     known: IdMap<()>,
@@ -44,11 +50,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     fn add(&mut self, waits_for: Id, arrival: Arrival) {
-        let (id, bytes) = (arrival.0.id(), arrival.0.encoded_len());
+        let (id, bytes) = (arrival.id, arrival.block.encoded_len());
         if self.known.insert(id, ()).is_some() {
             return;
         }
-        self.orphans.entry(waits_for).or_default().push((id, arrival));
+        self.orphans.entry(waits_for).or_default().push(arrival);
         self.order.push_back((waits_for, id, bytes));
         self.bytes += bytes;
         while (self.order.len() > MAX_ORPHANS || self.bytes > MAX_ORPHAN_BYTES)
@@ -57,7 +63,7 @@ impl Waiting {
             self.bytes -= bytes;
             self.known.remove(&oldest);
             if let Some(queue) = self.orphans.get_mut(&waits_for) {
-                queue.retain(|(id, _)| *id != oldest);
+                queue.retain(|arrival| arrival.id != oldest);
                 if queue.is_empty() {
                     self.orphans.remove(&waits_for);
                 }
@@ -75,7 +81,7 @@ impl Waiting {
             }
             !gone
         });
-        queue.into_iter().map(|(_, arrival)| arrival).collect()
+        queue
     }
 
     /// Whether the block called `id` waits for another one.
@@ -100,21 +106,21 @@ impl Node {
     }
 
     /// Takes in a block: from a neighbour, from the node's own duty, or after waiting.
-    pub(super) fn take_block(&mut self, turn: &mut Turn<'_>, block: Arc<Block>, from: Option<PeerId>) {
-        let id = block.id();
+    pub(super) fn take_block(&mut self, turn: &mut Turn<'_>, arrival: Arrival) {
+        let Arrival { id, from, .. } = arrival;
         if self.has_block(turn.world, &id) {
             return self.pump(turn);
         }
-        match self.try_block(turn, &block) {
+        match self.try_block(turn, &arrival) {
             Ok(ix) => self.accept_block(turn, ix, from, true),
             Err(Refusal::Waits(missing)) => {
                 for waits_for in &missing {
                     turn.out.event(Event::Orphan { id, waits_for: *waits_for });
                 }
-                self.sync.waiting.add(missing[0], (block, from));
+                self.sync.waiting.add(missing[0], arrival);
                 self.fetch_missing(turn, from, missing);
             }
-            Err(Refusal::Early(at)) => self.hold(at, (block, from)),
+            Err(Refusal::Early(at)) => self.hold(at, arrival),
             Err(Refusal::Bad { points, why }) => {
                 turn.out.event(Event::BlockRejected { id, from, why: why.clone() });
                 self.blame(turn, from, points, &format!("it sent a block that is not accepted: {why}"));
@@ -131,7 +137,7 @@ impl Node {
     /// Keeps a block until the node's clock says `at`. When there are too many, those furthest in the future go.
     fn hold(&mut self, at: Time, arrival: Arrival) {
         let held = &mut self.sync.waiting.held;
-        held.insert((at, arrival.0.id()), arrival);
+        held.insert((at, arrival.id), arrival);
         if held.len() > MAX_HELD {
             held.pop_last();
         }
@@ -146,7 +152,8 @@ impl Node {
     }
 
     /// Everything that must hold before a block is this node's, in order.
-    fn try_block(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>) -> Result<BlockIx, Refusal> {
+    fn try_block(&mut self, turn: &mut Turn<'_>, arrival: &Arrival) -> Result<BlockIx, Refusal> {
+        let Arrival { id, block, .. } = arrival;
         let header = &block.head.header;
         if self.is_refused(turn, &header.parent) {
             return Err(Refusal::Bad { points: BAN_POINTS, why: "its parent is invalid".into() });
@@ -155,7 +162,7 @@ impl Node {
             turn.world.check_alone(block)?;
             return Err(Refusal::Waits(vec![header.parent]));
         }
-        let ix = self.insert_judged(turn, block)?;
+        let ix = self.insert_judged(turn, *id, block)?;
         turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
             Reject::Invalid(why) => Refusal::Bad { points: BAN_POINTS, why: format!("seal: {why}") },
             other => Refusal::Bad { points: 0, why: format!("seal: {other}") },
@@ -164,7 +171,12 @@ impl Node {
     }
 
     /// A block of this node's chain of blocks, judged but for its seal.
-    pub(super) fn insert_judged(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>) -> Result<BlockIx, Refusal> {
+    pub(super) fn insert_judged(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: Id,
+        block: &Arc<Block>,
+    ) -> Result<BlockIx, Refusal> {
         let header = &block.head.header;
         let rules = turn.world.rules();
         let earliest = rules.consensus.earliest(header).unwrap_or_else(|| rules.env.chain.time(header.time));
@@ -172,7 +184,7 @@ impl Node {
             turn.world.check_alone(block)?;
             return Err(Refusal::Early(earliest));
         }
-        let ix = turn.world.insert(block.clone())?;
+        let ix = turn.world.insert_named(id, block.clone())?;
         let references = turn.world.rules().consensus.references(&turn.world.tree().view(ix)).unwrap_or_default();
         let known = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn, id);
         let unseen: Vec<Id> = references.into_iter().filter(|id| !known(id)).collect();

@@ -20,10 +20,11 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use super::chain::Arrival;
 use super::io::PeerId;
 use super::mempool::Mempool;
 use super::{Node, Turn};
-use crate::block::{Block, Tx};
+use crate::block::{Block, Head, Tx};
 use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn, Slot};
 use crate::hash::{Id, draw};
 use crate::message::{Item, Message};
@@ -149,7 +150,7 @@ impl Node {
             asked.push(0);
         }
         if asked.is_empty() {
-            return self.finish_compact(turn, from, &compact, txs, guessed);
+            return self.finish_compact(turn, from, id, &compact.head, txs, guessed);
         }
         let of_one = self.compacts.unfinished.iter().filter(|unfinished| unfinished.from == from).count();
         if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
@@ -198,7 +199,7 @@ impl Node {
         for (place, tx) in asked.iter().zip(answer.txs) {
             txs[*place as usize] = Some(tx);
         }
-        self.finish_compact(turn, from, &compact, txs, guessed);
+        self.finish_compact(turn, from, id, &compact.head, txs, guessed);
     }
 
     /// All transactions are here.
@@ -206,15 +207,15 @@ impl Node {
         &mut self,
         turn: &mut Turn<'_>,
         from: PeerId,
-        compact: &CompactBlock,
+        id: Id,
+        head: &Head,
         txs: Vec<Option<Tx>>,
         guessed: bool,
     ) {
-        let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
-        let id = block.id();
-        if turn.world.body_fits(&block) {
+        let block = Block { head: head.clone(), txs: txs.into_iter().flatten().collect() };
+        if let Some(block) = turn.world.fitting(&id, block) {
             self.end_request(&Item::Block(id));
-            self.arrived.push_back((Arc::new(block), Some(from)));
+            self.arrived.push_back(Arrival { id, block, from: Some(from) });
         } else if guessed {
             self.ask_in_full(turn, from, id);
         } else {

@@ -26,7 +26,6 @@ mod timers;
 mod wallet;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger, Pooled};
@@ -37,7 +36,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::agent::{Agent, Attack, Ctx, Effect, Signer};
-use crate::block::Block;
 use crate::env::signed_proof;
 use crate::hash::Id;
 use crate::header::{SECOND, Time};
@@ -100,7 +98,7 @@ pub struct Node {
     finalized: BlockIx,
     mempool: Mempool,
     peers: Vec<relay::Peer>,
-    relay: relay::Relay,
+    recent: relay::Recent,
     requests: requests::Requests,
     batch: batch::Batch,
     compacts: compact::Compacts,
@@ -112,7 +110,7 @@ pub struct Node {
     /// What the agent has asked for and where its call came from.
     effects: VecDeque<(Effect, Option<PeerId>)>,
     /// Blocks that can be taken in now.
-    arrived: VecDeque<(Arc<Block>, Option<PeerId>)>,
+    arrived: VecDeque<chain::Arrival>,
 }
 
 /// One call of [`Node::handle`].
@@ -144,7 +142,7 @@ impl Node {
             refused: BlockSet::default(),
             finalized: Tree::GENESIS,
             peers: Vec::new(),
-            relay: relay::Relay::default(),
+            recent: relay::Recent::default(),
             requests: requests::Requests::default(),
             batch: batch::Batch::default(),
             compacts: compact::Compacts::default(),
@@ -194,8 +192,8 @@ impl Node {
     /// Carries out what the agent asked for and takes in blocks, until nothing is left.
     fn drain(&mut self, turn: &mut Turn<'_>) {
         for _ in 0..MAX_EFFECTS {
-            if let Some((block, from)) = self.arrived.pop_front() {
-                self.take_block(turn, block, from);
+            if let Some(arrival) = self.arrived.pop_front() {
+                self.take_block(turn, arrival);
             } else if let Some((effect, from)) = self.effects.pop_front() {
                 self.carry_out(turn, effect, from);
             } else {

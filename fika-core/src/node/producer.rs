@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::chain::Refusal;
+use super::chain::{Arrival, Refusal};
 use super::io::{Event, PeerId, Work};
 use super::timers::Timer;
 use super::{Announce, Node, Role, Turn};
@@ -233,7 +233,7 @@ impl Node {
             return;
         }
         let id = block.id();
-        let ix = match self.insert_judged(turn, &block) {
+        let ix = match self.insert_judged(turn, id, &block) {
             Ok(ix) => ix,
             // The rules wanted a later time than the clock's: it is taken in when that has come.
             Err(Refusal::Early(at)) => {
@@ -285,7 +285,7 @@ impl Node {
         if !self.has_block(turn.world, &parent) {
             return self.fetch_missing(turn, Some(from), vec![parent]);
         }
-        match self.insert_judged(turn, &block) {
+        match self.insert_judged(turn, id, &block) {
             Ok(ix) => {
                 self.producer.keep_candidate(block.clone());
                 self.announce_candidate(turn, &block, Some(from));
@@ -326,6 +326,6 @@ impl Node {
         };
         let mut block = Arc::unwrap_or_clone(block);
         block.head.seal = seal;
-        self.arrived.push_back((Arc::new(block), None));
+        self.arrived.push_back(Arrival { id: *id, block: Arc::new(block), from: None });
     }
 }

@@ -19,11 +19,9 @@
 //! be asked for in its compact form (`compact`). A [wallet](Role::Wallet) does not relay: it sends its own transactions
 //! whole, and asks for blocks only when its owner wants it to.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
-use super::batch::Due;
+use super::chain::Arrival;
 use super::io::{Event, PeerId};
 use super::mempool::double_spend;
 use super::requests::Request;
@@ -35,8 +33,8 @@ use crate::message::{Item, MAX_ITEMS, Message};
 use crate::transport::BAN_POINTS;
 use crate::world::{BadTx, IdMap};
 
-/// How many hashes of transactions are remembered as dealt with.
-const RECENT_TXS: usize = 5_000;
+/// So many hashes of transactions at least, and twice as many at most, are remembered as dealt with.
+const RECENT_TXS: usize = 2_500;
 
 /// How blocks and transactions spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,8 +88,6 @@ pub(super) struct Peer {
     pub(super) ready: bool,
     pub(super) points: u32,
     pub(super) banned: bool,
-    /// When it is to hear of new transactions, while there are any.
-    pub(super) due: Option<Due>,
 }
 
 impl Peer {
@@ -100,33 +96,34 @@ impl Peer {
     }
 }
 
-/// Transactions that were dealt with.
+/// Transactions that were dealt with: the latest, and those before them.
 #[derive(Default)]
-pub(super) struct Relay {
-    recent: IdMap<()>,
-    recent_order: VecDeque<Id>,
+pub(super) struct Recent {
+    young: IdMap<()>,
+    old: IdMap<()>,
 }
 
-impl Relay {
+impl Recent {
+    fn knows(&self, hash: &Id) -> bool {
+        self.young.contains_key(hash) || self.old.contains_key(hash)
+    }
+
     /// Notes a transaction as dealt with; whether it is new.
     fn note(&mut self, hash: Id) -> bool {
-        let new = self.recent.insert(hash, ()).is_none();
-        if new {
-            self.recent_order.push_back(hash);
+        if self.knows(&hash) {
+            return false;
         }
-        if self.recent_order.len() > RECENT_TXS
-            && let Some(oldest) = self.recent_order.pop_front()
-        {
-            self.recent.remove(&oldest);
+        if self.young.len() >= RECENT_TXS {
+            self.old = std::mem::take(&mut self.young);
         }
-        new
+        self.young.insert(hash, ());
+        true
     }
 
     /// A transaction that was turned down may be fine after another block.
     pub(super) fn forget(&mut self, hash: &Id) {
-        if self.recent.remove(hash).is_some() {
-            self.recent_order.retain(|known| known != hash);
-        }
+        self.young.remove(hash);
+        self.old.remove(hash);
     }
 }
 
@@ -174,8 +171,8 @@ impl Node {
     }
 
     pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>, id: PeerId, points: u32) {
-        let peer = self.peer(id);
-        (peer.ready, peer.due) = (false, None);
+        self.peer(id).ready = false;
+        self.batch.lost(id);
         if points > 0 {
             self.blame(turn, Some(id), points, "it broke the rules of the transport");
         }
@@ -211,9 +208,10 @@ impl Node {
                 }
             }
             Message::Block(block) => {
-                let asked = self.end_request(&Item::Block(block.id()));
+                let id = block.id();
+                let asked = self.end_request(&Item::Block(id));
                 if asked.is_some() || self.config.role == Role::Full {
-                    self.arrived.push_back((block, Some(from)));
+                    self.arrived.push_back(Arrival { id, block, from: Some(from) });
                 }
             }
             Message::Candidate(block) => {
@@ -246,7 +244,7 @@ impl Node {
         items.retain_mut(|item| match item {
             Item::Tx(hash) => {
                 self.batch.known_to(hash, from);
-                self.mempool.get(hash).is_none() && !self.relay.recent.contains_key(hash)
+                self.mempool.get(hash).is_none() && !self.recent.knows(hash)
             }
             Item::Block(id) => {
                 let unknown = !self.knows_block(turn, id);
@@ -289,7 +287,7 @@ impl Node {
         if self.mempool.get(&hash).is_some() {
             return Ok(());
         }
-        if !self.relay.note(hash) && from.is_some() {
+        if !self.recent.note(hash) && from.is_some() {
             return Ok(());
         }
         match self.try_pool(turn, tx.clone(), from) {
@@ -300,7 +298,7 @@ impl Node {
             }
             Err(why) => {
                 // It may be fine here once its parents are.
-                self.relay.forget(&hash);
+                self.recent.forget(&hash);
                 turn.out.event(Event::TxRejected { hash, from, why: why.clone() });
                 Err(why)
             }

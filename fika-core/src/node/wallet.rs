@@ -196,7 +196,7 @@ impl Node {
         }
         for tx in waiting {
             if self.mempool.get(&tx.hash()).is_none() {
-                self.relay.forget(&tx.hash());
+                self.recent.forget(&tx.hash());
                 // It may have been excluded meanwhile; the event says so.
                 let _ = self.try_pool(turn, tx.clone(), None);
             }

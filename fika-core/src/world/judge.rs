@@ -45,11 +45,19 @@ impl World {
     /// # Errors
     /// [`BadBlock`].
     pub fn insert(&mut self, block: Arc<Block>) -> Result<BlockIx, BadBlock> {
-        let (id, parent) = (block.id(), block.head.header.parent);
+        self.insert_named(block.id(), block)
+    }
+
+    /// The same for a block whose id is at hand.
+    pub(crate) fn insert_named(&mut self, id: Id, block: Arc<Block>) -> Result<BlockIx, BadBlock> {
+        let parent = block.head.header.parent;
         let Some(known) = self.tree.find(&id) else {
             self.check_alone(&block)?;
             return self.tree.insert(block).ok_or(BadBlock::Orphan(parent));
         };
+        if self.tree[known].block.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &block)) {
+            return Ok(known);
+        }
         if self.is_body_of(known, &block) {
             self.check_size(&block)?
         } else {
@@ -67,9 +75,15 @@ impl World {
         self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs)
     }
 
-    /// Whether a block's transactions and extra are those that its header names.
-    pub fn body_fits(&self, block: &Block) -> bool {
-        self.tree.find(&block.id()).is_some_and(|known| self.is_body_of(known, block)) || body_matches(block).is_ok()
+    /// The block called `id`, if its transactions and extra are those that its header names; the tree's own copy where
+    /// that is equal.
+    pub(crate) fn fitting(&self, id: &Id, block: Block) -> Option<Arc<Block>> {
+        if let Some(kept) = self.tree.find(id).and_then(|known| self.tree[known].block.as_ref())
+            && **kept == block
+        {
+            return Some(kept.clone());
+        }
+        body_matches(&block).is_ok().then(|| Arc::new(block))
     }
 
     /// What holds for a block wherever it stands: its size, the work in its header, and that the body belongs to it.
