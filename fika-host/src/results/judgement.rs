@@ -42,14 +42,20 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
             "reorgs" => Some(node.reorgs),
             "balance" => node.balance.map(|amount| amount.0),
             "memory" => node.memory_bytes,
+            "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.height),
             _ => None,
         };
+    }
+    if let Some(kind) = metric.strip_prefix("messages_") {
+        // A kind of which none was sent may not be listed.
+        return summary.simulated.as_ref().map(|simulated| simulated.messages.get(kind).copied().unwrap_or(0));
     }
     match metric {
         "agreement" => Some(summary.agreement.into()),
         "height" => Some(summary.height),
         "blocks" => Some(summary.blocks),
         "stale_rate" => Some(summary.stale_rate_ppm),
+        "stale_blocks" => Some(summary.stale),
         "reorgs" => Some(summary.reorgs.values().sum()),
         "supply" => summary.coins.supply.map(|amount| amount.0),
         "supply_gap" => summary.coins.gap.map(|amount| amount.0),
@@ -69,7 +75,7 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
 fn show(metric: &str, value: u64) -> String {
     match metric {
         "agreement" => (value != 0).to_string(),
-        "stale_rate" => share(value),
+        "stale_rate" | "reward_share" => share(value),
         "balance" | "supply" | "supply_gap" => Amount(value).to_string(),
         "memory" => bytes(value),
         "payment_latency" | "block_interval" | "propagation_50" | "propagation_90" | "propagation_99"

@@ -149,6 +149,9 @@ fn expectations_are_judged_and_what_is_not_measured_fails() {
     assert_eq!(summary.expects[1].expected, "balance on client == 49");
     assert_eq!(measure(&summary, "reorgs", Some("a")), Some(1));
     assert_eq!(measure(&summary, "memory", None), Some(3 << 20));
+    assert_eq!(measure(&summary, "stale_blocks", None), Some(1));
+    assert_eq!(measure(&summary, "reward_share", Some("c")), Some(333_333));
+    assert_eq!(measure(&summary, "messages_inv", None), None);
     ending.nodes[3].balance = Some(Amount::coins(48));
     let summary = Summary::new(&experiment(), &chain(), &ending);
     assert_eq!(summary.expects.iter().map(|judgement| judgement.holds).collect::<Vec<_>>(), [true, false, true]);
