@@ -231,11 +231,15 @@ impl Summary {
         for producer in ancestry.iter().filter_map(|id| chain.blocks[id].producer) {
             produced_in_chain[producer] += 1;
         }
-        let spreads: Vec<Vec<u64>> = chain.blocks.values().map(|block| spread(block, &full)).collect();
-        let share = |percent| {
-            let times = spreads.iter().filter_map(|spread| reach(spread, full.len(), percent));
-            median(times.collect())
-        };
+        let is_full = is_full(experiment);
+        let mut times: [Vec<u64>; 4] = Default::default();
+        for block in chain.blocks.values() {
+            let spread = spread(block, &is_full);
+            for (percent, times) in [50, 90, 99, 100].into_iter().zip(&mut times) {
+                times.extend(reach(&spread, full.len(), percent));
+            }
+        }
+        let [to_50, to_90, to_99, to_100] = times.map(median);
         let node = |(index, spec): (usize, &crate::experiment::NodeSpec)| {
             let (facts, end) = (&chain.nodes[index], &ending.nodes[index]);
             NodeSummary {
@@ -275,10 +279,10 @@ impl Summary {
             stale_rate_ppm: (stale * 1_000_000).checked_div(blocks).unwrap_or(0),
             reorgs,
             block_interval_us: interval(chain, &ancestry),
-            propagation_50_us: share(50),
-            propagation_90_us: share(90),
-            propagation_99_us: share(99),
-            propagation_100_us: share(100),
+            propagation_50_us: to_50,
+            propagation_90_us: to_90,
+            propagation_99_us: to_99,
+            propagation_100_us: to_100,
             payments: payments(chain, &ancestry),
             coins: coins(experiment, ending, ancestry.len() as u64),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
@@ -301,7 +305,7 @@ impl Summary {
 }
 
 /// The full nodes by index.
-pub(super) fn full_nodes(experiment: &Experiment) -> Vec<NodeIndex> {
+fn full_nodes(experiment: &Experiment) -> Vec<NodeIndex> {
     let nodes = experiment.nodes.iter().enumerate();
     nodes.filter(|(_, node)| node.role == Role::Full).map(|(index, _)| index).collect()
 }
@@ -313,10 +317,15 @@ fn best_tip(full: &[NodeIndex], tips: &[Option<(Id, u64)>]) -> Option<Id> {
     votes.into_iter().max_by_key(|((id, height), count)| (*count, *height, *id)).map(|((id, _), _)| id)
 }
 
+/// Whether each node is a full one.
+pub(super) fn is_full(experiment: &Experiment) -> Vec<bool> {
+    experiment.nodes.iter().map(|node| node.role == Role::Full).collect()
+}
+
 /// How long after the first node each of the full nodes that ever had the block had it, in order.
-pub(super) fn spread(block: &BlockFacts, full: &[NodeIndex]) -> Vec<u64> {
+pub(super) fn spread(block: &BlockFacts, is_full: &[bool]) -> Vec<u64> {
     let first_us = block.first_seen_us();
-    let arrivals = block.arrivals.iter().filter(|(node, _)| full.binary_search(node).is_ok());
+    let arrivals = block.arrivals.iter().filter(|(node, _)| is_full[*node]);
     let mut spread: Vec<u64> = arrivals.map(|(_, at_us)| at_us - first_us).collect();
     spread.sort_unstable();
     spread

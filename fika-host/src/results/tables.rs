@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use fika_core::hash::Id;
 
 use super::chain::{BlockFacts, Chain};
-use super::summary::{Ending, Summary, confirmation, full_nodes, reach, spread};
+use super::summary::{Ending, Summary, confirmation, is_full, reach, spread};
 use crate::experiment::Experiment;
 
 /// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
@@ -51,15 +51,16 @@ impl Tables<'_> {
     /// # Errors
     /// When it cannot be written.
     pub fn propagation(&self, mut out: impl Write) -> io::Result<()> {
-        let full = full_nodes(self.experiment);
+        let is_full = is_full(self.experiment);
+        let full = is_full.iter().filter(|full| **full).count();
         write!(out, "id,height,nodes")?;
         PERCENTILES.iter().try_for_each(|percent| write!(out, ",to_{percent}_us"))?;
         writeln!(out)?;
         for (id, block) in self.sorted() {
-            let spread = spread(block, &full);
+            let spread = spread(block, &is_full);
             write!(out, "{id},{},{}", block.height, spread.len())?;
             for percent in PERCENTILES {
-                write!(out, ",{}", or_empty(reach(&spread, full.len(), percent)))?;
+                write!(out, ",{}", or_empty(reach(&spread, full, percent)))?;
             }
             writeln!(out)?;
         }
@@ -68,9 +69,9 @@ impl Tables<'_> {
 
     /// The rows that [`Tables::arrivals`] would write: one for each block at each full node that had it.
     pub fn arrival_rows(&self) -> u64 {
-        let full = full_nodes(self.experiment);
+        let is_full = is_full(self.experiment);
         let arrivals = self.chain.blocks.values().flat_map(|block| &block.arrivals);
-        arrivals.filter(|(node, _)| full.binary_search(node).is_ok()).count() as u64
+        arrivals.filter(|(node, _)| is_full[*node]).count() as u64
     }
 
     /// `arrivals.csv`: how long after the first node each full node had each block. The block is the number of
@@ -79,12 +80,22 @@ impl Tables<'_> {
     /// # Errors
     /// When it cannot be written.
     pub fn arrivals(&self, mut out: impl Write) -> io::Result<()> {
-        let full = full_nodes(self.experiment);
+        let is_full = is_full(self.experiment);
         writeln!(out, "block,node,delay_us")?;
+        // There may be millions of rows: each is put together without the machinery of formats.
+        let mut row = Vec::new();
         for (number, (_, block)) in (1..).zip(self.sorted()) {
             let first_us = block.first_seen_us();
-            for (node, at_us) in block.arrivals.iter().filter(|(node, _)| full.binary_search(node).is_ok()) {
-                writeln!(out, "{number},{},{}", self.experiment.nodes[*node].name, at_us - first_us)?;
+            row.clear();
+            write!(row, "{number},")?;
+            let start = row.len();
+            for (node, at_us) in block.arrivals.iter().filter(|(node, _)| is_full[*node]) {
+                row.truncate(start);
+                row.extend_from_slice(self.experiment.nodes[*node].name.as_bytes());
+                row.push(b',');
+                push_number(&mut row, at_us - first_us);
+                row.push(b'\n');
+                out.write_all(&row)?;
             }
         }
         out.flush()
@@ -167,6 +178,33 @@ impl Tables<'_> {
     }
 }
 
+/// Adds the decimal digits of a number.
+fn push_number(text: &mut Vec<u8>, mut number: u64) {
+    let start = text.len();
+    loop {
+        text.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text[start..].reverse();
+}
+
 fn or_empty(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_pushed_as_they_are_printed() {
+        for number in [0, 9, 10, 907, 20_003, u64::MAX] {
+            let mut text = b"x".to_vec();
+            push_number(&mut text, number);
+            assert_eq!(text, format!("x{number}").into_bytes());
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A results folder as the report sees it: the figures, and of every table what is drawn.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -236,8 +237,13 @@ fn arrivals(folder: &Path, block: u64) -> Result<Option<HashMap<String, u64>>, S
     let Some(mut table) = csv::open(folder, "arrivals.csv", ARRIVALS_MAX)? else { return Ok(None) };
     let mut delays = HashMap::new();
     while let Some(row) = table.row()? {
-        if row.number("block")? == block {
-            delays.insert(row.text("node")?.into(), row.number("delay_us")?);
+        match row.number("block")?.cmp(&block) {
+            Ordering::Less => {}
+            Ordering::Equal => {
+                delays.insert(row.text("node")?.into(), row.number("delay_us")?);
+            }
+            // They come in order.
+            Ordering::Greater => break,
         }
     }
     Ok(Some(delays))
