@@ -21,7 +21,14 @@ pub(super) struct Figure {
 pub(super) fn figures(summary: &Map<String, Value>) -> Vec<Figure> {
     let mut figures = Vec::new();
     collect(summary, "", &mut figures);
+    figures.sort_by_cached_key(|figure| natural(&figure.name));
     figures
+}
+
+/// A key that sorts numbers within names by their size: 50 before 100.
+fn natural(name: &str) -> String {
+    let word = |word: &str| word.parse::<u64>().map_or_else(|_| word.to_string(), |number| format!("{number:020}"));
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// What is said elsewhere on the page.
@@ -66,6 +73,7 @@ fn figure(path: &str, number: &serde_json::Number) -> Figure {
     let (name, text) = match (unit, whole) {
         (Some((name, show)), Some(whole)) => (name, show(whole)),
         (None, Some(whole)) if path.starts_with("coins ") => (path, Amount(whole).to_string()),
+        (None, Some(whole)) if path.ends_with(" bytes") => (path, bytes(whole)),
         _ => (path, number.to_string()),
     };
     Figure { name: name.replace('_', " "), text, value }

@@ -243,6 +243,14 @@ fn many_points_are_thinned_and_quantiles_are_of_the_values() {
 }
 
 #[test]
+fn figures_are_sorted_by_the_size_of_numbers() {
+    let summary = serde_json::json!({ "propagation_100_us": 3, "propagation_50_us": 1, "x": { "bytes": 4096 } });
+    let shown: Vec<_> =
+        figures(summary.as_object().expect("an object")).into_iter().map(|figure| figure.text).collect();
+    assert_eq!(shown, ["1 us", "3 us", "4 KiB"]);
+}
+
+#[test]
 fn figures_have_their_units_and_unknown_ones_show_up() {
     let summary = serde_json::json!({
         "name": "x", "mean_us": 1500.4, "payments": { "latency_us": 3_000_000 }, "new_thing": 5, "list": [1],
@@ -262,6 +270,7 @@ fn figures_have_their_units_and_unknown_ones_show_up() {
         assert!(shown.iter().any(|shown| shown == expected), "{expected}: {shown:?}");
     }
     assert_eq!(shown.len(), 7, "{shown:?}");
+    assert!(figures.is_sorted_by_key(|figure| &figure.name), "{shown:?}");
     let number = |value| Figure { name: String::new(), text: String::new(), value };
     assert_eq!(difference(&number(Some(3.0)), &number(Some(2.0))).as_deref(), Some("+50.0 %"));
     assert_eq!(difference(&number(Some(0.0)), &number(Some(0.0))).as_deref(), Some("0 %"));
