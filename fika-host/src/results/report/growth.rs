@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::page::note;
 use super::plot::{Axis, Plot, thin, time_unit};
 use super::source::{Block, Blocks, RunFacts};
+use crate::experiment::Role;
 use crate::results::{duration, share};
 
 /// Windows of heights that are told apart.
@@ -184,8 +185,8 @@ pub(super) fn producers(blocks: Option<&Blocks>, run: &RunFacts) -> Result<Strin
         let made: u64 = rest.iter().map(|producer| counts[*producer].0).sum();
         notes.push(format!("{} more producers made {made} blocks of the chain.", rest.len()));
     }
-    let idle = run.experiment.nodes.len().saturating_sub(order.len());
-    notes.push(format!("{idle} of {} nodes made none.", run.experiment.nodes.len()));
+    let full = run.experiment.nodes.iter().filter(|node| node.role == Role::Full).count();
+    notes.push(format!("{} of {full} full nodes made none.", full.saturating_sub(order.len())));
     if unknown > 0 {
         notes.push(format!("Of {unknown} blocks nobody knows the producer."));
     }

@@ -131,7 +131,8 @@ svg text.over { paint-order: stroke; stroke: var(--card); stroke-width: 4px; str
 .line { fill: none; stroke: var(--it); stroke-width: 2; stroke-linejoin: round; }
 .band { fill: var(--it); opacity: .2; } .bar, .dot { fill: var(--it); } .box { fill: none; stroke: var(--it); }
 .legend .band { background: var(--it); }
-.edge { stroke: var(--soft); stroke-width: .6; fill: none; opacity: .35; } .fork { stroke: var(--soft); fill: none; }
+.edge { stroke: var(--soft); stroke-width: .6; fill: none; opacity: .35; }
+.edge.few { stroke-width: 1; opacity: .8; } .fork { stroke: var(--soft); fill: none; }
 .off { fill: none; stroke: var(--soft); } .legend .off { border: 1px solid var(--soft); background: none; }
 .c0 { --it: var(--c0); } .c1 { --it: var(--c1); } .c2 { --it: var(--c2); } .c3 { --it: var(--c3); }
 .c4 { --it: var(--c4); } .c5 { --it: var(--c5); } .c6 { --it: var(--c6); } .c7 { --it: var(--c7); }

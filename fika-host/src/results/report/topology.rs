@@ -13,6 +13,8 @@ const HEIGHT: f64 = 620.0;
 const MARGIN: f64 = 46.0;
 /// Links that are drawn.
 const LINKS_MAX: usize = 20_000;
+/// Up to so many links are drawn strongly.
+const LINKS_FEW: usize = 200;
 /// Up to so many nodes have their names beside them.
 const NAMED_MAX: usize = 40;
 const NAME_CHARS: usize = 16;
@@ -41,7 +43,9 @@ pub(super) fn topology(source: &Source) -> Result<String, String> {
     };
     let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Map of the network\">\n");
     // Writing to a string does not fail.
-    let _ = write!(svg, "<path class=\"edge\" d=\"");
+    // Few links are to be seen one by one, many only as a ground.
+    let few = if links.len() <= LINKS_FEW { " few" } else { "" };
+    let _ = write!(svg, "<path class=\"edge{few}\" d=\"");
     for (a, b) in links.iter().take(LINKS_MAX) {
         let ((ax, ay), (bx, by)) = (place(*a as usize), place(*b as usize));
         let _ = write!(svg, "M{ax:.0} {ay:.0}L{bx:.0} {by:.0}");
