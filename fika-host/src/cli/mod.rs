@@ -54,6 +54,7 @@ Run an experiment, as it is and with a rule changed:
   fika-host --consensus ./roundrobin experiments/thesis.toml     a crate, built
   fika-host --set chain.block_interval='1 s' experiments/thesis.toml
   fika-host check experiments/thesis.toml    only say what would run
+  fika-host topology experiments/ring-20.toml --format dot    who is joined to whom
 
 Write a rule of your own:
   fika-host new consensus roundrobin

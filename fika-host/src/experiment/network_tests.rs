@@ -252,3 +252,14 @@ fn a_hundred_thousand_nodes_are_made() {
     assert_eq!(experiment.nodes.len(), 100_000);
     assert!((850_000..870_000).contains(&experiment.links.len()), "{}", experiment.links.len());
 }
+
+#[test]
+fn the_examples_of_the_document_can_be_read() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/experiment-file.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let examples: Vec<_> = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() > 3);
+    for example in examples {
+        parse(example, &[]).unwrap_or_else(|errors| panic!("{example}\n{errors}"));
+    }
+}
