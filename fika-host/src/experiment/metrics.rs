@@ -69,6 +69,15 @@ pub(super) static METRICS: &[Metric] = &[
     metric("propagation_99", Measure(&quantity::DURATION), Scope::Network, "the same for 99 % of them"),
     metric("propagation_100", Measure(&quantity::DURATION), Scope::Network, "the same for all of them"),
     metric(
+        "mean_propagation_50",
+        Measure(&quantity::DURATION),
+        Scope::Network,
+        "mean over blocks: time until half of the full nodes have it",
+    ),
+    metric("mean_propagation_90", Measure(&quantity::DURATION), Scope::Network, "the same for 90 % of them"),
+    metric("mean_propagation_99", Measure(&quantity::DURATION), Scope::Network, "the same for 99 % of them"),
+    metric("mean_propagation_100", Measure(&quantity::DURATION), Scope::Network, "the same for all of them"),
+    metric(
         "memory",
         Measure(&quantity::BYTES),
         Scope::Either,

@@ -255,7 +255,7 @@ fn a_hundred_thousand_nodes_are_made() {
 
 #[test]
 fn the_examples_of_the_document_can_be_read() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/experiment-file.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/experiment-file.md");
     let document = std::fs::read_to_string(path).unwrap();
     let examples: Vec<_> = document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(examples.len() > 3);

@@ -67,6 +67,10 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
         "propagation_90" => summary.propagation_90_us,
         "propagation_99" => summary.propagation_99_us,
         "propagation_100" => summary.propagation_100_us,
+        "mean_propagation_50" => summary.mean_propagation_50_us,
+        "mean_propagation_90" => summary.mean_propagation_90_us,
+        "mean_propagation_99" => summary.mean_propagation_99_us,
+        "mean_propagation_100" => summary.mean_propagation_100_us,
         "memory" => summary.nodes.iter().filter_map(|node| node.memory_bytes).max(),
         _ => None,
     }
@@ -78,8 +82,8 @@ fn show(metric: &str, value: u64) -> String {
         "stale_rate" | "reward_share" => share(value),
         "balance" | "supply" | "supply_gap" => Amount(value).to_string(),
         "memory" => bytes(value),
-        "payment_latency" | "block_interval" | "propagation_50" | "propagation_90" | "propagation_99"
-        | "propagation_100" => duration(value),
+        "payment_latency" | "block_interval" => duration(value),
+        spread if spread.contains("propagation_") => duration(value),
         _ => value.to_string(),
     }
 }

@@ -129,6 +129,18 @@ pub struct Summary {
     pub propagation_99_us: Option<u64>,
     /// The same for all of them.
     pub propagation_100_us: Option<u64>,
+    /// Mean over the blocks that reached half of the full nodes: the time until they did.
+    #[serde(default)]
+    pub mean_propagation_50_us: Option<u64>,
+    /// The same for 90 % of them.
+    #[serde(default)]
+    pub mean_propagation_90_us: Option<u64>,
+    /// The same for 99 % of them.
+    #[serde(default)]
+    pub mean_propagation_99_us: Option<u64>,
+    /// The same for all of them.
+    #[serde(default)]
+    pub mean_propagation_100_us: Option<u64>,
     /// Payments.
     pub payments: Payments,
     /// Where the coins are.
@@ -239,6 +251,7 @@ impl Summary {
                 times.extend(reach(&spread, full.len(), percent));
             }
         }
+        let [mean_50, mean_90, mean_99, mean_100] = times.each_ref().map(|times| mean(times));
         let [to_50, to_90, to_99, to_100] = times.map(median);
         let node = |(index, spec): (usize, &crate::experiment::NodeSpec)| {
             let (facts, end) = (&chain.nodes[index], &ending.nodes[index]);
@@ -283,6 +296,10 @@ impl Summary {
             propagation_90_us: to_90,
             propagation_99_us: to_99,
             propagation_100_us: to_100,
+            mean_propagation_50_us: mean_50,
+            mean_propagation_90_us: mean_90,
+            mean_propagation_99_us: mean_99,
+            mean_propagation_100_us: mean_100,
             payments: payments(chain, &ancestry),
             coins: coins(experiment, ending, ancestry.len() as u64),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
@@ -341,6 +358,11 @@ fn median(mut values: Vec<u64>) -> Option<u64> {
     values.sort_unstable();
     let (low, high) = (values.get(values.len().checked_sub(1)? / 2)?, values.get(values.len() / 2)?);
     Some(low.midpoint(*high))
+}
+
+fn mean(values: &[u64]) -> Option<u64> {
+    let sum: u128 = values.iter().map(|value| u128::from(*value)).sum();
+    sum.checked_div(values.len() as u128).map(|mean| mean as u64)
 }
 
 /// Mean time between the blocks of the chain: from the first to the last, each when the first node had it.

@@ -120,6 +120,7 @@ fn the_numbers_follow_from_the_traces() {
     assert_eq!(summary.propagation_100_us, Some(40_000));
     assert_eq!(summary.propagation_99_us, Some(40_000));
     assert_eq!(summary.propagation_50_us, Some(20_000));
+    assert_eq!(summary.mean_propagation_100_us, Some((30_000 + 1_020_000 + 40_000) / 3));
     assert_eq!((summary.payments.submitted, summary.payments.confirmed), (1, 1));
     // From its submission to the moment when c had block 4, not to the wallet's own update.
     assert_eq!(summary.payments.latency_us, Some(600_000));
