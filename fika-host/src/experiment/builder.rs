@@ -125,7 +125,7 @@ impl Builder {
             return Err(Errors(wrong));
         }
         let overrides: Vec<Override> = overrides.into_iter().flatten().collect();
-        resolve::resolve(&self.name, &Source::built(&self.name, self.root, &overrides)?)
+        resolve::resolve(&self.name, Source::built(&self.name, self.root, &overrides)?)
     }
 
     fn text(mut self, path: &str, text: &str) -> Builder {

@@ -24,7 +24,7 @@ pub struct Expect {
     pub value: u64,
     /// How far off [`Op::Equal`] may be, in the metric's base unit.
     pub tolerance: u64,
-    /// With several runs, by how many standard errors more the mean of [`Op::Equal`] may be off; 0: none.
+    /// With several runs, by how many standard errors more their mean may be off; 0: none, as with [`Op::NotEqual`].
     #[serde(default)]
     pub standard_errors: u32,
     /// The same as text, for the summary: `balance on client1 == 49`.
@@ -73,6 +73,21 @@ impl Expect {
             Op::AtMost => measured <= self.value,
             Op::Greater => measured > self.value,
             Op::AtLeast => measured >= self.value,
+        }
+    }
+
+    /// Whether the mean of several runs, in the metric's base unit, is as expected: within
+    /// [`standard_errors`](Expect::standard_errors) times its standard error, in the favour of what is expected.
+    pub fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
+        let scatter = f64::from(self.standard_errors) * standard_error;
+        let (value, tolerance) = (self.value as f64, self.tolerance as f64);
+        match self.op {
+            Op::Equal => (mean - value).abs() <= tolerance + scatter,
+            Op::NotEqual => (mean - value).abs() > tolerance,
+            Op::Less => mean - scatter < value,
+            Op::AtMost => mean - scatter <= value,
+            Op::Greater => mean + scatter > value,
+            Op::AtLeast => mean + scatter >= value,
         }
     }
 }
@@ -140,8 +155,8 @@ fn expect(fields: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Option<Exp
     }
     let standard_errors = fields.optional("standard_errors").unwrap_or(0);
     if standard_errors > 0 {
-        if op != Op::Equal {
-            fields.problem("standard_errors", || "expected the op \"==\"".into());
+        if op == Op::NotEqual {
+            fields.problem("standard_errors", || "expected another op than \"!=\"".into());
         }
         text += &format!(" +- {standard_errors} standard errors");
     }

@@ -92,6 +92,17 @@ pub(super) static METRICS: &[Metric] = &[
     },
 ];
 
+/// The names of all metrics of a node, or of the network.
+pub(crate) fn measured(on_node: bool) -> Vec<String> {
+    let other = if on_node { Scope::Network } else { Scope::Node };
+    let metrics = METRICS.iter().filter(|metric| metric.on != other).map(|metric| metric.name);
+    let names = metrics.flat_map(|name| match name {
+        MESSAGES => Message::KINDS.iter().map(|kind| format!("messages_{kind}")).collect(),
+        name => vec![name.to_string()],
+    });
+    names.collect()
+}
+
 /// Stands for one metric for each kind of message.
 const MESSAGES: &str = "messages_KIND";
 

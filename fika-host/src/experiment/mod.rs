@@ -31,6 +31,7 @@ mod tests;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
@@ -47,6 +48,7 @@ pub use builder::{Builder, Network, Node};
 pub use expect::{Expect, Op};
 pub use load::{Due, Load, Parties, Payment, When};
 pub use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
+pub(crate) use metrics::measured;
 pub use schema::reference;
 pub use source::{Errors, Override};
 
@@ -62,7 +64,7 @@ pub struct Experiment {
     pub seed: u64,
     /// How nodes are kept apart; `None`: namespaces where they are permitted, else processes.
     pub engine: Option<Engine>,
-    /// How many runs, with seeds drawn from `seed`; at least 1. More than one only with [`Engine::Sim`].
+    /// How many runs, with the seeds from `seed` on; at least 1. More than one only with [`Engine::Sim`].
     pub repeat: u32,
     /// Threads that validate in a simulated run; at least 1. They change no result.
     pub workers: u32,
@@ -88,6 +90,20 @@ pub struct Experiment {
     pub expects: Vec<Expect>,
     /// Where the results go.
     pub output: Output,
+    /// What it was read from.
+    #[serde(skip)]
+    written: Written,
+}
+
+/// What an experiment with `repeat` was read from, with its name if it gives none: for another seed, nodes and links are
+/// drawn anew. It says nothing that the experiment does not say, so it makes no difference between two.
+#[derive(Clone, Debug, Default)]
+struct Written(Option<Arc<(String, source::Source)>>);
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Written) -> bool {
+        true
+    }
 }
 
 /// How nodes are kept apart.
@@ -297,7 +313,23 @@ impl Experiment {
             return Err(Errors(vec![format!("{file}: expected at most {most} bytes, found more")]));
         }
         let stem = Path::new(file).file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
-        resolve::resolve(&stem, &source::Source::parse(file, text, overrides)?)
+        resolve::resolve(&stem, source::Source::parse(file, text, overrides)?)
+    }
+
+    /// The same experiment with another seed, as if it had been written with that one: nodes and links, of which
+    /// something may be drawn, are drawn anew. They stay as they are if the experiment has no `repeat` or does not come
+    /// from a file or builder.
+    ///
+    /// # Errors
+    /// One line for each thing that is wrong with this seed: no such graph is found, a file of links has gone.
+    pub(crate) fn with_seed(&self, seed: u64) -> Result<Experiment, Errors> {
+        let mut other = Experiment { seed, ..self.clone() };
+        if let Some((stem, source)) = self.written.0.as_deref() {
+            let drawn = resolve::resolve_with(stem, source, Some(seed))?;
+            (other.nodes, other.links, other.medium) = (drawn.nodes, drawn.links, drawn.medium);
+            other.chain.hash_rate = drawn.chain.hash_rate;
+        }
+        Ok(other)
     }
 
     /// The node of this name.

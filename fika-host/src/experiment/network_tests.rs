@@ -237,7 +237,7 @@ fn errors_of_the_network_say_what_was_expected() {
         ),
         (network("[relay]\ncompact_classes = [{ share = 1, failure = 1, missing = [[0.5]] }]"), "a share and a weight"),
         (network("[relay]\nrequest_timeout = '0 s'"), "'request_timeout' in [relay]: expected more than 0"),
-        (network("[[expect]]\nmetric='height'\nop='<'\nvalue=1\nstandard_errors=2"), "expected the op \"==\""),
+        (network("[[expect]]\nmetric='height'\nop='!='\nvalue=1\nstandard_errors=2"), "another op than \"!=\""),
         (network("[[expect]]\nmetric='messages_x'\nvalue=1"), "found 'messages_x'"),
         (network("[[expect]]\nmetric='messages_KIND'\nvalue=1"), "found 'messages_KIND'"),
     ] {

@@ -2,6 +2,7 @@
 //! not fit together is refused.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::env::{ChainParams, Proof, TieBreak};
@@ -13,14 +14,26 @@ use super::nodes::Nodes;
 use super::reader::{Fields, is_name};
 use super::schema::{self, Schema};
 use super::source::{Errors, Item, Problems, Source, shortened};
-use super::{Announce, Engine, Experiment, Mempool, Output, PluginChoice, Plugins, Relay, Role, Stop, TraceFormat};
+use super::{
+    Announce, Engine, Experiment, Mempool, Output, PluginChoice, Plugins, Relay, Role, Stop, TraceFormat, Written,
+};
 
 /// Judges the whole tree; `stem` is the experiment's name if it gives none.
-pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors> {
+pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, Errors> {
+    let mut experiment = resolve_with(stem, &source, None)?;
+    if experiment.repeat > 1 {
+        experiment.written = Written(Some(Arc::new((stem.into(), source))));
+    }
+    Ok(experiment)
+}
+
+/// The same with another seed than the tree gives.
+pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Result<Experiment, Errors> {
     let problems = Problems::default();
     let file = Fields::new(&schema::FILE, Some(&source.root), None, &problems);
     let run = file.table("experiment", &schema::EXPERIMENT);
-    let seed = run.number("seed");
+    let own_seed = run.number("seed");
+    let seed = seed.unwrap_or(own_seed);
     let mut medium = between::medium(&file, &problems);
     let mut nodes = Nodes::read(&file, source.folder(), &medium.regions, &problems);
     let written = nodes.links(&file, seed, &problems);
@@ -50,6 +63,7 @@ pub(super) fn resolve(stem: &str, source: &Source) -> Result<Experiment, Errors>
         load: loads(&file, &nodes, &problems),
         expects: expects(&file, &nodes, &problems),
         output: output(&file),
+        written: Written::default(),
     };
     experiment.nodes = nodes.specs;
     experiment.links = nodes.links;

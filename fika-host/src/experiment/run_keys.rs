@@ -20,7 +20,7 @@ pub(super) static EXPERIMENT: Schema = table(
         ),
         key("stop_height", Integer(1, INTEGER_MAX), NONE, "ends the run, see [The end of a run](#the-end-of-a-run)"),
         key("stop_time", Measure(&quantity::DURATION), NONE, "ends the run at this time after its start at the latest"),
-        sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, each with a seed drawn from `seed`"),
+        sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, with the seeds `seed`, `seed` + 1, ..."),
         sim("workers", Integer(1, WORKERS_MAX), "1", "threads that validate; they change no result"),
     ],
 );
@@ -155,7 +155,7 @@ pub(super) static EXPECT: Schema = table(
             "standard_errors",
             Integer(1, 100),
             NONE,
-            "with `repeat`: the mean of the runs may be so many standard errors further off than `tolerance`",
+            "with `repeat`: the mean of the runs may be so many standard errors further off",
         ),
     ],
 );

@@ -179,6 +179,7 @@ impl Override {
 }
 
 /// The tree of one experiment and what is needed to say where its parts were written.
+#[derive(Debug)]
 pub(super) struct Source {
     pub(super) root: Item,
     file: String,

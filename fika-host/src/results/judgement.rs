@@ -3,8 +3,8 @@
 use fika_core::amount::Amount;
 use serde::{Deserialize, Serialize};
 
-use super::Summary;
 use super::show::{bytes, duration, share};
+use super::{Replicas, Summary};
 use crate::experiment::Expect;
 
 /// The verdict on one expectation.
@@ -21,11 +21,26 @@ pub struct Judgement {
 impl Judgement {
     /// Measures and compares. What could not be measured does not hold.
     pub fn new(expect: &Expect, summary: &Summary) -> Judgement {
+        if let Some(replicas) = &summary.replicas {
+            return Judgement::of_mean(expect, replicas);
+        }
         let measured = measure(summary, &expect.metric, expect.on.as_deref());
         let holds = measured.is_some_and(|value| expect.holds(value));
         let measured = match measured {
             Some(value) => show(&expect.metric, value),
             None => "not measured".into(),
+        };
+        Judgement { expected: expect.text.clone(), measured, holds }
+    }
+
+    /// The same with the mean of several runs.
+    fn of_mean(expect: &Expect, replicas: &Replicas) -> Judgement {
+        let (measured, holds) = match replicas.figure(&expect.metric, expect.on.as_deref()) {
+            None => ("not measured".into(), false),
+            Some(figure) if figure.n < replicas.finished => {
+                (format!("{}, and not measured in {} runs", figure.show(), replicas.finished - figure.n), false)
+            }
+            Some(figure) => (figure.show(), expect.holds_on_mean(figure.mean, figure.standard_error.unwrap_or(0.0))),
         };
         Judgement { expected: expect.text.clone(), measured, holds }
     }
@@ -41,8 +56,8 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
             "height" => Some(node.height),
             "reorgs" => Some(node.reorgs),
             "balance" => node.balance.map(|amount| amount.0),
+            "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.blocks - summary.stale),
             "memory" => node.memory_bytes,
-            "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.height),
             _ => None,
         };
     }

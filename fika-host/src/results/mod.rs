@@ -8,8 +8,10 @@ mod chain;
 mod judgement;
 mod record;
 pub mod report;
+mod scale;
 mod show;
 pub mod simblock;
+mod statistics;
 mod summary;
 mod tables;
 #[cfg(test)]
@@ -20,5 +22,6 @@ pub use chain::{BlockFacts, Chain, NodeFacts, NodeIndex, PaymentFacts};
 pub use judgement::{Judgement, measure};
 pub use record::Record;
 pub use show::{bytes, duration, share, short, table};
+pub use statistics::{Figure, Replica, Replicas, Statistics, write_replicas};
 pub use summary::{Coins, Ended, Ending, NodeEnding, NodeSummary, Payments, Simulated, Summary};
 pub use tables::{ARRIVAL_ROWS_MAX, PERCENTILES, Tables};

@@ -110,6 +110,9 @@ impl fmt::Display for Summary {
         if self.proof == Proof::Sampled {
             writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
         }
+        if let Some(replicas) = &self.replicas {
+            writeln!(f, "  the first of {} runs, statistics of {} below", replicas.wanted, replicas.finished)?;
+        }
         let full = self.nodes.iter().filter(|node| node.role == Role::Full).count();
         let agreement = match (self.agreement, self.tip) {
             (true, Some(tip)) => format!("all {full} full nodes agree on {}", short(tip)),
@@ -142,6 +145,13 @@ impl fmt::Display for Summary {
         for node in &self.nodes {
             node.died.iter().try_for_each(|how| writeln!(f, "  {}: {how}", node.name))?;
             node.faults.iter().try_for_each(|fault| writeln!(f, "  {}: {fault}", node.name))?;
+        }
+        if let Some(replicas) = &self.replicas {
+            let last_seed = replicas.first_seed.wrapping_add(u64::from(replicas.wanted) - 1);
+            let seeds = format!("seeds {} to {last_seed}", replicas.first_seed);
+            writeln!(f, "\n  {} of {} runs, {seeds}\n", replicas.finished, replicas.wanted)?;
+            f.write_str(&replicas.show())?;
+            replicas.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))?;
         }
         if !self.expects.is_empty() {
             writeln!(f)?;

@@ -88,8 +88,8 @@ pub enum Ended {
     NothingLeft,
 }
 
-/// The numbers of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The numbers of one run; of several, those of the first, and statistics of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The experiment.
     pub name: String,
@@ -150,6 +150,9 @@ pub struct Summary {
     /// What only the simulator knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,
+    /// The statistics of several runs, on which expectations are judged then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<super::Replicas>,
     /// What was expected.
     pub expects: Vec<super::Judgement>,
 }
@@ -304,10 +307,22 @@ impl Summary {
             coins: coins(experiment, ending, ancestry.len() as u64),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
             simulated: ending.simulated.clone(),
+            replicas: None,
             expects: vec![],
         };
-        summary.expects = experiment.expects.iter().map(|expect| super::Judgement::new(expect, &summary)).collect();
+        summary.judge(experiment);
         summary
+    }
+
+    /// The same run as the first of several.
+    pub fn with_replicas(mut self, experiment: &Experiment, replicas: super::Replicas) -> Summary {
+        self.replicas = Some(replicas);
+        self.judge(experiment);
+        self
+    }
+
+    fn judge(&mut self, experiment: &Experiment) {
+        self.expects = experiment.expects.iter().map(|expect| super::Judgement::new(expect, self)).collect();
     }
 
     /// Whether everything that the experiment expects holds.

@@ -179,7 +179,19 @@ pub(super) fn write(
         }
     }
     chain.finish();
-    write_tables(experiment, folder, ending, &chain)
+    write_all(experiment, folder, ending, &chain)
+}
+
+/// Writes everything; gives the numbers.
+pub(super) fn write_all(
+    experiment: &Experiment,
+    folder: &Folder,
+    ending: &Ending,
+    chain: &Chain,
+) -> Result<Summary, RunError> {
+    let summary = write_tables(experiment, folder, ending, chain)?;
+    write_summary(experiment, folder, &summary)?;
+    Ok(summary)
 }
 
 /// Writes the tables; gives the numbers.
@@ -189,13 +201,9 @@ pub(super) fn write_tables(
     ending: &Ending,
     chain: &Chain,
 ) -> Result<Summary, RunError> {
-    let failed = |path: &Path, error: io::Error| RunError::Environment(format!("{}: {error}", path.display()));
     let summary = Summary::new(experiment, chain, ending);
     let tables = Tables { experiment, chain, ending, summary: &summary };
-    let write = |name: &str, write: &dyn Fn(BufWriter<File>) -> io::Result<()>| {
-        let path = folder.path.join(name);
-        File::create(&path).and_then(|file| write(BufWriter::new(file))).map_err(|error| failed(&path, error))
-    };
+    let write = |name: &str, write: &dyn Fn(BufWriter<File>) -> io::Result<()>| write_file(folder, name, write);
     if experiment.output.csv {
         write("blocks.csv", &|out| tables.blocks(out))?;
         write("propagation.csv", &|out| tables.propagation(out))?;
@@ -205,12 +213,28 @@ pub(super) fn write_tables(
         write("nodes.csv", &|out| tables.nodes(out))?;
         write("transactions.csv", &|out| tables.transactions(out))?;
     }
+    Ok(summary)
+}
+
+/// Writes the numbers, and the report, which is made of all that is in the folder by then.
+pub(super) fn write_summary(experiment: &Experiment, folder: &Folder, summary: &Summary) -> Result<(), RunError> {
     if experiment.output.json {
-        write("summary.json", &|out| Ok(serde_json::to_writer_pretty(out, &summary)?))?;
+        write_file(folder, "summary.json", |out| Ok(serde_json::to_writer_pretty(out, summary)?))?;
     }
     if let Err(why) = report::write(&folder.path) {
         // The results are there all the same, and whether somebody reads this changes nothing.
         let _ = writeln!(io::stderr(), "note: no report.html: {why}");
     }
-    Ok(summary)
+    Ok(())
+}
+
+/// Writes one file into the folder of the run.
+pub(super) fn write_file(
+    folder: &Folder,
+    name: &str,
+    write: impl FnOnce(BufWriter<File>) -> io::Result<()>,
+) -> Result<(), RunError> {
+    let path = folder.path.join(name);
+    let written = File::create(&path).and_then(|file| write(BufWriter::new(file)));
+    written.map_err(|error| RunError::Environment(format!("{}: {error}", path.display())))
 }

@@ -5,6 +5,7 @@ mod end;
 mod folder;
 mod orders;
 mod progress;
+mod replicas;
 mod setup;
 mod signals;
 mod simulate;
@@ -15,6 +16,7 @@ mod watch;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -175,7 +177,15 @@ impl Host {
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
         write_run(experiment, chosen, "sim", start, &folder)?;
-        simulate::run(experiment, chosen, &folder, options, progress)
+        simulate::watch_calls()?;
+        if let Some(on_start) = options.on_start {
+            on_start(&experiment.name, &folder.path);
+        }
+        if experiment.repeat > 1 {
+            let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+            return replicas::run(experiment, chosen, &folder, progress, cores);
+        }
+        simulate::run(experiment, chosen, &folder, progress)
     }
 }
 

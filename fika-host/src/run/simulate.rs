@@ -15,10 +15,10 @@ use fika_core::transport::Transport;
 use fika_core::world::{Genesis, World};
 
 use super::progress::Progress;
-use super::{Chosen, Folder, RunError, RunOptions, end, signals};
+use super::{Chosen, Folder, RunError, end, signals};
 use crate::experiment::{Experiment, NodeIndex};
 use crate::live::node_keys;
-use crate::results::{Ending, Summary, duration};
+use crate::results::{Chain, Ended, Ending, Summary, duration};
 use crate::sim::{self, Simulation};
 
 /// A plugin's call that takes longer ends the run.
@@ -38,21 +38,27 @@ pub(super) fn run(
     experiment: &Experiment,
     chosen: &Chosen,
     folder: &Folder,
-    options: &RunOptions,
     mut progress: Progress,
 ) -> Result<Summary, RunError> {
-    watch_calls()?;
-    if let Some(on_start) = options.on_start {
-        on_start(&experiment.name, &folder.path);
-    }
     let began = Instant::now();
-    let stage = Stage::new(experiment, chosen)?;
-    let worlds = vec![stage.world(experiment, chosen)?];
-    let outcome = stage.simulation(experiment, worlds, true).run(&mut |state| {
+    let (ending, chain) = once(experiment, chosen, folder, &mut |state| {
         progress.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
         signals::asked()
-    });
+    })?;
     progress.clear();
+    end::write_all(experiment, folder, &ending, &chain)
+}
+
+/// One run, until its end or until `look` says how it ends.
+pub(super) fn once(
+    experiment: &Experiment,
+    chosen: &Chosen,
+    folder: &Folder,
+    look: &mut dyn FnMut(sim::Progress) -> Option<Ended>,
+) -> Result<(Ending, Chain), RunError> {
+    let stage = Stage::new(experiment, chosen)?;
+    let worlds = vec![stage.world(experiment, chosen)?];
+    let outcome = stage.simulation(experiment, worlds, true).run(look);
     let ending = Ending {
         results: folder.path.clone(),
         engine: "sim".into(),
@@ -63,7 +69,7 @@ pub(super) fn run(
         nodes: outcome.nodes,
         simulated: Some(outcome.simulated),
     };
-    end::write_tables(experiment, folder, &ending, &outcome.chain)
+    Ok((ending, outcome.chain))
 }
 
 impl Stage {
@@ -134,13 +140,40 @@ fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyP
 
 fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> String {
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+    let mut line = place(experiment, state);
+    if state.tips > 1 {
+        line += &format!(" on {} tips", state.tips);
+    }
+    if state.payments > 0 {
+        line += &format!("  payments {}/{}", state.confirmed, state.payments);
+    }
+    let rate = u128::from(state.events) * 1_000_000 / u128::from(elapsed_us);
+    line += &format!("  {} thousand events/s", rate / 1_000);
+    if let Some(share) = share(experiment, state) {
+        line += &left(share, elapsed);
+    }
+    line
+}
+
+/// How much of the run is over.
+pub(super) fn share(experiment: &Experiment, state: sim::Progress) -> Option<f64> {
     let done = |is: u64, of: u64| (is.min(of) as f64 / of.max(1) as f64).max(1e-9);
     let by_time = experiment.stop.time_us.map(|stop| done(state.now_us, stop));
     let by_height = experiment.stop.height.map(|stop| done(state.height, stop));
-    let share = by_time
+    by_time
         .into_iter()
         .chain(by_height)
-        .fold(None, |most: Option<f64>, share| Some(most.map_or(share, |most| most.max(share))));
+        .fold(None, |most: Option<f64>, share| Some(most.map_or(share, |most| most.max(share))))
+}
+
+/// How long it takes to the end at the same pace, when this share of the whole took so long.
+pub(super) fn left(share: f64, elapsed: Duration) -> String {
+    let left = elapsed.as_secs_f64() * (1.0 / share - 1.0);
+    format!("  {} left", duration(left as u64 * 1_000_000))
+}
+
+/// Where in virtual time a run is.
+pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
     let second = |us: u64| duration(us / 1_000_000 * 1_000_000);
     let mut line = format!("virtual time {}", second(state.now_us));
     if let Some(stop) = experiment.stop.time_us {
@@ -150,23 +183,12 @@ fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> Str
     if let Some(stop) = experiment.stop.height {
         line += &format!(" of {stop}");
     }
-    if state.tips > 1 {
-        line += &format!(" on {} tips", state.tips);
-    }
-    if state.payments > 0 {
-        line += &format!("  payments {}/{}", state.confirmed, state.payments);
-    }
-    let rate = u128::from(state.events) * 1_000_000 / u128::from(elapsed_us);
-    line += &format!("  {} thousand events/s", rate / 1_000);
-    if let Some(share) = share {
-        line += &format!("  {} left", second((elapsed_us as f64 * (1.0 / share - 1.0)) as u64));
-    }
     line
 }
 
 /// Ends this process when a plugin's call does not return: nothing in it could stop the call. What the run has left
 /// in its folder so far stays.
-fn watch_calls() -> Result<(), RunError> {
+pub(super) fn watch_calls() -> Result<(), RunError> {
     const LOOKS: u32 = 4;
     let watch = || {
         let mut watch = CallWatch::new();

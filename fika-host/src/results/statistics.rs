@@ -1,0 +1,289 @@
+//! Runs of one experiment that differ in their seed alone, and what their figures come to.
+
+use std::io::{self, Write};
+
+use fika_core::hash::Id;
+use serde::{Deserialize, Serialize};
+
+use super::scale::Scale;
+use super::summary::{Ended, Summary};
+use super::{measure, table};
+use crate::experiment::{Experiment, measured};
+
+/// A figure of a run: a metric of `docs/experiment-file.md`, of the network or of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The metric.
+    pub metric: String,
+    /// The node's name; `None`: the whole network.
+    pub on: Option<String>,
+}
+
+impl Figure {
+    /// Every figure of the network, and all those of each node that an expectation is about.
+    pub fn all(experiment: &Experiment) -> Vec<Figure> {
+        let mut figures: Vec<Figure> = measured(false).into_iter().map(|metric| Figure { metric, on: None }).collect();
+        let named = |name: &str| experiment.expects.iter().any(|expect| expect.on.as_deref() == Some(name));
+        for node in experiment.nodes.iter().filter(|node| named(&node.name)) {
+            figures.extend(measured(true).into_iter().map(|metric| Figure { metric, on: Some(node.name.clone()) }));
+        }
+        figures
+    }
+
+    /// `reward_share on n1`.
+    pub fn name(&self) -> String {
+        match &self.on {
+            None => self.metric.clone(),
+            Some(node) => format!("{} on {node}", self.metric),
+        }
+    }
+}
+
+/// What is kept of one of several runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// Where all its draws came from.
+    pub seed: u64,
+    /// Why it ended.
+    pub ended: Ended,
+    /// Two runs with the same one were the same.
+    pub trace_hash: Option<Id>,
+    /// What nodes or plugins did that they must not.
+    pub faults: Vec<String>,
+    /// In base units, by figure; `None` where the run has no value.
+    pub values: Vec<Option<u64>>,
+}
+
+impl Replica {
+    /// What is kept of the run with this summary.
+    pub fn new(figures: &[Figure], summary: &Summary) -> Replica {
+        let faults = summary.nodes.iter().flat_map(|node| node.faults.iter().map(move |why| (node, why)));
+        Replica {
+            seed: summary.seed,
+            ended: summary.ended,
+            trace_hash: summary.simulated.as_ref().map(|simulated| simulated.trace_hash),
+            faults: faults.map(|(node, why)| format!("{}: {why}", node.name)).collect(),
+            values: figures.iter().map(|figure| measure(summary, &figure.metric, figure.on.as_deref())).collect(),
+        }
+    }
+}
+
+/// `replicas.csv`: a row for each run, its figures in base units; empty where a run has no value.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Replica]) -> io::Result<()> {
+    write!(out, "seed,ended,trace_hash,faults")?;
+    figures.iter().try_for_each(|figure| write!(out, ",{}", figure.name()))?;
+    writeln!(out)?;
+    for replica in replicas {
+        let ended = serde_json::to_value(replica.ended)?;
+        let hash = replica.trace_hash.map_or_else(String::new, |hash| hash.to_string());
+        write!(out, "{},{},{hash},{}", replica.seed, ended.as_str().unwrap_or_default(), replica.faults.len())?;
+        for value in &replica.values {
+            write!(out, ",{}", value.map_or_else(String::new, |value| value.to_string()))?;
+        }
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+/// The statistics of several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replicas {
+    /// Runs that were to be made.
+    pub wanted: u32,
+    /// Those that came to an end of their own, on which the rest stands.
+    pub finished: u32,
+    /// The seed of the first; each further one has the next.
+    pub first_seed: u64,
+    /// Each figure that a run has a value for.
+    pub figures: Vec<Statistics>,
+    /// What nodes or plugins did that they must not, with the seed of the run.
+    pub faults: Vec<String>,
+}
+
+/// One figure over several runs, in the base unit of its metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// The metric.
+    pub metric: String,
+    /// The node's name; `None`: the whole network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Runs that have a value.
+    pub n: u32,
+    /// Their mean.
+    pub mean: f64,
+    /// The deviation of one run, estimated from the runs (n - 1 in the denominator); none of a single one.
+    pub standard_deviation: Option<f64>,
+    /// The deviation of the mean: that of one run by the root of n.
+    pub standard_error: Option<f64>,
+    /// Where the mean of endlessly many runs lies, wrong once in 20 times (Student's t).
+    pub confidence_95: Option<[f64; 2]>,
+    /// The least.
+    pub min: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Replicas {
+    /// What the runs come to, of `wanted` that were to be made. In the order of their seeds, so that the last digit of
+    /// a mean does not depend on which one was first done.
+    pub fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
+        let of = |(index, figure): (usize, &Figure)| {
+            let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();
+            Statistics::new(figure, &values)
+        };
+        let faults = replicas.iter().flat_map(|replica| {
+            replica.faults.iter().map(|why| format!("in the run with seed {}: {why}", replica.seed))
+        });
+        Replicas {
+            wanted: experiment.repeat,
+            finished: replicas.len() as u32,
+            first_seed: experiment.seed,
+            figures: figures.iter().enumerate().filter_map(of).collect(),
+            faults: faults.collect(),
+        }
+    }
+
+    /// One of the figures.
+    pub fn figure(&self, metric: &str, on: Option<&str>) -> Option<&Statistics> {
+        self.figures.iter().find(|figure| figure.metric == metric && figure.on.as_deref() == on)
+    }
+
+    /// For a terminal: the figures that are not zero in every run.
+    pub(super) fn show(&self) -> String {
+        let mut rows = vec![
+            ["figure", "mean", "std error", "95 % from", "to", "std dev", "min", "max", "runs"]
+                .map(String::from)
+                .to_vec(),
+        ];
+        for figure in self.figures.iter().filter(|figure| figure.max > 0) {
+            let scale = Scale::new(&figure.metric, figure.mean, figure.standard_error.unwrap_or(0.0));
+            let or_dash = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| scale.number(value));
+            let [low, high] = figure.confidence_95.map_or([None; 2], |interval| interval.map(Some));
+            let name = Figure { metric: figure.metric.clone(), on: figure.on.clone() }.name();
+            rows.push(vec![
+                if scale.unit.is_empty() { name } else { format!("{name}, {}", scale.unit) },
+                scale.number(figure.mean),
+                or_dash(figure.standard_error),
+                or_dash(low),
+                or_dash(high),
+                or_dash(figure.standard_deviation),
+                scale.number(figure.min as f64),
+                scale.number(figure.max as f64),
+                figure.n.to_string(),
+            ]);
+        }
+        table(&rows)
+    }
+}
+
+impl Statistics {
+    /// Of at least one value.
+    fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
+        let (min, max) = (*values.iter().min()?, *values.iter().max()?);
+        let n = values.len() as f64;
+        // From the least on, so that equal values have exactly no deviation, and large ones lose no digits.
+        let above: u128 = values.iter().map(|value| u128::from(value - min)).sum();
+        let mean_above = above as f64 / n;
+        let mean = min as f64 + mean_above;
+        let squares =
+            values.iter().map(|value| ((value - min) as f64 - mean_above) * ((value - min) as f64 - mean_above));
+        let squares: f64 = squares.sum();
+        let standard_deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
+        let standard_error = standard_deviation.map(|deviation| deviation / n.sqrt());
+        let half = standard_error.map(|error| error * student_97_5(values.len() as u32 - 1));
+        Some(Statistics {
+            metric: figure.metric.clone(),
+            on: figure.on.clone(),
+            n: values.len() as u32,
+            mean,
+            standard_deviation,
+            standard_error,
+            confidence_95: half.map(|half| [mean - half, mean + half]),
+            min,
+            max,
+        })
+    }
+
+    /// `1.23 s +- 0.04 s (mean of 30 runs and its standard error)`.
+    pub(super) fn show(&self) -> String {
+        let Some(error) = self.standard_error else {
+            let scale = Scale::new(&self.metric, self.mean, 0.0);
+            return format!("{} in one run", scale.with_unit(self.mean));
+        };
+        let scale = Scale::new(&self.metric, self.mean, error);
+        format!("{} +- {}, n = {}", scale.with_unit(self.mean), scale.with_unit(error), self.n)
+    }
+}
+
+/// The 97.5 % quantile of Student's t, by degrees of freedom: tabled for few, and for more by the expansion in their
+/// inverse (Abramowitz and Stegun 1964, 26.7.5), right to four digits after the point.
+fn student_97_5(freedom: u32) -> f64 {
+    const FEW: [f64; 10] =
+        [12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306, 2.262_16, 2.228_14];
+    if let Some(quantile) = (freedom as usize).checked_sub(1).and_then(|index| FEW.get(index)) {
+        return *quantile;
+    }
+    // The quantile of the normal distribution, to which the other one tends.
+    let z = 1.959_963_985_f64;
+    let (z2, inverse) = (z * z, 1.0 / f64::from(freedom.max(1)));
+    let terms = [
+        z,
+        z * (z2 + 1.0) / 4.0,
+        z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0,
+        z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0,
+        z * ((((79.0 * z2 + 776.0) * z2 + 1_482.0) * z2 - 1_920.0) * z2 - 945.0) / 92_160.0,
+    ];
+    terms.iter().rev().fold(0.0, |sum, term| sum * inverse + term)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(metric: &str, values: &[u64]) -> Statistics {
+        Statistics::new(&Figure { metric: metric.into(), on: None }, values).expect("values")
+    }
+
+    fn near(found: Option<f64>, expected: f64) -> bool {
+        found.is_some_and(|found| (found - expected).abs() < 1e-4 * expected.abs().max(1.0))
+    }
+
+    #[test]
+    fn statistics_are_those_found_by_hand() {
+        // Sum 40, squares of the deviations 9 + 1 + 1 + 1 + 0 + 0 + 4 + 16 = 32; 32 / 7 = 4.571429.
+        let figure = of("height", &[2, 4, 4, 4, 5, 5, 7, 9]);
+        assert_eq!((figure.n, figure.mean, figure.min, figure.max), (8, 5.0, 2, 9));
+        assert!(near(figure.standard_deviation, 2.138_09));
+        assert!(near(figure.standard_error, 0.755_929));
+        // With seven degrees of freedom 2.36462 standard errors to each side: 1.78748.
+        let [low, high] = figure.confidence_95.expect("an interval");
+        assert!(near(Some(low), 3.212_52) && near(Some(high), 6.787_48), "{low} {high}");
+        assert_eq!(figure.show(), "5.00 +- 0.76, n = 8");
+    }
+
+    #[test]
+    fn equal_and_single_values_do_not_scatter() {
+        let same = of("supply", &[2_099_999_999_999_999; 3]);
+        assert_eq!((same.mean, same.standard_error), (2_099_999_999_999_999.0, Some(0.0)));
+        assert_eq!(same.confidence_95, Some([2_099_999_999_999_999.0; 2]));
+        assert_eq!(same.show(), "20999999.99999999 +- 0, n = 3");
+        let one = of("propagation_90", &[1_500_000]);
+        assert_eq!((one.mean, one.standard_error, one.confidence_95), (1_500_000.0, None, None));
+        assert_eq!(one.show(), "1.5 s in one run");
+        assert_eq!(Statistics::new(&Figure { metric: "height".into(), on: None }, &[]), None);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_students_table() {
+        let known =
+            [(1, 12.7062), (5, 2.57058), (10, 2.22814), (11, 2.20099), (15, 2.13145), (20, 2.08596), (29, 2.04523)];
+        let more = [(30, 2.04227), (60, 2.0003), (120, 1.97993), (9_999, 1.96020)];
+        for (freedom, expected) in known.into_iter().chain(more) {
+            assert!((student_97_5(freedom) - expected).abs() < 5e-5, "{freedom}: {}", student_97_5(freedom));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Several simulated runs of one experiment that differ in their seed alone, as many at once as there are cores.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::progress::Progress;
+use super::{Chosen, Folder, RunError, end, signals, simulate};
+use crate::experiment::Experiment;
+use crate::results::{Ended, Figure, Replica, Replicas, Summary, write_replicas};
+use crate::sim;
+
+/// How often the line that shows progress is looked after.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Makes all runs on at most so many threads, and leaves the tables of the first one and the statistics of all in
+/// `folder`. How many threads there are changes no result.
+pub(super) fn run(
+    experiment: &Experiment,
+    chosen: &Chosen,
+    folder: &Folder,
+    mut progress: Progress,
+    threads: usize,
+) -> Result<Summary, RunError> {
+    let began = Instant::now();
+    let figures = Figure::all(experiment);
+    let runs = Runs { experiment, chosen, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
+    let threads = threads.clamp(1, experiment.repeat as usize);
+    let places: Vec<Place> = (0..threads).map(|_| Place::default()).collect();
+    let (mut first, mut failures, mut cut) = (None, vec![], None);
+    let mut replicas: Vec<Replica> = vec![];
+    std::thread::scope(|scope| {
+        let (sender, done) = channel();
+        for place in &places {
+            let (sender, runs) = (sender.clone(), &runs);
+            scope.spawn(move || {
+                while let Some(index) = runs.take() {
+                    // Who listens does so to the end.
+                    let _ = sender.send((index, runs.make(index, place)));
+                }
+            });
+        }
+        drop(sender);
+        loop {
+            match done.recv_timeout(LOOK) {
+                Ok((index, Ok(summary))) => {
+                    match summary.ended {
+                        Ended::Asked | Ended::Interrupted => cut = Some(summary.ended),
+                        _ => replicas.push(Replica::new(&figures, &summary)),
+                    }
+                    if index == 0 {
+                        first = Some(summary);
+                    }
+                }
+                Ok((index, Err(error))) => failures.push((index, error)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let line = || line(experiment, replicas.len(), &places, began.elapsed());
+            progress.show_line(Instant::now(), line);
+        }
+    });
+    progress.clear();
+    if let Some((index, error)) = failures.into_iter().min_by_key(|(index, _)| *index) {
+        let at = |why| format!("in the run with seed {}: {why}", runs.seed(index));
+        return Err(match error {
+            RunError::Input(why) => RunError::Input(at(why)),
+            RunError::Environment(why) => RunError::Environment(at(why)),
+        });
+    }
+    let Some(mut first) = first else { unreachable!("the first run is always made, and has not failed") };
+    replicas.sort_by_key(|replica| replica.seed);
+    if replicas.len() < experiment.repeat as usize {
+        // It may have come to its end itself, but the whole has not.
+        first.ended = cut.or_else(signals::asked).unwrap_or(first.ended);
+    }
+    let statistics = Replicas::new(experiment, &figures, &replicas);
+    if experiment.output.csv {
+        end::write_file(folder, "replicas.csv", |out| write_replicas(out, &figures, &replicas))?;
+    }
+    if experiment.output.json {
+        end::write_file(folder, "statistics.json", |out| Ok(serde_json::to_writer_pretty(out, &statistics)?))?;
+    }
+    let summary = first.with_replicas(experiment, statistics);
+    end::write_summary(experiment, folder, &summary)?;
+    Ok(summary)
+}
+
+/// How far the run of one thread is, while there is one.
+type Place = Mutex<Option<sim::Progress>>;
+
+/// What the threads share.
+struct Runs<'a> {
+    experiment: &'a Experiment,
+    chosen: &'a Chosen,
+    folder: &'a Folder,
+    next: AtomicU32,
+    /// One of them has failed, so the others need not be finished.
+    failed: AtomicBool,
+}
+
+impl Runs<'_> {
+    /// The next run to be made, from 0. The first one is made even if the end is asked for before it begins.
+    fn take(&self) -> Option<u32> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let ended = index >= self.experiment.repeat || (index > 0 && self.asked().is_some());
+        (!ended).then_some(index)
+    }
+
+    fn asked(&self) -> Option<Ended> {
+        if self.failed.load(Ordering::Relaxed) { Some(Ended::Asked) } else { signals::asked() }
+    }
+
+    fn seed(&self, index: u32) -> u64 {
+        self.experiment.seed.wrapping_add(index.into())
+    }
+
+    /// Makes one run. Of the first the tables are written; of the others only the numbers stay.
+    fn make(&self, index: u32, place: &Place) -> Result<Summary, RunError> {
+        let made = self.try_make(index, place);
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if made.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        made
+    }
+
+    fn try_make(&self, index: u32, place: &Place) -> Result<Summary, RunError> {
+        let mut look = |state| {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+            self.asked()
+        };
+        if index == 0 {
+            let (ending, chain) = simulate::once(self.experiment, self.chosen, self.folder, &mut look)?;
+            return end::write_tables(self.experiment, self.folder, &ending, &chain);
+        }
+        let experiment = self.experiment.with_seed(self.seed(index));
+        let experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
+        let (ending, chain) = simulate::once(&experiment, self.chosen, self.folder, &mut look)?;
+        Ok(Summary::new(&experiment, &chain, &ending))
+    }
+}
+
+fn line(experiment: &Experiment, done: usize, places: &[Place], elapsed: Duration) -> String {
+    let places = places.iter().filter_map(|place| *place.lock().unwrap_or_else(PoisonError::into_inner));
+    let running: Vec<sim::Progress> = places.collect();
+    let mut line = format!("{done} of {} runs", experiment.repeat);
+    if let Some(slowest) = running.iter().min_by_key(|state| (state.now_us, state.height)) {
+        line += &format!("  the slowest at {}", simulate::place(experiment, *slowest));
+    }
+    let shares: f64 = running.iter().filter_map(|state| simulate::share(experiment, *state)).sum();
+    let share = (done as f64 + shares) / f64::from(experiment.repeat);
+    if share > 0.0 {
+        line += &simulate::left(share, elapsed);
+    }
+    line
+}
