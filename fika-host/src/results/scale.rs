@@ -45,6 +45,11 @@ impl Scale {
         }
     }
 
+    /// The value of one run: a count has no digits after the point.
+    pub(super) fn whole(&self, value: u64) -> String {
+        if self.base == 1.0 { value.to_string() } else { self.number(value as f64) }
+    }
+
     /// `1.23 s`.
     pub(super) fn with_unit(&self, value: f64) -> String {
         let text = self.number(value);

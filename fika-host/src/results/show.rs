@@ -149,8 +149,10 @@ impl fmt::Display for Summary {
         if let Some(replicas) = &self.replicas {
             let last_seed = replicas.first_seed.wrapping_add(u64::from(replicas.wanted) - 1);
             let seeds = format!("seeds {} to {last_seed}", replicas.first_seed);
-            writeln!(f, "\n  {} of {} runs, {seeds}\n", replicas.finished, replicas.wanted)?;
-            f.write_str(&replicas.show())?;
+            writeln!(f, "\n  {} of {} runs, {seeds}", replicas.finished, replicas.wanted)?;
+            if replicas.finished > 0 {
+                write!(f, "\n{}", replicas.show())?;
+            }
             replicas.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))?;
         }
         if !self.expects.is_empty() {

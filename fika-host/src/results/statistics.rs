@@ -171,8 +171,8 @@ impl Replicas {
                 or_dash(low),
                 or_dash(high),
                 or_dash(figure.standard_deviation),
-                scale.number(figure.min as f64),
-                scale.number(figure.max as f64),
+                scale.whole(figure.min),
+                scale.whole(figure.max),
                 figure.n.to_string(),
             ]);
         }
