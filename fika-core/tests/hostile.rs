@@ -182,7 +182,7 @@ fn a_double_spend_is_refused_with_its_rival_named() {
     solo.hear(0, Message::Tx(one.clone()));
     let out = solo.hear(1, Message::Tx(other.clone()));
     assert_eq!(rejections(&out), [format!("double spend: it conflicts with {} in the mempool", one.hash())]);
-    assert!(out.bans.is_empty() && solo.node.mempool().get(&other.hash()).is_none());
+    assert!(out.bans.is_empty() && solo.node.mempool().get(solo.world.txs(), &other.hash()).is_none());
     let forged = Tx::new({
         let mut bytes = factory.pay(genesis, 3, 4, 6, 7).bytes().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
@@ -223,7 +223,7 @@ fn a_double_spend_across_a_reorganisation_is_dropped_and_the_rest_comes_back() {
     solo.hear_block(1, &long);
     let out = solo.hear_block(1, &longer);
     assert_eq!(solo.tip(), longer.id());
-    assert!(solo.node.mempool().get(&kept.hash()).is_some());
+    assert!(solo.node.mempool().get(solo.world.txs(), &kept.hash()).is_some());
     let why = "double spend: a block spends the same".to_string();
     assert!(out.events.contains(&Event::TxDropped { hash: one.hash(), why }), "{:?}", out.events);
     assert!(out.events.iter().any(|event| matches!(event, Event::Tip { reorg_depth: 1, .. })));

@@ -6,14 +6,14 @@ mod lockstep;
 mod rules;
 mod solo;
 
+use fika_core::address::Address;
 use fika_core::agent::Draft;
 use fika_core::amount::Amount;
 use fika_core::block::Tx;
-use fika_core::hash::Id;
 use fika_core::message::Message;
 use fika_core::node::{Event, Mempool, MempoolLimits, NodeConfig};
 use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
-use fika_core::world::Assembly;
+use fika_core::world::{Assembly, TxTable};
 use lockstep::Setup;
 use rules::quiet::{BAD_ACTION, Quiet};
 use solo::{Factory, Solo};
@@ -39,9 +39,14 @@ fn limited(max_bytes: u64) -> Mempool {
     Mempool::new(MempoolLimits { max_bytes, ..MempoolLimits::default() })
 }
 
+/// Nobody owns anything.
+fn nobody(_: &[u8]) -> Option<Address> {
+    None
+}
+
 #[test]
 fn the_order_is_by_fee_rate_with_parents_first() {
-    let mut pool = limited(10_000);
+    let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for (tx, outcome) in [
         coins(1, 10, &[100], &[1]),
         coins(2, 500, &[101], &[2]),
@@ -49,24 +54,25 @@ fn the_order_is_by_fee_rate_with_parents_first() {
         coins(4, 500, &[102], &[4]),
         coins(5, 800, &[3, 4], &[5]),
     ] {
-        assert_eq!(pool.insert(tx, outcome), Ok(vec![]));
+        assert_eq!(pool.insert(&mut table, tx, outcome, &nobody), Ok(vec![]));
     }
-    assert_eq!(names(&pool.select(10_000)), [1, 3, 4, 5, 2]);
-    assert_eq!(names(&pool.select(150)), [1, 3], "as much as is asked for, whole packages");
-    let all: Vec<Id> = pool.hashes().collect();
-    assert_eq!(all.len(), 5);
-    assert!(pool.insert(coins(9, 9_999, &[1], &[9]).0, coins(9, 9_999, &[1], &[9]).1).is_err(), "no replacement");
-    assert_eq!(names(&pool.take_all()), [1, 2, 3, 4, 5], "as they came");
+    assert_eq!(names(&pool.select(&table, 10_000)), [1, 3, 4, 5, 2]);
+    assert_eq!(names(&pool.select(&table, 150)), [1, 3], "as much as is asked for, whole packages");
+    let all: Vec<Tx> = pool.all().map(|pooled| pooled.tx.clone()).collect();
+    assert_eq!(names(&all), [3, 5, 2, 4, 1]);
+    let (tx, outcome) = coins(9, 9_999, &[1], &[9]);
+    assert!(pool.insert(&mut table, tx, outcome, &nobody).is_err(), "no replacement");
+    assert_eq!(names(&pool.take_all(&mut table)), [1, 2, 3, 4, 5], "as they came");
     assert!(pool.is_empty() && pool.bytes() == 0);
 }
 
 #[test]
 fn a_full_mempool_drops_the_cheapest_with_its_children() {
-    let mut pool = limited(300);
+    let (mut pool, mut table) = (limited(300), TxTable::default());
     let hash = |name: u8| coins(name, 0, &[], &[]).0.hash();
     let mut insert = |name, fee, spends: &[u8], makes: &[u8]| {
         let (tx, outcome) = coins(name, fee, spends, makes);
-        pool.insert(tx, outcome).unwrap()
+        pool.insert(&mut table, tx, outcome, &nobody).unwrap()
     };
     insert(1, 10, &[100], &[1]);
     insert(2, 900, &[1], &[2]);
@@ -75,17 +81,18 @@ fn a_full_mempool_drops_the_cheapest_with_its_children() {
     insert(5, 16, &[103], &[5]);
     assert_eq!(insert(6, 1, &[104], &[6]), [hash(6)], "the new one is the cheapest");
     assert_eq!((pool.len(), pool.bytes()), (3, 300));
-    assert_eq!(names(&pool.select(1_000)), [3, 5, 4]);
+    assert_eq!(names(&pool.select(&table, 1_000)), [3, 5, 4]);
 }
 
 #[test]
 fn confirming_takes_out_the_block_and_its_losers_with_children() {
-    let mut pool = limited(10_000);
+    let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for (tx, outcome) in [coins(1, 1, &[100], &[1]), coins(2, 1, &[101], &[2]), coins(3, 1, &[2], &[3])] {
-        pool.insert(tx, outcome).unwrap();
+        pool.insert(&mut table, tx, outcome, &nobody).unwrap();
     }
     let (block_tx, _) = coins(1, 1, &[100], &[1]);
-    let gone = pool.confirm(&[block_tx], &[vec![100], vec![101]]);
+    let block = table.confirmed(&[block_tx], &[vec![100], vec![101]]);
+    let gone = pool.confirm(&mut table, &block);
     assert_eq!(gone, [coins(2, 0, &[], &[]).0.hash(), coins(3, 0, &[], &[]).0.hash()]);
     assert!(pool.is_empty());
 }
@@ -101,27 +108,31 @@ fn account_payments_keep_their_numbers_in_order() {
     let mut txs: Vec<Tx> = Vec::new();
     for n in 0..4u64 {
         let state = solo.world.state(solo.node.tip());
-        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        let ledger = solo.node.mempool().ledger(&solo.world, &state);
         txs.push(factory.pay_over(&ledger, genesis, 2, 3, 20, 100 * n));
         drop(state);
         solo.hear(0, Message::Tx(txs[n as usize].clone()));
     }
-    assert_eq!(solo.node.mempool().select(1_000_000), txs, "a better fee does not overtake its own account");
+    assert_eq!(
+        solo.node.mempool().select(solo.world.txs(), 1_000_000),
+        txs,
+        "a better fee does not overtake its own account"
+    );
     let template = solo.world.assemble(Assembly {
         draft: &Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() },
         time: 10_000,
         exact: true,
-        txs: solo.node.mempool().select(1_000_000),
+        txs: solo.node.mempool().select(solo.world.txs(), 1_000_000),
         payee: solo.node.address(),
         extra_nonce: 1,
     });
     assert_eq!(template.unwrap().block.txs.len(), 5);
-    let mut pool = Mempool::new(MempoolLimits::default());
+    let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for tx in &txs {
-        let pooled = solo.node.mempool().get(&tx.hash()).unwrap();
-        pool.insert(tx.clone(), pooled.outcome.clone()).unwrap();
+        let pooled = solo.node.mempool().get(solo.world.txs(), &tx.hash()).unwrap();
+        pool.insert(&mut table, tx.clone(), pooled.outcome.clone(), &nobody).unwrap();
     }
-    let gone = pool.remove_with_children(&txs[1].hash());
+    let gone = pool.remove_with_children(&mut table, &txs[1].hash());
     assert_eq!((gone.len(), pool.len()), (3, 1), "the later numbers go too");
 }
 
@@ -178,7 +189,7 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
     let mut txs = Vec::new();
     for n in 0..6 {
         let state = solo.world.state(solo.node.tip());
-        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        let ledger = solo.node.mempool().ledger(&solo.world, &state);
         txs.push(factory.pay_over(&ledger, genesis, 2, 3, 1, 10 * n));
         drop(state);
         solo.hear(0, Message::Tx(txs[n as usize].clone()));

@@ -141,8 +141,7 @@ fn double_spends_of_coins_are_refused_and_lost_in_reorganisations() {
     assert!(out.events.contains(&Event::TxRejected { hash: other.hash(), from: Some(PeerId(1)), why }));
     // A child of the loser goes with it.
     let state = factory.world.state(Tree::GENESIS);
-    let script = &*factory.world.rules().script;
-    let child = factory.pay_over(&solo.node.mempool().ledger(&state, script), genesis, 3, 4, 103, 7);
+    let child = factory.pay_over(&solo.node.mempool().ledger(&solo.world, &state), genesis, 3, 4, 103, 7);
     drop(state);
     solo.hear(0, Message::Tx(child.clone()));
     assert_eq!(solo.node.mempool().len(), 2);
@@ -170,14 +169,14 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
     let mut txs = Vec::new();
     for n in 0..6u64 {
         let state = solo.world.state(Tree::GENESIS);
-        let ledger = solo.node.mempool().ledger(&state, &*solo.world.rules().script);
+        let ledger = solo.node.mempool().ledger(&solo.world, &state);
         // The later, the more it pays: the order of fees is not that of descent.
         txs.push(factory.pay_over(&ledger, genesis, 2, 2, 90, 10 + 100 * n));
         drop(state);
         solo.hear(0, Message::Tx(txs[n as usize].clone()));
     }
     assert_eq!(solo.node.mempool().len(), 6);
-    let order: Vec<Id> = solo.node.mempool().select(1_000_000).iter().map(Tx::hash).collect();
+    let order: Vec<Id> = solo.node.mempool().select(solo.world.txs(), 1_000_000).iter().map(Tx::hash).collect();
     assert_eq!(order, txs.iter().map(Tx::hash).collect::<Vec<_>>(), "parents first");
     // A newcomer hears of them in an order in which it can take them in.
     let out = solo.give(Input::Connected(PeerId(7)));

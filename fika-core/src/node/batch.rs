@@ -11,52 +11,21 @@ use std::collections::VecDeque;
 use super::io::PeerId;
 use super::timers::Timer;
 use super::{Node, Turn};
-use crate::hash::{Id, draw};
+use crate::hash::draw;
 use crate::header::Time;
 use crate::message::{Item, MAX_ITEMS, Message};
-use crate::world::IdMap;
+use crate::world::TxNo;
 
 /// The draw of a neighbour's phase.
 const PHASE: u64 = u64::from_be_bytes(*b"inv tick");
 
-/// A set of neighbours.
-#[derive(Default)]
-struct Peers(u64, Vec<u64>);
-
-impl Peers {
-    fn insert(&mut self, peer: PeerId) {
-        let (word, bit) = (peer.0 as usize / 64, 1u64 << (peer.0 % 64));
-        if word == 0 {
-            self.0 |= bit;
-            return;
-        }
-        if self.1.len() < word {
-            self.1.resize(word, 0);
-        }
-        self.1[word - 1] |= bit;
-    }
-
-    fn contains(&self, peer: PeerId) -> bool {
-        let (word, bit) = (peer.0 as usize / 64, 1u64 << (peer.0 % 64));
-        let bits = if word == 0 { self.0 } else { self.1.get(word - 1).copied().unwrap_or(0) };
-        bits & bit != 0
-    }
-}
-
-/// A transaction that not everyone has been told of.
-struct News {
-    id: Id,
-    /// Who has it without being told.
-    known_to: Peers,
-}
-
 /// What is to be announced.
 #[derive(Default)]
 pub(super) struct Batch {
-    log: VecDeque<News>,
+    /// Transactions, with their arrival in the mempool: one that has left it since is another one.
+    log: VecDeque<(TxNo, u64)>,
     /// The number of the first one in the log; they are counted for ever.
     first: u64,
-    numbers: IdMap<u64>,
     timer_at: Option<Time>,
     /// By neighbour: when it is to hear something.
     due: Vec<Option<Due>>,
@@ -70,34 +39,17 @@ impl Batch {
         }
     }
 
-    /// `peer` has this transaction.
-    pub(super) fn known_to(&mut self, id: &Id, peer: PeerId) {
-        if let Some(number) = self.numbers.get(id) {
-            self.log[(number - self.first) as usize].known_to.insert(peer);
-        }
+    /// Adds a transaction; gives its place in the log.
+    fn push(&mut self, no: TxNo, arrival: u64) -> u64 {
+        self.log.push_back((no, arrival));
+        self.first + self.log.len() as u64 - 1
     }
 
-    /// Adds a transaction; gives its number.
-    fn push(&mut self, id: Id, from: Option<PeerId>) -> u64 {
-        let number = self.first + self.log.len() as u64;
-        let mut known_to = Peers::default();
-        from.inspect(|peer| known_to.insert(*peer));
-        self.log.push_back(News { id, known_to });
-        self.numbers.insert(id, number);
-        number
-    }
-
-    /// Drops what stands before this number.
-    fn trim(&mut self, number: u64) {
-        while self.first < number
-            && let Some(News { id, .. }) = self.log.pop_front()
-        {
-            // It may have been dropped and announced again since.
-            if self.numbers.get(&id) == Some(&self.first) {
-                self.numbers.remove(&id);
-            }
-            self.first += 1;
-        }
+    /// Drops what stands before this place.
+    fn trim(&mut self, place: u64) {
+        let gone = usize::try_from(place - self.first).map_or(self.log.len(), |gone| gone.min(self.log.len()));
+        self.log.drain(..gone);
+        self.first += gone as u64;
     }
 }
 
@@ -105,14 +57,14 @@ impl Batch {
 #[derive(Clone, Copy)]
 struct Due {
     at: Time,
-    /// The number of the first one that it has not been told.
+    /// The place in the log of the first one that it has not been told.
     next: u64,
 }
 
 impl Node {
     /// A transaction is to be announced to the neighbours but the one that it came from, each in its own time.
-    pub(super) fn announce_later(&mut self, turn: &mut Turn<'_>, id: Id, from: Option<PeerId>) {
-        let number = self.batch.push(id, from);
+    pub(super) fn announce_later(&mut self, turn: &mut Turn<'_>, no: TxNo, from: Option<PeerId>) {
+        let place = self.batch.push(no, self.mempool.slots.get(no).arrival());
         let every = self.config.relay.batch_us.max(1);
         let mut first = Time::MAX;
         self.batch.due.resize(self.peers.len(), None);
@@ -121,7 +73,7 @@ impl Node {
             if peer.ready && due.is_none() && from != Some(id) {
                 let phase = draw(self.config.seed, PHASE, u64::from(id.0)) % every;
                 let at = turn.now + every - (turn.now % every + every - phase) % every;
-                *due = Some(Due { at, next: number });
+                *due = Some(Due { at, next: place });
                 first = first.min(at);
             }
         }
@@ -154,8 +106,12 @@ impl Node {
             let id = PeerId(n as u32);
             let start = due.next.saturating_sub(self.batch.first) as usize;
             let unheard = self.batch.log.range(start.min(self.batch.log.len())..);
-            let unheard = unheard.filter(|news| !news.known_to.contains(id) && self.mempool.get(&news.id).is_some());
-            let items: Vec<Item> = unheard.map(|news| Item::Tx(news.id)).collect();
+            let unheard = unheard.filter_map(|(no, arrival)| {
+                let slot = self.mempool.slots.get(*no);
+                let here = slot.pooled.is_some() && slot.arrival() == *arrival;
+                (here && !self.mempool.slots.is_known_to(*no, id)).then(|| Item::Tx(turn.world.txs().hash(*no)))
+            });
+            let items: Vec<Item> = unheard.collect();
             if items.len() <= MAX_ITEMS {
                 if !items.is_empty() {
                     turn.out.send(id, Message::Inv(items));
@@ -174,28 +130,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_of_neighbours_hold_any_number() {
-        let mut some = Peers::default();
-        let all = [0, 63, 64, 127, 128, 1_000];
-        for (n, peer) in all.iter().enumerate() {
-            some.insert(PeerId(*peer));
-            let found: Vec<u32> = (0..1_100).filter(|peer| some.contains(PeerId(*peer))).collect();
-            assert_eq!(found, all[..=n]);
-        }
-    }
-
-    #[test]
     fn the_log_forgets_what_everyone_has_heard() {
         let mut batch = Batch::default();
-        let name = |n: u8| Id([n; 32]);
-        assert_eq!((batch.push(name(1), None), batch.push(name(2), Some(PeerId(3)))), (0, 1));
-        // Dropped from the mempool and taken in again.
-        assert_eq!(batch.push(name(1), None), 2);
+        assert_eq!((batch.push(TxNo(1), 1), batch.push(TxNo(2), 2), batch.push(TxNo(1), 3)), (0, 1, 2));
         batch.trim(1);
-        batch.known_to(&name(1), PeerId(5));
-        assert!(batch.log[1].known_to.contains(PeerId(5)) && !batch.log[0].known_to.contains(PeerId(5)));
+        assert_eq!(batch.log, [(TxNo(2), 2), (TxNo(1), 3)]);
         batch.trim(u64::MAX);
-        assert!(batch.log.is_empty() && batch.numbers.is_empty());
-        assert_eq!(batch.push(name(4), None), 3);
+        assert!(batch.log.is_empty());
+        assert_eq!(batch.push(TxNo(4), 4), 3);
     }
 }

@@ -279,16 +279,17 @@ impl Node {
             for ix in left {
                 again.extend(turn.world.block(*ix).iter().flat_map(|block| block.txs.iter().skip(1).cloned()));
             }
-            again.extend(self.mempool.take_all());
+            again.extend(self.mempool.take_all(turn.world.txs_mut()));
         }
         let mut confirmed = IdMap::<()>::default();
         for ix in joined {
-            let Some(block) = turn.world.block(*ix) else { continue };
-            let spent = turn.world.tree()[*ix].spent.clone().unwrap_or_default();
-            for hash in self.mempool.confirm(&block.txs, &spent) {
+            let block = turn.world.confirmed(*ix);
+            for hash in self.mempool.confirm(turn.world.txs_mut(), &block) {
                 turn.out.event(Event::TxDropped { hash, why: EXCLUDED.into() });
             }
-            confirmed.extend(block.txs.iter().map(|tx| (tx.hash(), ())));
+            if let Some(block) = turn.world.block(*ix).filter(|_| !again.is_empty()) {
+                confirmed.extend(block.txs.iter().map(|tx| (tx.hash(), ())));
+            }
         }
         again.retain(|tx| !confirmed.contains_key(&tx.hash()));
         let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };

@@ -91,9 +91,8 @@ fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(V
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();
-    for hash in pool.hashes() {
-        if let Some(place) = places.get(&ids.of(&hash).number())
-            && let Some(pooled) = pool.get(&hash)
+    for pooled in pool.all() {
+        if let Some(place) = places.get(&ids.of(&pooled.tx.hash()).number())
             && txs[*place].replace(pooled.tx.clone()).is_some()
         {
             twice.push(*place);

@@ -1,20 +1,21 @@
 //! Transactions that wait for a block.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::slots::{Slot, Slots};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::script::Script;
-use crate::tx::{Ledger, Outcome};
-use crate::world::IdMap;
+use crate::tx::{Credit, Ledger, Outcome};
 use crate::world::ledger::Entries;
 use crate::world::transfer::FormatLedger;
+use crate::world::{BlockIx, Confirmed, Pooled, TxNo, TxTable, Use, World};
 
 /// What a mempool takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,37 +35,19 @@ impl Default for MempoolLimits {
     }
 }
 
-/// A transaction of the mempool with what it does.
-#[derive(Debug)]
-pub struct Pooled {
-    /// The transaction.
-    pub tx: Tx,
-    /// What it does.
-    pub outcome: Outcome,
-    /// Fee in base units per 1,000 bytes.
-    pub rate: u64,
-    arrival: u64,
-}
-
-impl Pooled {
-    /// The place in the order of preference: higher fee rate first, then earlier arrival.
-    fn rank(&self) -> (Reverse<u64>, u64, Id) {
-        (Reverse(self.rate), self.arrival, self.tx.hash())
-    }
-}
+/// The place in the order of preference: higher fee rate first, then earlier arrival.
+type Rank = (Reverse<u64>, u64, TxNo);
 
 /// The mempool of one node: ordered by fee rate, without conflicts, limited in size.
+///
+/// What its transactions do is kept in a [`TxTable`], always the same one.
 #[derive(Default)]
 pub struct Mempool {
     limits: MempoolLimits,
-    txs: IdMap<Arc<Pooled>>,
-    ranks: BTreeSet<(Reverse<u64>, u64, Id)>,
-    /// Which transaction spends a ledger entry.
-    spent: BTreeMap<Vec<u8>, Id>,
-    /// Which transaction creates a ledger entry.
-    created: BTreeMap<Vec<u8>, Id>,
-    /// Other entries of the format, the latest last.
-    puts: BTreeMap<Vec<u8>, Vec<Id>>,
+    pub(super) slots: Slots,
+    /// The order of preference, once it is needed to say which is the cheapest.
+    ranks: Option<BTreeSet<Rank>>,
+    len: usize,
     bytes: u64,
     arrivals: u64,
 }
@@ -77,12 +60,12 @@ impl Mempool {
 
     /// How many transactions wait.
     pub fn len(&self) -> usize {
-        self.txs.len()
+        self.len
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.txs.is_empty()
+        self.len == 0
     }
 
     /// All transactions together, in bytes.
@@ -91,29 +74,90 @@ impl Mempool {
     }
 
     /// The transaction with this hash.
-    pub fn get(&self, hash: &Id) -> Option<&Arc<Pooled>> {
-        self.txs.get(hash)
+    pub fn get(&self, txs: &TxTable, hash: &Id) -> Option<&Arc<Pooled>> {
+        self.slots.get(txs.find(hash)?).pooled.as_ref()
     }
 
-    /// All hashes, the most preferred first.
-    pub fn hashes(&self) -> impl Iterator<Item = Id> + '_ {
-        self.ranks.iter().map(|(_, _, hash)| *hash)
+    /// All transactions, the most preferred first.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Pooled>> {
+        self.ranked().into_iter().filter_map(|(_, _, no)| self.slots.get(no).pooled.as_ref())
+    }
+
+    fn ranked(&self) -> Vec<Rank> {
+        let mut ranks: Vec<Rank> = self.slots.pooled().map(|(no, slot, pooled)| rank(no, slot, pooled)).collect();
+        ranks.sort_unstable();
+        ranks
     }
 
     /// A waiting transaction that spends what `outcome` spends.
-    pub fn conflict(&self, outcome: &Outcome) -> Option<Id> {
-        outcome.spends.iter().find_map(|spend| self.spent.get(&spend.key).copied())
+    pub fn conflict(&self, txs: &TxTable, outcome: &Outcome) -> Option<Id> {
+        let rival = outcome.spends.iter().find_map(|spend| self.spender(txs, &spend.key));
+        rival.map(|no| txs.hash(no))
+    }
+
+    /// What waits and spends the entry `key`.
+    fn spender(&self, txs: &TxTable, key: &[u8]) -> Option<TxNo> {
+        let spends = |pooled: &Pooled| pooled.outcome.spends.iter().any(|spend| spend.key == key);
+        txs.users(key, Use::SPENDS).find(|no| self.slots.get(*no).pooled.as_ref().is_some_and(|one| spends(one)))
+    }
+
+    /// What waits and makes the entry `key`.
+    fn maker(&self, txs: &TxTable, key: &[u8]) -> Option<(TxNo, &Credit)> {
+        txs.users(key, Use::MAKES).find_map(|no| {
+            let pooled = self.slots.get(no).pooled.as_ref()?;
+            Some((no, pooled.outcome.credits.iter().find(|credit| credit.key == key)?))
+        })
+    }
+
+    /// What waits and writes the entry `key`, the latest last.
+    fn writers(&self, txs: &TxTable, key: &[u8]) -> Vec<(u64, TxNo)> {
+        let writes = |pooled: &Pooled| pooled.outcome.puts.iter().any(|(put, _)| put == key);
+        let slots = txs.users(key, Use::PUTS).map(|no| (no, self.slots.get(no)));
+        let slots = slots.filter(|(_, slot)| slot.pooled.as_ref().is_some_and(|one| writes(one)));
+        let mut all: Vec<_> = slots.map(|(no, slot)| (slot.arrival(), no)).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Takes in a transaction that was judged over [`Mempool::ledger`], and gives what had to go for it: perhaps itself.
+    /// `owner` says whose money a lock guards.
     ///
     /// # Errors
     /// When its fee is too low, or a transaction that waits spends the same.
-    pub fn insert(&mut self, tx: Tx, outcome: Outcome) -> Result<Vec<Id>, String> {
-        let bytes = tx.bytes().len() as u64;
-        let rate = u64::try_from(u128::from(outcome.fee.0) * 1_000 / u128::from(bytes.max(1))).unwrap_or(u64::MAX);
-        if outcome.fee < self.limits.min_fee {
-            return Err(format!("expected a fee of at least {}, found {}", self.limits.min_fee, outcome.fee));
+    pub fn insert(
+        &mut self,
+        txs: &mut TxTable,
+        tx: Tx,
+        outcome: Outcome,
+        owner: &dyn Fn(&[u8]) -> Option<Address>,
+    ) -> Result<Vec<Id>, String> {
+        self.judge(txs, tx, outcome, None, owner)
+    }
+
+    /// The same. `reads` as in [`TxTable::keep`].
+    pub(super) fn judge(
+        &mut self,
+        txs: &mut TxTable,
+        tx: Tx,
+        outcome: Outcome,
+        reads: Option<(BlockIx, Vec<Vec<u8>>)>,
+        owner: &dyn Fn(&[u8]) -> Option<Address>,
+    ) -> Result<Vec<Id>, String> {
+        if let Some(rival) = self.conflict(txs, &outcome) {
+            return Err(double_spend(&rival));
+        }
+        let no = txs.hold(tx.hash());
+        let pooled = txs.keep(no, tx, outcome, reads, owner, |no| self.slots.serial(no));
+        let gone = self.admit(txs, no, pooled);
+        txs.release(no);
+        gone
+    }
+
+    /// Takes in a transaction that no other one here conflicts with; as [`Mempool::insert`].
+    pub(super) fn admit(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>) -> Result<Vec<Id>, String> {
+        let (bytes, fee, rate) = (pooled.tx.bytes().len() as u64, pooled.outcome.fee, pooled.rate);
+        if fee < self.limits.min_fee {
+            return Err(format!("expected a fee of at least {}, found {fee}", self.limits.min_fee));
         }
         if rate < self.limits.min_fee_rate {
             return Err(format!(
@@ -124,122 +168,106 @@ impl Mempool {
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
         }
-        if let Some(rival) = self.conflict(&outcome) {
-            return Err(double_spend(&rival));
-        }
-        let hash = tx.hash();
         self.arrivals += 1;
-        let pooled = Arc::new(Pooled { tx, outcome, rate, arrival: self.arrivals });
-        for spend in &pooled.outcome.spends {
-            self.spent.insert(spend.key.clone(), hash);
-        }
-        for credit in pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty()) {
-            self.created.insert(credit.key.clone(), hash);
-        }
-        for (key, _) in &pooled.outcome.puts {
-            self.puts.entry(key.clone()).or_default().push(hash);
-        }
-        self.ranks.insert(pooled.rank());
-        self.txs.insert(hash, pooled);
+        self.len += 1;
         self.bytes += bytes;
+        self.slots.put(txs, no, pooled, self.arrivals);
+        if let Some(ranks) = &mut self.ranks {
+            ranks.insert((Reverse(rate), self.arrivals, no));
+        }
         let mut gone = Vec::new();
-        while self.bytes > self.limits.max_bytes
-            && let Some((_, _, cheapest)) = self.ranks.last().copied()
-        {
-            gone.extend(self.remove_with_children(&cheapest));
+        while self.bytes > self.limits.max_bytes {
+            if self.ranks.is_none() {
+                self.ranks = Some(self.ranked().into_iter().collect());
+            }
+            let Some((_, _, cheapest)) = self.ranks.as_ref().and_then(|ranks| ranks.last().copied()) else { break };
+            gone.extend(self.remove_numbered(txs, cheapest));
         }
         Ok(gone)
     }
 
-    fn arrival(&self, hash: &Id) -> u64 {
-        self.txs.get(hash).map_or(0, |pooled| pooled.arrival)
-    }
-
-    /// The waiting transactions that must be in a block before `pooled`.
-    fn parents(&self, pooled: &Pooled) -> Vec<Id> {
-        let spent = pooled.outcome.spends.iter().filter_map(|spend| self.created.get(&spend.key));
-        let written = pooled.outcome.puts.iter().filter_map(|(key, _)| self.puts.get(key)).flatten();
-        let earlier = written.filter(|by| self.arrival(by) < pooled.arrival);
-        spent.chain(earlier).filter(|by| self.txs.contains_key(*by)).copied().collect()
+    /// The waiting transactions that must be in a block before the one called `no`.
+    fn parents(&self, txs: &TxTable, no: TxNo, pooled: &Pooled) -> Vec<TxNo> {
+        let arrival = self.slots.get(no).arrival();
+        let makers = pooled.outcome.spends.iter().filter_map(|spend| self.maker(txs, &spend.key).map(|(no, _)| no));
+        let writers = pooled.outcome.puts.iter().flat_map(|(key, _)| self.writers(txs, key));
+        makers.chain(writers.filter(|(other, _)| *other < arrival).map(|(_, no)| no)).collect()
     }
 
     /// Takes one transaction out; those that build on it stay.
-    fn remove(&mut self, hash: &Id) -> Option<Arc<Pooled>> {
-        let pooled = self.txs.remove(hash)?;
-        self.ranks.remove(&pooled.rank());
+    fn remove(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
+        let arrival = self.slots.get(no).arrival();
+        let pooled = self.slots.take(txs, no)?;
+        self.len -= 1;
         self.bytes -= pooled.tx.bytes().len() as u64;
-        for spend in &pooled.outcome.spends {
-            if self.spent.get(&spend.key) == Some(hash) {
-                self.spent.remove(&spend.key);
-            }
-        }
-        for credit in &pooled.outcome.credits {
-            self.created.remove(&credit.key);
-        }
-        for (key, _) in &pooled.outcome.puts {
-            if let Some(by) = self.puts.get_mut(key) {
-                by.retain(|other| other != hash);
-                if by.is_empty() {
-                    self.puts.remove(key);
-                }
+        if let Some(ranks) = &mut self.ranks {
+            ranks.remove(&(Reverse(pooled.rate), arrival, no));
+            if ranks.is_empty() {
+                self.ranks = None;
             }
         }
         Some(pooled)
     }
 
     /// Takes a transaction out, and all that build on it. Gives their hashes.
-    pub fn remove_with_children(&mut self, hash: &Id) -> Vec<Id> {
-        let mut open = vec![*hash];
+    pub fn remove_with_children(&mut self, txs: &mut TxTable, hash: &Id) -> Vec<Id> {
+        txs.find(hash).map_or_else(Vec::new, |no| self.remove_numbered(txs, no))
+    }
+
+    fn remove_numbered(&mut self, txs: &mut TxTable, no: TxNo) -> Vec<Id> {
+        let mut open = vec![txs.hash(no)];
         let mut gone = Vec::new();
         while let Some(hash) = open.pop() {
-            if let Some(pooled) = self.remove(&hash) {
-                open.extend(pooled.outcome.credits.iter().filter_map(|credit| self.spent.get(&credit.key)));
-                // Who wrote the same entry later has built on what this one wrote.
-                let rewritten = pooled.outcome.puts.iter().filter_map(|(key, _)| self.puts.get(key));
-                open.extend(rewritten.flatten().filter(|by| self.arrival(by) > pooled.arrival));
-                gone.push(hash);
-            }
+            // Numbers may change hands as transactions go.
+            let Some(no) = txs.find(&hash) else { continue };
+            let arrival = self.slots.get(no).arrival();
+            // Who wrote the same entry later has built on what this one wrote.
+            let later = |key: &[u8]| self.writers(txs, key).into_iter().filter(|(other, _)| *other > arrival);
+            let Some(pooled) = self.slots.get(no).pooled.clone() else { continue };
+            let made = pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty());
+            open.extend(made.filter_map(|credit| self.spender(txs, &credit.key)).map(|no| txs.hash(no)));
+            open.extend(pooled.outcome.puts.iter().flat_map(|(key, _)| later(key)).map(|(_, no)| txs.hash(no)));
+            self.remove(txs, no);
+            gone.push(hash);
         }
         gone
     }
 
-    /// A block has confirmed `txs`, which spend the entries `keys`: takes out what is confirmed,
-    /// and what can no longer be. Gives the latter.
-    pub fn confirm(&mut self, txs: &[Tx], keys: &[Vec<u8>]) -> Vec<Id> {
-        for tx in txs {
-            self.remove(&tx.hash());
-        }
-        let losers: Vec<Id> = keys.iter().filter_map(|key| self.spent.get(key).copied()).collect();
-        losers.iter().flat_map(|loser| self.remove_with_children(loser)).collect()
+    /// A block was taken in: takes out what it confirms, and what can no longer be confirmed. Gives the latter.
+    pub fn confirm(&mut self, txs: &mut TxTable, block: &Confirmed) -> Vec<Id> {
+        block.inside.iter().for_each(|no| drop(self.remove(txs, *no)));
+        let rivals: Vec<Id> = block.rivals.iter().map(|no| txs.hash(*no)).collect();
+        rivals.iter().flat_map(|rival| self.remove_with_children(txs, rival)).collect()
     }
 
     /// Empties the mempool; gives everything in the order of arrival.
-    pub fn take_all(&mut self) -> Vec<Tx> {
-        let mut all: Vec<_> =
-            std::mem::take(&mut self.ranks).into_iter().map(|(_, arrival, hash)| (arrival, hash)).collect();
-        all.sort_unstable();
-        let txs = all.iter().filter_map(|(_, hash)| Some(self.txs.get(hash)?.tx.clone())).collect();
-        *self = Mempool { limits: self.limits, arrivals: self.arrivals, ..Mempool::default() };
-        txs
+    pub fn take_all(&mut self, txs: &mut TxTable) -> Vec<Tx> {
+        let all = self.slots.pooled();
+        let mut all: Vec<_> = all.map(|(no, slot, pooled)| (slot.arrival(), no, pooled.tx.clone())).collect();
+        all.sort_unstable_by_key(|(arrival, ..)| *arrival);
+        for (_, no, _) in &all {
+            self.remove(txs, *no);
+        }
+        all.into_iter().map(|(_, _, tx)| tx).collect()
     }
 
     /// Transactions for a block of `max_bytes`: by fee rate, but each after those it builds on.
-    pub fn select(&self, max_bytes: u64) -> Vec<Tx> {
+    pub fn select(&self, txs: &TxTable, max_bytes: u64) -> Vec<Tx> {
         let mut chosen = Vec::new();
-        let mut taken = IdMap::<()>::default();
+        let mut taken = BTreeSet::new();
         let mut bytes = 0;
-        for (_, _, hash) in &self.ranks {
-            let mut package = vec![*hash];
-            while let Some(hash) = package.last().copied() {
-                let Some(pooled) = self.txs.get(&hash).filter(|_| !taken.contains_key(&hash)) else {
+        for (_, _, no) in self.ranked() {
+            let mut package = vec![no];
+            while let Some(no) = package.last().copied() {
+                let Some(pooled) = self.slots.get(no).pooled.as_ref().filter(|_| !taken.contains(&no)) else {
                     package.pop();
                     continue;
                 };
-                let mut missing = self.parents(pooled);
-                missing.retain(|parent| !taken.contains_key(parent));
+                let mut missing = self.parents(txs, no, pooled);
+                missing.retain(|parent| !taken.contains(parent));
                 if missing.is_empty() {
                     package.pop();
-                    taken.insert(hash, ());
+                    taken.insert(no);
                     bytes += pooled.tx.bytes().len() as u64;
                     chosen.push(pooled.tx.clone());
                 } else {
@@ -253,10 +281,14 @@ impl Mempool {
         chosen
     }
 
-    /// The ledger `state` with all waiting transactions carried out.
-    pub fn ledger<'a>(&'a self, state: &'a dyn Entries, script: &'a dyn Script) -> PoolLedger<'a> {
-        PoolLedger { pool: self, state, script }
+    /// The ledger `state` of this mempool's world with all waiting transactions carried out.
+    pub fn ledger<'a>(&'a self, world: &'a World, state: &'a dyn Entries) -> PoolLedger<'a> {
+        PoolLedger { pool: self, txs: world.txs(), state, script: &*world.rules().script }
     }
+}
+
+fn rank(no: TxNo, slot: &Slot, pooled: &Pooled) -> Rank {
+    (Reverse(pooled.rate), slot.arrival(), no)
 }
 
 /// Why a transaction is not taken in beside `rival`.
@@ -267,19 +299,30 @@ pub(super) fn double_spend(rival: &Id) -> String {
 /// A ledger state with a mempool over it.
 pub struct PoolLedger<'a> {
     pool: &'a Mempool,
+    txs: &'a TxTable,
     state: &'a dyn Entries,
     script: &'a dyn Script,
 }
 
+impl PoolLedger<'_> {
+    /// What waits and concerns `owner`.
+    fn of_owner(&self, owner: &Address) -> impl Iterator<Item = &Outcome> {
+        let theirs = self.txs.of_owner(owner).iter();
+        theirs.filter_map(|no| self.pool.slots.get(*no).pooled.as_ref()).map(|pooled| &pooled.outcome)
+    }
+}
+
 impl Ledger for PoolLedger<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        if self.pool.spent.contains_key(key) {
+        if self.pool.spender(self.txs, key).is_some() {
             return None;
         }
-        if let Some(pooled) = self.pool.created.get(key).and_then(|by| self.pool.txs.get(by)) {
-            return pooled.outcome.credits.iter().find(|credit| credit.key == key).map(|credit| credit.value.clone());
+        if let Some((_, credit)) = self.pool.maker(self.txs, key) {
+            return Some(credit.value.clone());
         }
-        if let Some(pooled) = self.pool.puts.get(key).and_then(|by| self.pool.txs.get(by.last()?)) {
+        if let Some((_, latest)) = self.pool.writers(self.txs, key).pop()
+            && let Some(pooled) = &self.pool.slots.get(latest).pooled
+        {
             return pooled.outcome.puts.iter().rev().find(|(put, _)| put == key).and_then(|(_, value)| value.clone());
         }
         FormatLedger(self.state).get(key)
@@ -288,8 +331,8 @@ impl Ledger for PoolLedger<'_> {
     fn balance(&self, owner: &Address) -> Amount {
         // The same money may move many times here: the sums can be larger than any amount.
         let (mut plus, mut minus) = (u128::from(FormatLedger(self.state).balance(owner).0), 0u128);
-        for outcome in self.pool.txs_in_order().map(|pooled| &pooled.outcome) {
-            let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
+        let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
+        for outcome in self.of_owner(owner) {
             plus += outcome.credits.iter().filter(|c| own(&c.lock)).map(|c| u128::from(c.amount.0)).sum::<u128>();
             minus += outcome.spends.iter().filter(|s| own(&s.lock)).map(|s| u128::from(s.amount.0)).sum::<u128>();
         }
@@ -298,18 +341,15 @@ impl Ledger for PoolLedger<'_> {
 
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
         let confirmed = FormatLedger(self.state).coins(owner).into_iter();
-        let waiting = self.pool.txs_in_order().flat_map(|pooled| &pooled.outcome.credits);
+        let waiting = self.of_owner(owner).flat_map(|outcome| &outcome.credits);
         let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
         let waiting = waiting.filter(|credit| !credit.key.is_empty() && own(&credit.lock));
+        // Whoever spends a coin of this owner takes from this owner.
+        let spent = self.of_owner(owner).flat_map(|outcome| &outcome.spends).map(|spend| &spend.key);
+        let spent: BTreeSet<&Vec<u8>> = spent.collect();
         let all = confirmed.chain(waiting.map(|credit| (credit.key.clone(), credit.amount)));
-        let mut coins: Vec<_> = all.filter(|(key, _)| !self.pool.spent.contains_key(key)).collect();
+        let mut coins: Vec<_> = all.filter(|(key, _)| !spent.contains(key)).collect();
         coins.sort_unstable();
         coins
-    }
-}
-
-impl Mempool {
-    fn txs_in_order(&self) -> impl Iterator<Item = &Arc<Pooled>> {
-        self.ranks.iter().filter_map(|(_, _, hash)| self.txs.get(hash))
     }
 }

@@ -21,6 +21,7 @@ mod mempool;
 mod producer;
 mod relay;
 mod requests;
+mod slots;
 mod sync;
 mod timers;
 mod wallet;
@@ -28,7 +29,7 @@ mod wallet;
 use std::collections::VecDeque;
 
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
-pub use mempool::{Mempool, MempoolLimits, PoolLedger, Pooled};
+pub use mempool::{Mempool, MempoolLimits, PoolLedger};
 pub use relay::{Announce, RelayConfig};
 pub use wallet::{Balance, OwnTx};
 
@@ -98,7 +99,6 @@ pub struct Node {
     finalized: BlockIx,
     mempool: Mempool,
     peers: Vec<relay::Peer>,
-    recent: relay::Recent,
     requests: requests::Requests,
     batch: batch::Batch,
     compacts: compact::Compacts,
@@ -142,7 +142,6 @@ impl Node {
             refused: BlockSet::default(),
             finalized: Tree::GENESIS,
             peers: Vec::new(),
-            recent: relay::Recent::default(),
             requests: requests::Requests::default(),
             batch: batch::Batch::default(),
             compacts: compact::Compacts::default(),

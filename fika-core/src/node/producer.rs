@@ -141,7 +141,7 @@ impl Node {
             draft: &draft,
             time: if exact { now } else { now.max(parent_time) },
             exact,
-            txs: self.mempool.select(chain.max_block_bytes),
+            txs: self.mempool.select(turn.world.txs(), chain.max_block_bytes),
             payee: self.address,
             extra_nonce: self.producer.extra_nonce,
         };
@@ -163,7 +163,7 @@ impl Node {
 
     /// A transaction that no block can take any more.
     fn drop_tx(&mut self, turn: &mut Turn<'_>, tx: &Tx) {
-        for hash in self.mempool.remove_with_children(&tx.hash()) {
+        for hash in self.mempool.remove_with_children(turn.world.txs_mut(), &tx.hash()) {
             turn.out.event(Event::TxDropped { hash, why: "it can no longer be applied".into() });
         }
     }

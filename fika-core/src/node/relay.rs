@@ -31,10 +31,8 @@ use crate::hash::Id;
 use crate::header::{SECOND, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
 use crate::transport::BAN_POINTS;
-use crate::world::{BadTx, IdMap};
-
-/// So many hashes of transactions at least, and twice as many at most, are remembered as dealt with.
-const RECENT_TXS: usize = 2_500;
+use crate::tx::Outcome;
+use crate::world::{BadTx, TxNo};
 
 /// How blocks and transactions spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,6 +80,9 @@ impl Default for RelayConfig {
     }
 }
 
+/// What a transaction does, and the entries that were read for it, where nothing else was.
+type Judged = (Outcome, Option<Vec<Vec<u8>>>);
+
 /// What a node knows about a neighbour.
 #[derive(Default)]
 pub(super) struct Peer {
@@ -93,37 +94,6 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn can_be_asked(&self) -> bool {
         self.ready && !self.banned
-    }
-}
-
-/// Transactions that were dealt with: the latest, and those before them.
-#[derive(Default)]
-pub(super) struct Recent {
-    young: IdMap<()>,
-    old: IdMap<()>,
-}
-
-impl Recent {
-    fn knows(&self, hash: &Id) -> bool {
-        self.young.contains_key(hash) || self.old.contains_key(hash)
-    }
-
-    /// Notes a transaction as dealt with; whether it is new.
-    fn note(&mut self, hash: Id) -> bool {
-        if self.knows(&hash) {
-            return false;
-        }
-        if self.young.len() >= RECENT_TXS {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(hash, ());
-        true
-    }
-
-    /// A transaction that was turned down may be fine after another block.
-    pub(super) fn forget(&mut self, hash: &Id) {
-        self.young.remove(hash);
-        self.old.remove(hash);
     }
 }
 
@@ -157,7 +127,7 @@ impl Node {
         let waiting: Vec<Item> = match self.config.role {
             // Parents first, or the other end could do nothing with their children.
             Role::Full => {
-                let txs = self.mempool.select(u64::MAX).into_iter().take(MAX_ITEMS);
+                let txs = self.mempool.select(turn.world.txs(), u64::MAX).into_iter().take(MAX_ITEMS);
                 txs.map(|tx| Item::Tx(tx.hash())).collect()
             }
             Role::Wallet => Vec::new(),
@@ -176,7 +146,7 @@ impl Node {
         if points > 0 {
             self.blame(turn, Some(id), points, "it broke the rules of the transport");
         }
-        for item in self.requests.of(id) {
+        for item in self.requests.of(id, turn.world.txs()) {
             self.ask_another(turn, item);
         }
         self.sync_lost(turn, id);
@@ -191,21 +161,20 @@ impl Node {
             Message::GetData(items) => self.on_get_data(turn, from, items),
             Message::NotFound(items) => {
                 for item in items {
-                    if self.requests.get(&item).is_some_and(|request| request.from == from) {
+                    if self.asked_of(turn, &item) == Some(from) {
                         self.ask_another(turn, item);
                     }
                 }
             }
             Message::Tx(tx) => {
                 let hash = tx.hash();
-                let request = self.end_request(&Item::Tx(hash));
                 // The event says what became of it.
-                if self.config.role == Role::Full
-                    && self.accept_tx(turn, tx, Some(from)).is_ok()
-                    && let Some(request) = request
-                {
-                    request.others().iter().for_each(|peer| self.batch.known_to(&hash, *peer));
+                let held = turn.world.txs_mut().hold(hash);
+                self.end_tx_request(turn, held);
+                if self.config.role == Role::Full {
+                    let _ = self.accept_held(turn, held, tx, Some(from));
                 }
+                turn.world.txs_mut().release(held);
             }
             Message::Block(block) => {
                 let id = block.id();
@@ -242,10 +211,12 @@ impl Node {
             return;
         }
         items.retain_mut(|item| match item {
-            Item::Tx(hash) => {
-                self.batch.known_to(hash, from);
-                self.mempool.get(hash).is_none() && !self.recent.knows(hash)
-            }
+            Item::Tx(hash) => turn.world.txs().find(hash).is_none_or(|no| {
+                let slots = &mut self.mempool.slots;
+                slots.known_to(no, from);
+                let slot = slots.get(no);
+                slot.pooled.is_none() && !slot.is_recent() && !slot.is_asked()
+            }),
             Item::Block(id) => {
                 let unknown = !self.knows_block(turn, id);
                 *item = self.block_item(*id);
@@ -265,7 +236,7 @@ impl Node {
         let mut missing = Vec::new();
         for item in items {
             let found = match &item {
-                Item::Tx(hash) => self.mempool.get(hash).map(|pooled| Message::Tx(pooled.tx.clone())),
+                Item::Tx(hash) => self.mempool.get(turn.world.txs(), hash).map(|pooled| Message::Tx(pooled.tx.clone())),
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
                 Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
                 Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
@@ -283,22 +254,32 @@ impl Node {
 
     /// Takes a transaction into the mempool and passes it on. Whether it is in now.
     pub(super) fn accept_tx(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+        let held = turn.world.txs_mut().hold(tx.hash());
+        let accepted = self.accept_held(turn, held, tx, from);
+        turn.world.txs_mut().release(held);
+        accepted
+    }
+
+    /// The same for a transaction whose number is held.
+    fn accept_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+        let slots = &mut self.mempool.slots;
+        if slots.get(no).pooled.is_some() {
+            return Ok(());
+        }
+        if !slots.note(turn.world.txs_mut(), no) && from.is_some() {
+            return Ok(());
+        }
+        from.inspect(|peer| slots.known_to(no, *peer));
         let hash = tx.hash();
-        if self.mempool.get(&hash).is_some() {
-            return Ok(());
-        }
-        if !self.recent.note(hash) && from.is_some() {
-            return Ok(());
-        }
-        match self.try_pool(turn, tx.clone(), from) {
+        match self.try_pool_held(turn, no, &tx, from) {
             Ok(()) => {
-                self.pass_on(turn, tx, from);
+                self.pass_on(turn, no, tx, from);
                 self.producer.mempool_changed = true;
                 Ok(())
             }
             Err(why) => {
                 // It may be fine here once its parents are.
-                self.recent.forget(&hash);
+                self.mempool.slots.forget(turn.world.txs_mut(), no);
                 turn.out.event(Event::TxRejected { hash, from, why: why.clone() });
                 Err(why)
             }
@@ -307,27 +288,29 @@ impl Node {
 
     /// Judges a transaction over the mempool and puts it in.
     pub(super) fn try_pool(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+        let held = turn.world.txs_mut().hold(tx.hash());
+        let pooled = self.try_pool_held(turn, held, &tx, from);
+        turn.world.txs_mut().release(held);
+        pooled
+    }
+
+    fn try_pool_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: &Tx, from: Option<PeerId>) -> Result<(), String> {
         let hash = tx.hash();
-        let place = turn.world.next_place(self.tip);
-        let state = turn.world.state(self.tip);
-        let script = &*turn.world.rules().script;
-        let judged = turn.world.check_tx(&tx, place, &self.mempool.ledger(&state, script));
-        let outcome = match judged {
-            Ok(outcome) => outcome,
-            Err(BadTx::Unproven(why)) => {
-                self.blame(turn, from, BAN_POINTS / 2, "it passed on a transaction whose scripts do not hold");
-                return Err(why);
+        let (pool, tip) = (&mut self.mempool, self.tip);
+        let (gone, fee) = match turn.world.txs().judged(no, tip, |no| pool.slots.serial(no)) {
+            Some(judged) => {
+                let fee = judged.outcome.fee;
+                (pool.admit(turn.world.txs_mut(), no, judged)?, fee)
             }
-            Err(BadTx::Refused(why)) => {
-                // Alone it may be fine: then what it spends is spent by a transaction that waits.
-                let alone = turn.world.check_tx(&tx, place, &crate::world::transfer::FormatLedger(&state));
-                let rival = alone.ok().and_then(|outcome| self.mempool.conflict(&outcome));
-                return Err(rival.map_or(why, |rival| double_spend(&rival)));
+            None => {
+                let (outcome, reads) = self.judge_tx(turn, tx, from)?;
+                let (fee, reads) = (outcome.fee, reads.map(|reads| (tip, reads)));
+                let (txs, script) = turn.world.txs_and_script();
+                let gone = self.mempool.judge(txs, tx.clone(), outcome, reads, &|lock| script.owner(lock))?;
+                turn.world.remember_proven(hash);
+                (gone, fee)
             }
         };
-        drop(state);
-        let fee = outcome.fee;
-        let gone = self.mempool.insert(tx, outcome)?;
         const FULL: &str = "the mempool is full of transactions with higher fees";
         for hash in gone.iter().copied().filter(|gone| *gone != hash) {
             turn.out.event(Event::TxDropped { hash, why: FULL.into() });
@@ -335,19 +318,37 @@ impl Node {
         if gone.contains(&hash) {
             return Err(FULL.into());
         }
-        turn.world.remember_proven(hash);
         turn.out.event(Event::TxAccepted { hash, from, fee });
         Ok(())
     }
 
+    /// Judges a transaction over the mempool; as [`World::check_tx_reading`](crate::world::World).
+    fn judge_tx(&mut self, turn: &mut Turn<'_>, tx: &Tx, from: Option<PeerId>) -> Result<Judged, String> {
+        let place = turn.world.next_place(self.tip);
+        let state = turn.world.state(self.tip);
+        match turn.world.check_tx_reading(tx, place, &self.mempool.ledger(turn.world, &state)) {
+            Ok(judged) => Ok(judged),
+            Err(BadTx::Unproven(why)) => {
+                self.blame(turn, from, BAN_POINTS / 2, "it passed on a transaction whose scripts do not hold");
+                Err(why)
+            }
+            Err(BadTx::Refused(why)) => {
+                // Alone it may be fine: then what it spends is spent by a transaction that waits.
+                let alone = turn.world.check_tx(tx, place, &crate::world::transfer::FormatLedger(&state));
+                let rival = alone.ok().and_then(|outcome| self.mempool.conflict(turn.world.txs(), &outcome));
+                Err(rival.map_or(why, |rival| double_spend(&rival)))
+            }
+        }
+    }
+
     /// Announces or sends a transaction to the neighbours but the one that it came from.
-    pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) {
+    pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) {
         let id = tx.hash();
         // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
         let flood = self.config.relay.announce == Announce::Flood || self.config.role == Role::Wallet;
         match flood {
             true => turn.out.send_all(from, Message::Tx(tx)),
-            false if self.config.relay.batch_us > 0 => self.announce_later(turn, id, from),
+            false if self.config.relay.batch_us > 0 => self.announce_later(turn, no, from),
             false => turn.out.send_all(from, Message::Inv(vec![Item::Tx(id)])),
         }
         turn.out.event(Event::Forwarded { id, what: "tx" });

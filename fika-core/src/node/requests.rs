@@ -4,21 +4,25 @@
 //! set while anything is under way, looks for what is late when it fires, and is set again for
 //! the next. So an announcement of something that is under way costs one look into a map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::io::PeerId;
 use super::relay::Peer;
 use super::timers::Timer;
 use super::{Node, Turn};
+use crate::hash::Id;
 use crate::header::Time;
 use crate::message::{Item, Message};
+use crate::world::{TxNo, TxTable};
 
 /// How many others are remembered that have announced something asked for.
 const OTHERS: usize = 8;
+/// The kind of transactions.
+const TX: usize = 0;
 /// How many things of a kind one neighbour may be asked for at the same time.
 const MAX_REQUESTS: u16 = 1_000;
 
-/// Something that was asked for.
+/// A block or message that was asked for.
 pub(super) struct Request {
     pub(super) from: PeerId,
     /// Whether it is a block that was asked for in its compact form.
@@ -44,10 +48,20 @@ impl Request {
     }
 }
 
+/// A transaction that was asked for. Who has announced it too stands with what is known of it (`slots`).
+struct Asked {
+    no: TxNo,
+    from: PeerId,
+    /// When it is late.
+    until: Time,
+}
+
 /// All requests that are under way.
 #[derive(Default)]
 pub(super) struct Requests {
     open: BTreeMap<Item, Request>,
+    /// Transactions, in the order of asking.
+    txs: VecDeque<Asked>,
     /// How many things of each kind each neighbour was asked for.
     counts: Vec<[u16; 4]>,
     blocks: usize,
@@ -75,19 +89,37 @@ impl Requests {
             request.add_other(from);
             return false;
         }
-        let peer = from.0 as usize;
-        if self.counts.len() <= peer {
-            self.counts.resize(peer + 1, [0; 4]);
-        }
-        let count = &mut self.counts[peer][key.kind()];
-        if *count >= MAX_REQUESTS {
+        if !self.has_room(key.kind(), from) {
             return false;
         }
-        *count += 1;
+        self.counts[from.0 as usize][key.kind()] += 1;
         self.blocks += usize::from(matches!(key, Item::Block(_)));
         let compact = item != key;
         self.open.insert(key, Request { from, compact, others: [from; OTHERS], count: 0, until });
         true
+    }
+
+    /// Whether a neighbour may be asked for one more thing of a kind.
+    fn has_room(&mut self, kind: usize, from: PeerId) -> bool {
+        let peer = from.0 as usize;
+        if self.counts.len() <= peer {
+            self.counts.resize(peer + 1, [0; 4]);
+        }
+        self.counts[peer][kind] < MAX_REQUESTS
+    }
+
+    /// Who was asked for a transaction.
+    fn asked_tx(&self, no: TxNo) -> Option<PeerId> {
+        self.txs.iter().find(|asked| asked.no == no).map(|asked| asked.from)
+    }
+
+    /// Ends the request of a transaction that is under way; gives who was asked.
+    fn end_tx(&mut self, no: TxNo) -> Option<PeerId> {
+        // Most come in the order of asking.
+        let at = self.txs.iter().position(|asked| asked.no == no)?;
+        let asked = self.txs.remove(at)?;
+        self.counts[asked.from.0 as usize][TX] -= 1;
+        Some(asked.from)
     }
 
     /// Ends a request.
@@ -109,11 +141,13 @@ impl Requests {
     }
 
     /// What this neighbour was asked for.
-    pub(super) fn of(&self, peer: PeerId) -> Vec<Item> {
+    pub(super) fn of(&self, peer: PeerId, txs: &TxTable) -> Vec<Item> {
         if self.counts.get(peer.0 as usize).is_none_or(|counts| *counts == [0; 4]) {
             return Vec::new();
         }
-        self.open.iter().filter(|(_, request)| request.from == peer).map(|(item, _)| *item).collect()
+        let asked = self.txs.iter().filter(|asked| asked.from == peer).map(|asked| Item::Tx(txs.hash(asked.no)));
+        let open = self.open.iter().filter(|(_, request)| request.from == peer).map(|(item, _)| *item);
+        asked.chain(open).collect()
     }
 }
 
@@ -125,7 +159,10 @@ impl Node {
     /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         let until = self.late_at(turn);
-        items.retain(|item| self.requests.add(*item, from, until));
+        items.retain(|item| match item {
+            Item::Tx(hash) => self.ask_tx(turn, *hash, from, until),
+            other => self.requests.add(*other, from, until),
+        });
         if items.is_empty() {
             return;
         }
@@ -134,6 +171,43 @@ impl Node {
             self.timers.set(until, Timer::Requests);
         }
         turn.out.send(from, Message::GetData(items));
+    }
+
+    /// Notes that a transaction is asked for; whether it is to be.
+    fn ask_tx(&mut self, turn: &mut Turn<'_>, hash: Id, from: PeerId, until: Time) -> bool {
+        if !self.requests.has_room(TX, from) {
+            return false;
+        }
+        let (txs, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
+        let no = txs.hold(hash);
+        let new = !slots.get(no).is_asked();
+        if new {
+            slots.ask(txs, no);
+            self.requests.txs.push_back(Asked { no, from, until });
+            self.requests.counts[from.0 as usize][TX] += 1;
+        }
+        slots.known_to(no, from);
+        txs.release(no);
+        new
+    }
+
+    /// A transaction is no longer asked for; gives who was.
+    pub(super) fn end_tx_request(&mut self, turn: &mut Turn<'_>, no: TxNo) -> Option<PeerId> {
+        if !self.mempool.slots.end_ask(turn.world.txs_mut(), no) {
+            return None;
+        }
+        self.requests.end_tx(no)
+    }
+
+    /// Who was asked for this.
+    pub(super) fn asked_of(&self, turn: &Turn<'_>, item: &Item) -> Option<PeerId> {
+        match item {
+            Item::Tx(hash) => {
+                let no = turn.world.txs().find(hash)?;
+                self.mempool.slots.get(no).is_asked().then(|| self.requests.asked_tx(no)).flatten()
+            }
+            other => self.requests.get(other).map(|request| request.from),
+        }
     }
 
     /// Whoever was asked for a block is at work on it: it gets time for the next step, which asks for the full block
@@ -147,10 +221,14 @@ impl Node {
 
     pub(super) fn on_requests_due(&mut self, turn: &mut Turn<'_>) {
         let late = self.requests.open.iter().filter(|(_, request)| request.until <= turn.now);
-        for item in late.map(|(item, _)| *item).collect::<Vec<_>>() {
+        let late: Vec<Item> = late.map(|(item, _)| *item).collect();
+        let late_txs = self.requests.txs.iter().filter(|asked| asked.until <= turn.now);
+        let late_txs: Vec<Item> = late_txs.map(|asked| Item::Tx(turn.world.txs().hash(asked.no))).collect();
+        for item in late_txs.into_iter().chain(late) {
             self.ask_another(turn, item);
         }
-        let next = self.requests.open.values().map(|request| request.until).min();
+        let next = self.requests.open.values().map(|request| request.until);
+        let next = next.chain(self.requests.txs.iter().map(|asked| asked.until)).min();
         self.requests.timed = next.is_some();
         if let Some(next) = next {
             self.timers.set(next, Timer::Requests);
@@ -159,6 +237,9 @@ impl Node {
 
     /// Asks the next neighbour that has announced `item`, if there is one; a block in full this time.
     pub(super) fn ask_another(&mut self, turn: &mut Turn<'_>, item: Item) {
+        if let Item::Tx(hash) = item {
+            return self.ask_another_for_tx(turn, hash);
+        }
         let Some(request) = self.end_request(&item) else { return };
         let ready = |peer: &&PeerId| self.peers.get(peer.0 as usize).is_some_and(Peer::can_be_asked);
         let mut others = request.others().iter().filter(ready).copied();
@@ -172,5 +253,19 @@ impl Node {
         } else if matches!(item, Item::Block(_) | Item::Compact(_)) {
             self.chain_not_found(turn, request.from);
         }
+    }
+
+    fn ask_another_for_tx(&mut self, turn: &mut Turn<'_>, hash: Id) {
+        let no = turn.world.txs_mut().hold(hash);
+        let who = self.mempool.slots.who_has(no);
+        if let Some(from) = self.end_tx_request(turn, no) {
+            let ready = |peer: &PeerId| self.peers.get(peer.0 as usize).is_some_and(Peer::can_be_asked);
+            let others: Vec<PeerId> = who.into_iter().filter(|peer| *peer != from && ready(peer)).collect();
+            if let Some(next) = others.first() {
+                self.ask(turn, *next, vec![Item::Tx(hash)]);
+                others.iter().for_each(|peer| self.mempool.slots.known_to(no, *peer));
+            }
+        }
+        turn.world.txs_mut().release(no);
     }
 }

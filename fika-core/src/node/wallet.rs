@@ -1,5 +1,7 @@
 //! The node's own money: paying, and following its own transactions.
 
+use std::collections::BTreeSet;
+
 use super::io::{Event, PaymentOrder};
 use super::timers::Timer;
 use super::{Node, Turn};
@@ -50,6 +52,14 @@ pub struct Balance {
 #[derive(Default)]
 pub(super) struct Wallet {
     own: Vec<OwnTx>,
+    /// The places of those that are not confirmed.
+    waiting: BTreeSet<usize>,
+}
+
+impl Wallet {
+    fn waiting(&self) -> impl Iterator<Item = &OwnTx> {
+        self.waiting.iter().map(|n| &self.own[*n])
+    }
 }
 
 impl Node {
@@ -70,18 +80,19 @@ impl Node {
             self.tip = ix;
         }
         self.catch_up(world);
-        let waiting: Vec<Tx> =
-            self.wallet.own.iter().filter(|own| own.confirmed.is_none()).map(|own| own.tx.clone()).collect();
+        let own = self.wallet.own.iter().enumerate();
+        self.wallet.waiting = own.filter(|(_, own)| own.confirmed.is_none()).map(|(n, _)| n).collect();
+        let waiting: Vec<Tx> = self.wallet.waiting().map(|own| own.tx.clone()).collect();
         let place = world.next_place(self.tip);
         for tx in waiting {
             let state = world.state(self.tip);
-            let script = &*world.rules().script;
-            let judged = world.check_tx(&tx, place, &self.mempool.ledger(&state, script));
+            let judged = world.check_tx(&tx, place, &self.mempool.ledger(world, &state));
             drop(state);
             if let Ok(outcome) = judged {
                 world.remember_proven(tx.hash());
                 // A full mempool keeps what pays more; the transaction is sent again later.
-                self.mempool.insert(tx, outcome).unwrap_or_default();
+                let (txs, script) = world.txs_and_script();
+                self.mempool.insert(txs, tx, outcome, &|lock| script.owner(lock)).unwrap_or_default();
             }
         }
     }
@@ -142,7 +153,7 @@ impl Node {
         let rules = turn.world.rules();
         let place = turn.world.next_place(self.tip);
         let state = turn.world.state(self.tip);
-        let ledger = self.mempool.ledger(&state, &*rules.script);
+        let ledger = self.mempool.ledger(turn.world, &state);
         let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
         let text = |reject: Reject| reject.to_string();
         let bare = rules.tx.build(&order, place, &ledger).map_err(text)?;
@@ -169,10 +180,12 @@ impl Node {
     ) -> Result<(), String> {
         let own = OwnTx { tx: tx.clone(), to, amount, fee, made_at: turn.now, confirmed: None };
         save(turn, self.wallet.own.len(), &own);
+        self.wallet.waiting.insert(self.wallet.own.len());
         self.wallet.own.push(own);
         let sent = self.accept_tx(turn, tx, None);
         if sent.is_err() {
             self.wallet.own.pop();
+            self.wallet.waiting.remove(&self.wallet.own.len());
             if let Some(store) = turn.world.store() {
                 store.set(&name(self.wallet.own.len()), None);
             }
@@ -189,20 +202,22 @@ impl Node {
 
     /// Sends own transactions that wait to the neighbours again.
     pub(super) fn rebroadcast(&mut self, turn: &mut Turn<'_>) {
-        let waiting: Vec<Tx> =
-            self.wallet.own.iter().filter(|own| own.confirmed.is_none()).map(|own| own.tx.clone()).collect();
+        let waiting: Vec<Tx> = self.wallet.waiting().map(|own| own.tx.clone()).collect();
         if waiting.is_empty() {
             return;
         }
         for tx in waiting {
-            if self.mempool.get(&tx.hash()).is_none() {
-                self.recent.forget(&tx.hash());
+            let no = turn.world.txs_mut().hold(tx.hash());
+            if self.mempool.slots.get(no).pooled.is_none() {
+                self.mempool.slots.forget(turn.world.txs_mut(), no);
                 // It may have been excluded meanwhile; the event says so.
                 let _ = self.try_pool(turn, tx.clone(), None);
             }
-            if self.mempool.get(&tx.hash()).is_some() {
-                self.pass_on(turn, tx, None);
+            if self.mempool.slots.get(no).pooled.is_some() {
+                self.mempool.slots.known_to_nobody(no);
+                self.pass_on(turn, no, tx, None);
             }
+            turn.world.txs_mut().release(no);
         }
         self.arm_rebroadcast(turn);
     }
@@ -216,19 +231,21 @@ impl Node {
     }
 
     fn follow(&mut self, turn: &mut Turn<'_>, blocks: &[BlockIx], confirmed: bool) {
-        if self.wallet.own.iter().all(|own| own.confirmed.is_some() == confirmed) {
-            return;
-        }
         for ix in blocks {
-            let Some(block) = turn.world.block(*ix) else { continue };
             let height = turn.world.tree()[*ix].height;
-            for (n, own) in self.wallet.own.iter_mut().enumerate() {
-                let hash = own.tx.hash();
-                if own.confirmed.is_some() == confirmed || !block.txs.iter().any(|tx| tx.hash() == hash) {
-                    continue;
-                }
-                own.confirmed = confirmed.then_some(height);
-                save(turn, n, own);
+            let Wallet { own, waiting } = &mut self.wallet;
+            let places: Vec<usize> = match confirmed {
+                true => waiting.iter().copied().collect(),
+                false => (0..own.len()).filter(|n| own[*n].confirmed == Some(height)).collect(),
+            };
+            for n in turn.world.find_in(*ix, &places, |n| own[*n].tx.hash()) {
+                own[n].confirmed = confirmed.then_some(height);
+                match confirmed {
+                    true => waiting.remove(&n),
+                    false => waiting.insert(n),
+                };
+                save(turn, n, &own[n]);
+                let hash = own[n].tx.hash();
                 turn.out.event(if confirmed { Event::Confirmed { hash, height } } else { Event::Unconfirmed { hash } });
             }
         }
@@ -239,7 +256,7 @@ impl Node {
         let state = world.state(self.tip);
         Balance {
             confirmed: FormatLedger(&state).balance(&self.address),
-            spendable: self.mempool.ledger(&state, &*world.rules().script).balance(&self.address),
+            spendable: self.mempool.ledger(world, &state).balance(&self.address),
             locked: state.amount(&Space::Locked.key(&[&self.address.0])),
         }
     }

@@ -18,7 +18,9 @@ mod states;
 mod store;
 pub mod transfer;
 mod tree;
+mod txs;
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -30,6 +32,8 @@ pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
+pub(crate) use txs::Use;
+pub use txs::{Confirmed, Pooled, TxNo, TxTable};
 
 use thiserror::Error;
 
@@ -42,7 +46,7 @@ use crate::hash::Id;
 use crate::header::Header;
 use crate::reject::Reject;
 use crate::script::Script;
-use crate::tx::{Outcome, Place, TxFormat};
+use crate::tx::{Ledger, Outcome, Place, TxFormat};
 use ledger::{Change, Entries, Overlay, supply_key};
 use states::States;
 use store::Archive;
@@ -138,6 +142,34 @@ const PROVEN_KEPT: usize = 50_000;
 /// too. Reorganisations are rarely deeper; the root reads what it passes from the store, each difference once.
 const BODIES_KEPT: u64 = 16;
 
+/// So many blocks' transactions are at hand to be looked up.
+const CONTENTS_KEPT: usize = 4;
+
+/// A ledger that notes what is read of it.
+struct Watched<'a> {
+    ledger: &'a dyn Ledger,
+    keys: RefCell<Vec<Vec<u8>>>,
+    /// Something else than entries was read.
+    more: Cell<bool>,
+}
+
+impl Ledger for Watched<'_> {
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.keys.borrow_mut().push(key.to_vec());
+        self.ledger.get(key)
+    }
+
+    fn balance(&self, owner: &Address) -> Amount {
+        self.more.set(true);
+        self.ledger.balance(owner)
+    }
+
+    fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
+        self.more.set(true);
+        self.ledger.coins(owner)
+    }
+}
+
 /// All blocks of one chain that are known in one place, and their ledger states.
 pub struct World {
     rules: Rules,
@@ -147,6 +179,10 @@ pub struct World {
     /// Transactions whose scripts held.
     proven: IdMap<()>,
     proven_order: VecDeque<Id>,
+    /// Transactions that nodes remember.
+    txs: TxTable,
+    /// What transactions the blocks have that nodes took in lately.
+    contents: VecDeque<(BlockIx, IdMap<()>)>,
     /// The heaviest valid block: where the quick states are.
     heaviest: BlockIx,
     /// Blocks whose bodies are in memory although a store has them, oldest first.
@@ -174,6 +210,8 @@ impl World {
             archive: Archive::new(None),
             proven: IdMap::default(),
             proven_order: VecDeque::new(),
+            txs: TxTable::default(),
+            contents: VecDeque::new(),
             heaviest: Tree::GENESIS,
             bodies: VecDeque::new(),
             rules,
@@ -309,7 +347,7 @@ impl World {
     ///
     /// # Errors
     /// [`BadTx`].
-    pub fn check_tx(&self, tx: &Tx, place: Place, ledger: &dyn crate::tx::Ledger) -> Result<Outcome, BadTx> {
+    pub fn check_tx(&self, tx: &Tx, place: Place, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
         let refused = |reject: Reject| BadTx::Refused(reject.to_string());
         let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, place).map_err(refused)?;
@@ -319,6 +357,55 @@ impl World {
             proof.map_err(|reject| BadTx::Unproven(reject.to_string()))?;
         }
         Ok(outcome)
+    }
+
+    /// The same; gives also the entries that were read of the ledger, where nothing else was.
+    pub(crate) fn check_tx_reading(
+        &self,
+        tx: &Tx,
+        place: Place,
+        ledger: &dyn Ledger,
+    ) -> Result<(Outcome, Option<Vec<Vec<u8>>>), BadTx> {
+        let watched = Watched { ledger, keys: RefCell::default(), more: Cell::new(false) };
+        let outcome = self.check_tx(tx, place, &watched)?;
+        Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))
+    }
+
+    /// The transactions that nodes of this world remember.
+    pub fn txs(&self) -> &TxTable {
+        &self.txs
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn txs_mut(&mut self) -> &mut TxTable {
+        &mut self.txs
+    }
+
+    /// The same, with the script that says whose money a lock guards.
+    pub(crate) fn txs_and_script(&mut self) -> (&mut TxTable, &dyn Script) {
+        (&mut self.txs, &*self.rules.script)
+    }
+
+    /// What the valid block `ix` means for mempools.
+    pub(crate) fn confirmed(&mut self, ix: BlockIx) -> Arc<Confirmed> {
+        let Some(block) = self.block(ix) else { return Arc::default() };
+        let spent = self.tree[ix].spent.clone().unwrap_or_default();
+        self.txs.confirmed_by(ix, &block.txs, &spent)
+    }
+
+    /// Which of `some` are transactions of the block `ix`.
+    pub(crate) fn find_in<T: Copy>(&mut self, ix: BlockIx, some: &[T], hash: impl Fn(&T) -> Id) -> Vec<T> {
+        if some.is_empty() {
+            return Vec::new();
+        }
+        if !self.contents.iter().any(|(known, _)| *known == ix) {
+            let Some(block) = self.block(ix) else { return Vec::new() };
+            self.contents.truncate(CONTENTS_KEPT - 1);
+            self.contents.push_front((ix, block.txs.iter().map(|tx| (tx.hash(), ())).collect()));
+        }
+        let contents = self.contents.iter().find(|(known, _)| *known == ix);
+        let inside = |one: &&T| contents.is_some_and(|(_, content)| content.contains_key(&hash(one)));
+        some.iter().filter(inside).copied().collect()
     }
 
     /// The scripts of the transaction with this hash hold.

@@ -82,7 +82,7 @@ impl Hub {
         let state = self.world.state(self.tip());
         Balance {
             confirmed: FormatLedger(&state).balance(&who),
-            spendable: self.node.mempool().ledger(&state, &*self.world.rules().script).balance(&who),
+            spendable: self.node.mempool().ledger(&self.world, &state).balance(&who),
             locked: state.amount(&Space::Locked.key(&[&who.0])),
         }
     }

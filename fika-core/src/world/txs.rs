@@ -1,0 +1,302 @@
+//! The transactions that nodes of this world have in their mempools or remember: each has a number, and what can be
+//! said about it is said once.
+//!
+//! A node keeps its own opinion of a transaction (waiting here, asked for, dealt with) in a list by number. The number
+//! goes to another transaction when no node remembers the first, so the lists stay short. Numbers decide nothing and
+//! are shown to nobody: a node does the same whatever they are.
+//!
+//! What a transaction does ([`TxFormat::apply`](crate::tx::TxFormat::apply)) follows from the tip that it is judged
+//! over and from what the mempool says of the entries that are read. So a judgement holds for every node with the same
+//! tip whose mempool has the same transactions, judged the same way, of those that touch these entries. One that has
+//! looked at balances is not shared.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::tree::{BlockIx, IdMap};
+use crate::address::Address;
+use crate::block::Tx;
+use crate::hash::Id;
+use crate::tx::Outcome;
+
+/// A transaction's number in a [`TxTable`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TxNo(pub u32);
+
+/// A transaction with what it does.
+#[derive(Debug)]
+pub struct Pooled {
+    /// The transaction.
+    pub tx: Tx,
+    /// What it does.
+    pub outcome: Outcome,
+    /// Fee in base units per 1,000 bytes.
+    pub rate: u64,
+    /// No other judgement in this table has it.
+    serial: u64,
+    /// The tip that it was judged over, and the judgements in the mempool that touch what it reads.
+    over: Option<(BlockIx, Vec<(TxNo, u64)>)>,
+}
+
+impl Pooled {
+    /// Tells judgements apart.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+}
+
+/// What a transaction has to do with a ledger entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Use(u8);
+
+impl Use {
+    pub(crate) const SPENDS: Use = Use(1);
+    pub(crate) const MAKES: Use = Use(2);
+    pub(crate) const PUTS: Use = Use(4);
+    const READS: Use = Use(8);
+    const CHANGES: Use = Use(1 | 2 | 4);
+
+    pub(crate) fn any_of(self, other: Use) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// One transaction of the table.
+#[derive(Default)]
+struct Known {
+    hash: Id,
+    /// How many nodes remember it.
+    holders: u32,
+    /// By tip, the latest last.
+    judged: Vec<Arc<Pooled>>,
+    /// Others that change an entry which this one reads.
+    related: Vec<TxNo>,
+    keys: Vec<Box<[u8]>>,
+    owners: Vec<Address>,
+}
+
+/// Judgements kept of one transaction.
+const JUDGED_KEPT: usize = 4;
+
+/// What a block means for mempools.
+#[derive(Debug, Default)]
+pub struct Confirmed {
+    /// Its transactions, as far as they have numbers.
+    pub(crate) inside: Vec<TxNo>,
+    /// Others that spend what it spends, in the order of the entries.
+    pub(crate) rivals: Vec<TxNo>,
+}
+
+/// The transactions that nodes remember.
+#[derive(Default)]
+pub struct TxTable {
+    numbers: IdMap<TxNo>,
+    all: Vec<Known>,
+    free: VecDeque<TxNo>,
+    uses: BTreeMap<Box<[u8]>, Vec<(TxNo, Use)>>,
+    owners: BTreeMap<Address, Vec<TxNo>>,
+    serials: u64,
+    /// Counts what could make a [`Confirmed`] another one.
+    changes: u64,
+    confirmed: Option<(BlockIx, u64, Arc<Confirmed>)>,
+}
+
+impl TxTable {
+    /// The number of the transaction called `hash`, if some node remembers it.
+    pub(crate) fn find(&self, hash: &Id) -> Option<TxNo> {
+        self.numbers.get(hash).copied()
+    }
+
+    /// The transaction's name.
+    pub(crate) fn hash(&self, no: TxNo) -> Id {
+        self.all[no.0 as usize].hash
+    }
+
+    /// The number of the transaction called `hash`; one more node remembers it from now on.
+    pub(crate) fn hold(&mut self, hash: Id) -> TxNo {
+        let TxTable { numbers, all, free, changes, .. } = self;
+        let no = *numbers.entry(hash).or_insert_with(|| {
+            *changes += 1;
+            let no = free.pop_front().unwrap_or_else(|| {
+                all.push(Known::default());
+                TxNo(all.len() as u32 - 1)
+            });
+            all[no.0 as usize].hash = hash;
+            no
+        });
+        all[no.0 as usize].holders += 1;
+        no
+    }
+
+    /// One node more that remembers it.
+    pub(crate) fn hold_again(&mut self, no: TxNo) {
+        self.all[no.0 as usize].holders += 1;
+    }
+
+    /// A node no longer remembers it.
+    pub(crate) fn release(&mut self, no: TxNo) {
+        let known = &mut self.all[no.0 as usize];
+        known.holders -= 1;
+        if known.holders > 0 {
+            return;
+        }
+        let Known { hash, keys, owners, .. } = std::mem::take(known);
+        self.changes += 1;
+        self.numbers.remove(&hash);
+        for key in keys {
+            let Some(users) = self.uses.get_mut(&key) else { continue };
+            users.retain(|(user, _)| *user != no);
+            for (user, _) in &*users {
+                self.all[user.0 as usize].related.retain(|other| *other != no);
+            }
+            if users.is_empty() {
+                self.uses.remove(&key);
+            }
+        }
+        for owner in owners {
+            if let Some(theirs) = self.owners.get_mut(&owner) {
+                theirs.retain(|other| *other != no);
+                if theirs.is_empty() {
+                    self.owners.remove(&owner);
+                }
+            }
+        }
+        self.free.push_back(no);
+    }
+
+    /// A judgement of the transaction over `tip` that holds in a mempool which has, of some transaction, the judgement
+    /// whose serial number `pooled` gives.
+    pub(crate) fn judged(&self, no: TxNo, tip: BlockIx, pooled: impl Fn(TxNo) -> Option<u64>) -> Option<Arc<Pooled>> {
+        let Known { judged, related, .. } = &self.all[no.0 as usize];
+        let holds = |one: &&Arc<Pooled>| {
+            one.over.as_ref().is_some_and(|(over, touching)| {
+                let mut here = related.iter().filter_map(|other| Some((*other, pooled(*other)?)));
+                *over == tip && here.clone().count() == touching.len() && here.all(|one| touching.contains(&one))
+            })
+        };
+        judged.iter().rev().find(holds).cloned()
+    }
+
+    /// Keeps a judgement. `reads`: the tip that it was made over and the entries that were read, where nothing else
+    /// was; `pooled` as in [`judged`](TxTable::judged), for the mempool that it was made in.
+    pub(crate) fn keep(
+        &mut self,
+        no: TxNo,
+        tx: Tx,
+        outcome: Outcome,
+        reads: Option<(BlockIx, Vec<Vec<u8>>)>,
+        owner: &dyn Fn(&[u8]) -> Option<Address>,
+        pooled: impl Fn(TxNo) -> Option<u64>,
+    ) -> Arc<Pooled> {
+        let (tip, reads) = reads.unzip();
+        self.note_uses(no, &outcome, reads.as_deref().unwrap_or_default());
+        self.note_owners(no, &outcome, owner);
+        let over = tip.and_then(|tip| {
+            let related = &self.all[no.0 as usize].related;
+            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, pooled(*other)?))).collect();
+            // The value of what several have written depends on their order.
+            let writes = |other: TxNo| {
+                let known = &self.all[other.0 as usize];
+                known.keys.iter().any(|key| self.users(key, Use::PUTS).any(|user| user == other))
+            };
+            (outcome.puts.is_empty() && !here.iter().any(|(other, _)| writes(*other))).then_some((tip, here))
+        });
+        self.serials += 1;
+        let rate = u128::from(outcome.fee.0) * 1_000 / (tx.bytes().len() as u128).max(1);
+        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+        let new = Arc::new(Pooled { tx, outcome, rate, serial: self.serials, over });
+        let judged = &mut self.all[no.0 as usize].judged;
+        if new.over.is_some() {
+            if judged.len() == JUDGED_KEPT {
+                judged.remove(0);
+            }
+            judged.push(new.clone());
+        }
+        new
+    }
+
+    fn note_uses(&mut self, no: TxNo, outcome: &Outcome, reads: &[Vec<u8>]) {
+        self.changes += 1;
+        let spends = outcome.spends.iter().map(|spend| (&spend.key, Use::SPENDS));
+        let makes = outcome.credits.iter().filter(|credit| !credit.key.is_empty());
+        let makes = makes.map(|credit| (&credit.key, Use::MAKES));
+        let puts = outcome.puts.iter().map(|(key, _)| (key, Use::PUTS));
+        let reads = reads.iter().map(|key| (key, Use::READS));
+        for (key, how) in spends.chain(makes).chain(puts).chain(reads) {
+            let users = self.uses.entry(key.as_slice().into()).or_default();
+            let before = match users.iter_mut().find(|(user, _)| *user == no) {
+                Some((_, before)) => {
+                    let old = *before;
+                    before.0 |= how.0;
+                    old
+                }
+                None => {
+                    users.push((no, how));
+                    self.all[no.0 as usize].keys.push(key.as_slice().into());
+                    Use(0)
+                }
+            };
+            let new = Use(how.0 & !before.0);
+            for (other, theirs) in users.iter().filter(|(user, _)| *user != no) {
+                if new.any_of(Use::CHANGES) && theirs.any_of(Use::READS) {
+                    add(&mut self.all[other.0 as usize].related, no);
+                }
+                if new.any_of(Use::READS) && theirs.any_of(Use::CHANGES) {
+                    add(&mut self.all[no.0 as usize].related, *other);
+                }
+            }
+        }
+    }
+
+    fn note_owners(&mut self, no: TxNo, outcome: &Outcome, owner: &dyn Fn(&[u8]) -> Option<Address>) {
+        let locks = outcome.spends.iter().map(|spend| &spend.lock);
+        let locks = locks.chain(outcome.credits.iter().map(|credit| &credit.lock));
+        for owner in locks.filter_map(|lock| owner(lock)) {
+            let owners = &mut self.all[no.0 as usize].owners;
+            if !owners.contains(&owner) {
+                owners.push(owner);
+                self.owners.entry(owner).or_default().push(no);
+            }
+        }
+    }
+
+    /// The transactions that do such a thing to the entry `key`. One that has been judged more than once may do it only
+    /// by one of its judgements.
+    pub(crate) fn users(&self, key: &[u8], how: Use) -> impl Iterator<Item = TxNo> {
+        let users = self.uses.get(key).map_or(&[][..], |users| &users[..]);
+        users.iter().filter(move |(_, does)| does.any_of(how)).map(|(no, _)| *no)
+    }
+
+    /// The transactions that take from `owner` or give to it.
+    pub(crate) fn of_owner(&self, owner: &Address) -> &[TxNo] {
+        self.owners.get(owner).map_or(&[], |theirs| theirs)
+    }
+
+    /// What a block of these transactions, which spends the entries `spent`, means for mempools.
+    pub fn confirmed(&self, txs: &[Tx], spent: &[Vec<u8>]) -> Confirmed {
+        let inside: Vec<TxNo> = txs.iter().filter_map(|tx| self.find(&tx.hash())).collect();
+        let mut sorted = inside.clone();
+        sorted.sort_unstable();
+        let spenders = spent.iter().flat_map(|key| self.users(key, Use::SPENDS));
+        let rivals = spenders.filter(|no| sorted.binary_search(no).is_err()).collect();
+        Confirmed { inside, rivals }
+    }
+
+    /// The same for a block of the tree, worked out once for all nodes that take it in soon after each other.
+    pub(crate) fn confirmed_by(&mut self, ix: BlockIx, txs: &[Tx], spent: &[Vec<u8>]) -> Arc<Confirmed> {
+        if let Some((known, changes, confirmed)) = &self.confirmed
+            && (*known, *changes) == (ix, self.changes)
+        {
+            return confirmed.clone();
+        }
+        let confirmed = Arc::new(self.confirmed(txs, spent));
+        self.confirmed = Some((ix, self.changes, confirmed.clone()));
+        confirmed
+    }
+}
+
+fn add(list: &mut Vec<TxNo>, no: TxNo) {
+    if !list.contains(&no) {
+        list.push(no);
+    }
+}
