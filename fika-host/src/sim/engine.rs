@@ -7,6 +7,7 @@
 
 use std::rc::Rc;
 
+use fika_core::block::Tx;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash, draw};
 use fika_core::header::{Header, SECOND, Time};
@@ -31,10 +32,18 @@ enum Happening {
     Part(PeerId),
     Announce(u32, u32),
     Arrive(PeerId, u32, Rc<Message>),
+    /// Transactions that were sent together: each is an event of its own, the one after the other.
+    Txs(PeerId, std::vec::IntoIter<Tx>),
     /// A message that has waited for the node's line.
     Received(PeerId, Rc<Message>),
     Pay(Box<PaymentOrder>),
     Update,
+}
+
+/// What is sent: a transaction to one neighbour, or anything to any number of them.
+enum Parcel {
+    Tx(Tx),
+    Message(Rc<Message>),
 }
 
 /// Who is told what nodes do.
@@ -93,6 +102,10 @@ pub(crate) struct Engine<'a> {
     blocks: Vec<Id>,
     numbers: IdMap<u32>,
     out: Outputs,
+    /// Transactions that one node sends to another: the place of the first, the neighbour's number of the sender.
+    together: Option<(Order, PeerId, Vec<Tx>)>,
+    /// When they are sent; see [`Links::arrivals_are_known`].
+    arrivals_are_known: bool,
     now: Time,
     trace: TraceHash,
     /// Messages sent, by kind.
@@ -124,7 +137,8 @@ impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
         let Parts { worlds, nodes, machines, links, transport, charges, seed, settle } = parts;
         let n = nodes.len();
-        let settle = settle && links.arrivals_are_known();
+        let arrivals_are_known = links.arrivals_are_known();
+        let settle = settle && arrivals_are_known;
         let mut jobs = Vec::new();
         jobs.resize_with(n, Vec::new);
         let mut engine = Engine {
@@ -146,6 +160,8 @@ impl<'a> Engine<'a> {
             blocks: vec![Id::ZERO],
             numbers: IdMap::default(),
             out: Outputs::default(),
+            together: None,
+            arrivals_are_known,
             now: 0,
             trace: TraceHash::default(),
             sent: Default::default(),
@@ -276,6 +292,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Happening::Received(peer, message) => self.receive(node, peer, message, observer),
+            Happening::Txs(peer, txs) => self.receive_txs(order, peer, txs, observer),
         }
     }
 
@@ -291,6 +308,30 @@ impl<'a> Engine<'a> {
         let message = Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone());
         self.give(node, Input::Message(peer, message), observer);
         self.look_again(node);
+    }
+
+    /// Hands over transactions until something else comes before the next one.
+    fn receive_txs(
+        &mut self,
+        mut order: Order,
+        peer: PeerId,
+        mut txs: std::vec::IntoIter<Tx>,
+        observer: &mut dyn Observer,
+    ) {
+        let node = order.node();
+        while let Some(tx) = txs.next() {
+            if self.links.is_up(node, peer.0) {
+                self.give(node, Input::Message(peer, Message::Tx(tx)), observer);
+                self.look_again(node);
+            }
+            order = Order::new(self.now, Class::Arrive, node, order.sequence().wrapping_add(1));
+            if self.wakes.first().0 <= self.now || self.queue.next().is_some_and(|first| first < order) {
+                break;
+            }
+        }
+        if !txs.as_slice().is_empty() {
+            self.queue.push(order, Happening::Txs(peer, txs));
+        }
     }
 
     /// Tells a node of a block.
@@ -350,6 +391,7 @@ impl<'a> Engine<'a> {
         for (dest, message) in out.messages.drain(..) {
             self.send(node, dest, message);
         }
+        self.send_together();
         if let Some(work) = out.work.take() {
             self.begin(node, work);
         }
@@ -390,7 +432,10 @@ impl<'a> Engine<'a> {
             },
             _ => None,
         };
-        let message = Rc::new(message);
+        let way = match (message, dest) {
+            (Message::Tx(tx), Dest::Peer(_)) if self.arrivals_are_known => Parcel::Tx(tx),
+            (message, _) => Parcel::Message(Rc::new(message)),
+        };
         let (peers, but) = match dest {
             Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
             Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
@@ -410,11 +455,35 @@ impl<'a> Engine<'a> {
                     continue;
                 }
             }
-            let happening = match block {
-                Some(block) => Happening::Announce(carried.back, block),
-                None => Happening::Arrive(PeerId(carried.back), bytes as u32, message.clone()),
+            let (order, peer) = (Order::new(at, Class::Arrive, carried.to, sequence), PeerId(carried.back));
+            let happening = match (block, &way) {
+                (Some(block), _) => Happening::Announce(carried.back, block),
+                (None, Parcel::Message(message)) => Happening::Arrive(peer, bytes as u32, message.clone()),
+                (None, Parcel::Tx(tx)) => {
+                    self.put_together(order, peer, tx.clone());
+                    continue;
+                }
             };
-            self.queue.push(Order::new(at, Class::Arrive, carried.to, sequence), happening);
+            self.queue.push(order, happening);
+        }
+    }
+
+    /// Lets a transaction travel with those that go the same way at the same time.
+    fn put_together(&mut self, order: Order, peer: PeerId, tx: Tx) {
+        if let Some((first, to, txs)) = &mut self.together
+            && *to == peer
+            && order
+                == Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(txs.len() as u32))
+        {
+            return txs.push(tx);
+        }
+        self.send_together();
+        self.together = Some((order, peer, vec![tx]));
+    }
+
+    fn send_together(&mut self) {
+        if let Some((order, peer, txs)) = self.together.take() {
+            self.queue.push(order, Happening::Txs(peer, txs.into_iter()));
         }
     }
 

@@ -84,6 +84,11 @@ impl<T> Queue<T> {
         self.heap.push(Queued { order, event });
     }
 
+    /// The place of the next event.
+    pub(crate) fn next(&self) -> Option<Order> {
+        self.heap.peek().map(|queued| queued.order)
+    }
+
     /// When the next event is.
     pub(crate) fn next_at(&self) -> Option<Time> {
         self.heap.peek().map(|queued| queued.order.at())
