@@ -31,8 +31,7 @@ use crate::hash::Id;
 use crate::header::{SECOND, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
 use crate::transport::BAN_POINTS;
-use crate::tx::Outcome;
-use crate::world::{BadTx, TxNo};
+use crate::world::{BadTx, Judged, TxNo};
 
 /// How blocks and transactions spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,9 +78,6 @@ impl Default for RelayConfig {
         }
     }
 }
-
-/// What a transaction does, and the entries that were read for it, where nothing else was.
-type Judged = (Outcome, Option<Vec<Vec<u8>>>);
 
 /// What a node knows about a neighbour.
 #[derive(Default)]

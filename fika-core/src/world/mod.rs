@@ -142,6 +142,9 @@ const PROVEN_KEPT: usize = 50_000;
 /// too. Reorganisations are rarely deeper; the root reads what it passes from the store, each difference once.
 const BODIES_KEPT: u64 = 16;
 
+/// What a transaction does, and the entries that were read for it, where nothing else was.
+pub(crate) type Judged = (Outcome, Option<Vec<Vec<u8>>>);
+
 /// So many blocks' transactions are at hand to be looked up.
 const CONTENTS_KEPT: usize = 4;
 
@@ -360,12 +363,7 @@ impl World {
     }
 
     /// The same; gives also the entries that were read of the ledger, where nothing else was.
-    pub(crate) fn check_tx_reading(
-        &self,
-        tx: &Tx,
-        place: Place,
-        ledger: &dyn Ledger,
-    ) -> Result<(Outcome, Option<Vec<Vec<u8>>>), BadTx> {
+    pub(crate) fn check_tx_reading(&self, tx: &Tx, place: Place, ledger: &dyn Ledger) -> Result<Judged, BadTx> {
         let watched = Watched { ledger, keys: RefCell::default(), more: Cell::new(false) };
         let outcome = self.check_tx(tx, place, &watched)?;
         Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))

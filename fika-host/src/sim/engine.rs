@@ -319,7 +319,7 @@ impl<'a> Engine<'a> {
         observer: &mut dyn Observer,
     ) {
         let node = order.node();
-        while let Some(tx) = txs.next() {
+        for tx in txs.by_ref() {
             if self.links.is_up(node, peer.0) {
                 self.give(node, Input::Message(peer, Message::Tx(tx)), observer);
                 self.look_again(node);
