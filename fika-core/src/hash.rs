@@ -141,15 +141,26 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Id>) -> (Id, bool) {
 /// Draws never consume each other, so adding one shifts no other (splitmix64's finaliser over
 /// each word, Steele, Lea and Flood 2014).
 pub fn draw(seed: u64, purpose: u64, counter: u64) -> u64 {
-    let mix = |mut z: u64| {
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    draw_of(stream(seed, purpose), counter)
+}
+
+/// What all draws of `seed` for one purpose have in common, for who makes many of them.
+pub fn stream(seed: u64, purpose: u64) -> u64 {
     let state = mix(seed.wrapping_add(GOLDEN));
-    let state = mix(state.wrapping_add(purpose.wrapping_mul(GOLDEN)).wrapping_add(1));
-    mix(state.wrapping_add(counter.wrapping_mul(GOLDEN)).wrapping_add(GOLDEN))
+    mix(state.wrapping_add(purpose.wrapping_mul(GOLDEN)).wrapping_add(1))
+}
+
+/// The draw of this number of a [`stream`]: what [`draw`] gives.
+pub fn draw_of(stream: u64, counter: u64) -> u64 {
+    mix(stream.wrapping_add(counter.wrapping_mul(GOLDEN)).wrapping_add(GOLDEN))
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]

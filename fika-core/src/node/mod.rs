@@ -87,30 +87,34 @@ impl NodeConfig {
 }
 
 /// One node of a network.
+///
+/// Its parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
+/// run in one process, waiting for memory is most of what a message costs.
+#[repr(C)]
 pub struct Node {
-    config: NodeConfig,
-    address: Address,
-    agent: Box<dyn Agent>,
     tip: BlockIx,
+    finalized: BlockIx,
     /// The blocks that this node has accepted: nothing else is visible to its agent.
     seen: BlockSet,
-    /// The blocks that this node has judged and found invalid.
-    refused: BlockSet,
-    finalized: BlockIx,
-    mempool: Mempool,
     peers: Vec<relay::Peer>,
-    requests: requests::Requests,
-    batch: batch::Batch,
-    compacts: compact::Compacts,
-    sync: sync::Sync,
-    producer: producer::Producer,
-    gossip: gossip::Gossips,
-    wallet: wallet::Wallet,
     timers: timers::Timers,
-    /// What the agent has asked for and where its call came from.
-    effects: VecDeque<(Effect, Option<PeerId>)>,
     /// Blocks that can be taken in now.
     arrived: VecDeque<chain::Arrival>,
+    /// What the agent has asked for and where its call came from.
+    effects: VecDeque<(Effect, Option<PeerId>)>,
+    requests: requests::Requests,
+    compacts: compact::Compacts,
+    producer: producer::Producer,
+    agent: Box<dyn Agent>,
+    config: NodeConfig,
+    address: Address,
+    /// The blocks that this node has judged and found invalid.
+    refused: BlockSet,
+    batch: batch::Batch,
+    mempool: Mempool,
+    sync: sync::Sync,
+    gossip: gossip::Gossips,
+    wallet: wallet::Wallet,
 }
 
 /// One call of [`Node::handle`].
@@ -254,6 +258,14 @@ impl Node {
         if ban {
             turn.out.bans.push(id);
         }
+    }
+
+    /// Where the node's parts are that lie outside of it and that nearly every message needs: for a runtime of many
+    /// nodes, to have them fetched ahead.
+    pub fn parts(&self) -> [*const u8; 5] {
+        let agent: *const dyn Agent = &*self.agent;
+        let (peers, timers) = (self.peers.as_ptr().cast(), self.timers.as_ptr());
+        [peers, timers, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
     }
 
     /// The node's address.

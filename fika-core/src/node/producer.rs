@@ -48,6 +48,10 @@ pub(super) struct Producer {
 }
 
 impl Producer {
+    pub(super) fn as_ptr(&self) -> *const u8 {
+        self.duties.as_ptr().cast()
+    }
+
     pub(super) fn has_candidate(&self, id: &Id) -> bool {
         self.candidates.iter().any(|(known, _)| known == id)
     }
@@ -99,6 +103,10 @@ impl Node {
 
     /// Gives the runtime new work when the duties have changed, or when the old work lacks transactions for too long.
     pub(super) fn refresh_work(&mut self, turn: &mut Turn<'_>) {
+        let producer = &self.producer;
+        if !producer.changed && !producer.mempool_changed && !producer.template_due {
+            return;
+        }
         let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;
         let grinds = self.producer.duties.iter().any(|duty| matches!(duty, Duty::Grind { .. }));
         if std::mem::take(&mut self.producer.mempool_changed) && grinds && !sampled {

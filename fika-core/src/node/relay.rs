@@ -103,6 +103,13 @@ impl Node {
         &mut self.peers[n]
     }
 
+    /// A neighbour has announced a block that the node [awaits](Node::awaits_block): what its `inv` would have said.
+    pub fn also_has_block(&mut self, from: PeerId, id: &Id) {
+        if !self.peer(from).banned {
+            self.requests.also_has(&Item::Block(*id), from);
+        }
+    }
+
     /// Whether the node has asked a neighbour for this block and waits for the answer: until that has come or is late,
     /// another announcement only names somebody else to ask.
     pub fn awaits_block(&self, id: &Id) -> bool {
@@ -198,6 +205,7 @@ impl Node {
         let request = self.requests.end(item)?;
         if let Item::Block(id) | Item::Compact(id) = item {
             self.compacts.drop_unfinished(id);
+            self.requests_idle();
         }
         Some(request)
     }

@@ -122,6 +122,13 @@ impl Requests {
         Some(asked.from)
     }
 
+    /// Notes that `from` has something, if that is under way.
+    pub(super) fn also_has(&mut self, item: &Item, from: PeerId) {
+        if let Some(request) = self.open.get_mut(&key(*item)) {
+            request.add_other(from);
+        }
+    }
+
     /// Ends a request.
     pub(super) fn end(&mut self, item: &Item) -> Option<Request> {
         let key = key(*item);
@@ -216,6 +223,15 @@ impl Node {
         let until = self.late_at(turn);
         if let Some(request) = self.requests.open.get_mut(&key(*item)) {
             (request.until, request.compact) = (until, compact);
+        }
+    }
+
+    /// Ends the timer when nothing is under way. Blocks are far apart, so it pays; between transactions the timer is
+    /// left to fire in vain once in a while.
+    pub(super) fn requests_idle(&mut self) {
+        if self.requests.timed && self.requests.open.is_empty() && self.requests.txs.is_empty() {
+            self.requests.timed = false;
+            self.timers.cancel(|timer| *timer == Timer::Requests);
         }
     }
 

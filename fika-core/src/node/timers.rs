@@ -1,7 +1,5 @@
 //! What a node has set itself for later.
 
-use std::collections::BTreeMap;
-
 use super::{Node, Turn};
 use crate::header::Time;
 
@@ -29,30 +27,34 @@ pub(super) enum Timer {
 /// Timers in the order of their times, and of their setting.
 #[derive(Default)]
 pub(super) struct Timers {
-    queue: BTreeMap<(Time, u64), Timer>,
-    set: u64,
+    /// The last one first. A node has few of them, and sets and ends one for every block.
+    queue: Vec<(Time, Timer)>,
 }
 
 impl Timers {
     pub(super) fn set(&mut self, at: Time, timer: Timer) {
-        self.set += 1;
-        self.queue.insert((at, self.set), timer);
+        // Of those of one time the one that was set first comes first.
+        let place = self.queue.partition_point(|(other, _)| *other > at);
+        self.queue.insert(place, (at, timer));
     }
 
     /// Takes out the next timer that is due at `now`.
     pub(super) fn due(&mut self, now: Time) -> Option<Timer> {
-        let first = self.queue.first_entry().filter(|entry| entry.key().0 <= now)?;
-        Some(first.remove())
+        self.queue.pop_if(|(at, _)| *at <= now).map(|(_, timer)| timer)
     }
 
     /// When the next one is due.
     pub(super) fn next(&self) -> Option<Time> {
-        self.queue.first_key_value().map(|((at, _), _)| *at)
+        self.queue.last().map(|(at, _)| *at)
+    }
+
+    pub(super) fn as_ptr(&self) -> *const u8 {
+        self.queue.as_ptr().cast()
     }
 
     /// Drops the timers that `gone` names.
     pub(super) fn cancel(&mut self, gone: impl Fn(&Timer) -> bool) {
-        self.queue.retain(|_, timer| !gone(timer));
+        self.queue.retain(|(_, timer)| !gone(timer));
     }
 }
 

@@ -17,6 +17,11 @@ use crate::view::{BlockView, ChainView, Coin, TreeView};
 pub struct BlockSet(Vec<u64>);
 
 impl BlockSet {
+    /// Where its bits are.
+    pub(crate) fn as_ptr(&self) -> *const u8 {
+        self.0.as_ptr().cast()
+    }
+
     /// Adds a block; whether it was not in before.
     pub fn insert(&mut self, ix: BlockIx) -> bool {
         let (word, bit) = (ix.0 as usize / 64, 1u64 << (ix.0 % 64));

@@ -59,7 +59,7 @@ pub struct Cable {
 }
 
 /// How long a bit takes, one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "snake_case")]
 pub enum Latency {
     /// Always the same.

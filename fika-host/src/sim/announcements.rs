@@ -3,10 +3,12 @@
 //! A block is announced to a node by nearly all of its neighbours, but one announcement is enough: to a node that has
 //! accepted the block the others say nothing new, and to one that has asked for it they only name somebody else to ask,
 //! should the answer not come. Most of a run's messages are of this kind. They are counted, drawn and hashed like all
-//! others when they are sent; here they wait outside of the event queue, one short list per node, until the block is
-//! accepted, which ends them, or until they matter after all.
+//! others when they are sent; here they wait outside of the event queue until the block is accepted, which ends them,
+//! or until they matter after all.
 
 use fika_core::header::Time;
+
+use super::fetch::fetch;
 
 /// An announcement that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,21 +18,33 @@ pub(super) struct Waiting {
     pub(super) peer: u32,
 }
 
+/// No place in the log.
+const NONE: u32 = u32::MAX;
+
 /// What one node has been told about one block.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 struct Slot {
+    /// The first of all that are under way, which is in the event queue: when, and its place among those of that time.
+    first_at: Time,
+    first_sequence: u32,
     /// The block, by its number in the run, from 1 on; 0: none.
     block: u32,
-    /// The first of all that are under way, which is in the event queue.
-    first: Option<(Time, u32)>,
-    /// All others.
-    waiting: Vec<Waiting>,
+    /// All others: the last one's place in the log.
+    last: u32,
+    /// The block that the node has accepted last.
+    accepted: u32,
 }
+
+const EMPTY: Slot = Slot { first_at: 0, first_sequence: 0, block: 0, last: NONE, accepted: 0 };
 
 /// What all nodes have been told, and what they have.
 #[derive(Default)]
 pub(super) struct Announcements {
     slots: Vec<Slot>,
+    /// Those that wait, of all nodes, as they were sent; each with the place of the one before it of the same slot.
+    log: Vec<(Waiting, u32)>,
+    /// How many slots have something in the log.
+    in_use: u32,
     /// By block, a bit for each node that has accepted it.
     accepted: Vec<Vec<u64>>,
 }
@@ -44,52 +58,69 @@ pub(super) enum Way {
     Settled,
 }
 
+impl Slot {
+    fn is_after_first(&self, waiting: Waiting) -> bool {
+        (waiting.at, waiting.sequence) > (self.first_at, self.first_sequence)
+    }
+}
+
 impl Announcements {
     pub(super) fn new(nodes: usize) -> Announcements {
-        let mut slots = Vec::new();
-        slots.resize_with(nodes, Slot::default);
-        Announcements { slots, accepted: Vec::new() }
+        Announcements { slots: vec![EMPTY; nodes], ..Announcements::default() }
+    }
+
+    /// Has the machine fetch what is known of a node.
+    pub(super) fn fetch(&self, node: u32) {
+        fetch(&self.slots[node as usize], 1);
     }
 
     /// Whether a node has accepted a block.
-    pub(super) fn has(&self, node: u32, block: u32) -> bool {
+    fn has(&self, node: u32, block: u32) -> bool {
         let bits = self.accepted.get(block as usize);
-        bits.is_some_and(|bits| bits[node as usize / 64] >> (node % 64) & 1 == 1)
+        bits.and_then(|bits| bits.get(node as usize / 64)).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
     }
 
     /// An announcement is on its way.
     pub(super) fn send(&mut self, node: u32, block: u32, waiting: Waiting) -> Way {
+        let slot = &mut self.slots[node as usize];
+        if slot.block == block {
+            if slot.is_after_first(waiting) {
+                self.wait(node, waiting);
+                return Way::Settled;
+            }
+            (slot.first_at, slot.first_sequence) = (waiting.at, waiting.sequence);
+            return Way::Queue;
+        }
+        if slot.accepted == block {
+            return Way::Settled;
+        }
+        let is_free = slot.block == 0;
         if self.has(node, block) {
             return Way::Settled;
         }
+        if is_free {
+            let slot = &mut self.slots[node as usize];
+            (slot.block, slot.first_at, slot.first_sequence) = (block, waiting.at, waiting.sequence);
+        }
+        Way::Queue
+    }
+
+    fn wait(&mut self, node: u32, waiting: Waiting) {
         let slot = &mut self.slots[node as usize];
-        if slot.block == 0 {
-            (slot.block, slot.first) = (block, Some((waiting.at, waiting.sequence)));
-            return Way::Queue;
-        }
-        if slot.block != block {
-            return Way::Queue;
-        }
-        if slot.first.is_some_and(|first| first > (waiting.at, waiting.sequence)) {
-            slot.first = Some((waiting.at, waiting.sequence));
-            return Way::Queue;
-        }
-        slot.waiting.push(waiting);
-        Way::Settled
+        self.in_use += u32::from(slot.last == NONE);
+        let place = self.log.len() as u32;
+        self.log.push((waiting, std::mem::replace(&mut slot.last, place)));
     }
 
     /// An announcement has come out of the event queue: whether the node is to be told.
     pub(super) fn arrive(&mut self, node: u32, block: u32, waiting: Waiting) -> bool {
-        if self.has(node, block) {
+        let slot = &self.slots[node as usize];
+        if slot.block == block && slot.is_after_first(waiting) {
+            // An earlier one has been sent after this one.
+            self.wait(node, waiting);
             return false;
         }
-        let slot = &mut self.slots[node as usize];
-        if slot.block != block || slot.first >= Some((waiting.at, waiting.sequence)) {
-            return true;
-        }
-        // An earlier one has been sent after this one.
-        slot.waiting.push(waiting);
-        false
+        slot.accepted != block && !self.has(node, block)
     }
 
     /// A node has accepted a block.
@@ -103,31 +134,125 @@ impl Announcements {
             bits.resize(words, 0);
         }
         bits[node as usize / 64] |= 1 << (node % 64);
-        let slot = &mut self.slots[node as usize];
-        if slot.block == block {
-            (slot.block, slot.first) = (0, None);
-            slot.waiting.clear();
+        self.slots[node as usize].accepted = block;
+        if self.slots[node as usize].block == block {
+            self.take(node, |_| false);
+            self.slots[node as usize].block = 0;
         }
     }
 
     /// The block that a node has been told about but not accepted, if it was told by `now`.
     pub(super) fn open(&self, node: u32, now: Time) -> Option<u32> {
         let slot = &self.slots[node as usize];
-        (slot.block > 0 && slot.first.is_some_and(|(at, _)| at <= now)).then_some(slot.block)
+        (slot.block > 0 && slot.first_at <= now).then_some(slot.block)
     }
 
     /// Takes out the announcements that have come to a node by `now`, in their order.
     pub(super) fn take_due(&mut self, node: u32, now: Time) -> Vec<Waiting> {
-        let waiting = &mut self.slots[node as usize].waiting;
-        let mut due: Vec<Waiting> = waiting.extract_if(.., |waiting| waiting.at <= now).collect();
+        let mut due = Vec::new();
+        let mut later = Vec::new();
+        self.take(node, |waiting| {
+            if waiting.at <= now {
+                due.push(waiting)
+            } else {
+                later.push(waiting)
+            }
+            true
+        });
+        later.into_iter().for_each(|waiting| self.wait(node, waiting));
         due.sort_unstable();
         due
     }
 
     /// Gives up the slot of a node, and what waits there.
     pub(super) fn give_up(&mut self, node: u32) -> Vec<Waiting> {
-        let slot = &mut self.slots[node as usize];
-        (slot.block, slot.first) = (0, None);
-        std::mem::take(&mut slot.waiting)
+        let mut all = Vec::new();
+        self.take(node, |waiting| {
+            all.push(waiting);
+            true
+        });
+        self.slots[node as usize].block = 0;
+        all
+    }
+
+    /// Empties a slot's list; `each` sees its members, the last first, until it answers false.
+    fn take(&mut self, node: u32, mut each: impl FnMut(Waiting) -> bool) {
+        let mut place = std::mem::replace(&mut self.slots[node as usize].last, NONE);
+        if place == NONE {
+            return;
+        }
+        while place != NONE {
+            let (waiting, before) = self.log[place as usize];
+            if !each(waiting) {
+                break;
+            }
+            place = before;
+        }
+        self.in_use -= 1;
+        if self.in_use == 0 {
+            self.log.clear();
+        } else if self.log.len() > 64 * self.slots.len() + 1_024 {
+            self.compact();
+        }
+    }
+
+    /// Frees the log of what no slot refers to.
+    fn compact(&mut self) {
+        let old = std::mem::take(&mut self.log);
+        for slot in &mut self.slots {
+            let mut place = std::mem::replace(&mut slot.last, NONE);
+            while place != NONE {
+                let (waiting, before) = old[place as usize];
+                let at = self.log.len() as u32;
+                self.log.push((waiting, std::mem::replace(&mut slot.last, at)));
+                place = before;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(at: Time, sequence: u32) -> Waiting {
+        Waiting { at, sequence, peer: sequence }
+    }
+
+    #[test]
+    fn only_the_first_announcement_is_told() {
+        let mut known = Announcements::new(2);
+        assert_eq!(known.send(0, 1, at(50, 1)), Way::Queue);
+        assert_eq!(known.send(0, 1, at(60, 2)), Way::Settled);
+        assert_eq!(known.send(0, 1, at(40, 3)), Way::Queue, "it comes before the first");
+        assert_eq!(known.send(0, 2, at(45, 4)), Way::Queue, "another block");
+        assert!(known.open(0, 39).is_none());
+        assert!(known.arrive(0, 1, at(40, 3)));
+        assert_eq!(known.open(0, 40), Some(1));
+        assert!(!known.arrive(0, 1, at(50, 1)), "it waits with the others");
+        assert_eq!(known.take_due(0, 55), [at(50, 1)]);
+        assert_eq!(known.give_up(0), [at(60, 2)]);
+        assert!(known.arrive(0, 1, at(70, 5)), "nothing was asked for");
+        known.accept(0, 1);
+        assert!(!known.arrive(0, 1, at(80, 6)));
+        assert_eq!(known.send(0, 1, at(90, 7)), Way::Settled);
+        known.accept(0, 3);
+        assert_eq!(known.send(0, 1, at(95, 8)), Way::Settled, "an older block");
+        assert_eq!(known.send(1, 1, at(90, 7)), Way::Queue);
+    }
+
+    #[test]
+    fn the_log_keeps_what_is_in_use() {
+        let mut known = Announcements::new(2);
+        assert_eq!(known.send(1, 1, at(5, 0)), Way::Queue);
+        assert_eq!(known.send(1, 1, at(6, 1)), Way::Settled);
+        for n in 0..2_000 {
+            assert_eq!(known.send(0, 2 + n, at(10, 1)), Way::Queue);
+            assert_eq!(known.send(0, 2 + n, at(11, 2)), Way::Settled);
+            known.accept(0, 2 + n);
+        }
+        assert!(known.log.len() < 1_500);
+        assert_eq!(known.give_up(1), [at(6, 1)]);
+        assert!(known.log.is_empty());
     }
 }

@@ -33,6 +33,9 @@ impl Clock {
         if self.is_right() || wanted == Time::MAX {
             return wanted;
         }
+        if self.shows(0) >= wanted {
+            return 0;
+        }
         let since = (i128::from(wanted) - i128::from(self.offset_us)).max(0);
         // Off by less than two microseconds; the clock itself decides.
         let guess = since * MILLION / (MILLION + i128::from(self.drift_ppm));

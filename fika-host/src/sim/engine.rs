@@ -19,8 +19,10 @@ use fika_core::world::{IdMap, World};
 use super::announcements::{Announcements, Waiting, Way};
 use super::charge::Charges;
 use super::clock::Clock;
+use super::fetch::{fetch, fetch_at};
 use super::links::Links;
-use super::order::{Class, Order, Queue};
+use super::order::{Class, Order};
+use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
 
@@ -85,7 +87,7 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Engine<'a> {
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
-    machines: Vec<Machine>,
+    seats: Vec<Seat>,
     links: Links,
     transport: &'a dyn Transport,
     consensus: std::sync::Arc<dyn Consensus>,
@@ -94,8 +96,6 @@ pub(crate) struct Engine<'a> {
     queue: Queue<Happening>,
     wakes: Tournament,
     successes: Tournament,
-    jobs: Vec<Vec<Job>>,
-    draws: Vec<u64>,
     sequences: Vec<u32>,
     announcements: Option<Announcements>,
     /// Blocks by their number in the run; number 0 stands for none.
@@ -116,14 +116,28 @@ pub(crate) struct Engine<'a> {
     pub(crate) events: u64,
 }
 
+/// What the loop keeps of one node.
+struct Seat {
+    machine: Machine,
+    jobs: Vec<Job>,
+    /// Draws of work so far.
+    draws: u64,
+}
+
 /// One piece of work of a node.
 struct Job {
-    work: Work,
-    /// Nonces tried, where work is real.
-    tried: u64,
+    ticket: u64,
     /// When it succeeds; with real work: when the next slice of tries is over.
     at: Time,
-    found: Option<Header>,
+    real: Option<Box<Tries>>,
+}
+
+/// Real work under way.
+struct Tries {
+    header: Header,
+    /// Nonces tried.
+    tried: u64,
+    found: bool,
 }
 
 /// The purpose of the draws of work; each node counts its own.
@@ -139,13 +153,12 @@ impl<'a> Engine<'a> {
         let n = nodes.len();
         let arrivals_are_known = links.arrivals_are_known();
         let settle = settle && arrivals_are_known;
-        let mut jobs = Vec::new();
-        jobs.resize_with(n, Vec::new);
+        let seat = |machine| Seat { machine, jobs: Vec::new(), draws: 0 };
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
-            machines,
+            seats: machines.into_iter().map(seat).collect(),
             links,
             transport,
             charges,
@@ -153,8 +166,6 @@ impl<'a> Engine<'a> {
             queue: Queue::new(),
             wakes: Tournament::new(n),
             successes: Tournament::new(n),
-            jobs,
-            draws: vec![0; n],
             sequences: vec![0; n],
             announcements: settle.then(|| Announcements::new(n)),
             blocks: vec![Id::ZERO],
@@ -190,7 +201,7 @@ impl<'a> Engine<'a> {
 
     fn push(&mut self, at: Time, class: Class, node: u32, happening: Happening) {
         let sequence = self.sequence(node);
-        self.queue.push(Order::new(at, class, node, sequence), happening);
+        self.queue.push(self.now, Order::new(at, class, node, sequence), happening);
     }
 
     /// Lets the owner of a node pay at `at`.
@@ -247,17 +258,33 @@ impl<'a> Engine<'a> {
         // At one time timers come first, so that what a message finds does not depend on whether others came with it.
         if wake_at == first {
             self.wakes.set(wake_node, NEVER);
-            self.hand_over(wake_node, observer);
+            self.hand_over(wake_node);
             self.give(wake_node, Input::Wake, observer);
             self.look_again(wake_node);
         } else if queued_at == first {
             if let Some((order, happening)) = self.queue.pop() {
+                self.fetch_ahead();
                 self.happen(order, happening, observer);
             }
         } else {
             self.succeed(success_node, observer);
         }
         true
+    }
+
+    /// Has the machine fetch what the next events need while this one is handled.
+    fn fetch_ahead(&self) {
+        if let Some(node) = self.queue.upcoming_node(FAR_AHEAD) {
+            let n = node as usize;
+            fetch(&self.nodes[n], NODE_BYTES);
+            fetch(&self.seats[n], 1);
+            if let Some(known) = &self.announcements {
+                known.fetch(node);
+            }
+        }
+        if let Some(node) = self.queue.upcoming_node(AHEAD) {
+            self.nodes[node as usize].parts().into_iter().for_each(|part| fetch_at(part, 1));
+        }
     }
 
     fn happen(&mut self, order: Order, happening: Happening, observer: &mut dyn Observer) {
@@ -268,15 +295,19 @@ impl<'a> Engine<'a> {
                 if !self.links.is_up(node, peer.0) {
                     self.links.set_up(node, peer.0, true);
                 }
+                self.hand_over(node);
                 self.give(node, Input::Connected(peer), observer);
             }
             Happening::Part(peer) => {
-                self.hand_over(node, observer);
+                self.hand_over(node);
                 self.give(node, Input::Disconnected(peer, 0), observer);
                 self.look_again(node);
             }
             Happening::Pay(order) => self.give(node, Input::Pay(*order), observer),
-            Happening::Update => self.give(node, Input::UpdateChain, observer),
+            Happening::Update => {
+                self.hand_over(node);
+                self.give(node, Input::UpdateChain, observer);
+            }
             Happening::Announce(peer, block) => {
                 let waiting = Waiting { at: self.now, sequence: order.sequence(), peer };
                 if self.announcements.as_mut().is_none_or(|known| known.arrive(node, block, waiting)) {
@@ -301,9 +332,8 @@ impl<'a> Engine<'a> {
         if !self.links.is_up(node, peer.0) {
             return;
         }
-        let answers = matches!(*message, Message::NotFound(_));
-        if answers {
-            self.hand_over(node, observer);
+        if !self.leaves_requests_alone(node, &message) {
+            self.hand_over(node);
         }
         let message = Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone());
         self.give(node, Input::Message(peer, message), observer);
@@ -330,7 +360,7 @@ impl<'a> Engine<'a> {
             }
         }
         if !txs.as_slice().is_empty() {
-            self.queue.push(order, Happening::Txs(peer, txs));
+            self.queue.push(self.now, order, Happening::Txs(peer, txs));
         }
     }
 
@@ -342,14 +372,32 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Gives a node the announcements that it has been spared, before something that may make it look for another
-    /// neighbour to ask.
-    fn hand_over(&mut self, node: u32, observer: &mut dyn Observer) {
+    /// Whether a message cannot make the node ask for the block that it waits for, or note somebody else who has it.
+    fn leaves_requests_alone(&self, node: u32, message: &Message) -> bool {
+        let header = match message {
+            Message::Tx(_) | Message::GetData(_) | Message::GetHeaders(_) | Message::GetBlockTxn(_) => return true,
+            Message::Inv(items) => return items.iter().all(|item| matches!(item, Item::Tx(_))),
+            Message::Block(block) => &block.head.header,
+            Message::CompactBlock(compact) => &compact.head.header,
+            _ => return false,
+        };
+        // The block itself ends the wait.
+        let open = self.announcements.as_ref().and_then(|known| known.open(node, self.now));
+        let awaited = open.map(|block| &self.blocks[block as usize]);
+        let tree = self.world(node).tree();
+        awaited.is_none_or(|id| tree.find(id).is_some_and(|ix| tree[ix].header == *header))
+    }
+
+    /// Tells a node who else has announced the block that it waits for, before something that may make it look for
+    /// another neighbour to ask.
+    fn hand_over(&mut self, node: u32) {
         let now = self.now;
         let Some(known) = &mut self.announcements else { return };
         let Some(block) = known.open(node, now) else { return };
         for waiting in known.take_due(node, now) {
-            self.announce(node, waiting.peer, block, observer);
+            if self.links.is_up(node, waiting.peer) {
+                self.nodes[node as usize].also_has_block(PeerId(waiting.peer), &self.blocks[block as usize]);
+            }
         }
     }
 
@@ -364,7 +412,7 @@ impl<'a> Engine<'a> {
         for waiting in known.give_up(node) {
             if waiting.at > now {
                 let order = Order::new(waiting.at, Class::Arrive, node, waiting.sequence);
-                self.queue.push(order, Happening::Announce(waiting.peer, block));
+                self.queue.push(now, order, Happening::Announce(waiting.peer, block));
             }
         }
     }
@@ -373,7 +421,7 @@ impl<'a> Engine<'a> {
     fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         self.events += 1;
         let n = node as usize;
-        let clock = self.machines[n].clock;
+        let clock = self.seats[n].machine.clock;
         let place = self.place(node);
         let mut out = std::mem::take(&mut self.out);
         self.nodes[n].handle(&mut self.worlds[place], clock.shows(self.now), input, &mut out);
@@ -440,6 +488,14 @@ impl<'a> Engine<'a> {
             Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
             Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
         };
+        if block.is_some() {
+            self.links.neighbours(from, peers.clone()).for_each(|to| {
+                fetch(&self.sequences[to as usize], 1);
+                if let Some(known) = &self.announcements {
+                    known.fetch(to);
+                }
+            });
+        }
         for peer in peers.filter(|peer| but != Some(*peer)) {
             let carried = self.links.carry(from, peer, kind, bytes, self.now);
             let sequence = self.sequence(carried.to);
@@ -464,7 +520,7 @@ impl<'a> Engine<'a> {
                     continue;
                 }
             };
-            self.queue.push(order, happening);
+            self.queue.push(self.now, order, happening);
         }
     }
 
@@ -483,83 +539,83 @@ impl<'a> Engine<'a> {
 
     fn send_together(&mut self) {
         if let Some((order, peer, txs)) = self.together.take() {
-            self.queue.push(order, Happening::Txs(peer, txs.into_iter()));
+            self.queue.push(self.now, order, Happening::Txs(peer, txs.into_iter()));
         }
     }
 
     /// A node works on this from now on.
     fn begin(&mut self, node: u32, work: Vec<Work>) {
         let n = node as usize;
-        let hash_rate = self.machines[n].hash_rate;
-        let mut jobs = std::mem::take(&mut self.jobs[n]);
-        jobs.clear();
+        let seat = &mut self.seats[n];
+        let hash_rate = seat.machine.hash_rate;
+        seat.jobs.clear();
         for work in work.into_iter().filter(|_| hash_rate > 0) {
-            let at = match work.header {
+            let (at, real) = match work.header {
                 // Drawn: exponential, since every hash may be the one.
                 None => {
-                    self.draws[n] += 1;
-                    let drawn = draw(self.seed, WORK | u64::from(node), self.draws[n]);
+                    seat.draws += 1;
+                    let drawn = draw(self.seed, WORK | u64::from(node), seat.draws);
                     let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
                     let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
-                    self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time)
+                    (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
                 }
-                Some(_) => self.now,
+                Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
             };
-            jobs.push(Job { work, tried: 0, at, found: None });
+            seat.jobs.push(Job { ticket: work.ticket, at, real });
         }
-        self.jobs[n] = jobs;
         self.await_success(node);
     }
 
     fn await_success(&mut self, node: u32) {
-        let first = self.jobs[node as usize].iter().map(|job| job.at).min();
+        let first = self.seats[node as usize].jobs.iter().map(|job| job.at).min();
         self.successes.set(node, first.unwrap_or(NEVER));
     }
 
     /// The first of a node's pieces of work has come to its time.
     fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
-        let jobs = &mut self.jobs[node as usize];
+        let jobs = &mut self.seats[node as usize].jobs;
         let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
             self.successes.set(node, NEVER);
             return;
         };
-        let ticket = jobs[at].work.ticket;
-        let input = match (jobs[at].work.header, jobs[at].found) {
-            (None, _) => Input::Drawn { ticket },
-            (Some(_), Some(header)) => Input::Found { ticket, header },
-            (Some(header), None) => match self.grind(node, at, header) {
-                Some(input) => input,
-                None => return self.await_success(node),
-            },
+        let ticket = jobs[at].ticket;
+        let input = match &jobs[at].real {
+            None => Input::Drawn { ticket },
+            Some(tries) if tries.found => Input::Found { ticket, header: tries.header },
+            Some(tries) if tries.tried > u64::from(u32::MAX) => Input::Exhausted { ticket },
+            Some(_) => {
+                self.grind(node, at);
+                return self.await_success(node);
+            }
         };
-        self.jobs[node as usize].remove(at);
+        self.seats[node as usize].jobs.remove(at);
         self.await_success(node);
+        self.hand_over(node);
         self.give(node, input, observer);
+        self.look_again(node);
     }
 
     /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
-    fn grind(&mut self, node: u32, at: usize, mut header: Header) -> Option<Input> {
-        let hash_rate = self.machines[node as usize].hash_rate;
-        let job = &mut self.jobs[node as usize][at];
-        let left = (1 << 32) - job.tried;
-        if left == 0 {
-            return Some(Input::Exhausted { ticket: job.work.ticket });
-        }
+    fn grind(&mut self, node: u32, at: usize) {
+        let hash_rate = self.seats[node as usize].machine.hash_rate;
+        let job = &mut self.seats[node as usize].jobs[at];
+        let Some(work) = &mut job.real else { return };
+        let left = (1 << 32) - work.tried;
         let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;
-        let first = job.tried as u32;
-        header.nonce = first;
-        let took = match self.consensus.grind(&mut header, tries) {
-            true => {
-                job.found = Some(header);
-                u64::from(header.nonce - first) + 1
-            }
-            false => u64::from(tries),
-        };
-        job.tried += took;
+        let first = work.tried as u32;
+        work.header.nonce = first;
+        work.found = self.consensus.grind(&mut work.header, tries);
+        let took = if work.found { u64::from(work.header.nonce - first) + 1 } else { u64::from(tries) };
+        work.tried += took;
         job.at = self.now + (u128::from(took) * u128::from(SECOND) / u128::from(hash_rate)).max(1) as Time;
-        None
     }
 }
+
+/// How far ahead nodes are fetched, and then what they refer to, in events.
+const FAR_AHEAD: usize = 6;
+const AHEAD: usize = 3;
+/// Bytes of a node that nearly every message needs: [`Node`] has them in front.
+const NODE_BYTES: usize = 512;
 
 /// What a message is about, as a number.
 fn content(message: &Message) -> u64 {

@@ -3,11 +3,13 @@
 //! The way of a message: it waits for the sender's upload (and the link's own rate), is put on the wire, is delayed, and
 //! waits for the receiver's download. Messages along one link do not overtake each other, as in a TCP connection.
 
-use fika_core::hash::draw;
+use std::collections::BTreeMap;
+
+use fika_core::hash::{draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 
-use crate::experiment::{Cable, Experiment, Latency, Medium};
+use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
 /// One end of a link, as the node at the other end sees it.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +26,11 @@ struct End {
 }
 
 /// What links of one kind are like.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Class {
     latency: Latency,
     jitter_us: Time,
+    /// The narrowest of the sender's upload, the cable and the receiver's download; 0: no limit.
     bandwidth_bps: u64,
     loss_ppm: u32,
 }
@@ -41,7 +44,8 @@ struct Port {
     upload_free_at: Time,
     /// When what has come in so far has passed the node's own line.
     download_free_at: Time,
-    /// Messages sent so far.
+    /// The draws made for what the node sends, and how many messages that were.
+    stream: u64,
     sent: u64,
 }
 
@@ -55,7 +59,6 @@ pub(crate) struct Links {
     ports: Vec<Port>,
     one_upload_at_a_time: bool,
     processing_us: [Time; Message::KINDS.len()],
-    seed: u64,
 }
 
 /// A message on its way.
@@ -96,7 +99,7 @@ impl Links {
             let (at_a, at_b) = (used[*a as usize], used[*b as usize]);
             let own = medium.own.get(&index);
             let class = |from: u32, to: u32, classes: &mut Classes<'_>| {
-                classes.of(own, nodes[from as usize].region, nodes[to as usize].region)
+                classes.of(own, &nodes[from as usize], &nodes[to as usize])
             };
             let there = class(*a, *b, &mut classes);
             ends[at_a as usize] = End { node: *b, back: at_b - first[*b as usize], class: there, ..empty };
@@ -105,12 +108,12 @@ impl Links {
             used[*a as usize] += 1;
             used[*b as usize] += 1;
         }
-        let port = |node: &crate::experiment::NodeSpec| Port {
-            upload_bps: node.upload_bps,
-            download_bps: node.download_bps,
-            ..Port::default()
-        };
-        let ports: Vec<Port> = nodes.iter().map(port).collect();
+        let port =
+            |node: &NodeSpec| Port { upload_bps: node.upload_bps, download_bps: node.download_bps, ..Port::default() };
+        let mut ports: Vec<Port> = nodes.iter().map(port).collect();
+        for (node, port) in ports.iter_mut().enumerate() {
+            port.stream = stream(experiment.seed, LINKS | node as u64);
+        }
         let mut processing_us = [0; Message::KINDS.len()];
         for (kind, name) in Message::KINDS.iter().enumerate() {
             processing_us[kind] = medium.processing_us.get(*name).copied().unwrap_or(0);
@@ -125,7 +128,6 @@ impl Links {
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,
             processing_us,
-            seed: experiment.seed,
         }
     }
 
@@ -142,6 +144,12 @@ impl Links {
     pub(crate) fn neighbour(&self, node: u32, peer: u32) -> (u32, u32) {
         let end = &self.ends[self.end(node, peer)];
         (end.node, end.back)
+    }
+
+    /// The neighbours of these numbers.
+    pub(crate) fn neighbours(&self, node: u32, peers: std::ops::Range<u32>) -> impl Iterator<Item = u32> {
+        let first = self.first[node as usize];
+        self.ends[(first + peers.start) as usize..(first + peers.end) as usize].iter().map(|end| end.node)
     }
 
     /// Whether a node and its neighbour talk to each other.
@@ -165,9 +173,9 @@ impl Links {
         let class = self.classes[end.class as usize];
         let port = &mut self.ports[from as usize];
         port.sent += 1;
-        let purpose = LINKS | u64::from(from);
+        let (stream, count) = (port.stream, port.sent << 2);
         // Three draws for each message at most.
-        let drawn = |which: u64| draw(self.seed, purpose, port.sent << 2 | which);
+        let drawn = |which: u64| draw_of(stream, count | which);
         let mut delay = latency(class.latency, || drawn(0)) + self.processing_us[usize::from(kind)];
         if class.jitter_us > 0 {
             delay += below(drawn(1), class.jitter_us + 1);
@@ -175,11 +183,8 @@ impl Links {
         let lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
         let mut arrival = now + delay;
         if self.rates {
-            let download_bps = self.ports[end.node as usize].download_bps;
-            let port = &mut self.ports[from as usize];
             let bits = bytes * 8 * SECOND;
-            let narrowest = [port.upload_bps, download_bps, class.bandwidth_bps].into_iter().filter(|rate| *rate > 0);
-            let transfer = narrowest.min().map_or(0, |rate| bits / rate);
+            let transfer = bits.checked_div(class.bandwidth_bps).unwrap_or(0);
             if !self.one_upload_at_a_time {
                 let start = port.upload_free_at.max(now);
                 port.upload_free_at = start + bits.checked_div(port.upload_bps).unwrap_or(0);
@@ -250,39 +255,30 @@ fn latency(model: Latency, drawn: impl FnOnce() -> u64) -> Time {
 struct Classes<'a> {
     medium: &'a Medium,
     all: Vec<Class>,
-    /// By region of sender and receiver.
-    regional: Vec<Option<u32>>,
+    numbers: BTreeMap<Class, u32>,
 }
 
 impl<'a> Classes<'a> {
     fn new(medium: &'a Medium) -> Classes<'a> {
-        let regions = medium.regions.len();
-        Classes { medium, all: Vec::new(), regional: vec![None; regions * regions] }
+        Classes { medium, all: Vec::new(), numbers: BTreeMap::new() }
     }
 
-    fn add(&mut self, cable: &Cable) -> u32 {
-        let &Cable { latency, jitter_us, bandwidth_bps, loss_ppm } = cable;
-        let class = Class { latency, jitter_us, bandwidth_bps, loss_ppm };
-        let known = self.all.iter().rposition(|known| *known == class);
-        known.unwrap_or_else(|| {
+    fn of(&mut self, own: Option<&Cable>, from: &NodeSpec, to: &NodeSpec) -> u32 {
+        let cable = own.unwrap_or(&self.medium.cable);
+        let regional = || {
+            let row = &self.medium.regions.get(usize::from(from.region?))?.latency;
+            row.get(usize::from(to.region?)).copied()
+        };
+        let narrowest = [from.upload_bps, cable.bandwidth_bps, to.download_bps].into_iter().filter(|rate| *rate > 0);
+        let class = Class {
+            latency: own.map(|own| own.latency).or_else(regional).unwrap_or(cable.latency),
+            jitter_us: cable.jitter_us,
+            bandwidth_bps: narrowest.min().unwrap_or(0),
+            loss_ppm: cable.loss_ppm,
+        };
+        *self.numbers.entry(class).or_insert_with(|| {
             self.all.push(class);
-            self.all.len() - 1
-        }) as u32
-    }
-
-    fn of(&mut self, own: Option<&Cable>, from: Option<u16>, to: Option<u16>) -> u32 {
-        if let Some(cable) = own {
-            return self.add(cable);
-        }
-        let (Some(from), Some(to)) = (from, to) else { return self.add(&self.medium.cable) };
-        let (from, to) = (usize::from(from), usize::from(to));
-        let at = from * self.medium.regions.len() + to;
-        if let Some(class) = self.regional[at] {
-            return class;
-        }
-        let latency = self.medium.regions[from].latency.get(to).copied().unwrap_or(self.medium.cable.latency);
-        let class = self.add(&Cable { latency, ..self.medium.cable });
-        self.regional[at] = Some(class);
-        class
+            self.all.len() as u32 - 1
+        })
     }
 }

@@ -1,7 +1,4 @@
-//! The order of events, and the queue that keeps it.
-
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+//! The order of events.
 
 use fika_core::header::Time;
 
@@ -44,79 +41,9 @@ impl Order {
     }
 }
 
-/// Events in their order.
-pub(crate) struct Queue<T> {
-    heap: BinaryHeap<Queued<T>>,
-}
-
-struct Queued<T> {
-    order: Order,
-    event: T,
-}
-
-impl<T> PartialEq for Queued<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl<T> Eq for Queued<T> {}
-
-impl<T> PartialOrd for Queued<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Queued<T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // The heap gives the greatest first.
-        other.order.cmp(&self.order)
-    }
-}
-
-impl<T> Queue<T> {
-    pub(crate) fn new() -> Queue<T> {
-        Queue { heap: BinaryHeap::new() }
-    }
-
-    pub(crate) fn push(&mut self, order: Order, event: T) {
-        self.heap.push(Queued { order, event });
-    }
-
-    /// The place of the next event.
-    pub(crate) fn next(&self) -> Option<Order> {
-        self.heap.peek().map(|queued| queued.order)
-    }
-
-    /// When the next event is.
-    pub(crate) fn next_at(&self) -> Option<Time> {
-        self.heap.peek().map(|queued| queued.order.at())
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<(Order, T)> {
-        self.heap.pop().map(|queued| (queued.order, queued.event))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn events_come_by_time_then_class_then_node_then_sequence() {
-        let mut queue = Queue::new();
-        let orders = [
-            Order::new(5, Class::Arrive, 1, 0),
-            Order::new(5, Class::Arrive, 0, 9),
-            Order::new(5, Class::Connect, 9, 0),
-            Order::new(4, Class::Owner, 9, 9),
-            Order::new(5, Class::Arrive, 1, 1),
-        ];
-        orders.iter().enumerate().for_each(|(n, order)| queue.push(*order, n));
-        let popped: Vec<usize> = std::iter::from_fn(|| queue.pop()).map(|(_, n)| n).collect();
-        assert_eq!(popped, [3, 2, 1, 0, 4]);
-    }
 
     #[test]
     fn an_order_gives_back_its_time_and_node() {

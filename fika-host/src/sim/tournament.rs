@@ -27,10 +27,12 @@ impl Tournament {
         tournament
     }
 
-    fn play(&mut self, inner: usize) {
+    /// Lets two play; gives the winner before and now.
+    fn play(&mut self, inner: usize) -> (u32, u32) {
         let (a, b) = (self.winners[2 * inner], self.winners[2 * inner + 1]);
         let earlier = (self.times[b as usize], b) < (self.times[a as usize], a);
-        self.winners[inner] = if earlier { b } else { a };
+        let winner = if earlier { b } else { a };
+        (std::mem::replace(&mut self.winners[inner], winner), winner)
     }
 
     /// Sets the time of a node.
@@ -40,7 +42,11 @@ impl Tournament {
         }
         let mut inner = (self.leaves + node as usize) / 2;
         while inner > 0 {
-            self.play(inner);
+            let (before, now) = self.play(inner);
+            // Who loses here as before changes nothing further up.
+            if before == now && now != node {
+                return;
+            }
             inner /= 2;
         }
     }

@@ -10,6 +10,9 @@
 
 mod pem;
 
+use std::ptr::NonNull;
+use std::sync::LazyLock;
+
 use fika_core::env::Env;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::keys::{KeyPair, KeyScheme};
@@ -39,10 +42,33 @@ impl Plugin for Secp256k1 {
 
 /// `secret` and its compressed public key.
 fn pair(secret: &SecretKey) -> KeyPair {
-    KeyPair {
-        secret: secret.as_secret_bytes().to_vec(),
-        public: PublicKey::from_secret_key(secret).serialize().to_vec(),
-    }
+    KeyPair { secret: secret.as_secret_bytes().to_vec(), public: public_key(secret).serialize().to_vec() }
+}
+
+/// A context of the C library that can compute public keys: made once, never changed again.
+struct Context(NonNull<ffi::Context>);
+
+// SAFETY: the library's documentation allows any number of threads to use a context that nobody changes.
+unsafe impl Send for Context {}
+// SAFETY: as above.
+unsafe impl Sync for Context {}
+
+static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
+    // SAFETY: the flag is the one that asks for such a context; it lives as long as the program.
+    Context(unsafe { ffi::secp256k1_context_create(ffi::SECP256K1_START_SIGN) })
+});
+
+/// Simulations make a hundred thousand keys, and the safe wrapper makes a context for each.
+fn public_key(secret: &SecretKey) -> PublicKey {
+    let bytes = secret.as_secret_bytes();
+    // SAFETY: the context can sign; the public key is filled in before it is used, and the secret one has 32 bytes.
+    let (public, made) = unsafe {
+        let mut public = ffi::PublicKey::new();
+        let made = ffi::secp256k1_ec_pubkey_create(CONTEXT.0.as_ptr(), &raw mut public, bytes.as_ptr());
+        (public, made)
+    };
+    assert_eq!(made, 1, "a secret key between 0 and the order of the curve has a public one");
+    PublicKey::from(public)
 }
 
 /// Reads a secret key.

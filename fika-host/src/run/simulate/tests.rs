@@ -43,7 +43,11 @@ tick = "1 ms"
 [network]
 nodes = 12
 graph = { kind = "random_regular", degree = 4 }
+link = { latency = { model = "pareto", mean = "80 ms" }, jitter = "20 ms", bandwidth = "2 Mbit/s", loss = "2 %" }
+[relay]
+request_timeout = "1 s"
 [defaults.node]
+clock_drift = "50 ppm"
 coins = [10, 10, 10]
 [[load]]
 rate = "4/s"
@@ -91,7 +95,7 @@ fn what_is_judged_once_for_all_is_judged_alike_by_each() {
 fn announcements_settled_when_sent_change_nothing() {
     for seed in 0..10 {
         let seed = format!("experiment.seed={seed}");
-        for relay in ["relay.to_source=true", "relay.to_source=false"] {
+        for relay in ["relay.to_source=true", "relay.compact=true", "relay.mode=headers", "relay.batch=200 ms"] {
             let (settled, chain) = run(BUSY, &[&seed, relay], SHARED);
             let (queued, other) = run(BUSY, &[&seed, relay], Way { settle: false, ..SHARED });
             assert_eq!(settled.trace_hash, queued.trace_hash, "{seed} {relay}");
@@ -111,7 +115,7 @@ fn one_changed_payment_changes_the_hash() {
 fn real_work_is_found_at_the_pace_of_the_hash_rate() {
     let text = BUSY.replace("proof = \"sampled\"", "proof = \"real\"");
     let text = text.replace(", degree = 4", "").replace("random_regular", "full");
-    let (_, chain) = run(&text, &["experiment.stop_height=100", "network.nodes=3"], SHARED);
+    let (_, chain) = run(&text, &["experiment.stop_height=100", "network.nodes=3", "load=[]"], SHARED);
     let last_us = chain.blocks.values().map(|block| block.first_seen_us()).max().expect("blocks");
     // Exponential intervals: the mean of a hundred is off by a third once in a thousand runs, and the seed is fixed.
     let mean_us = last_us / 100;

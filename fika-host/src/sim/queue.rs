@@ -1,0 +1,248 @@
+//! The queue of events: those of the near future in slices of time, the rest in a heap.
+//!
+//! Nearly all events of a run are messages, and most of them arrive within seconds. An event is put into the slice of
+//! its time, which costs the same however many there are; a slice is brought into order when its time has come, and it
+//! is small (Brown 1988, "Calendar queues").
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use fika_core::header::Time;
+
+use super::order::Order;
+
+/// A slice of time is 2 to this power of microseconds, eight milliseconds.
+const SLICE_BITS: u32 = 13;
+/// So many slices are kept apart: half a minute.
+const SLICES: usize = 4_096;
+
+/// Events in their order.
+pub(crate) struct Queue<T> {
+    /// Those of the slice at hand, the last first.
+    current: Vec<Queued<T>>,
+    /// Those that were added to it, or to an earlier one, when it was already in order.
+    late: BinaryHeap<Queued<T>>,
+    /// The number of that slice.
+    slice: u64,
+    /// Those of the slices after it, by the number of the slice modulo [`SLICES`].
+    ring: Vec<Vec<Queued<T>>>,
+    /// A bit for each slice of the ring that is not empty.
+    filled: Vec<u64>,
+    in_ring: usize,
+    /// Memory of slices that are over.
+    spare: Vec<Vec<Queued<T>>>,
+    /// Those beyond the ring.
+    far: BinaryHeap<Queued<T>>,
+    /// The first of all.
+    next: Option<Order>,
+}
+
+struct Queued<T> {
+    order: Order,
+    event: T,
+}
+
+impl<T> PartialEq for Queued<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl<T> Eq for Queued<T> {}
+
+impl<T> PartialOrd for Queued<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Queued<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The heap gives the greatest first.
+        other.order.cmp(&self.order)
+    }
+}
+
+fn slice_of(at: Time) -> u64 {
+    at >> SLICE_BITS
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Queue<T> {
+        let mut ring = Vec::new();
+        ring.resize_with(SLICES, Vec::new);
+        Queue {
+            current: Vec::new(),
+            late: BinaryHeap::new(),
+            slice: 0,
+            ring,
+            filled: vec![0; SLICES / 64],
+            in_ring: 0,
+            spare: Vec::new(),
+            far: BinaryHeap::new(),
+            next: None,
+        }
+    }
+
+    /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
+    pub(crate) fn push(&mut self, now: Time, order: Order, event: T) {
+        if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
+            self.slice = slice_of(now);
+            self.take_from_far();
+        }
+        self.next = Some(self.next.map_or(order, |next| next.min(order)));
+        let slice = slice_of(order.at());
+        let queued = Queued { order, event };
+        if slice <= self.slice {
+            self.late.push(queued);
+        } else if slice - self.slice < SLICES as u64 {
+            let at = slice as usize % SLICES;
+            let place = &mut self.ring[at];
+            if place.capacity() == 0 {
+                *place = self.spare.pop().unwrap_or_default();
+            }
+            place.push(queued);
+            self.filled[at / 64] |= 1 << (at % 64);
+            self.in_ring += 1;
+        } else {
+            self.far.push(queued);
+        }
+    }
+
+    /// The place of the next event.
+    pub(crate) fn next(&self) -> Option<Order> {
+        self.next
+    }
+
+    /// When the next event is.
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        self.next.map(Order::at)
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(Order, T)> {
+        self.next?;
+        if self.current.is_empty() && self.late.is_empty() {
+            self.advance();
+        }
+        let is_late = match (self.current.last(), self.late.peek()) {
+            (Some(current), Some(late)) => late.order < current.order,
+            (current, _) => current.is_none(),
+        };
+        let Queued { order, event } = if is_late { self.late.pop()? } else { self.current.pop()? };
+        let first = self.current.last().map(|queued| queued.order);
+        let late = self.late.peek().map(|queued| queued.order);
+        self.next = first.into_iter().chain(late).min().or_else(|| self.first_after());
+        Some((order, event))
+    }
+
+    /// The node of the event that comes so many places after the next, as far as is known.
+    pub(crate) fn upcoming_node(&self, places: usize) -> Option<u32> {
+        let at = self.current.len().checked_sub(places + 1)?;
+        Some(self.current[at].order.node())
+    }
+
+    /// The next slice of the ring that is not empty, by its place.
+    fn next_in_ring(&self) -> Option<(u64, usize)> {
+        if self.in_ring == 0 {
+            return None;
+        }
+        let first = (self.slice + 1) as usize % SLICES;
+        let words = self.filled.len();
+        let mut word = first / 64;
+        let mut bits = self.filled[word] & (u64::MAX << (first % 64));
+        for _ in 0..=words {
+            if bits != 0 {
+                let at = word * 64 + bits.trailing_zeros() as usize;
+                let ahead = (at + SLICES - first) % SLICES;
+                return Some((self.slice + 1 + ahead as u64, at));
+            }
+            word = (word + 1) % words;
+            bits = self.filled[word];
+        }
+        None
+    }
+
+    /// The first event of the ring or beyond.
+    fn first_after(&self) -> Option<Order> {
+        let near = self.next_in_ring().and_then(|(_, at)| self.ring[at].iter().map(|queued| queued.order).min());
+        let far = self.far.peek().map(|queued| queued.order);
+        near.into_iter().chain(far).min()
+    }
+
+    /// Goes on to the next slice that is not empty.
+    fn advance(&mut self) {
+        let near = self.next_in_ring();
+        let far = self.far.peek().map(|queued| slice_of(queued.order.at()));
+        let Some(slice) = near.map(|(slice, _)| slice).into_iter().chain(far).min() else { return };
+        self.slice = slice;
+        if let Some((_, at)) = near.filter(|(near, _)| *near == slice) {
+            let events = std::mem::take(&mut self.ring[at]);
+            self.in_ring -= events.len();
+            self.filled[at / 64] &= !(1 << (at % 64));
+            self.spare.push(std::mem::replace(&mut self.current, events));
+            // Greatest first, as a heap would have it.
+            self.current.sort_unstable();
+        }
+        self.take_from_far();
+    }
+
+    /// Takes in what lies beyond the ring no longer, because its slice is at hand.
+    fn take_from_far(&mut self) {
+        while self.far.peek().is_some_and(|queued| slice_of(queued.order.at()) <= self.slice) {
+            self.late.extend(self.far.pop());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fika_core::hash::draw;
+
+    use super::super::order::Class;
+    use super::*;
+
+    #[test]
+    fn events_come_by_time_then_class_then_node_then_sequence() {
+        let mut queue = Queue::new();
+        let orders = [
+            Order::new(5, Class::Arrive, 1, 0),
+            Order::new(5, Class::Arrive, 0, 9),
+            Order::new(5, Class::Connect, 9, 0),
+            Order::new(4, Class::Owner, 9, 9),
+            Order::new(5, Class::Arrive, 1, 1),
+        ];
+        orders.iter().enumerate().for_each(|(n, order)| queue.push(0, *order, n));
+        let popped: Vec<usize> = std::iter::from_fn(|| queue.pop()).map(|(_, n)| n).collect();
+        assert_eq!(popped, [3, 2, 1, 0, 4]);
+    }
+
+    #[test]
+    fn it_gives_what_a_plain_heap_gives() {
+        for seed in 0..20 {
+            let (mut queue, mut heap) = (Queue::new(), BinaryHeap::new());
+            let mut now = 0;
+            for n in 0..3_000u32 {
+                let drawn = draw(seed, 1, n.into());
+                // Bunches, the near future, beyond the ring, and far beyond.
+                let spread = [1, 3_000, 9_000_000, 700_000_000][(drawn >> 60) as usize % 4];
+                let order = Order::new(now + drawn % spread, Class::Arrive, n % 7, n);
+                queue.push(now, order, n);
+                heap.push(std::cmp::Reverse(order));
+                if drawn & 3 == 0 {
+                    for _ in 0..5 {
+                        assert_eq!(queue.next_at(), heap.peek().map(|order| order.0.at()));
+                        let expected = heap.pop().map(|order| order.0);
+                        assert_eq!(queue.pop().map(|(order, _)| order), expected, "seed {seed}");
+                        now = expected.map_or(now, Order::at);
+                    }
+                    // Something else may happen before the next event.
+                    now += draw(seed, 2, n.into()) % (heap.peek().map_or(1, |order| order.0.at() - now) + 1);
+                }
+            }
+            while let Some(std::cmp::Reverse(expected)) = heap.pop() {
+                assert_eq!(queue.pop().map(|(order, _)| order), Some(expected));
+            }
+            assert!(queue.pop().is_none() && queue.next_at().is_none());
+        }
+    }
+}
