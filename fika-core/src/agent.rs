@@ -80,6 +80,8 @@ pub enum Effect {
     Adopt(Id),
     /// This block is final: a reorganisation below it is reported as a safety violation.
     Finalize(Id),
+    /// In the `on_block` of this very block: it is not announced to the neighbours. Nothing elsewhere.
+    Withhold(Id),
 }
 
 coded_enum!(Effect: "kind of effect" {
@@ -91,6 +93,7 @@ coded_enum!(Effect: "kind of effect" {
     5 Act { action, fee },
     6 Adopt(id),
     7 Finalize(id),
+    8 Withhold(id),
 });
 
 /// What becomes of a block that the node has made.

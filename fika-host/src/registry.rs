@@ -40,6 +40,8 @@ impl Registry {
             fika_tcp::PLUGIN,
             #[cfg(feature = "tcp-json")]
             fika_tcp_json::PLUGIN,
+            #[cfg(feature = "selfish")]
+            fika_selfish::PLUGIN,
         ];
         plugins.iter().copied().fold(Registry::empty(), Registry::with)
     }

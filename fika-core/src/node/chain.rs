@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::io::{Event, PeerId};
 use super::timers::Timer;
 use super::{Announce, Node, Role, Turn};
+use crate::agent::Effect;
 use crate::block::{Block, Tx};
 use crate::codec::Encode;
 use crate::hash::Id;
@@ -211,12 +212,13 @@ impl Node {
         let id = turn.world.tree()[ix].id;
         self.end_request(&Item::Block(id));
         turn.out.event(Event::BlockAccepted { block: ix, from });
-        if public {
-            self.announce_block(turn, ix, from);
-        } else {
+        if !public {
             self.producer.hide(ix);
         }
         self.with_agent(turn, from, |agent, world, ctx| agent.on_block(&world.tree().view(ix), ctx));
+        if public && !self.effects.iter().any(|(effect, _)| *effect == Effect::Withhold(id)) {
+            self.announce_block(turn, ix, from);
+        }
         let (tree, rules) = (turn.world.tree(), turn.world.rules());
         let seen_tree = turn.world.seen_tree(&self.seen, self.config.seed);
         let best = rules.consensus.choose(&tree.view(self.tip), &tree.view(ix), &seen_tree);

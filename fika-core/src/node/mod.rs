@@ -244,6 +244,8 @@ impl Node {
             Effect::Act { action, fee } => self.act(turn, action, fee),
             Effect::Adopt(id) => self.adopt(turn, &id),
             Effect::Finalize(id) => self.finalize(turn, &id),
+            // Seen to when the block was accepted.
+            Effect::Withhold(_) => {}
         }
     }
 

@@ -7,7 +7,6 @@ pub mod finality;
 pub mod ghost;
 pub mod lots;
 pub mod quiet;
-pub mod selfish;
 pub mod uncles;
 
 use fika_core::address::Address;

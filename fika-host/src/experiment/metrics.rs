@@ -50,6 +50,12 @@ pub(super) static METRICS: &[Metric] = &[
         Scope::Network,
         "difference between `supply` and the coins issued: 0, or coins came from nowhere",
     ),
+    metric(
+        "concentration",
+        Share,
+        Scope::Network,
+        "sum of the squares of the nodes' shares of all that nodes own: 1/n for n equal ones",
+    ),
     metric("submitted_payments", COUNT, Scope::Network, "payments that wallets sent"),
     metric("confirmed_payments", COUNT, Scope::Network, "payments that are in the chain at the end"),
     metric(

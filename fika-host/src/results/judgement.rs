@@ -73,6 +73,7 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
         "stale_blocks" => Some(summary.stale),
         "reorgs" => Some(summary.reorgs.values().sum()),
         "supply" => summary.coins.supply.map(|amount| amount.0),
+        "concentration" => summary.concentration_ppm(),
         "supply_gap" => summary.coins.gap.map(|amount| amount.0),
         "submitted_payments" => Some(summary.payments.submitted),
         "confirmed_payments" => Some(summary.payments.confirmed),
@@ -94,7 +95,7 @@ pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64>
 fn show(metric: &str, value: u64) -> String {
     match metric {
         "agreement" => (value != 0).to_string(),
-        "stale_rate" | "reward_share" => share(value),
+        "stale_rate" | "reward_share" | "concentration" => share(value),
         "balance" | "supply" | "supply_gap" => Amount(value).to_string(),
         "memory" => bytes(value),
         "payment_latency" | "block_interval" => duration(value),

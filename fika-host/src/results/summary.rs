@@ -330,6 +330,19 @@ impl Summary {
         self.expects.iter().all(|judgement| judgement.holds)
     }
 
+    /// Sum of the squares of the nodes' shares of all that nodes own, deposits included, in millionths: the Herfindahl
+    /// index, 1/n for n equal ones. `None` if nobody owns anything.
+    pub fn concentration_ppm(&self) -> Option<u64> {
+        let owned =
+            |node: &NodeSummary| [node.balance, node.locked].into_iter().flatten().map(|sum| u128::from(sum.0)).sum();
+        let owned: Vec<u128> = self.nodes.iter().map(owned).collect();
+        let all: u128 = owned.iter().sum();
+        // Shares in billionths, so that no square overflows.
+        let squares = owned.iter().map(|own| Some((own * 1_000_000_000).checked_div(all)?.pow(2)));
+        let sum: u128 = squares.sum::<Option<u128>>()?;
+        u64::try_from(sum / 1_000_000_000_000).ok()
+    }
+
     /// The node of this name.
     pub fn node(&self, name: &str) -> Option<&NodeSummary> {
         self.nodes.iter().find(|node| node.name == name)

@@ -30,7 +30,7 @@ impl Clock {
 
     /// The first time at which it shows `wanted` or more.
     pub(crate) fn reaches(self, wanted: Time) -> Time {
-        if self.is_right() || wanted == Time::MAX {
+        if self.is_right() || wanted == 0 || wanted == Time::MAX {
             return wanted;
         }
         if self.shows(0) >= wanted {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Signer};
+use fika_core::agent::{Agent, Attack, Ctx, Draft, Duty, Effect, Signer};
 use fika_core::amount::Amount;
 use fika_core::consensus::{Consensus, Summary};
 use fika_core::env::{ChainParams, Env, signed_proof};
@@ -266,10 +266,15 @@ impl Run {
     }
 }
 
-pub(crate) fn record(rules: Box<dyn Consensus>) -> String {
+/// What the rules and their agents answer; under an attack, the first agent is the attacker.
+pub(crate) fn record(rules: Box<dyn Consensus>, attack: Option<Box<dyn Attack>>) -> String {
     let genesis = Header::default();
     let genesis = Stored { id: genesis.id(), header: genesis, height: 0, weight: Work::ZERO, extra: Vec::new() };
-    let agents = (0..NODES).map(|node| rules.agent(address(node))).collect();
+    let mut agents: Vec<_> = (0..NODES).map(|node| rules.agent(address(node))).collect();
+    if let Some(attack) = attack {
+        let honest = agents.remove(0);
+        agents.insert(0, attack.agent(honest, address(0)));
+    }
     let mut run = Run { rules, agents, past: Past(vec![genesis]), now: SECOND, log: String::new() };
     (0..BLOCKS).for_each(|_| run.step());
     run.log

@@ -18,12 +18,13 @@ use fika_core::keys::NoKeys;
 use fika_core::plugin::{Descriptor, Faults, Kind, Origin, load};
 
 /// Every stock plugin, and the parameters that make its calls quick.
-const STOCK: [(Descriptor, &str); 10] = [
+const STOCK: [(Descriptor, &str); 11] = [
     (fika_hybrid::PLUGIN, "initial_tries = 16"),
     (fika_pos::PLUGIN, "epoch_slots = 4"),
     (fika_pow::PLUGIN, "initial_tries = 16\nretarget_interval = 4"),
     (fika_rsa::PLUGIN, "bits = 1024"),
     (fika_secp256k1::PLUGIN, ""),
+    (fika_selfish::PLUGIN, ""),
     (fika_stack_vm::PLUGIN, ""),
     (fika_tcp::PLUGIN, ""),
     (fika_tcp_json::PLUGIN, ""),
@@ -65,12 +66,15 @@ fn env() -> Env {
 fn record(plugin: &Descriptor, table: &str) -> String {
     let faults = Faults::new();
     let log = match plugin.kind {
-        Kind::Consensus => consensus::record(plugin.consensus(table, &consensus::env(), &faults).unwrap()),
+        Kind::Consensus => consensus::record(plugin.consensus(table, &consensus::env(), &faults).unwrap(), None),
         Kind::Script => script::record(plugin.script(table, &env(), &faults).unwrap()),
         Kind::Keys => keys::record(plugin.keys(table, &env(), &faults).unwrap()),
         Kind::Tx => tx::record(plugin.tx(table, &env(), &faults).unwrap()),
         Kind::Transport => transport::record(plugin.transport(table, &env(), &faults).unwrap()),
-        Kind::Attack => unreachable!("no attack is in stock"),
+        Kind::Attack => {
+            let rules = fika_pow::PLUGIN.consensus("initial_tries = 16", &consensus::env(), &faults).unwrap();
+            consensus::record(rules, Some(plugin.attack(table, &env(), &faults).unwrap()))
+        }
     };
     assert_eq!(faults.take(), []);
     log
