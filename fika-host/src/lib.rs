@@ -18,7 +18,7 @@ mod registry;
 pub mod results;
 mod run;
 pub mod scaffold;
-mod sim;
+pub mod sim;
 pub mod topology;
 
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 pub use experiment::{Experiment, Network, Node};
 pub use registry::Registry;
 pub use results::Summary;
-pub use run::{Host, RunError, RunOptions};
+pub use run::{Host, RunError, RunOptions, simulate};
 
 /// The `fika-host` command with these plugins: reads the command line, does what it says, and gives the exit
 /// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 130 Ctrl-C.

@@ -27,7 +27,7 @@ use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
-use crate::results::Summary;
+use crate::results::{Simulated, Summary};
 
 pub(crate) use chosen::Chosen;
 pub(crate) use folder::Folder;
@@ -187,6 +187,15 @@ impl Host {
         }
         simulate::run(experiment, chosen, &folder, progress)
     }
+}
+
+/// Runs an experiment under virtual time, once, and leaves nothing behind: for measurements and for programs that want
+/// the numbers of many runs.
+///
+/// # Errors
+/// [`RunError`], in one line.
+pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
+    simulate::numbers(experiment, &Chosen::new(experiment, registry)?)
 }
 
 /// Where the `node.json` of a node is, in the folder of a run.

@@ -20,7 +20,7 @@ use super::progress::Progress;
 use super::{Chosen, Folder, RunError, end, signals};
 use crate::experiment::{Experiment, NodeIndex};
 use crate::live::node_keys;
-use crate::results::{Chain, Ended, Ending, Summary, duration};
+use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation};
 
 /// A plugin's call that takes longer ends the run.
@@ -72,6 +72,13 @@ pub(super) fn once(
         simulated: Some(outcome.simulated),
     };
     Ok((ending, outcome.chain))
+}
+
+/// One run to its end, of which only the numbers are kept.
+pub(super) fn numbers(experiment: &Experiment, chosen: &Chosen) -> Result<Simulated, RunError> {
+    let stage = Stage::new(experiment, chosen)?;
+    let worlds = vec![stage.world(experiment, chosen)?];
+    Ok(stage.simulation(experiment, worlds, true).run(&mut |_| None).simulated)
 }
 
 impl Stage {

@@ -5,7 +5,7 @@ use fika_core::header::Time;
 /// What kind of event: events of one time are handled kind by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Class {
+pub enum Class {
     /// A node begins.
     Start = 0,
     /// A neighbour can be talked to.
@@ -19,24 +19,28 @@ pub(crate) enum Class {
 /// The place of an event in the run: by time, then class, then node, then the order in which
 /// events were made for that node. Total: no two events of a run are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Order(u128);
+pub struct Order(u128);
 
 impl Order {
-    pub(crate) fn new(at: Time, class: Class, node: u32, sequence: u32) -> Order {
+    /// The place of an event at this time, of this kind, at this node below 2^28, of this number there.
+    pub fn new(at: Time, class: Class, node: u32, sequence: u32) -> Order {
         // 64 bits of time, 4 of class, 28 of node, 32 of sequence.
         debug_assert!(node < 1 << 28);
         Order(u128::from(at) << 64 | (class as u128) << 60 | u128::from(node) << 32 | u128::from(sequence))
     }
 
-    pub(crate) fn at(self) -> Time {
+    /// When.
+    pub fn at(self) -> Time {
         (self.0 >> 64) as Time
     }
 
-    pub(crate) fn node(self) -> u32 {
+    /// At which node.
+    pub fn node(self) -> u32 {
         (self.0 >> 32) as u32 & 0x0fff_ffff
     }
 
-    pub(crate) fn sequence(self) -> u32 {
+    /// Of which number there.
+    pub fn sequence(self) -> u32 {
         self.0 as u32
     }
 }

@@ -17,7 +17,7 @@ const SLICE_BITS: u32 = 13;
 const SLICES: usize = 4_096;
 
 /// Events in their order.
-pub(crate) struct Queue<T> {
+pub struct Queue<T> {
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
     /// Those that were added to it, or to an earlier one, when it was already in order.
@@ -67,8 +67,15 @@ fn slice_of(at: Time) -> u64 {
     at >> SLICE_BITS
 }
 
+impl<T> Default for Queue<T> {
+    fn default() -> Queue<T> {
+        Queue::new()
+    }
+}
+
 impl<T> Queue<T> {
-    pub(crate) fn new() -> Queue<T> {
+    /// Nothing yet.
+    pub fn new() -> Queue<T> {
         let mut ring = Vec::new();
         ring.resize_with(SLICES, Vec::new);
         Queue {
@@ -85,7 +92,7 @@ impl<T> Queue<T> {
     }
 
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
-    pub(crate) fn push(&mut self, now: Time, order: Order, event: T) {
+    pub fn push(&mut self, now: Time, order: Order, event: T) {
         if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
             self.slice = slice_of(now);
             self.take_from_far();
@@ -110,16 +117,17 @@ impl<T> Queue<T> {
     }
 
     /// The place of the next event.
-    pub(crate) fn next(&self) -> Option<Order> {
+    pub fn next(&self) -> Option<Order> {
         self.next
     }
 
     /// When the next event is.
-    pub(crate) fn next_at(&self) -> Option<Time> {
+    pub fn next_at(&self) -> Option<Time> {
         self.next.map(Order::at)
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Order, T)> {
+    /// Takes out the next event.
+    pub fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
         if self.current.is_empty() && self.late.is_empty() {
             self.advance();
@@ -136,7 +144,7 @@ impl<T> Queue<T> {
     }
 
     /// The node of the event that comes so many places after the next, as far as is known.
-    pub(crate) fn upcoming_node(&self, places: usize) -> Option<u32> {
+    pub fn upcoming_node(&self, places: usize) -> Option<u32> {
         let at = self.current.len().checked_sub(places + 1)?;
         Some(self.current[at].order.node())
     }
