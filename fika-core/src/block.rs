@@ -31,11 +31,13 @@ impl Tx {
     /// Double SHA-256 of all bytes: the leaf of the Merkle tree and the name in relay. It
     /// changes with every signature; what later transactions refer to is
     /// [`Outcome::id`](crate::tx::Outcome::id).
+    #[inline]
     pub fn hash(&self) -> Id {
         self.0.0
     }
 
     /// The encoded transaction.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.0.1
     }

@@ -20,6 +20,7 @@ impl Id {
     pub const ZERO: Id = Id([0; 32]);
 
     /// The first eight bytes as an integer, for draws and short identifiers.
+    #[inline]
     pub fn prefix(&self) -> u64 {
         u64::from_le_bytes(self.0[..8].try_into().expect("eight of 32 bytes"))
     }
@@ -140,6 +141,7 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = Id>) -> (Id, bool) {
 ///
 /// Draws never consume each other, so adding one shifts no other (splitmix64's finaliser over
 /// each word, Steele, Lea and Flood 2014).
+#[inline]
 pub fn draw(seed: u64, purpose: u64, counter: u64) -> u64 {
     draw_of(stream(seed, purpose), counter)
 }

@@ -34,6 +34,7 @@ pub enum Item {
 
 impl Item {
     /// The number of its kind in the encoding, below 5.
+    #[inline]
     pub fn kind(&self) -> usize {
         match self {
             Item::Tx(_) => 0,
@@ -45,6 +46,7 @@ impl Item {
     }
 
     /// Its name.
+    #[inline]
     pub fn id(&self) -> &Id {
         let (Item::Tx(id) | Item::Block(id) | Item::Candidate(id) | Item::Gossip(id) | Item::Compact(id)) = self;
         id
@@ -121,6 +123,7 @@ impl Message {
     ];
 
     /// The kind's number.
+    #[inline]
     pub fn kind(&self) -> u8 {
         match self {
             Message::Inv(_) => 0,

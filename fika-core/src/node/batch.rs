@@ -108,10 +108,11 @@ impl Node {
             let unheard = self.batch.log.range(start.min(self.batch.log.len())..);
             let unheard = unheard.filter_map(|(no, arrival)| {
                 let slot = self.mempool.slots.get(*no);
-                let here = slot.pooled.is_some() && slot.arrival() == *arrival;
+                let here = slot.waits() && slot.arrival() == *arrival;
                 (here && !self.mempool.slots.is_known_to(*no, id)).then(|| Item::Tx(turn.world.txs().hash(*no)))
             });
-            let items: Vec<Item> = unheard.collect();
+            let mut items = Vec::with_capacity(self.batch.log.len().saturating_sub(start));
+            items.extend(unheard);
             if items.len() <= MAX_ITEMS {
                 if !items.is_empty() {
                     turn.out.send(id, Message::Inv(items));

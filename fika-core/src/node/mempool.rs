@@ -75,12 +75,12 @@ impl Mempool {
 
     /// The transaction with this hash.
     pub fn get(&self, txs: &TxTable, hash: &Id) -> Option<&Arc<Pooled>> {
-        self.slots.get(txs.find(hash)?).pooled.as_ref()
+        self.slots.one(txs.find(hash)?)
     }
 
     /// All transactions, the most preferred first.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Pooled>> {
-        self.ranked().into_iter().filter_map(|(_, _, no)| self.slots.get(no).pooled.as_ref())
+        self.ranked().into_iter().filter_map(|(_, _, no)| self.slots.one(no))
     }
 
     fn ranked(&self) -> Vec<Rank> {
@@ -98,13 +98,13 @@ impl Mempool {
     /// What waits and spends the entry `key`.
     fn spender(&self, txs: &TxTable, key: &[u8]) -> Option<TxNo> {
         let spends = |pooled: &Pooled| pooled.outcome.spends.iter().any(|spend| spend.key == key);
-        txs.users(key, Use::SPENDS).find(|no| self.slots.get(*no).pooled.as_ref().is_some_and(|one| spends(one)))
+        txs.users(key, Use::SPENDS).find(|no| self.slots.one(*no).is_some_and(|one| spends(one)))
     }
 
     /// What waits and makes the entry `key`.
     fn maker(&self, txs: &TxTable, key: &[u8]) -> Option<(TxNo, &Credit)> {
         txs.users(key, Use::MAKES).find_map(|no| {
-            let pooled = self.slots.get(no).pooled.as_ref()?;
+            let pooled = self.slots.one(no)?;
             Some((no, pooled.outcome.credits.iter().find(|credit| credit.key == key)?))
         })
     }
@@ -112,9 +112,8 @@ impl Mempool {
     /// What waits and writes the entry `key`, the latest last.
     fn writers(&self, txs: &TxTable, key: &[u8]) -> Vec<(u64, TxNo)> {
         let writes = |pooled: &Pooled| pooled.outcome.puts.iter().any(|(put, _)| put == key);
-        let slots = txs.users(key, Use::PUTS).map(|no| (no, self.slots.get(no)));
-        let slots = slots.filter(|(_, slot)| slot.pooled.as_ref().is_some_and(|one| writes(one)));
-        let mut all: Vec<_> = slots.map(|(no, slot)| (slot.arrival(), no)).collect();
+        let writers = txs.users(key, Use::PUTS).filter(|no| self.slots.one(*no).is_some_and(|one| writes(one)));
+        let mut all: Vec<_> = writers.map(|no| (self.slots.get(no).arrival(), no)).collect();
         all.sort_unstable();
         all
     }
@@ -223,7 +222,7 @@ impl Mempool {
             let arrival = self.slots.get(no).arrival();
             // Who wrote the same entry later has built on what this one wrote.
             let later = |key: &[u8]| self.writers(txs, key).into_iter().filter(|(other, _)| *other > arrival);
-            let Some(pooled) = self.slots.get(no).pooled.clone() else { continue };
+            let Some(pooled) = self.slots.one(no).cloned() else { continue };
             let made = pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty());
             open.extend(made.filter_map(|credit| self.spender(txs, &credit.key)).map(|no| txs.hash(no)));
             open.extend(pooled.outcome.puts.iter().flat_map(|(key, _)| later(key)).map(|(_, no)| txs.hash(no)));
@@ -259,7 +258,7 @@ impl Mempool {
         for (_, _, no) in self.ranked() {
             let mut package = vec![no];
             while let Some(no) = package.last().copied() {
-                let Some(pooled) = self.slots.get(no).pooled.as_ref().filter(|_| !taken.contains(&no)) else {
+                let Some(pooled) = self.slots.one(no).filter(|_| !taken.contains(&no)) else {
                     package.pop();
                     continue;
                 };
@@ -308,7 +307,7 @@ impl PoolLedger<'_> {
     /// What waits and concerns `owner`.
     fn of_owner(&self, owner: &Address) -> impl Iterator<Item = &Outcome> {
         let theirs = self.txs.of_owner(owner).iter();
-        theirs.filter_map(|no| self.pool.slots.get(*no).pooled.as_ref()).map(|pooled| &pooled.outcome)
+        theirs.filter_map(|no| self.pool.slots.one(*no)).map(|pooled| &pooled.outcome)
     }
 }
 
@@ -321,7 +320,7 @@ impl Ledger for PoolLedger<'_> {
             return Some(credit.value.clone());
         }
         if let Some((_, latest)) = self.pool.writers(self.txs, key).pop()
-            && let Some(pooled) = &self.pool.slots.get(latest).pooled
+            && let Some(pooled) = self.pool.slots.one(latest)
         {
             return pooled.outcome.puts.iter().rev().find(|(put, _)| put == key).and_then(|(_, value)| value.clone());
         }

@@ -108,13 +108,13 @@ impl Node {
             return;
         }
         let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;
-        let grinds = self.producer.duties.iter().any(|duty| matches!(duty, Duty::Grind { .. }));
-        if std::mem::take(&mut self.producer.mempool_changed) && grinds && !sampled {
+        let grinds = |duties: &[Duty]| duties.iter().any(|duty| matches!(duty, Duty::Grind { .. }));
+        if std::mem::take(&mut self.producer.mempool_changed) && !sampled && grinds(&self.producer.duties) {
             let at = self.producer.template_time + self.config.template_age_us;
             self.timers.cancel(|timer| *timer == Timer::Template);
             self.timers.set(at.max(turn.now), Timer::Template);
         }
-        let due = std::mem::take(&mut self.producer.template_due) && grinds;
+        let due = std::mem::take(&mut self.producer.template_due) && grinds(&self.producer.duties);
         if !std::mem::take(&mut self.producer.changed) && !due {
             return;
         }

@@ -219,7 +219,7 @@ impl Node {
                 let slots = &mut self.mempool.slots;
                 slots.known_to(no, from);
                 let slot = slots.get(no);
-                slot.pooled.is_none() && !slot.is_recent() && !slot.is_asked()
+                !slot.waits() && !slot.is_recent() && !slot.is_asked()
             }),
             Item::Block(id) => {
                 let unknown = !self.knows_block(turn, id);
@@ -267,7 +267,7 @@ impl Node {
     /// The same for a transaction whose number is held.
     fn accept_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
         let slots = &mut self.mempool.slots;
-        if slots.get(no).pooled.is_some() {
+        if slots.get(no).waits() {
             return Ok(());
         }
         if !slots.note(turn.world.txs_mut(), no) && from.is_some() {
@@ -301,7 +301,8 @@ impl Node {
     fn try_pool_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: &Tx, from: Option<PeerId>) -> Result<(), String> {
         let hash = tx.hash();
         let (pool, tip) = (&mut self.mempool, self.tip);
-        let (gone, fee) = match turn.world.txs().judged(no, tip, |no| pool.slots.serial(no)) {
+        let judged = turn.world.txs().judged(no, tip, |no| pool.slots.waits(no), |no| pool.slots.serial(no));
+        let (gone, fee) = match judged.cloned() {
             Some(judged) => {
                 let fee = judged.outcome.fee;
                 (pool.admit(turn.world.txs_mut(), no, judged)?, fee)

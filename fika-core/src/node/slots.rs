@@ -10,10 +10,8 @@ use crate::world::{Pooled, TxNo, TxTable};
 const RECENT_TXS: usize = 2_500;
 
 /// What the node remembers of one transaction.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Slot {
-    /// It waits for a block.
-    pub(super) pooled: Option<Arc<Pooled>>,
     /// Neighbours with numbers below 64 that have said that they have it.
     known_to: u64,
     /// How many came into the mempool before it, above the flags.
@@ -24,7 +22,10 @@ pub(super) struct Slot {
 const ASKED: u64 = 1;
 /// It was dealt with, in a period of one or the other kind.
 const RECENT: [u64; 2] = [2, 4];
-const FLAG_BITS: u32 = 3;
+/// It waits for a block.
+const WAITS: u64 = 8;
+const FLAG_BITS: u32 = 4;
+const FLAGS: u64 = (1 << FLAG_BITS) - 1;
 
 impl Slot {
     /// Whether it was asked for and has not come.
@@ -37,13 +38,18 @@ impl Slot {
         self.bits & (RECENT[0] | RECENT[1]) != 0
     }
 
+    /// Whether it waits for a block.
+    pub(super) fn waits(&self) -> bool {
+        self.bits & WAITS != 0
+    }
+
     /// How many came into the mempool before it.
     pub(super) fn arrival(&self) -> u64 {
         self.bits >> FLAG_BITS
     }
 
     fn is_empty(&self) -> bool {
-        self.pooled.is_none() && self.bits & (ASKED | RECENT[0] | RECENT[1]) == 0
+        self.bits & FLAGS == 0
     }
 }
 
@@ -51,6 +57,10 @@ impl Slot {
 #[derive(Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
+    /// Those that wait for a block: beside the slots, of which most looks need no more.
+    pooled: Vec<Option<Arc<Pooled>>>,
+    /// The same as bits: a look at a transaction that is not of these days touches little memory.
+    waiting: Vec<u64>,
     /// What neighbours with numbers from 64 on have.
     known_far: BTreeSet<(TxNo, PeerId)>,
     /// Those dealt with in this period, and in the one before.
@@ -60,7 +70,8 @@ pub(super) struct Slots {
     period: usize,
 }
 
-static EMPTY: Slot = Slot { pooled: None, known_to: 0, bits: 0 };
+/// Of what is not remembered.
+static EMPTY: Slot = Slot { known_to: 0, bits: 0 };
 
 impl Slots {
     pub(super) fn get(&self, no: TxNo) -> &Slot {
@@ -69,21 +80,35 @@ impl Slots {
 
     /// All that wait for a block, in no order.
     pub(super) fn pooled(&self) -> impl Iterator<Item = (TxNo, &Slot, &Arc<Pooled>)> {
-        let all = self.slots.iter().enumerate();
-        all.filter_map(|(no, slot)| Some((TxNo(no as u32), slot, slot.pooled.as_ref()?)))
+        let all = self.slots.iter().zip(&self.pooled).enumerate();
+        all.filter_map(|(no, (slot, pooled))| Some((TxNo(no as u32), slot, pooled.as_ref()?)))
+    }
+
+    /// Whether a transaction waits for a block.
+    pub(super) fn waits(&self, no: TxNo) -> bool {
+        self.waiting.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
+    }
+
+    /// The transaction, if it waits for a block.
+    pub(super) fn one(&self, no: TxNo) -> Option<&Arc<Pooled>> {
+        self.pooled.get(no.0 as usize)?.as_ref()
     }
 
     /// The serial number of what waits here of a transaction.
     pub(super) fn serial(&self, no: TxNo) -> Option<u64> {
-        self.get(no).pooled.as_ref().map(|pooled| pooled.serial())
+        self.one(no).map(|pooled| pooled.serial())
     }
 
     /// The place of a transaction, which is remembered while there is something in it; see [`Slots::tidy`].
     fn at(&mut self, txs: &mut TxTable, no: TxNo) -> &mut Slot {
         let n = no.0 as usize;
         if self.slots.len() <= n {
-            self.slots.reserve_exact(n + 1 + n / 16 - self.slots.len());
-            self.slots.resize(n + 1, EMPTY.clone());
+            let more = n + 1 + n / 16 - self.slots.len();
+            self.slots.reserve_exact(more);
+            self.slots.resize(n + 1, EMPTY);
+            self.pooled.reserve_exact(more);
+            self.pooled.resize(n + 1, None);
+            self.waiting.resize(n / 64 + 1, 0);
         }
         let slot = &mut self.slots[n];
         if slot.is_empty() {
@@ -96,7 +121,7 @@ impl Slots {
     fn tidy(&mut self, txs: &mut TxTable, no: TxNo) {
         let slot = &mut self.slots[no.0 as usize];
         if slot.is_empty() {
-            *slot = EMPTY.clone();
+            *slot = EMPTY;
             if !self.known_far.is_empty() {
                 self.known_far.retain(|(of, _)| *of != no);
             }
@@ -107,13 +132,16 @@ impl Slots {
     /// Puts a transaction among those that wait.
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>, arrival: u64) {
         let slot = self.at(txs, no);
-        slot.pooled = Some(pooled);
-        slot.bits = slot.bits & ((1 << FLAG_BITS) - 1) | arrival << FLAG_BITS;
+        slot.bits = slot.bits & FLAGS | WAITS | arrival << FLAG_BITS;
+        self.pooled[no.0 as usize] = Some(pooled);
+        self.waiting[no.0 as usize / 64] |= 1 << (no.0 % 64);
     }
 
     /// Takes a transaction out of those that wait.
     pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
-        let pooled = self.slots.get_mut(no.0 as usize)?.pooled.take()?;
+        let pooled = self.pooled.get_mut(no.0 as usize)?.take()?;
+        self.slots[no.0 as usize].bits &= !WAITS;
+        self.waiting[no.0 as usize / 64] &= !(1 << (no.0 % 64));
         self.tidy(txs, no);
         Some(pooled)
     }

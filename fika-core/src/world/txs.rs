@@ -69,6 +69,8 @@ struct Known {
     holders: u32,
     /// By tip, the latest last.
     judged: Vec<Arc<Pooled>>,
+    /// How many judgements there have been.
+    judgements: u32,
     /// Others that change an entry which this one reads.
     related: Vec<TxNo>,
     keys: Vec<Box<[u8]>>,
@@ -164,21 +166,33 @@ impl TxTable {
         self.free.push_back(no);
     }
 
-    /// A judgement of the transaction over `tip` that holds in a mempool which has, of some transaction, the judgement
-    /// whose serial number `pooled` gives.
-    pub(crate) fn judged(&self, no: TxNo, tip: BlockIx, pooled: impl Fn(TxNo) -> Option<u64>) -> Option<Arc<Pooled>> {
+    /// A judgement of the transaction over `tip` that holds in a mempool in which the transactions wait that `waits`
+    /// names, with the judgements whose serial numbers `serial` gives.
+    pub(crate) fn judged(
+        &self,
+        no: TxNo,
+        tip: BlockIx,
+        waits: impl Fn(TxNo) -> bool,
+        serial: impl Fn(TxNo) -> Option<u64>,
+    ) -> Option<&Arc<Pooled>> {
         let Known { judged, related, .. } = &self.all[no.0 as usize];
+        // Of a transaction that was judged once there is no other judgement.
+        let same = |other: TxNo, expected: u64| {
+            self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected)
+        };
         let holds = |one: &&Arc<Pooled>| {
             one.over.as_ref().is_some_and(|(over, touching)| {
-                let mut here = related.iter().filter_map(|other| Some((*other, pooled(*other)?)));
-                *over == tip && here.clone().count() == touching.len() && here.all(|one| touching.contains(&one))
+                let mut here = related.iter().filter(|other| waits(**other));
+                *over == tip
+                    && here.clone().count() == touching.len()
+                    && here.all(|other| touching.iter().any(|(one, of)| one == other && same(*one, *of)))
             })
         };
-        judged.iter().rev().find(holds).cloned()
+        judged.iter().rev().find(holds)
     }
 
     /// Keeps a judgement. `reads`: the tip that it was made over and the entries that were read, where nothing else
-    /// was; `pooled` as in [`judged`](TxTable::judged), for the mempool that it was made in.
+    /// was; `serial` as in [`judged`](TxTable::judged), of the mempool that it was made in.
     pub(crate) fn keep(
         &mut self,
         no: TxNo,
@@ -186,14 +200,14 @@ impl TxTable {
         outcome: Outcome,
         reads: Option<(BlockIx, Vec<Vec<u8>>)>,
         owner: &dyn Fn(&[u8]) -> Option<Address>,
-        pooled: impl Fn(TxNo) -> Option<u64>,
+        serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Arc<Pooled> {
         let (tip, reads) = reads.unzip();
         self.note_uses(no, &outcome, reads.as_deref().unwrap_or_default());
         self.note_owners(no, &outcome, owner);
         let over = tip.and_then(|tip| {
             let related = &self.all[no.0 as usize].related;
-            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, pooled(*other)?))).collect();
+            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(*other)?))).collect();
             // The value of what several have written depends on their order.
             let writes = |other: TxNo| {
                 let known = &self.all[other.0 as usize];
@@ -205,7 +219,8 @@ impl TxTable {
         let rate = u128::from(outcome.fee.0) * 1_000 / (tx.bytes().len() as u128).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         let new = Arc::new(Pooled { tx, outcome, rate, serial: self.serials, over });
-        let judged = &mut self.all[no.0 as usize].judged;
+        let Known { judged, judgements, .. } = &mut self.all[no.0 as usize];
+        *judgements += 1;
         if new.over.is_some() {
             if judged.len() == JUDGED_KEPT {
                 judged.remove(0);

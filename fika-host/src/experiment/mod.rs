@@ -68,6 +68,8 @@ pub struct Experiment {
     pub repeat: u32,
     /// Threads that validate in a simulated run; at least 1. They change no result.
     pub workers: u32,
+    /// Under virtual time: the chains of this many nodes are judged again at the end.
+    pub replay: u32,
     /// When the run ends.
     pub stop: Stop,
     /// What all nodes of the chain agree on. The header time of genesis is 0 until the runtime sets it.

@@ -45,6 +45,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         engine: None,
         repeat: run.number("repeat") as u32,
         workers: run.number("workers") as u32,
+        replay: run.number("replay") as u32,
         stop: Stop { height: run.optional("stop_height"), time_us: run.optional("stop_time") },
         chain: chain(&file, &name),
         name,

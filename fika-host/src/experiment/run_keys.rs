@@ -6,6 +6,7 @@ use super::schema::{INTEGER_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
 
 const REPEAT_MAX: u64 = 10_000;
 const WORKERS_MAX: u64 = 1_024;
+const REPLAY_MAX: u64 = 1_000;
 
 pub(super) static EXPERIMENT: Schema = table(
     "[experiment]",
@@ -22,6 +23,12 @@ pub(super) static EXPERIMENT: Schema = table(
         key("stop_time", Measure(&quantity::DURATION), NONE, "ends the run at this time after its start at the latest"),
         sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, with the seeds `seed`, `seed` + 1, ..."),
         sim("workers", Integer(1, WORKERS_MAX), "1", "threads that validate; they change no result"),
+        sim(
+            "replay",
+            Integer(0, REPLAY_MAX),
+            "0",
+            "at the end the chains of so many nodes, drawn, are judged again from genesis; a difference is an error",
+        ),
     ],
 );
 

@@ -16,13 +16,21 @@ pub struct Record {
     blocks: Vec<(Id, BlockFacts)>,
     /// Payments by their transaction, as places in the chain's list.
     payments: IdMap<u32>,
+    /// Those of them that no node but the payer has.
+    unheard: IdMap<u32>,
 }
 
 impl Record {
     /// Nothing yet, of nodes with these addresses.
     pub fn new(addresses: &[Address]) -> Record {
         let chain = Chain::new(addresses, u64::MAX);
-        Record { chain, numbers: IdMap::default(), blocks: Vec::new(), payments: IdMap::default() }
+        Record {
+            chain,
+            numbers: IdMap::default(),
+            blocks: Vec::new(),
+            payments: IdMap::default(),
+            unheard: IdMap::default(),
+        }
     }
 
     /// A node began.
@@ -63,10 +71,11 @@ impl Record {
     /// A transaction went into a node's mempool.
     pub fn tx(&mut self, at_us: u64, node: NodeIndex, hash: Id) {
         self.chain.nodes[node].txs += 1;
-        if let Some(payment) = self.payments.get(&hash) {
+        if let Some(payment) = self.unheard.get(&hash) {
             let payment = &mut self.chain.payments[*payment as usize];
-            if payment.accepted_us.is_none() && payment.from != node {
+            if payment.from != node {
                 payment.accepted_us = Some(at_us);
+                self.unheard.remove(&hash);
             }
         }
     }
@@ -79,10 +88,13 @@ impl Record {
     /// A node made and sent a payment.
     pub fn paid(&mut self, at_us: u64, node: NodeIndex, hash: Id, amount: Amount, fee: Amount) {
         let payments = &mut self.chain.payments;
+        let unheard = &mut self.unheard;
         self.payments.entry(hash).or_insert_with(|| {
             let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
             payments.push(PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed });
-            payments.len() as u32 - 1
+            let number = payments.len() as u32 - 1;
+            unheard.insert(hash, number);
+            number
         });
     }
 

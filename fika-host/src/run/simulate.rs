@@ -61,6 +61,11 @@ pub(super) fn once(
     let stage = Stage::new(experiment, chosen)?;
     let worlds = vec![stage.world(experiment, chosen)?];
     let outcome = stage.simulation(experiment, worlds, true).run(look);
+    if !outcome.replays.is_empty() {
+        let mut world = stage.world(experiment, chosen)?;
+        let mut replays = outcome.replays.iter();
+        replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
+    }
     let ending = Ending {
         results: folder.path.clone(),
         engine: "sim".into(),

@@ -5,6 +5,8 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod together;
+
 use std::rc::Rc;
 
 use fika_core::block::Tx;
@@ -340,30 +342,6 @@ impl<'a> Engine<'a> {
         self.look_again(node);
     }
 
-    /// Hands over transactions until something else comes before the next one.
-    fn receive_txs(
-        &mut self,
-        mut order: Order,
-        peer: PeerId,
-        mut txs: std::vec::IntoIter<Tx>,
-        observer: &mut dyn Observer,
-    ) {
-        let node = order.node();
-        for tx in txs.by_ref() {
-            if self.links.is_up(node, peer.0) {
-                self.give(node, Input::Message(peer, Message::Tx(tx)), observer);
-                self.look_again(node);
-            }
-            order = Order::new(self.now, Class::Arrive, node, order.sequence().wrapping_add(1));
-            if self.wakes.first().0 <= self.now || self.queue.next().is_some_and(|first| first < order) {
-                break;
-            }
-        }
-        if !txs.as_slice().is_empty() {
-            self.queue.push(self.now, order, Happening::Txs(peer, txs));
-        }
-    }
-
     /// Tells a node of a block.
     fn announce(&mut self, node: u32, peer: u32, block: u32, observer: &mut dyn Observer) {
         if self.links.is_up(node, peer) {
@@ -521,25 +499,6 @@ impl<'a> Engine<'a> {
                 }
             };
             self.queue.push(self.now, order, happening);
-        }
-    }
-
-    /// Lets a transaction travel with those that go the same way at the same time.
-    fn put_together(&mut self, order: Order, peer: PeerId, tx: Tx) {
-        if let Some((first, to, txs)) = &mut self.together
-            && *to == peer
-            && order
-                == Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(txs.len() as u32))
-        {
-            return txs.push(tx);
-        }
-        self.send_together();
-        self.together = Some((order, peer, vec![tx]));
-    }
-
-    fn send_together(&mut self) {
-        if let Some((order, peer, txs)) = self.together.take() {
-            self.queue.push(self.now, order, Happening::Txs(peer, txs.into_iter()));
         }
     }
 

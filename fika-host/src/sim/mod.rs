@@ -17,6 +17,7 @@ mod links;
 pub mod order;
 mod payments;
 pub mod queue;
+mod replay;
 mod tournament;
 mod trace_hash;
 mod watch;
@@ -45,6 +46,7 @@ use charge::Charges;
 use clock::Clock;
 use engine::{Engine, Machine, Parts};
 use links::Links;
+pub(crate) use replay::Replay;
 use watch::Watch;
 
 /// What a run is made of.
@@ -83,6 +85,8 @@ pub(crate) struct Outcome {
     pub(crate) supply: Amount,
     pub(crate) nodes: Vec<NodeEnding>,
     pub(crate) simulated: Simulated,
+    /// As many as the experiment asks for.
+    pub(crate) replays: Vec<Replay>,
 }
 
 /// How many events pass between two looks at the world outside.
@@ -124,14 +128,17 @@ impl Simulation<'_> {
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let trace_hash = engine.trace_hash();
         ask_for_chain(&mut engine, &mut watch, experiment);
-        finish(
+        let replays = Replay::collect(&engine, &addresses, experiment.replay, experiment.seed);
+        let mut outcome = finish(
             engine,
             watch,
             &addresses,
             ended,
             duration_us,
             Simulated { trace_hash, events, elapsed_us, messages: BTreeMap::new(), bytes: 0 },
-        )
+        );
+        outcome.replays = replays;
+        outcome
     }
 }
 
@@ -276,7 +283,7 @@ fn finish(
     let nodes = addresses.iter().enumerate().map(ending).collect();
     let supply = world.supply(best.1);
     drop(state);
-    Outcome { chain: watch.record.finish(), ended, duration_us, supply, nodes, simulated }
+    Outcome { chain: watch.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new() }
 }
 
 /// A node with the tip that most full nodes have, and that tip.

@@ -121,3 +121,63 @@ fn real_work_is_found_at_the_pace_of_the_hash_rate() {
     let mean_us = last_us / 100;
     assert!((1_300_000..2_700_000).contains(&mean_us), "expected about 2 s a block, found {mean_us} us");
 }
+
+/// Many payments, announced in batches, over chains that leave each other often.
+const TRAFFIC: &str = r#"
+[experiment]
+engine = "sim"
+stop_time = "8 min"
+replay = 3
+[chain]
+block_interval = "20 s"
+proof = "sampled"
+[consensus.params]
+retarget = "none"
+[network]
+nodes = 10
+graph = { kind = "random_regular", degree = 4 }
+link = { latency = "500 ms" }
+[relay]
+batch = "2 s"
+[defaults.node]
+coins = [100, 100, 100]
+[[load]]
+rate = "14/s"
+amount = "1..9"
+fee = 1
+"#;
+
+fn traffic(private: bool, changes: &[&str]) -> (sim::Outcome, World, Vec<Address>) {
+    let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
+    let experiment = Experiment::parse("test.toml", TRAFFIC, &overrides).expect("an experiment");
+    let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
+    let stage = Stage::new(&experiment, &chosen).expect("a stage");
+    let world = || stage.world(&experiment, &chosen).expect("a world");
+    let worlds = (0..if private { experiment.nodes.len() } else { 1 }).map(|_| world()).collect();
+    let outcome = stage.simulation(&experiment, worlds, true).run(&mut |_| None);
+    (outcome, world(), stage.addresses)
+}
+
+#[test]
+fn judging_payments_once_for_all_nodes_changes_nothing() {
+    // The small mempool makes payments leave, and come again.
+    for mempool in ["64 MB", "40 kB"] {
+        let mempool = format!("mempool.max_bytes={mempool}");
+        let (shared, ..) = traffic(false, &[&mempool]);
+        let (private, ..) = traffic(true, &[&mempool]);
+        assert!(shared.simulated.messages["tx"] > 30_000, "{:?}", shared.simulated);
+        assert!(shared.chain.blocks.len() as u64 > shared.nodes[0].tip.expect("blocks").1, "chains left each other");
+        assert_eq!(shared.simulated.trace_hash, private.simulated.trace_hash, "{mempool}");
+    }
+}
+
+#[test]
+fn replayed_chains_give_every_balance_and_the_supply() {
+    let (outcome, mut fresh, addresses) = traffic(false, &[]);
+    assert_eq!(outcome.replays.len(), 3);
+    for replay in &outcome.replays {
+        assert_eq!(replay.check(&mut fresh, &addresses), Ok(()));
+    }
+    let other: Vec<Address> = addresses.iter().rev().copied().collect();
+    assert!(outcome.replays[0].check(&mut fresh, &other).is_err(), "the balances are compared");
+}

@@ -1,0 +1,79 @@
+//! The chains of some nodes, judged again from genesis.
+
+use std::sync::Arc;
+
+use fika_core::address::Address;
+use fika_core::amount::Amount;
+use fika_core::block::Block;
+use fika_core::hash::{Id, draw};
+use fika_core::tx::Ledger;
+use fika_core::world::ledger::{Entries, Space};
+use fika_core::world::transfer::FormatLedger;
+use fika_core::world::{BlockIx, Tree, World};
+
+use super::engine::Engine;
+
+/// What a node's chain is and what it has come to.
+pub(crate) struct Replay {
+    node: u32,
+    /// From the one after genesis on.
+    blocks: Vec<Arc<Block>>,
+    after: After,
+}
+
+/// What a ledger says.
+#[derive(PartialEq, Eq)]
+struct After {
+    /// Of all entries.
+    root: Id,
+    supply: Amount,
+    /// By node: what it has in coins, and in deposits.
+    balances: Vec<(Amount, Amount)>,
+}
+
+impl After {
+    fn new(world: &World, tip: BlockIx, addresses: &[Address]) -> After {
+        let state = world.state(tip);
+        let ledger = FormatLedger(&state);
+        let has = |who: &Address| (ledger.balance(who), state.amount(&Space::Locked.key(&[&who.0])));
+        let balances = addresses.iter().map(has).collect();
+        After { root: world.tree()[tip].state_root, supply: world.supply(tip), balances }
+    }
+}
+
+/// The purpose of the draw of nodes.
+const DRAW: u64 = u64::from_be_bytes(*b"replayed");
+
+impl Replay {
+    /// The chains of `count` nodes, drawn.
+    pub(super) fn collect(engine: &Engine<'_>, addresses: &[Address], count: u32, seed: u64) -> Vec<Replay> {
+        let mut order: Vec<u32> = (0..engine.nodes.len() as u32).collect();
+        order.sort_unstable_by_key(|node| (draw(seed, DRAW, u64::from(*node)), *node));
+        order.truncate(count as usize);
+        let replay = |node: u32| {
+            let (world, tip) = (engine.world(node), engine.nodes[node as usize].tip());
+            let path = world.tree().path(Tree::GENESIS, tip);
+            let blocks = path.into_iter().filter_map(|ix| world.block(ix)).collect();
+            Replay { node, blocks, after: After::new(world, tip, addresses) }
+        };
+        order.into_iter().map(replay).collect()
+    }
+
+    /// Judges the chain in a world that has nothing but genesis, or other replayed chains.
+    ///
+    /// # Errors
+    /// Names the block that is not valid there, or what is not the same after the last one.
+    pub(crate) fn check(&self, world: &mut World, addresses: &[Address]) -> Result<(), String> {
+        let mut tip = Tree::GENESIS;
+        for (n, block) in self.blocks.iter().enumerate() {
+            let bad = |why: String| format!("replaying the chain of node {}: block {}: {why}", self.node, n + 1);
+            tip = world.insert(block.clone()).map_err(|why| bad(why.to_string()))?;
+            world.judge(tip).map_err(|why| bad(why.to_string()))?;
+            world.seal(tip, &block.head.seal).map_err(|why| bad(why.to_string()))?;
+        }
+        if After::new(world, tip, addresses) == self.after {
+            return Ok(());
+        }
+        Err(format!("replaying the chain of node {}: its balances or the supply are not the same", self.node))
+    }
+}
