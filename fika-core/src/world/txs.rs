@@ -177,9 +177,8 @@ impl TxTable {
     ) -> Option<&Arc<Pooled>> {
         let Known { judged, related, .. } = &self.all[no.0 as usize];
         // Of a transaction that was judged once there is no other judgement.
-        let same = |other: TxNo, expected: u64| {
-            self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected)
-        };
+        let same =
+            |other: TxNo, expected: u64| self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected);
         let holds = |one: &&Arc<Pooled>| {
             one.over.as_ref().is_some_and(|(over, touching)| {
                 let mut here = related.iter().filter(|other| waits(**other));
