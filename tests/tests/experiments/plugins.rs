@@ -9,10 +9,30 @@ fn quick() -> [String; 3] {
     ["--set".into(), "experiment.stop_height=4".into(), experiment("thesis.toml")]
 }
 
+/// As real processes, and under virtual time.
 fn runs(host: &Host, consensus: &str) {
     let quick = quick();
-    let output = host.output(&["--consensus", consensus, &quick[0], &quick[1], &quick[2]]);
-    assert_eq!(output.status.code(), Some(0), "{consensus}: {}", text(&output));
+    for engine in ["auto", "sim"] {
+        let output = host.output(&["--consensus", consensus, "--engine", engine, &quick[0], &quick[1], &quick[2]]);
+        assert_eq!(output.status.code(), Some(0), "{consensus} {engine}: {}", text(&output));
+    }
+}
+
+#[test]
+fn a_library_makes_the_same_simulation_as_the_same_plugin_compiled_in() {
+    let host = Host::new();
+    let path = experiment("thesis.toml");
+    let hash = |consensus: &str| {
+        let output = host.output(&["--engine", "sim", "--consensus", consensus, &path]);
+        assert_eq!(output.status.code(), Some(0), "{consensus}: {}", text(&output));
+        host.summary("thesis")["simulated"]["trace_hash"].clone()
+    };
+    for name in ["pow", "pos", "hybrid"] {
+        let library = library(&format!("fika-{name}"), &fika_tests::root()).display().to_string();
+        let compiled_in = hash(name);
+        assert!(compiled_in.is_string());
+        assert_eq!(hash(&library), compiled_in, "{name}");
+    }
 }
 
 #[test]
