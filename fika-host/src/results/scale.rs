@@ -15,7 +15,7 @@ impl Scale {
     /// For a value of this metric in its base unit that is known up to `error`: two digits of it are shown.
     pub(super) fn new(metric: &str, value: f64, error: f64) -> Scale {
         let (unit, base) = match metric {
-            "stale_rate" | "reward_share" => ("%", 1e4),
+            "stale_rate" | "reward_share" | "concentration" => ("%", 1e4),
             "balance" | "supply" | "supply_gap" => ("", 1e8),
             "memory" => ("MiB", 1_048_576.0),
             _ if metric == "payment_latency" || metric == "block_interval" || metric.contains("propagation_") => {

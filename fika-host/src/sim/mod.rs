@@ -1,11 +1,11 @@
 //! Many nodes in one process under virtual time.
 //!
 //! The nodes are those of fika-core, unchanged, with the same plugins. What a live node does with sockets, timers and a
-//! mining thread is done here by one loop ([`engine`]) over one order of events ([`order`]). Two runs of one experiment
+//! mining thread is done here by one loop (`engine`) over one order of events ([`order`]). Two runs of one experiment
 //! are equal in everything: no clock, entropy, thread or address has a say.
 //!
-//! What is simulated, and not done: the way of messages ([`links`]), which are charged at the size that the transport
-//! would give them ([`charge`]) but never encoded; and, on chains with sampled proofs, the time that work takes.
+//! What is simulated, and not done: the way of messages (`links`), which are charged at the size that the transport
+//! would give them (`charge`) but never encoded; and, on chains with sampled proofs, the time that work takes.
 //! Everything else is done for real: signatures, scripts, blocks, ledgers, each verdict once for all nodes.
 
 mod announcements;
