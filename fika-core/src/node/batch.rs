@@ -111,7 +111,8 @@ impl Node {
                 let here = slot.waits() && slot.arrival() == *arrival;
                 (here && !self.mempool.slots.is_known_to(*no, id)).then(|| Item::Tx(turn.world.txs().hash(*no)))
             });
-            let mut items = Vec::with_capacity(self.batch.log.len().saturating_sub(start));
+            // Most of what is new the neighbour knows: two looks cost less than memory for all.
+            let mut items = Vec::with_capacity(unheard.clone().count());
             items.extend(unheard);
             if items.len() <= MAX_ITEMS {
                 if !items.is_empty() {

@@ -105,7 +105,9 @@ pub(crate) struct Engine<'a> {
     numbers: IdMap<u32>,
     out: Outputs,
     /// Transactions that one node sends to another: the place of the first, the neighbour's number of the sender.
-    together: Option<(Order, PeerId, Vec<Tx>)>,
+    together: Option<(Order, PeerId)>,
+    /// All of them.
+    together_txs: Vec<Tx>,
     /// When they are sent; see [`Links::arrivals_are_known`].
     arrivals_are_known: bool,
     now: Time,
@@ -174,6 +176,7 @@ impl<'a> Engine<'a> {
             numbers: IdMap::default(),
             out: Outputs::default(),
             together: None,
+            together_txs: Vec::new(),
             arrivals_are_known,
             now: 0,
             trace: TraceHash::default(),

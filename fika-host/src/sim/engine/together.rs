@@ -34,20 +34,22 @@ impl Engine<'_> {
 
     /// Lets a transaction travel with those that go the same way at the same time.
     pub(super) fn put_together(&mut self, order: Order, peer: PeerId, tx: Tx) {
-        if let Some((first, to, txs)) = &mut self.together
-            && *to == peer
-            && order
-                == Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(txs.len() as u32))
-        {
-            return txs.push(tx);
+        let count = self.together_txs.len() as u32;
+        let follows = |first: Order| {
+            order == Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(count))
+        };
+        if !self.together.is_some_and(|(first, to)| to == peer && follows(first)) {
+            self.send_together();
+            self.together = Some((order, peer));
         }
-        self.send_together();
-        self.together = Some((order, peer, vec![tx]));
+        self.together_txs.push(tx);
     }
 
-    /// Sends what was put together.
+    /// Sends what was put together, in no more memory than it needs.
     pub(super) fn send_together(&mut self) {
-        if let Some((order, peer, txs)) = self.together.take() {
+        if let Some((order, peer)) = self.together.take() {
+            let mut txs = Vec::with_capacity(self.together_txs.len());
+            txs.append(&mut self.together_txs);
             self.queue.push(self.now, order, Happening::Txs(peer, txs.into_iter()));
         }
     }
