@@ -5,16 +5,18 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod sparing;
 mod together;
+mod work;
 
 use std::rc::Rc;
 
 use fika_core::block::Tx;
 use fika_core::consensus::Consensus;
-use fika_core::hash::{Id, domain_hash, draw};
-use fika_core::header::{Header, SECOND, Time};
+use fika_core::hash::{Id, domain_hash};
+use fika_core::header::{SECOND, Time};
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, Work};
+use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
 
@@ -27,6 +29,7 @@ use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
+use work::Job;
 
 /// Something that will happen to a node.
 enum Happening {
@@ -128,29 +131,8 @@ struct Seat {
     draws: u64,
 }
 
-/// One piece of work of a node.
-struct Job {
-    ticket: u64,
-    /// When it succeeds; with real work: when the next slice of tries is over.
-    at: Time,
-    real: Option<Box<Tries>>,
-}
-
-/// Real work under way.
-struct Tries {
-    header: Header,
-    /// Nonces tried.
-    tried: u64,
-    found: bool,
-}
-
-/// The purpose of the draws of work; each node counts its own.
-const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;
 /// How long a neighbour that misbehaved is kept away.
 const BAN_US: Time = 600 * SECOND;
-/// Real work is done in slices of the time that it would take, so that little is done for nothing.
-const SLICES_PER_SECOND: u64 = 20;
-
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
         let Parts { worlds, nodes, machines, links, transport, charges, seed, settle } = parts;
@@ -353,51 +335,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Whether a message cannot make the node ask for the block that it waits for, or note somebody else who has it.
-    fn leaves_requests_alone(&self, node: u32, message: &Message) -> bool {
-        let header = match message {
-            Message::Tx(_) | Message::GetData(_) | Message::GetHeaders(_) | Message::GetBlockTxn(_) => return true,
-            Message::Inv(items) => return items.iter().all(|item| matches!(item, Item::Tx(_))),
-            Message::Block(block) => &block.head.header,
-            Message::CompactBlock(compact) => &compact.head.header,
-            _ => return false,
-        };
-        // The block itself ends the wait.
-        let open = self.announcements.as_ref().and_then(|known| known.open(node, self.now));
-        let awaited = open.map(|block| &self.blocks[block as usize]);
-        let tree = self.world(node).tree();
-        awaited.is_none_or(|id| tree.find(id).is_some_and(|ix| tree[ix].header == *header))
-    }
-
-    /// Tells a node who else has announced the block that it waits for, before something that may make it look for
-    /// another neighbour to ask.
-    fn hand_over(&mut self, node: u32) {
-        let now = self.now;
-        let Some(known) = &mut self.announcements else { return };
-        let Some(block) = known.open(node, now) else { return };
-        for waiting in known.take_due(node, now) {
-            if self.links.is_up(node, waiting.peer) {
-                self.nodes[node as usize].also_has_block(PeerId(waiting.peer), &self.blocks[block as usize]);
-            }
-        }
-    }
-
-    /// Ends the sparing of a node that has neither the block nor asks for it any more.
-    fn look_again(&mut self, node: u32) {
-        let now = self.now;
-        let Some(known) = &mut self.announcements else { return };
-        let Some(block) = known.open(node, now) else { return };
-        if self.nodes[node as usize].awaits_block(&self.blocks[block as usize]) {
-            return;
-        }
-        for waiting in known.give_up(node) {
-            if waiting.at > now {
-                let order = Order::new(waiting.at, Class::Arrive, node, waiting.sequence);
-                self.queue.push(now, order, Happening::Announce(waiting.peer, block));
-            }
-        }
-    }
-
     /// Gives something to a node and carries out what it answers.
     fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         self.events += 1;
@@ -503,73 +440,6 @@ impl<'a> Engine<'a> {
             };
             self.queue.push(self.now, order, happening);
         }
-    }
-
-    /// A node works on this from now on.
-    fn begin(&mut self, node: u32, work: Vec<Work>) {
-        let n = node as usize;
-        let seat = &mut self.seats[n];
-        let hash_rate = seat.machine.hash_rate;
-        seat.jobs.clear();
-        for work in work.into_iter().filter(|_| hash_rate > 0) {
-            let (at, real) = match work.header {
-                // Drawn: exponential, since every hash may be the one.
-                None => {
-                    seat.draws += 1;
-                    let drawn = draw(self.seed, WORK | u64::from(node), seat.draws);
-                    let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
-                    let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
-                    (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
-                }
-                Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
-            };
-            seat.jobs.push(Job { ticket: work.ticket, at, real });
-        }
-        self.await_success(node);
-    }
-
-    fn await_success(&mut self, node: u32) {
-        let first = self.seats[node as usize].jobs.iter().map(|job| job.at).min();
-        self.successes.set(node, first.unwrap_or(NEVER));
-    }
-
-    /// The first of a node's pieces of work has come to its time.
-    fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
-        let jobs = &mut self.seats[node as usize].jobs;
-        let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
-            self.successes.set(node, NEVER);
-            return;
-        };
-        let ticket = jobs[at].ticket;
-        let input = match &jobs[at].real {
-            None => Input::Drawn { ticket },
-            Some(tries) if tries.found => Input::Found { ticket, header: tries.header },
-            Some(tries) if tries.tried > u64::from(u32::MAX) => Input::Exhausted { ticket },
-            Some(_) => {
-                self.grind(node, at);
-                return self.await_success(node);
-            }
-        };
-        self.seats[node as usize].jobs.remove(at);
-        self.await_success(node);
-        self.hand_over(node);
-        self.give(node, input, observer);
-        self.look_again(node);
-    }
-
-    /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
-    fn grind(&mut self, node: u32, at: usize) {
-        let hash_rate = self.seats[node as usize].machine.hash_rate;
-        let job = &mut self.seats[node as usize].jobs[at];
-        let Some(work) = &mut job.real else { return };
-        let left = (1 << 32) - work.tried;
-        let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;
-        let first = work.tried as u32;
-        work.header.nonce = first;
-        work.found = self.consensus.grind(&mut work.header, tries);
-        let took = if work.found { u64::from(work.header.nonce - first) + 1 } else { u64::from(tries) };
-        work.tried += took;
-        job.at = self.now + (u128::from(took) * u128::from(SECOND) / u128::from(hash_rate)).max(1) as Time;
     }
 }
 

@@ -1,0 +1,98 @@
+//! The work of nodes: drawn, or done in slices of virtual time.
+
+use fika_core::hash::draw;
+use fika_core::header::{Header, SECOND, Time};
+use fika_core::node::{Input, Work};
+
+use super::super::tournament::NEVER;
+use super::{Engine, Observer};
+
+/// One piece of work of a node.
+pub(super) struct Job {
+    ticket: u64,
+    /// When it succeeds; with real work: when the next slice of tries is over.
+    at: Time,
+    real: Option<Box<Tries>>,
+}
+
+/// Real work under way.
+struct Tries {
+    header: Header,
+    /// Nonces tried.
+    tried: u64,
+    found: bool,
+}
+
+/// The purpose of the draws of work; each node counts its own.
+const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;
+/// Real work is done in slices of the time that it would take, so that little is done for nothing.
+const SLICES_PER_SECOND: u64 = 20;
+
+impl Engine<'_> {
+    /// A node works on this from now on.
+    pub(super) fn begin(&mut self, node: u32, work: Vec<Work>) {
+        let n = node as usize;
+        let seat = &mut self.seats[n];
+        let hash_rate = seat.machine.hash_rate;
+        seat.jobs.clear();
+        for work in work.into_iter().filter(|_| hash_rate > 0) {
+            let (at, real) = match work.header {
+                // Drawn: exponential, since every hash may be the one.
+                None => {
+                    seat.draws += 1;
+                    let drawn = draw(self.seed, WORK | u64::from(node), seat.draws);
+                    let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
+                    let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
+                    (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
+                }
+                Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
+            };
+            seat.jobs.push(Job { ticket: work.ticket, at, real });
+        }
+        self.await_success(node);
+    }
+
+    fn await_success(&mut self, node: u32) {
+        let first = self.seats[node as usize].jobs.iter().map(|job| job.at).min();
+        self.successes.set(node, first.unwrap_or(NEVER));
+    }
+
+    /// The first of a node's pieces of work has come to its time.
+    pub(super) fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
+        let jobs = &mut self.seats[node as usize].jobs;
+        let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
+            self.successes.set(node, NEVER);
+            return;
+        };
+        let ticket = jobs[at].ticket;
+        let input = match &jobs[at].real {
+            None => Input::Drawn { ticket },
+            Some(tries) if tries.found => Input::Found { ticket, header: tries.header },
+            Some(tries) if tries.tried > u64::from(u32::MAX) => Input::Exhausted { ticket },
+            Some(_) => {
+                self.grind(node, at);
+                return self.await_success(node);
+            }
+        };
+        self.seats[node as usize].jobs.remove(at);
+        self.await_success(node);
+        self.hand_over(node);
+        self.give(node, input, observer);
+        self.look_again(node);
+    }
+
+    /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
+    fn grind(&mut self, node: u32, at: usize) {
+        let hash_rate = self.seats[node as usize].machine.hash_rate;
+        let job = &mut self.seats[node as usize].jobs[at];
+        let Some(work) = &mut job.real else { return };
+        let left = (1 << 32) - work.tried;
+        let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;
+        let first = work.tried as u32;
+        work.header.nonce = first;
+        work.found = self.consensus.grind(&mut work.header, tries);
+        let took = if work.found { u64::from(work.header.nonce - first) + 1 } else { u64::from(tries) };
+        work.tried += took;
+        job.at = self.now + (u128::from(took) * u128::from(SECOND) / u128::from(hash_rate)).max(1) as Time;
+    }
+}
