@@ -157,6 +157,11 @@ pub fn draw_of(stream: u64, counter: u64) -> u64 {
     mix(stream.wrapping_add(counter.wrapping_mul(GOLDEN)).wrapping_add(GOLDEN))
 }
 
+/// A draw as a number below `bound`, 0 where that is 0: the high half of their product (Lemire 2019).
+pub fn below(drawn: u64, bound: u64) -> u64 {
+    ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
+}
+
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn mix(mut z: u64) -> u64 {

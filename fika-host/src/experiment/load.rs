@@ -1,8 +1,8 @@
 //! Payments that are made by themselves.
 
 use fika_core::amount::Amount;
-use fika_core::hash::draw;
-use fika_core::header::Time;
+use fika_core::hash::{self, draw};
+use fika_core::header::{SECOND, Time};
 use serde::{Deserialize, Serialize};
 
 use super::NodeIndex;
@@ -10,6 +10,14 @@ use super::nodes::Nodes;
 use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
+
+/// How often a payment that cannot be made is tried.
+pub(crate) const TRIES_MAX: u32 = 30;
+
+/// How long it then waits: half a block interval, within bounds.
+pub(crate) fn retry_us(block_interval_us: Time) -> Time {
+    (block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND)
+}
 
 /// A stream of payments, or a single one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,10 +121,8 @@ impl Load {
         }
         // Four draws for each payment, apart from those of other loads.
         let purpose = (u64::from(u32::from_be_bytes(*b"load")) << 32) | index;
-        let below = |which: u64, bound: u64| {
-            let drawn = draw(seed, purpose, n.wrapping_mul(4).wrapping_add(which));
-            ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
-        };
+        let below =
+            |which: u64, bound: u64| hash::below(draw(seed, purpose, n.wrapping_mul(4).wrapping_add(which)), bound);
         let due = match self.when {
             When::At { time_us } => Due::Time(time_us),
             When::AtHeight { height } => Due::Height(height),

@@ -17,6 +17,7 @@ mod metrics;
 mod network_keys;
 #[cfg(test)]
 mod network_tests;
+mod node_config;
 mod nodes;
 mod presets;
 mod quantity;
@@ -42,13 +43,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) use quantity::{BITS, DURATION, HASH_RATE, Quantity};
 pub(crate) use reader::is_name;
 pub(crate) use schema::{LINKS_MAX, NODES_MAX};
+pub(crate) use shares::unit;
 pub(crate) use source::shortened;
 
 pub use builder::{Builder, Network, Node};
 pub use expect::{Expect, Op};
 pub use load::{Due, Load, Parties, Payment, When};
+pub(crate) use load::{TRIES_MAX, retry_us};
 pub use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
 pub(crate) use metrics::measured;
+pub(crate) use node_config::node_seed;
 pub use schema::reference;
 pub use source::{Errors, Override};
 

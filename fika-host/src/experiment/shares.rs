@@ -1,6 +1,6 @@
 //! Draws over all nodes: exact shares in a shuffled order, and normal figures.
 
-use fika_core::hash::draw;
+use fika_core::hash::{self, draw};
 
 /// What a draw is for, so that no two uses share one.
 pub(super) const fn purpose(name: [u8; 4]) -> u64 {
@@ -9,7 +9,7 @@ pub(super) const fn purpose(name: [u8; 4]) -> u64 {
 
 /// A number below `bound`, which is above 0.
 pub(super) fn below(seed: u64, purpose: u64, counter: u64, bound: u64) -> u64 {
-    ((u128::from(draw(seed, purpose, counter)) * u128::from(bound)) >> 64) as u64
+    hash::below(draw(seed, purpose, counter), bound)
 }
 
 /// A class for each of `count`, so that the first classes have exactly their shares (parts per million, of at
@@ -29,11 +29,15 @@ pub(super) fn dealt(count: usize, shares: &[u32], seed: u64, purpose: u64) -> Ve
     classes
 }
 
+/// A draw as a number in (0, 1], so that its logarithm is finite.
+pub(crate) fn unit(drawn: u64) -> f64 {
+    ((drawn >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
 /// A whole number of at least 1 from a normal distribution (Box and Muller 1958).
 pub(super) fn normal(mean: u64, sd: u64, seed: u64, purpose: u64, counter: u64) -> u64 {
-    // In (0, 1], so that the logarithm is finite.
-    let unit = |which| ((draw(seed, purpose, 2 * counter + which) >> 11) + 1) as f64 / (1_u64 << 53) as f64;
-    let z = (-2.0 * libm::log(unit(0))).sqrt() * libm::cos(std::f64::consts::TAU * unit(1));
+    let drawn = |which| unit(draw(seed, purpose, 2 * counter + which));
+    let z = (-2.0 * libm::log(drawn(0))).sqrt() * libm::cos(std::f64::consts::TAU * drawn(1));
     (mean as f64 + sd as f64 * z).clamp(1.0, i64::MAX as f64) as u64
 }
 

@@ -16,6 +16,7 @@ use fika_core::node::{Input, Work};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Failure;
+use crate::experiment::unit;
 
 /// The longest slice: about a millisecond of hashing, so that replaced work is left soon.
 const SLICE_MAX: u32 = 4096;
@@ -214,9 +215,7 @@ pub(super) fn sample(work: &[Work], hash_rate: u64, now: Time, seed: u64, drawn:
     let mut times: Vec<(Time, u64)> = Vec::new();
     for work in work.iter().filter(|_| hash_rate > 0) {
         *drawn += 1;
-        let uniform = draw(seed, u64::from(u32::from_be_bytes(*b"pow ")), *drawn);
-        // In (0, 1]: the logarithm of 0 would be no number.
-        let uniform = ((uniform >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        let uniform = unit(draw(seed, u64::from(u32::from_be_bytes(*b"pow ")), *drawn));
         let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
         // A conversion from floating point stays at the largest value where the delay does not fit.
         times.push((now.saturating_add((-uniform.ln() * mean_us) as u64), work.ticket));

@@ -12,9 +12,7 @@ use fika_core::amount::Amount;
 use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
-use fika_core::node::{
-    Announce, Dest, Input, MempoolLimits, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayConfig, Role, Work,
-};
+use fika_core::node::{Dest, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, Work};
 use fika_core::plugin::Faults;
 use fika_core::transport::{self, Hello, Transport};
 use fika_core::world::{BlockIx, Store, World};
@@ -112,27 +110,9 @@ impl Hub {
         }
         let node_seed = setup.node_seed();
         let config = NodeConfig {
-            role: match setup.role {
-                experiment::Role::Full => Role::Full,
-                experiment::Role::Wallet => Role::Wallet,
-            },
-            relay: RelayConfig {
-                announce: match setup.relay.announce {
-                    experiment::Announce::Inv => Announce::Inv,
-                    experiment::Announce::Headers => Announce::Headers,
-                    experiment::Announce::Flood => Announce::Flood,
-                },
-                to_source: setup.relay.to_source,
-                compact: setup.relay.compact,
-                batch_us: setup.relay.batch_us,
-                request_timeout_us: setup.relay.request_timeout_us,
-                compact_failure_ppm: None,
-            },
-            mempool: MempoolLimits {
-                max_bytes: setup.mempool.max_bytes,
-                min_fee: setup.mempool.min_fee,
-                ..MempoolLimits::default()
-            },
+            role: setup.role.into(),
+            relay: setup.relay.of_node(true, None),
+            mempool: setup.mempool.into(),
             ..NodeConfig::new(keys, node_seed)
         };
         let node = Node::new(config, &mut world, attack.as_deref());

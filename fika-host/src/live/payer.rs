@@ -8,13 +8,11 @@
 //! nothing) is tried again, [`TRIES_MAX`] times in all, twice a block interval; then it is given up.
 
 use fika_core::codec::{Decode, DecodeError, Encode, Reader, put_list, put_varint};
-use fika_core::header::{SECOND, Time};
+use fika_core::header::Time;
 
 use super::{LoadEntry, NodeSetup};
-use crate::experiment::{Due, Load, NodeIndex, Payment};
+use crate::experiment::{Due, Load, NodeIndex, Payment, TRIES_MAX, retry_us};
 
-/// How often a payment is tried.
-pub(super) const TRIES_MAX: u32 = 30;
 /// Payments of all nodes that are looked through at once for the own ones.
 const LOOK_AHEAD: u64 = 4096;
 
@@ -64,7 +62,7 @@ struct Open {
 impl Payer {
     /// Takes the loads out of `setup`; `saved` gives what an earlier life kept under a name.
     pub(super) fn new(setup: &mut NodeSetup, saved: impl Fn(&str) -> Option<Vec<u8>>) -> Payer {
-        let retry_us = (setup.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND);
+        let retry_us = retry_us(setup.chain.block_interval_us);
         let load = std::mem::take(&mut setup.load);
         Payer::of(setup.seed, setup.index, setup.nodes.len() as u64, setup.start_us, retry_us, load, saved)
     }
@@ -248,6 +246,7 @@ impl Decode for Saved {
 #[cfg(test)]
 mod tests {
     use fika_core::amount::Amount;
+    use fika_core::header::SECOND;
 
     use super::*;
     use crate::experiment::{Parties, When};

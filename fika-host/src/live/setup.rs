@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
-use fika_core::hash::{Id, domain_hash, draw};
+use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Time;
 use fika_core::keys::{KeyPair, KeyScheme};
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
-use crate::experiment::{Durability, Load, Mempool, NodeIndex, PluginChoice, Plugins, Relay, Role};
+use crate::experiment::{Durability, Load, Mempool, NodeIndex, PluginChoice, Plugins, Relay, Role, node_seed};
 use crate::isolation::Port;
 
 /// One node of one run, complete: the process reads nothing else but its key, its database and its plugins.
@@ -132,7 +132,7 @@ impl NodeSetup {
 
     /// Where the draws of this node alone come from.
     pub(super) fn node_seed(&self) -> u64 {
-        draw(self.seed, u64::from(u32::from_be_bytes(*b"node")), self.index.into())
+        node_seed(self.seed, self.index)
     }
 }
 

@@ -5,6 +5,7 @@
 //! older than the sources, and then loaded.
 
 mod build;
+mod hang;
 mod place;
 mod probe;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use fika_core::plugin::{Descriptor, Kind, LoadError, Registry};
 
+pub(crate) use self::hang::end_on_hang;
 use self::place::Place;
 pub use self::probe::{PROBE_COMMAND, answer_probe, probe};
 

@@ -193,10 +193,7 @@ impl Chain {
             }
             TraceEvent::BadBlock { .. } => facts.bad_blocks += 1,
             TraceEvent::Tip { id, height, reorg_depth } => {
-                facts.tip = Some((id, height));
-                if reorg_depth > 0 {
-                    *facts.reorgs.entry(reorg_depth).or_default() += 1;
-                }
+                facts.new_tip(id, height, reorg_depth);
             }
             TraceEvent::Tx { hash } => {
                 facts.txs += 1;
@@ -221,7 +218,7 @@ impl Chain {
             }
             TraceEvent::Misbehaved { points, .. } => facts.misbehaviour += u64::from(points),
             TraceEvent::SafetyViolation { finalized, tip } => {
-                facts.fault(format!("safety violation: the final block {finalized} was left for {tip}"));
+                facts.safety_violation(&finalized, &tip);
             }
             TraceEvent::Fault { why } => facts.fault(why),
         }
@@ -229,6 +226,17 @@ impl Chain {
 }
 
 impl NodeFacts {
+    pub(super) fn new_tip(&mut self, id: Id, height: u64, reorg_depth: u64) {
+        self.tip = Some((id, height));
+        if reorg_depth > 0 {
+            *self.reorgs.entry(reorg_depth).or_default() += 1;
+        }
+    }
+
+    pub(super) fn safety_violation(&mut self, finalized: &Id, tip: &Id) {
+        self.fault(format!("safety violation: the final block {finalized} was left for {tip}"));
+    }
+
     pub(super) fn fault(&mut self, why: String) {
         if self.faults.len() < FAULTS_KEPT && !self.faults.contains(&why) {
             self.faults.push(why);

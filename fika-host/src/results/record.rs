@@ -61,11 +61,7 @@ impl Record {
 
     /// The tip of a node changed.
     pub fn tip(&mut self, node: NodeIndex, id: Id, height: u64, reorg_depth: u64) {
-        let facts = &mut self.chain.nodes[node];
-        facts.tip = Some((id, height));
-        if reorg_depth > 0 {
-            *facts.reorgs.entry(reorg_depth).or_default() += 1;
-        }
+        self.chain.nodes[node].new_tip(id, height, reorg_depth);
     }
 
     /// A transaction went into a node's mempool.
@@ -113,6 +109,11 @@ impl Record {
     /// A neighbour of a node misbehaved.
     pub fn misbehaved(&mut self, node: NodeIndex, points: u32) {
         self.chain.nodes[node].misbehaviour += u64::from(points);
+    }
+
+    /// A node left a final block for this tip.
+    pub fn safety_violation(&mut self, node: NodeIndex, finalized: &Id, tip: &Id) {
+        self.chain.nodes[node].safety_violation(finalized, tip);
     }
 
     /// A node or a plugin did what it must not.

@@ -135,12 +135,12 @@ impl Runs<'_> {
             self.asked()
         };
         if index == 0 {
-            let (ending, chain) = simulate::once(self.experiment, self.chosen, self.folder, &mut look)?;
+            let (ending, chain) = simulate::once(self.experiment, self.chosen, &self.folder.path, &mut look)?;
             return end::write_tables(self.experiment, self.folder, &ending, &chain);
         }
         let experiment = self.experiment.with_seed(self.seed(index));
         let experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
-        let (ending, chain) = simulate::once(&experiment, self.chosen, self.folder, &mut look)?;
+        let (ending, chain) = simulate::once(&experiment, self.chosen, &self.folder.path, &mut look)?;
         Ok(Summary::new(&experiment, &chain, &ending))
     }
 }

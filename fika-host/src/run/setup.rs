@@ -45,33 +45,45 @@ impl Clock {
     }
 }
 
-/// Makes the folder and the key of every node, on all cores: an RSA key takes a second. Gives their addresses.
+/// Makes the folder and the key of every node. Gives their addresses.
 pub(super) fn make_keys(
     experiment: &Experiment,
     scheme: &dyn KeyScheme,
     folder: &Folder,
 ) -> Result<Vec<Address>, RunError> {
+    on_all_cores(experiment.nodes.len(), |index| {
+        let path = folder.create_node(&experiment.nodes[index].name)?.join(KEY);
+        let make = || node_keys(scheme, experiment.seed, index as NodeIndex);
+        let pair = keyfile::read_or_create(&path, scheme, make)?;
+        Ok(scheme.address(&pair.public))
+    })
+}
+
+/// Makes one thing for each of the first `count` numbers, on all cores: an RSA key takes a second.
+pub(super) fn on_all_cores<T: Send>(
+    count: usize,
+    make: impl Fn(usize) -> Result<T, RunError> + Sync,
+) -> Result<Vec<T>, RunError> {
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut made = vec![];
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(node) = experiment.nodes.get(index) else { return Ok(made) };
-            let path = folder.create_node(&node.name)?.join(KEY);
-            let make = || node_keys(scheme, experiment.seed, index as NodeIndex);
-            let pair = keyfile::read_or_create(&path, scheme, make)?;
-            made.push((index, scheme.address(&pair.public)));
+            if index >= count {
+                return Ok(made);
+            }
+            made.push((index, make(index)?));
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(experiment.nodes.len());
-    let made: Vec<Result<Vec<(usize, Address)>, RunError>> = std::thread::scope(|scope| {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    let made: Vec<Result<Vec<(usize, T)>, RunError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         let panicked = || Err(RunError::Input("the key scheme panicked".into()));
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| panicked())).collect()
     });
-    let mut addresses = made.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-    addresses.sort_unstable_by_key(|(index, _)| *index);
-    Ok(addresses.into_iter().map(|(_, address)| address).collect())
+    let mut made: Vec<(usize, T)> = made.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    made.sort_unstable_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, thing)| thing).collect())
 }
 
 pub(super) const KEY: &str = "key.pem";

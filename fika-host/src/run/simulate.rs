@@ -7,24 +7,27 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use fika_core::address::Address;
 use fika_core::agent::Attack;
 use fika_core::keys::{KeyPair, KeyScheme};
-use fika_core::plugin::{CallWatch, Faults};
+use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
 use fika_core::world::{Genesis, World};
 
 use super::progress::Progress;
+use super::setup::on_all_cores;
 use super::{Chosen, Folder, RunError, end, signals};
 use crate::experiment::{Experiment, NodeIndex};
-use crate::live::node_keys;
+use crate::live::{EXIT_INPUT, node_keys};
+use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation};
 
-/// A plugin's call that takes longer ends the run.
-const WATCHDOG: Duration = Duration::from_secs(10);
+/// A plugin's call that takes longer, in seconds, ends the run.
+const WATCHDOG_S: u64 = 10;
 
 /// The parts of a run that the simulation borrows.
 pub(super) struct Stage {
@@ -43,7 +46,7 @@ pub(super) fn run(
     mut progress: Progress,
 ) -> Result<Summary, RunError> {
     let began = Instant::now();
-    let (ending, chain) = once(experiment, chosen, folder, &mut |state| {
+    let (ending, chain) = once(experiment, chosen, &folder.path, &mut |state| {
         progress.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
         signals::asked()
     })?;
@@ -51,11 +54,11 @@ pub(super) fn run(
     end::write_all(experiment, folder, &ending, &chain)
 }
 
-/// One run, until its end or until `look` says how it ends.
+/// One run, until its end or until `look` says how it ends; `results` is where its tables go.
 pub(super) fn once(
     experiment: &Experiment,
     chosen: &Chosen,
-    folder: &Folder,
+    results: &Path,
     look: &mut dyn FnMut(sim::Progress) -> Option<Ended>,
 ) -> Result<(Ending, Chain), RunError> {
     let stage = Stage::new(experiment, chosen)?;
@@ -67,7 +70,7 @@ pub(super) fn once(
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
     }
     let ending = Ending {
-        results: folder.path.clone(),
+        results: results.to_owned(),
         engine: "sim".into(),
         ended: outcome.ended,
         start_us: 0,
@@ -135,21 +138,9 @@ impl Stage {
     }
 }
 
-/// The keys of all nodes, made on all cores: those that live nodes would have.
+/// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
-    let count = experiment.nodes.len();
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(count);
-    let share = count.div_ceil(threads.max(1)).max(1);
-    let make = |first: usize| {
-        let own = first..(first + share).min(count);
-        own.map(|index| node_keys(scheme, experiment.seed, index as NodeIndex)).collect::<Vec<_>>()
-    };
-    let made: Vec<_> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..count).step_by(share).map(|first| scope.spawn(move || make(first))).collect();
-        workers.into_iter().map(|worker| worker.join()).collect()
-    });
-    let panicked = |_| RunError::Input("the key scheme panicked".into());
-    Ok(made.into_iter().collect::<Result<Vec<_>, _>>().map_err(panicked)?.concat())
+    on_all_cores(experiment.nodes.len(), |index| Ok(node_keys(scheme, experiment.seed, index as NodeIndex)))
 }
 
 fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> String {
@@ -200,25 +191,8 @@ pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
     line
 }
 
-/// Ends this process when a plugin's call does not return: nothing in it could stop the call. What the run has left
-/// in its folder so far stays.
+/// Ends this process when a plugin's call does not return. What the run has left in its folder so far stays.
 pub(super) fn watch_calls() -> Result<(), RunError> {
-    const LOOKS: u32 = 4;
-    let watch = || {
-        let mut watch = CallWatch::new();
-        loop {
-            std::thread::sleep(WATCHDOG / LOOKS);
-            if let Some(call) = watch.look().into_iter().find(|call| call.looks > LOOKS) {
-                let line = format!("error: {call} has not returned for {} s\n", WATCHDOG.as_secs());
-                // SAFETY: plain system calls; the thread that hangs may hold any lock, so nothing else is touched, and
-                // nothing of this process runs after the second one.
-                unsafe {
-                    libc::write(2, line.as_ptr().cast(), line.len());
-                    libc::_exit(2)
-                }
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("watchdog".into()).spawn(watch);
-    thread.map(|_| ()).map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
+    let watching = plugins::end_on_hang(WATCHDOG_S, EXIT_INPUT, |_| {});
+    watching.map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
 }

@@ -1,6 +1,6 @@
 //! What a message takes on the wire.
 
-use fika_core::hash::draw;
+use fika_core::hash::{below, draw};
 use fika_core::message::Message;
 use fika_core::transport::Transport;
 
@@ -30,10 +30,10 @@ impl Charges {
 
     /// What `message` takes when `from` sends it.
     pub(crate) fn bytes(&mut self, from: u32, message: &Message, transport: &dyn Transport) -> u64 {
-        let charged = match message.kind_name() {
-            "block" => self.charge.block_bytes,
-            "compactblock" => self.charge.compact_bytes,
-            "blocktxn" => self.charge.block_bytes.map(|bytes| self.missing(from, bytes)),
+        let charged = match message {
+            Message::Block(_) => self.charge.block_bytes,
+            Message::CompactBlock(_) => self.charge.compact_bytes,
+            Message::BlockTxn(_) => self.charge.block_bytes.map(|bytes| self.missing(from, bytes)),
             _ => None,
         };
         charged.unwrap_or_else(|| transport.wire_size(message))
@@ -45,7 +45,7 @@ impl Charges {
         *count += 1;
         let drawn = draw(self.seed, MISSING | u64::from(from), u64::from(*count));
         let total: u64 = table.missing.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let mut left = ((u128::from(drawn) * u128::from(total)) >> 64) as u64;
+        let mut left = below(drawn, total);
         for (share_ppm, weight) in &table.missing {
             if left < u64::from(*weight) {
                 return block_bytes * u64::from(*share_ppm) / 1_000_000;

@@ -34,10 +34,13 @@ use work::Job;
 /// Something that will happen to a node.
 enum Happening {
     Start,
+    /// The two talk to each other, at the start or after a ban.
     Connect(PeerId),
-    /// A ban or its end.
+    /// A ban begins.
     Part(PeerId),
+    /// The neighbour of this number announces the block of this number alone.
     Announce(u32, u32),
+    /// A message of so many bytes.
     Arrive(PeerId, u32, Rc<Message>),
     /// Transactions that were sent together: each is an event of its own, the one after the other.
     Txs(PeerId, std::vec::IntoIter<Tx>),
@@ -133,6 +136,7 @@ struct Seat {
 
 /// How long a neighbour that misbehaved is kept away.
 const BAN_US: Time = 600 * SECOND;
+
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
         let Parts { worlds, nodes, machines, links, transport, charges, seed, settle } = parts;
@@ -279,9 +283,7 @@ impl<'a> Engine<'a> {
         match happening {
             Happening::Start => self.give(node, Input::Start, observer),
             Happening::Connect(peer) => {
-                if !self.links.is_up(node, peer.0) {
-                    self.links.set_up(node, peer.0, true);
-                }
+                self.links.set_up(node, peer.0, true);
                 self.hand_over(node);
                 self.give(node, Input::Connected(peer), observer);
             }

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use fika_core::hash::{draw_of, stream};
+use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 
-use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
+use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec, unit};
 
 /// One end of a link, as the node at the other end sees it.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,8 @@ pub(crate) struct Links {
     ports: Vec<Port>,
     one_upload_at_a_time: bool,
     processing_us: [Time; Message::KINDS.len()],
+    /// By kind, whether it is one of the [`PAYLOADS`].
+    is_payload: [bool; Message::KINDS.len()],
 }
 
 /// A message on its way.
@@ -76,9 +78,7 @@ pub(crate) struct Carried {
 const LINKS: u64 = (u32::from_be_bytes(*b"link") as u64) << 32;
 
 /// Messages with blocks or parts of them: the ones that `one_upload_at_a_time` is about.
-fn is_payload(kind: u8) -> bool {
-    matches!(Message::KINDS[usize::from(kind)], "block" | "compactblock" | "blocktxn")
-}
+const PAYLOADS: [&str; 3] = ["block", "compactblock", "blocktxn"];
 
 impl Links {
     pub(crate) fn new(experiment: &Experiment) -> Links {
@@ -128,6 +128,7 @@ impl Links {
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,
             processing_us,
+            is_payload: Message::KINDS.map(|kind| PAYLOADS.contains(&kind)),
         }
     }
 
@@ -189,7 +190,7 @@ impl Links {
                 let start = port.upload_free_at.max(now);
                 port.upload_free_at = start + bits.checked_div(port.upload_bps).unwrap_or(0);
                 arrival = start + transfer + delay;
-            } else if is_payload(kind) {
+            } else if self.is_payload[usize::from(kind)] {
                 let start = port.upload_free_at.max(now);
                 arrival = start + transfer + delay;
                 port.upload_free_at = arrival;
@@ -223,28 +224,18 @@ impl Links {
     }
 }
 
-/// Uniform in `0..bound`, of a draw.
-fn below(drawn: u64, bound: u64) -> u64 {
-    ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
-}
-
-/// Uniform in (0, 1], of a draw.
-fn uniform(drawn: u64) -> f64 {
-    ((drawn >> 11) + 1) as f64 / (1u64 << 53) as f64
-}
-
 /// One way, of one draw. Transcendental functions come from `libm`, which gives the same bits on every machine.
 fn latency(model: Latency, drawn: impl FnOnce() -> u64) -> Time {
     match model {
         Latency::Fixed { us } => us,
         Latency::Pareto { scale_us, shape_milli, .. } => {
             let exponent = 1_000.0 / shape_milli.max(1) as f64;
-            (scale_us as f64 * libm::exp(-libm::log(uniform(drawn())) * exponent)) as Time
+            (scale_us as f64 * libm::exp(-libm::log(unit(drawn())) * exponent)) as Time
         }
         Latency::Normal { mean_us, sd_us } => {
             // Box and Muller 1958, with the two halves of one draw.
             let drawn = drawn();
-            let radius = libm::sqrt(-2.0 * libm::log(uniform(drawn)));
+            let radius = libm::sqrt(-2.0 * libm::log(unit(drawn)));
             let angle = (drawn & 0x7ff) as f64 / 2048.0 * std::f64::consts::TAU;
             (mean_us as f64 + sd_us as f64 * radius * libm::cos(angle)).max(0.0) as Time
         }

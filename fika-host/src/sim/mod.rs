@@ -28,19 +28,16 @@ use std::time::Instant;
 use fika_core::address::Address;
 use fika_core::agent::Attack;
 use fika_core::amount::Amount;
-use fika_core::hash::{Id, draw};
+use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
 use fika_core::keys::KeyPair;
 use fika_core::message::Message;
-use fika_core::node::{self, MempoolLimits, Node, NodeConfig};
+use fika_core::node::{self, Node, NodeConfig};
 use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
-use fika_core::tx::Ledger;
-use fika_core::world::ledger::{Entries, Space};
-use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{BlockIx, World};
 
-use crate::experiment::{self, Experiment};
+use crate::experiment::{self, Experiment, NodeIndex, Payment, node_seed};
 use crate::results::{Chain, Ended, NodeEnding, Simulated};
 use charge::Charges;
 use clock::Clock;
@@ -143,36 +140,12 @@ impl Simulation<'_> {
 }
 
 fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
-    let spec = &experiment.nodes[index];
-    let seed = draw(experiment.seed, u64::from(u32::from_be_bytes(*b"node")), index as u64);
+    let (spec, node) = (&experiment.nodes[index], index as NodeIndex);
     NodeConfig {
-        role: match spec.role {
-            experiment::Role::Full => node::Role::Full,
-            experiment::Role::Wallet => node::Role::Wallet,
-        },
-        relay: relay(experiment, index),
-        mempool: MempoolLimits {
-            max_bytes: experiment.mempool.max_bytes,
-            min_fee: experiment.mempool.min_fee,
-            ..MempoolLimits::default()
-        },
-        ..NodeConfig::new(keys, seed)
-    }
-}
-
-fn relay(experiment: &Experiment, index: usize) -> node::RelayConfig {
-    let relay = &experiment.relay;
-    node::RelayConfig {
-        announce: match relay.announce {
-            experiment::Announce::Inv => node::Announce::Inv,
-            experiment::Announce::Headers => node::Announce::Headers,
-            experiment::Announce::Flood => node::Announce::Flood,
-        },
-        to_source: relay.to_source,
-        compact: relay.compact && experiment.nodes[index].compact,
-        batch_us: relay.batch_us,
-        request_timeout_us: relay.request_timeout_us,
-        compact_failure_ppm: experiment.compact_failure(index as u32).map(|failure| failure.probability_ppm),
+        role: spec.role.into(),
+        relay: experiment.relay.of_node(spec.compact, experiment.compact_failure(node)),
+        mempool: experiment.mempool.into(),
+        ..NodeConfig::new(keys, node_seed(experiment.seed, node))
     }
 }
 
@@ -202,10 +175,10 @@ fn drive(
                 return ended;
             }
         }
-        let next_at = engine.next_at();
-        if let Some(at) = watch.payments.next_at().filter(|at| *at <= until && next_at.is_none_or(|next| *at <= next)) {
+        let is_next = |at: &Time| *at <= until && engine.next_at().is_none_or(|next| *at <= next);
+        if let Some(at) = watch.payments.next_at().filter(is_next) {
             if let Some(due) = watch.payments.take(at) {
-                pay(engine, experiment, watch, at, due);
+                pay(engine, at, due);
             }
             continue;
         }
@@ -216,7 +189,7 @@ fn drive(
             watch.record.fault(0, fault.to_string());
         }
         while let Some(due) = watch.begun.pop() {
-            pay(engine, experiment, watch, engine.now(), due);
+            pay(engine, engine.now(), due);
         }
         if watch.agreed {
             if watch.payments_done() {
@@ -231,12 +204,10 @@ fn drive(
     }
 }
 
-fn pay(engine: &mut Engine<'_>, experiment: &Experiment, watch: &Watch<'_>, at: Time, due: payments::DuePayment) {
-    let _ = (experiment, watch);
-    let payment = due.payment;
-    let to = engine.nodes[payment.to as usize].address();
-    let order = node::PaymentOrder { reference: due.reference, to, amount: payment.amount, fee: payment.fee };
-    engine.pay(at, payment.from, order);
+fn pay(engine: &mut Engine<'_>, at: Time, due: payments::DuePayment) {
+    let Payment { from, to, amount, fee, .. } = due.payment;
+    let to = engine.nodes[to as usize].address();
+    engine.pay(at, from, node::PaymentOrder { reference: due.reference, to, amount, fee });
 }
 
 fn wallets(experiment: &Experiment) -> Vec<u32> {
@@ -266,23 +237,21 @@ fn finish(
     let counts = Message::KINDS.iter().zip(engine.sent).map(|(kind, sent)| ((*kind).to_owned(), sent));
     simulated.messages = counts.collect();
     simulated.bytes = engine.sent_bytes;
-    let best = best_tip(&engine);
-    let world = engine.world(best.0);
-    let state = world.state(best.1);
-    let ledger = FormatLedger(&state);
-    let ending = |(n, address): (usize, &Address)| {
+    let (node, tip) = best_tip(&engine);
+    let world = engine.world(node);
+    let holdings = replay::holdings(world, tip, addresses);
+    let ending = |(n, (address, (balance, locked))): (usize, (&Address, (Amount, Amount)))| {
         let tip = &engine.world(n as u32).tree()[engine.nodes[n].tip()];
         NodeEnding {
             address: *address,
             tip: (tip.height > 0).then_some((tip.id, tip.height)),
-            balance: Some(ledger.balance(address)),
-            locked: Some(state.amount(&Space::Locked.key(&[&address.0]))),
+            balance: Some(balance),
+            locked: Some(locked),
             ..NodeEnding::default()
         }
     };
-    let nodes = addresses.iter().enumerate().map(ending).collect();
-    let supply = world.supply(best.1);
-    drop(state);
+    let nodes = addresses.iter().zip(holdings).enumerate().map(ending).collect();
+    let supply = world.supply(tip);
     Outcome { chain: watch.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new() }
 }
 

@@ -3,12 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use fika_core::header::{SECOND, Time};
+use fika_core::header::Time;
 
-use crate::experiment::{Due, Experiment, Payment};
-
-/// How often a payment is tried.
-const TRIES_MAX: u32 = 30;
+use crate::experiment::{Due, Experiment, Payment, TRIES_MAX, retry_us};
 
 /// A payment that is due, or due again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +44,7 @@ impl<'a> Payments<'a> {
     pub(super) fn new(experiment: &'a Experiment) -> Payments<'a> {
         let mut payments = Payments {
             experiment,
-            retry_us: (experiment.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND),
+            retry_us: retry_us(experiment.chain.block_interval_us),
             due: BinaryHeap::new(),
             numbers: 0,
             by_height: BTreeMap::new(),

@@ -33,12 +33,17 @@ struct After {
 
 impl After {
     fn new(world: &World, tip: BlockIx, addresses: &[Address]) -> After {
-        let state = world.state(tip);
-        let ledger = FormatLedger(&state);
-        let has = |who: &Address| (ledger.balance(who), state.amount(&Space::Locked.key(&[&who.0])));
-        let balances = addresses.iter().map(has).collect();
+        let balances = holdings(world, tip, addresses);
         After { root: world.tree()[tip].state_root, supply: world.supply(tip), balances }
     }
+}
+
+/// What each has in coins, and in deposits, after a block.
+pub(super) fn holdings(world: &World, tip: BlockIx, addresses: &[Address]) -> Vec<(Amount, Amount)> {
+    let state = world.state(tip);
+    let ledger = FormatLedger(&state);
+    let has = |who: &Address| (ledger.balance(who), state.amount(&Space::Locked.key(&[&who.0])));
+    addresses.iter().map(has).collect()
 }
 
 /// The purpose of the draw of nodes.

@@ -28,9 +28,8 @@ pub(super) struct Watch<'a> {
     stop_height: Option<u64>,
     /// All full nodes had one tip at the stop height or above after the last event.
     pub(super) agreed: bool,
-    /// The height of the highest tip, and of how many blocks the run knows.
+    /// The height of the highest tip.
     pub(super) height: u64,
-    pub(super) blocks: u64,
     scheduled: u64,
     endless: bool,
 }
@@ -51,7 +50,6 @@ impl<'a> Watch<'a> {
             stop_height: experiment.stop.height,
             agreed: false,
             height: 0,
-            blocks: 0,
             scheduled: experiment.payments_scheduled(),
             endless: experiment.load.iter().any(|load| load.count().is_none()),
         }
@@ -66,9 +64,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The tip of the most full nodes; of equally many the one with the least id.
+    /// How many different tips the full nodes have.
     pub(super) fn tips(&self) -> usize {
-        self.tips.values().filter(|count| **count > 0).count()
+        self.tips.len()
     }
 
     fn tip(&mut self, node: u32, old: Id, new: Id, height: u64) {
@@ -95,11 +93,7 @@ impl Observer for Watch<'_> {
         let tree = seen.world.tree();
         match event {
             Event::BlockAccepted { block, .. } => {
-                let Watch { record, blocks, .. } = self;
-                record.block(now, n, tree[*block].id, || {
-                    *blocks += 1;
-                    facts(seen.world, *block)
-                });
+                self.record.block(now, n, tree[*block].id, || facts(seen.world, *block));
             }
             Event::Produced { block } => self.record.produced(n, tree[*block].id),
             Event::BlockRejected { .. } => self.record.bad_block(n),
@@ -132,8 +126,7 @@ impl Observer for Watch<'_> {
             }
             Event::Misbehaved { points, .. } => self.record.misbehaved(n, *points),
             Event::SafetyViolation { finalized, tip } => {
-                let why = format!("safety violation: the final block {finalized} was left for {tip}");
-                self.record.fault(n, why);
+                self.record.safety_violation(n, finalized, tip);
             }
             Event::Fault { why } => self.record.fault(n, why.clone()),
             Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => {}

@@ -17,26 +17,14 @@ struct Run {
 }
 
 fn run(text: &str, changes: &[String]) -> Run {
-    let once = set("experiment.repeat", 1);
-    let changes = [changes, &[once]].concat();
+    let single = set("experiment.repeat", 1);
+    let changes = [changes, &[single]].concat();
     let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
     let experiment = Experiment::parse("test.toml", text, &overrides).unwrap_or_else(|error| panic!("{error}"));
     let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
-    let stage = Stage::new(&experiment, &chosen).expect("a stage");
-    let worlds = vec![stage.world(&experiment, &chosen).expect("a world")];
-    let outcome = stage.simulation(&experiment, worlds, true).run(&mut |_| None);
-    assert_eq!(outcome.ended, Ended::StopHeight, "{changes:?}");
-    let ending = Ending {
-        results: "unwritten".into(),
-        engine: "sim".into(),
-        ended: outcome.ended,
-        start_us: 0,
-        duration_us: outcome.duration_us,
-        supply: Some(outcome.supply),
-        nodes: outcome.nodes,
-        simulated: Some(outcome.simulated),
-    };
-    Run { summary: Summary::new(&experiment, &outcome.chain, &ending), chain: outcome.chain }
+    let (ending, chain) = once(&experiment, &chosen, Path::new("unwritten"), &mut |_| None).expect("a run");
+    assert_eq!(ending.ended, Ended::StopHeight, "{changes:?}");
+    Run { summary: Summary::new(&experiment, &chain, &ending), chain }
 }
 
 fn set(key: &str, value: impl std::fmt::Display) -> String {

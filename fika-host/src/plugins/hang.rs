@@ -1,0 +1,38 @@
+//! Calls of plugins that do not return: nothing in a process could stop one, so the process ends.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use fika_core::plugin::CallWatch;
+
+/// Looks per limit: a call is ended between one limit and one and a quarter after it began.
+const LOOKS: u32 = 4;
+/// The watching thread's stack.
+const STACK_BYTES: usize = 64 << 10;
+
+/// Watches all calls of the process from now on. One that takes `limit_s` seconds ends it with this exit code and a line
+/// on standard error, after `note` has been told why. The thread that hangs may hold any lock, so `note` takes none.
+///
+/// # Errors
+/// When no thread can be started.
+pub(crate) fn end_on_hang(limit_s: u64, exit_code: u8, note: impl Fn(&str) + Send + 'static) -> io::Result<()> {
+    let pause = Duration::from_secs(limit_s.max(1)) / LOOKS;
+    let watch = move || {
+        let mut watch = CallWatch::new();
+        loop {
+            thread::sleep(pause);
+            if let Some(call) = watch.look().into_iter().find(|call| call.looks > LOOKS) {
+                let why = format!("{call} has not returned for {limit_s} s");
+                note(&why);
+                let line = format!("error: {why}\n");
+                // SAFETY: plain system calls; nothing of this process runs after the second one.
+                unsafe {
+                    libc::write(2, line.as_ptr().cast(), line.len());
+                    libc::_exit(exit_code.into())
+                }
+            }
+        }
+    };
+    thread::Builder::new().name("watchdog".into()).stack_size(STACK_BYTES).spawn(watch).map(|_| ())
+}
