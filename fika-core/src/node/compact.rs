@@ -24,7 +24,7 @@ use super::chain::Arrival;
 use super::io::PeerId;
 use super::mempool::Mempool;
 use super::{Node, Turn};
-use crate::block::{Block, Head, Tx};
+use crate::block::{Block, Tx};
 use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn, Slot};
 use crate::hash::{Id, draw};
 use crate::message::{Item, Message};
@@ -111,11 +111,10 @@ impl Node {
     }
 
     /// A block as it is sent to somebody who asked for its compact form.
-    pub(super) fn compact_form(&mut self, block: Arc<Block>) -> Message {
+    pub(super) fn compact_form(&mut self, id: Id, block: Arc<Block>) -> Message {
         if !self.config.relay.compact {
             return Message::Block(block);
         }
-        let id = block.id();
         if let Some((_, made)) = self.compacts.made.as_ref().filter(|(made, _)| *made == id) {
             return Message::CompactBlock(made.clone());
         }
@@ -127,7 +126,7 @@ impl Node {
     }
 
     pub(super) fn on_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, compact: Arc<CompactBlock>) {
-        let id = compact.id();
+        let id = turn.world.tree().name(&compact.head.header);
         let asked = self.requests.get(&Item::Block(id)).is_some_and(|request| request.from == from && request.compact);
         if !asked || self.compacts.unfinished.iter().any(|unfinished| unfinished.id == id) {
             return;
@@ -149,7 +148,7 @@ impl Node {
             asked.push(0);
         }
         if asked.is_empty() {
-            return self.finish_compact(turn, from, id, &compact.head, txs, guessed);
+            return self.finish_compact(turn, from, id, compact, txs, guessed);
         }
         let of_one = self.compacts.unfinished.iter().filter(|unfinished| unfinished.from == from).count();
         if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
@@ -186,9 +185,10 @@ impl Node {
         let waits = |unfinished: &Unfinished| unfinished.id == answer.id && unfinished.from == from;
         let Some(at) = self.compacts.unfinished.iter().position(waits) else { return };
         let Unfinished { id, compact, mut txs, asked, guessed, .. } = self.compacts.unfinished.remove(at);
-        let (ids, slots) = (compact.short_ids(), compact.slots().unwrap_or_default());
+        let slots = compact.slots().unwrap_or_default();
+        let ids = (!compact.short.is_empty()).then(|| compact.short_ids());
         let right = |(place, tx): (&u32, &Tx)| match slots.get(*place as usize) {
-            Some(Slot::Short(short)) => ids.of(&tx.hash()) == *short,
+            Some(Slot::Short(short)) => ids.is_some_and(|ids| ids.of(&tx.hash()) == *short),
             Some(Slot::Given(given)) => *given == tx,
             None => false,
         };
@@ -198,7 +198,7 @@ impl Node {
         for (place, tx) in asked.iter().zip(answer.txs) {
             txs[*place as usize] = Some(tx);
         }
-        self.finish_compact(turn, from, id, &compact.head, txs, guessed);
+        self.finish_compact(turn, from, id, compact, txs, guessed);
     }
 
     /// All transactions are here.
@@ -207,13 +207,17 @@ impl Node {
         turn: &mut Turn<'_>,
         from: PeerId,
         id: Id,
-        head: &Head,
+        compact: Arc<CompactBlock>,
         txs: Vec<Option<Tx>>,
         guessed: bool,
     ) {
-        let block = Block { head: head.clone(), txs: txs.into_iter().flatten().collect() };
+        let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
         if let Some(block) = turn.world.fitting(&id, block) {
             self.end_request(&Item::Block(id));
+            if compact.short.is_empty() {
+                // Without short ids nothing depends on the salt: it can go on as it is.
+                self.compacts.made = Some((id, compact));
+            }
             self.arrived.push_back(Arrival { id, block, from: Some(from) });
         } else if guessed {
             self.ask_in_full(turn, from, id);

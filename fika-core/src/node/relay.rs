@@ -180,7 +180,7 @@ impl Node {
                 turn.world.txs_mut().release(held);
             }
             Message::Block(block) => {
-                let id = block.id();
+                let id = turn.world.tree().name(&block.head.header);
                 let asked = self.end_request(&Item::Block(id));
                 if asked.is_some() || self.config.role == Role::Full {
                     self.arrived.push_back(Arrival { id, block, from: Some(from) });
@@ -244,7 +244,7 @@ impl Node {
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
                 Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
                 Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
-                Item::Compact(id) => self.public_block(turn, id).map(|block| self.compact_form(block)),
+                Item::Compact(id) => self.public_block(turn, id).map(|block| self.compact_form(*id, block)),
             };
             match found {
                 Some(message) => turn.out.send(from, message),

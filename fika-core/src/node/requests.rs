@@ -4,7 +4,7 @@
 //! set while anything is under way, looks for what is late when it fires, and is set again for
 //! the next. So an announcement of something that is under way costs one look into a map.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::io::PeerId;
 use super::relay::Peer;
@@ -59,7 +59,8 @@ struct Asked {
 /// All requests that are under way.
 #[derive(Default)]
 pub(super) struct Requests {
-    open: BTreeMap<Item, Request>,
+    /// In the order of items. Most nodes wait for one block at a time, and nothing is made or freed for it.
+    open: Vec<(Item, Request)>,
     /// Transactions, in the order of asking.
     txs: VecDeque<Asked>,
     /// How many things of each kind each neighbour was asked for.
@@ -78,24 +79,35 @@ fn key(item: Item) -> Item {
 }
 
 impl Requests {
+    fn place(&self, key: &Item) -> Result<usize, usize> {
+        self.open.binary_search_by(|(item, _)| item.cmp(key))
+    }
+
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {
-        self.open.get(&key(*item))
+        self.place(&key(*item)).ok().map(|place| &self.open[place].1)
+    }
+
+    fn get_mut(&mut self, item: &Item) -> Option<&mut Request> {
+        self.place(&key(*item)).ok().map(|place| &mut self.open[place].1)
     }
 
     /// Notes that `from` has `item`; whether it is to be asked for it now.
     fn add(&mut self, item: Item, from: PeerId, until: Time) -> bool {
         let key = key(item);
-        if let Some(request) = self.open.get_mut(&key) {
-            request.add_other(from);
-            return false;
-        }
+        let place = match self.place(&key) {
+            Ok(place) => {
+                self.open[place].1.add_other(from);
+                return false;
+            }
+            Err(place) => place,
+        };
         if !self.has_room(key.kind(), from) {
             return false;
         }
         self.counts[from.0 as usize][key.kind()] += 1;
         self.blocks += usize::from(matches!(key, Item::Block(_)));
         let compact = item != key;
-        self.open.insert(key, Request { from, compact, others: [from; OTHERS], count: 0, until });
+        self.open.insert(place, (key, Request { from, compact, others: [from; OTHERS], count: 0, until }));
         true
     }
 
@@ -124,7 +136,7 @@ impl Requests {
 
     /// Notes that `from` has something, if that is under way.
     pub(super) fn also_has(&mut self, item: &Item, from: PeerId) {
-        if let Some(request) = self.open.get_mut(&key(*item)) {
+        if let Some(request) = self.get_mut(item) {
             request.add_other(from);
         }
     }
@@ -132,13 +144,9 @@ impl Requests {
     /// Ends a request.
     pub(super) fn end(&mut self, item: &Item) -> Option<Request> {
         let key = key(*item);
-        let request = self.open.remove(&key)?;
+        let (_, request) = self.open.remove(self.place(&key).ok()?);
         self.counts[request.from.0 as usize][key.kind()] -= 1;
         self.blocks -= usize::from(matches!(key, Item::Block(_)));
-        if self.open.is_empty() {
-            // An emptied map keeps its memory, and most nodes wait for nothing most of the time.
-            self.open = BTreeMap::new();
-        }
         Some(request)
     }
 
@@ -221,7 +229,7 @@ impl Node {
     /// or for transactions of the compact one.
     pub(super) fn extend_request(&mut self, turn: &Turn<'_>, item: &Item, compact: bool) {
         let until = self.late_at(turn);
-        if let Some(request) = self.requests.open.get_mut(&key(*item)) {
+        if let Some(request) = self.requests.get_mut(item) {
             (request.until, request.compact) = (until, compact);
         }
     }
@@ -243,7 +251,7 @@ impl Node {
         for item in late_txs.into_iter().chain(late) {
             self.ask_another(turn, item);
         }
-        let next = self.requests.open.values().map(|request| request.until);
+        let next = self.requests.open.iter().map(|(_, request)| request.until);
         let next = next.chain(self.requests.txs.iter().map(|asked| asked.until)).min();
         self.requests.timed = next.is_some();
         if let Some(next) = next {
@@ -263,7 +271,7 @@ impl Node {
             let rest: Vec<PeerId> = others.collect();
             let key = key(item);
             self.ask(turn, next, vec![key]);
-            if let Some(request) = self.requests.open.get_mut(&key) {
+            if let Some(request) = self.requests.get_mut(&key) {
                 rest.into_iter().for_each(|peer| request.add_other(peer));
             }
         } else if matches!(item, Item::Block(_) | Item::Compact(_)) {

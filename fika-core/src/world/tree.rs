@@ -149,6 +149,14 @@ impl Tree {
         self.by_id.get(id).copied()
     }
 
+    /// The name of a header, without hashing where the tree has a block with it: in a world of many nodes hashing the same
+    /// header for each of them would be most of what a block costs.
+    pub fn name(&self, header: &Header) -> Id {
+        let children = self.find(&header.parent).map_or(&[][..], |parent| &self[parent].children);
+        let known = children.iter().find(|child| self[**child].header == *header);
+        known.map_or_else(|| header.id(), |child| self[*child].id)
+    }
+
     /// The ancestor of `of` at `height`, which must not be above it. Logarithmic, as in Bitcoin's skip list.
     pub fn ancestor(&self, of: BlockIx, height: u64) -> BlockIx {
         let mut at = of;

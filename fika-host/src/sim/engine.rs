@@ -9,12 +9,10 @@ mod sparing;
 mod together;
 mod work;
 
-use std::rc::Rc;
-
 use fika_core::block::Tx;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
-use fika_core::header::{SECOND, Time};
+use fika_core::header::{Header, SECOND, Time};
 use fika_core::message::{Item, Message};
 use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
@@ -41,19 +39,13 @@ enum Happening {
     /// The neighbour of this number announces the block of this number alone.
     Announce(u32, u32),
     /// A message of so many bytes.
-    Arrive(PeerId, u32, Rc<Message>),
+    Arrive(PeerId, u32, Message),
     /// Transactions that were sent together: each is an event of its own, the one after the other.
     Txs(PeerId, std::vec::IntoIter<Tx>),
     /// A message that has waited for the node's line.
-    Received(PeerId, Rc<Message>),
+    Received(PeerId, Message),
     Pay(Box<PaymentOrder>),
     Update,
-}
-
-/// What is sent: a transaction to one neighbour, or anything to any number of them.
-enum Parcel {
-    Tx(Tx),
-    Message(Rc<Message>),
 }
 
 /// Who is told what nodes do.
@@ -316,7 +308,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn receive(&mut self, node: u32, peer: PeerId, message: Rc<Message>, observer: &mut dyn Observer) {
+    fn receive(&mut self, node: u32, peer: PeerId, message: Message, observer: &mut dyn Observer) {
         // What was under way when the connection broke is lost.
         if !self.links.is_up(node, peer.0) {
             return;
@@ -324,7 +316,6 @@ impl<'a> Engine<'a> {
         if !self.leaves_requests_alone(node, &message) {
             self.hand_over(node);
         }
-        let message = Rc::try_unwrap(message).unwrap_or_else(|shared| (*shared).clone());
         self.give(node, Input::Message(peer, message), observer);
         self.look_again(node);
     }
@@ -389,7 +380,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    fn send(&mut self, from: u32, dest: Dest, message: Message) {
+    fn send(&mut self, from: u32, dest: Dest, mut message: Message) {
         let kind = message.kind();
         let bytes = self.charges.bytes(from, &message, self.transport);
         let what = u64::from(kind) << 56 ^ content(&message);
@@ -399,10 +390,6 @@ impl<'a> Engine<'a> {
                 _ => None,
             },
             _ => None,
-        };
-        let way = match (message, dest) {
-            (Message::Tx(tx), Dest::Peer(_)) if self.arrivals_are_known => Parcel::Tx(tx),
-            (message, _) => Parcel::Message(Rc::new(message)),
         };
         let (peers, but) = match dest {
             Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
@@ -432,13 +419,17 @@ impl<'a> Engine<'a> {
                 }
             }
             let (order, peer) = (Order::new(at, Class::Arrive, carried.to, sequence), PeerId(carried.back));
-            let happening = match (block, &way) {
-                (Some(block), _) => Happening::Announce(carried.back, block),
-                (None, Parcel::Message(message)) => Happening::Arrive(peer, bytes as u32, message.clone()),
-                (None, Parcel::Tx(tx)) => {
+            let happening = match (block, dest, &mut message) {
+                (Some(block), ..) => Happening::Announce(carried.back, block),
+                (None, Dest::Peer(_), Message::Tx(tx)) if self.arrivals_are_known => {
                     self.put_together(order, peer, tx.clone());
                     continue;
                 }
+                // To one neighbour: it need not be copied.
+                (None, Dest::Peer(_), message) => {
+                    Happening::Arrive(peer, bytes as u32, std::mem::replace(message, Message::Inv(Vec::new())))
+                }
+                (None, Dest::AllBut(_), message) => Happening::Arrive(peer, bytes as u32, message.clone()),
             };
             self.queue.push(self.now, order, happening);
         }
@@ -451,6 +442,11 @@ const AHEAD: usize = 3;
 /// Bytes of a node that nearly every message needs: [`Node`] has them in front.
 const NODE_BYTES: usize = 512;
 
+/// A number for a header: its id would say the same, at the price of a hash.
+fn of_header(header: &Header) -> u64 {
+    header.parent.prefix() ^ header.root.prefix().rotate_left(32) ^ u64::from(header.nonce)
+}
+
 /// What a message is about, as a number.
 fn content(message: &Message) -> u64 {
     match message {
@@ -458,12 +454,12 @@ fn content(message: &Message) -> u64 {
             items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ one.id().prefix())
         }
         Message::Tx(tx) => tx.hash().prefix(),
-        Message::Block(block) | Message::Candidate(block) => block.id().prefix(),
+        Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),
         Message::GetHeaders(locator) => locator.first().map_or(0, Id::prefix),
-        Message::Headers(heads) => heads.first().map_or(0, |head| head.header.id().prefix()),
+        Message::Headers(heads) => heads.first().map_or(0, |head| of_header(&head.header)),
         Message::Gossip(gossip) => gossip.id().prefix(),
         Message::Direct(bytes) => domain_hash("fika direct", &[bytes]).prefix(),
-        Message::CompactBlock(compact) => compact.id().prefix(),
+        Message::CompactBlock(compact) => of_header(&compact.head.header),
         Message::GetBlockTxn(request) => request.id.prefix() ^ request.indexes.len() as u64,
         Message::BlockTxn(answer) => answer.id.prefix() ^ answer.txs.len() as u64,
     }

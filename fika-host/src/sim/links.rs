@@ -9,7 +9,8 @@ use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 
-use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec, unit};
+use super::latency::Sampler;
+use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
 /// One end of a link, as the node at the other end sees it.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,8 @@ pub(crate) struct Links {
     first: Vec<u32>,
     ends: Vec<End>,
     classes: Vec<Class>,
+    /// By class.
+    samplers: Vec<Sampler>,
     /// When all rates are unlimited nothing queues.
     rates: bool,
     ports: Vec<Port>,
@@ -123,6 +126,7 @@ impl Links {
         Links {
             first,
             ends,
+            samplers: classes.all.iter().map(|class| Sampler::new(class.latency)).collect(),
             classes: classes.all,
             rates,
             ports,
@@ -171,13 +175,14 @@ impl Links {
     pub(crate) fn carry(&mut self, from: u32, peer: u32, kind: u8, bytes: u64, now: Time) -> Carried {
         let at = self.end(from, peer);
         let end = self.ends[at];
-        let class = self.classes[end.class as usize];
+        let class = &self.classes[end.class as usize];
         let port = &mut self.ports[from as usize];
         port.sent += 1;
         let (stream, count) = (port.stream, port.sent << 2);
         // Three draws for each message at most.
         let drawn = |which: u64| draw_of(stream, count | which);
-        let mut delay = latency(class.latency, || drawn(0)) + self.processing_us[usize::from(kind)];
+        let sampler = &self.samplers[end.class as usize];
+        let mut delay = sampler.sample(|| drawn(0)) + self.processing_us[usize::from(kind)];
         if class.jitter_us > 0 {
             delay += below(drawn(1), class.jitter_us + 1);
         }
@@ -221,24 +226,6 @@ impl Links {
         }
         port.download_free_at = now.max(port.download_free_at + bytes * 8 * SECOND / port.download_bps);
         port.download_free_at
-    }
-}
-
-/// One way, of one draw. Transcendental functions come from `libm`, which gives the same bits on every machine.
-fn latency(model: Latency, drawn: impl FnOnce() -> u64) -> Time {
-    match model {
-        Latency::Fixed { us } => us,
-        Latency::Pareto { scale_us, shape_milli, .. } => {
-            let exponent = 1_000.0 / shape_milli.max(1) as f64;
-            (scale_us as f64 * libm::exp(-libm::log(unit(drawn())) * exponent)) as Time
-        }
-        Latency::Normal { mean_us, sd_us } => {
-            // Box and Muller 1958, with the two halves of one draw.
-            let drawn = drawn();
-            let radius = libm::sqrt(-2.0 * libm::log(unit(drawn)));
-            let angle = (drawn & 0x7ff) as f64 / 2048.0 * std::f64::consts::TAU;
-            (mean_us as f64 + sd_us as f64 * radius * libm::cos(angle)).max(0.0) as Time
-        }
     }
 }
 

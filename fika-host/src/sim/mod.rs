@@ -13,6 +13,7 @@ mod charge;
 mod clock;
 mod engine;
 mod fetch;
+mod latency;
 mod links;
 pub mod order;
 mod payments;
