@@ -264,10 +264,9 @@ impl Node {
 
     /// Where the node's parts are that lie outside of it and that nearly every message needs: for a runtime of many
     /// nodes, to have them fetched ahead.
-    pub fn parts(&self) -> [*const u8; 5] {
+    pub fn parts(&self) -> [*const u8; 4] {
         let agent: *const dyn Agent = &*self.agent;
-        let (peers, timers) = (self.peers.as_ptr().cast(), self.timers.as_ptr());
-        [peers, timers, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
+        [self.peers.as_ptr().cast(), self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
     }
 
     /// The node's address.

@@ -7,6 +7,8 @@ use super::chain::{Arrival, Refusal};
 use super::io::{Event, PeerId, Work};
 use super::timers::Timer;
 use super::{Announce, Node, Role, Turn};
+use smallvec::SmallVec;
+
 use crate::agent::{Duty, Sealed};
 use crate::block::{Block, Tx};
 use crate::env::Proof;
@@ -25,7 +27,7 @@ struct Job {
     ticket: u64,
     duty: usize,
     /// The block whose header is being ground; `None` where time is drawn.
-    block: Option<Block>,
+    block: Option<Box<Block>>,
 }
 
 /// What the node is about to produce, and what it has produced but not published.
@@ -33,7 +35,7 @@ struct Job {
 pub(super) struct Producer {
     duties: Vec<Duty>,
     generation: u64,
-    jobs: Vec<Job>,
+    jobs: SmallVec<[Job; 1]>,
     tickets: u64,
     extra_nonce: u64,
     /// The work has changed and the runtime must be told.
@@ -134,7 +136,7 @@ impl Node {
         self.producer.tickets += 1;
         let ticket = self.producer.tickets;
         let header = block.as_ref().map(|block| block.head.header);
-        self.producer.jobs.push(Job { ticket, duty, block });
+        self.producer.jobs.push(Job { ticket, duty, block: block.map(Box::new) });
         Some(Work { ticket, header, expected_tries })
     }
 
@@ -191,7 +193,7 @@ impl Node {
         let Some(at) = self.producer.jobs.iter().position(|job| job.ticket == ticket) else { return };
         let Some(mut block) = self.producer.jobs.remove(at).block else { return };
         block.head.header.nonce = header.nonce;
-        self.finish_block(turn, block);
+        self.finish_block(turn, *block);
         // Unless the tip has moved, the same duty goes on.
         self.producer.changed = true;
     }

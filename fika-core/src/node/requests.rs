@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use super::io::PeerId;
 use super::relay::Peer;
 use super::timers::Timer;
@@ -60,7 +62,7 @@ struct Asked {
 #[derive(Default)]
 pub(super) struct Requests {
     /// In the order of items. Most nodes wait for one block at a time, and nothing is made or freed for it.
-    open: Vec<(Item, Request)>,
+    open: SmallVec<[(Item, Request); 1]>,
     /// Transactions, in the order of asking.
     txs: VecDeque<Asked>,
     /// How many things of each kind each neighbour was asked for.

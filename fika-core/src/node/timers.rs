@@ -1,5 +1,7 @@
 //! What a node has set itself for later.
 
+use smallvec::SmallVec;
+
 use super::{Node, Turn};
 use crate::header::Time;
 
@@ -28,7 +30,7 @@ pub(super) enum Timer {
 #[derive(Default)]
 pub(super) struct Timers {
     /// The last one first. A node has few of them, and sets and ends one for every block.
-    queue: Vec<(Time, Timer)>,
+    queue: SmallVec<[(Time, Timer); 2]>,
 }
 
 impl Timers {
@@ -40,16 +42,13 @@ impl Timers {
 
     /// Takes out the next timer that is due at `now`.
     pub(super) fn due(&mut self, now: Time) -> Option<Timer> {
-        self.queue.pop_if(|(at, _)| *at <= now).map(|(_, timer)| timer)
+        self.next().filter(|at| *at <= now)?;
+        self.queue.pop().map(|(_, timer)| timer)
     }
 
     /// When the next one is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.queue.last().map(|(at, _)| *at)
-    }
-
-    pub(super) fn as_ptr(&self) -> *const u8 {
-        self.queue.as_ptr().cast()
     }
 
     /// Drops the timers that `gone` names.

@@ -17,12 +17,13 @@ use fika_core::message::{Item, Message};
 use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
+use smallvec::SmallVec;
 
 use super::announcements::{Announcements, Waiting, Way};
 use super::charge::Charges;
 use super::clock::Clock;
 use super::fetch::{fetch, fetch_at};
-use super::links::Links;
+use super::links::{Carried, Links};
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
@@ -121,9 +122,16 @@ pub(crate) struct Engine<'a> {
 /// What the loop keeps of one node.
 struct Seat {
     machine: Machine,
-    jobs: Vec<Job>,
+    jobs: SmallVec<[Job; 1]>,
     /// Draws of work so far.
     draws: u64,
+}
+
+/// The number of the next event that is made for a node.
+fn next_sequence(sequences: &mut [u32], node: u32) -> u32 {
+    let sequence = &mut sequences[node as usize];
+    *sequence = sequence.wrapping_add(1);
+    *sequence
 }
 
 /// How long a neighbour that misbehaved is kept away.
@@ -135,7 +143,7 @@ impl<'a> Engine<'a> {
         let n = nodes.len();
         let arrivals_are_known = links.arrivals_are_known();
         let settle = settle && arrivals_are_known;
-        let seat = |machine| Seat { machine, jobs: Vec::new(), draws: 0 };
+        let seat = |machine| Seat { machine, jobs: SmallVec::new(), draws: 0 };
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
@@ -176,14 +184,8 @@ impl<'a> Engine<'a> {
         engine
     }
 
-    fn sequence(&mut self, node: u32) -> u32 {
-        let sequence = &mut self.sequences[node as usize];
-        *sequence = sequence.wrapping_add(1);
-        *sequence
-    }
-
     fn push(&mut self, at: Time, class: Class, node: u32, happening: Happening) {
-        let sequence = self.sequence(node);
+        let sequence = next_sequence(&mut self.sequences, node);
         self.queue.push(self.now, Order::new(at, class, node, sequence), happening);
     }
 
@@ -380,7 +382,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    fn send(&mut self, from: u32, dest: Dest, mut message: Message) {
+    fn send(&mut self, from: u32, dest: Dest, message: Message) {
         let kind = message.kind();
         let bytes = self.charges.bytes(from, &message, self.transport);
         let what = u64::from(kind) << 56 ^ content(&message);
@@ -403,36 +405,45 @@ impl<'a> Engine<'a> {
                 }
             });
         }
-        for peer in peers.filter(|peer| but != Some(*peer)) {
-            let carried = self.links.carry(from, peer, kind, bytes, self.now);
-            let sequence = self.sequence(carried.to);
-            self.sent[usize::from(kind)] += 1;
-            self.sent_bytes += bytes;
-            let whom = u64::from(carried.to) << 32 | u64::from(carried.back);
-            self.trace.add(carried.at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
-            let Some(at) = carried.at else { continue };
-            if let (Some(block), Some(known)) = (block, &mut self.announcements) {
-                let waiting = Waiting { at, sequence, peer: carried.back };
-                if known.send(carried.to, block, waiting) == Way::Settled {
-                    self.events += 1;
-                    continue;
-                }
+        let Engine { links, sequences, trace, queue, announcements, now, arrivals_are_known, .. } = self;
+        let (arrivals_are_known, now, mut sent, mut settled) = (*arrivals_are_known, *now, 0, 0);
+        // A message to one neighbour need not be copied.
+        let to_one = matches!(dest, Dest::Peer(_));
+        let (mut message, mut alone) = (Some(message), None);
+        links.carry(from, (peers, but), (kind, bytes), now, |carried| {
+            let Carried { to, back, at } = carried;
+            let sequence = next_sequence(sequences, to);
+            sent += 1;
+            let whom = u64::from(to) << 32 | u64::from(back);
+            trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
+            let Some(at) = at else { return };
+            if let (Some(block), Some(known)) = (block, &mut *announcements)
+                && known.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
+            {
+                settled += 1;
+                return;
             }
-            let (order, peer) = (Order::new(at, Class::Arrive, carried.to, sequence), PeerId(carried.back));
-            let happening = match (block, dest, &mut message) {
-                (Some(block), ..) => Happening::Announce(carried.back, block),
-                (None, Dest::Peer(_), Message::Tx(tx)) if self.arrivals_are_known => {
-                    self.put_together(order, peer, tx.clone());
-                    continue;
-                }
-                // To one neighbour: it need not be copied.
-                (None, Dest::Peer(_), message) => {
-                    Happening::Arrive(peer, bytes as u32, std::mem::replace(message, Message::Inv(Vec::new())))
-                }
-                (None, Dest::AllBut(_), message) => Happening::Arrive(peer, bytes as u32, message.clone()),
+            let (order, peer) = (Order::new(at, Class::Arrive, to, sequence), PeerId(back));
+            let mut message = || if to_one { message.take() } else { message.clone() };
+            let happening = match block {
+                Some(block) => Happening::Announce(back, block),
+                None => match message() {
+                    Some(Message::Tx(tx)) if to_one && arrivals_are_known => {
+                        alone = Some((order, peer, tx));
+                        return;
+                    }
+                    Some(message) => Happening::Arrive(peer, bytes as u32, message),
+                    None => return,
+                },
             };
-            self.queue.push(self.now, order, happening);
+            queue.push(now, order, happening);
+        });
+        if let Some((order, peer, tx)) = alone {
+            self.put_together(order, peer, tx);
         }
+        self.sent[usize::from(kind)] += sent;
+        self.sent_bytes += sent * bytes;
+        self.events += settled;
     }
 }
 

@@ -4,6 +4,7 @@
 //! waits for the receiver's download. Messages along one link do not overtake each other, as in a TCP connection.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
@@ -54,9 +55,7 @@ struct Port {
 pub(crate) struct Links {
     first: Vec<u32>,
     ends: Vec<End>,
-    classes: Vec<Class>,
-    /// By class.
-    samplers: Vec<Sampler>,
+    classes: Vec<(Class, Sampler)>,
     /// When all rates are unlimited nothing queues.
     rates: bool,
     ports: Vec<Port>,
@@ -126,8 +125,7 @@ impl Links {
         Links {
             first,
             ends,
-            samplers: classes.all.iter().map(|class| Sampler::new(class.latency)).collect(),
-            classes: classes.all,
+            classes: classes.all.into_iter().map(|class| (class, Sampler::new(class.latency))).collect(),
             rates,
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,
@@ -152,7 +150,7 @@ impl Links {
     }
 
     /// The neighbours of these numbers.
-    pub(crate) fn neighbours(&self, node: u32, peers: std::ops::Range<u32>) -> impl Iterator<Item = u32> {
+    pub(crate) fn neighbours(&self, node: u32, peers: Range<u32>) -> impl Iterator<Item = u32> {
         let first = self.first[node as usize];
         self.ends[(first + peers.start) as usize..(first + peers.end) as usize].iter().map(|end| end.node)
     }
@@ -171,42 +169,50 @@ impl Links {
         self.ends[at].up = up;
     }
 
-    /// Puts a message of this kind and of `bytes` on the way from a node to its neighbour.
-    pub(crate) fn carry(&mut self, from: u32, peer: u32, kind: u8, bytes: u64, now: Time) -> Carried {
-        let at = self.end(from, peer);
-        let end = self.ends[at];
-        let class = &self.classes[end.class as usize];
+    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one;
+    /// `each` hears of every one of them.
+    #[inline]
+    pub(crate) fn carry(
+        &mut self,
+        from: u32,
+        (to, but): (Range<u32>, Option<u32>),
+        (kind, bytes): (u8, u64),
+        now: Time,
+        mut each: impl FnMut(Carried),
+    ) {
+        let first = self.first[from as usize];
         let port = &mut self.ports[from as usize];
-        port.sent += 1;
-        let (stream, count) = (port.stream, port.sent << 2);
-        // Three draws for each message at most.
-        let drawn = |which: u64| draw_of(stream, count | which);
-        let sampler = &self.samplers[end.class as usize];
-        let mut delay = sampler.sample(|| drawn(0)) + self.processing_us[usize::from(kind)];
-        if class.jitter_us > 0 {
-            delay += below(drawn(1), class.jitter_us + 1);
-        }
-        let lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
-        let mut arrival = now + delay;
-        if self.rates {
-            let bits = bytes * 8 * SECOND;
-            let transfer = bits.checked_div(class.bandwidth_bps).unwrap_or(0);
-            if !self.one_upload_at_a_time {
-                let start = port.upload_free_at.max(now);
-                port.upload_free_at = start + bits.checked_div(port.upload_bps).unwrap_or(0);
-                arrival = start + transfer + delay;
-            } else if self.is_payload[usize::from(kind)] {
-                let start = port.upload_free_at.max(now);
-                arrival = start + transfer + delay;
-                port.upload_free_at = arrival;
+        let processing_us = self.processing_us[usize::from(kind)];
+        // What has to wait for the node's upload; nothing does where there are no limits.
+        let waits = self.rates && (!self.one_upload_at_a_time || self.is_payload[usize::from(kind)]);
+        let bits = bytes * 8 * SECOND;
+        let ends = &mut self.ends[(first + to.start) as usize..(first + to.end) as usize];
+        for (end, _) in ends.iter_mut().zip(to).filter(|(_, peer)| but != Some(*peer)) {
+            let (class, sampler) = &self.classes[end.class as usize];
+            port.sent += 1;
+            let (stream, count) = (port.stream, port.sent << 2);
+            // Three draws for each message at most.
+            let drawn = |which: u64| draw_of(stream, count | which);
+            let mut delay = sampler.sample(|| drawn(0)) + processing_us;
+            if class.jitter_us > 0 {
+                delay += below(drawn(1), class.jitter_us + 1);
             }
+            let mut arrival = now + delay;
+            if waits {
+                let start = port.upload_free_at.max(now);
+                arrival = start + bits.checked_div(class.bandwidth_bps).unwrap_or(0) + delay;
+                port.upload_free_at = match self.one_upload_at_a_time {
+                    true => arrival,
+                    false => start + bits.checked_div(port.upload_bps).unwrap_or(0),
+                };
+            }
+            let lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
+            let arrives = !lost && end.up;
+            if arrives {
+                end.last_arrival = arrival.max(end.last_arrival);
+            }
+            each(Carried { to: end.node, back: end.back, at: arrives.then_some(end.last_arrival) });
         }
-        if lost || !end.up {
-            return Carried { to: end.node, back: end.back, at: None };
-        }
-        let arrival = arrival.max(end.last_arrival);
-        self.ends[at].last_arrival = arrival;
-        Carried { to: end.node, back: end.back, at: Some(arrival) }
     }
 }
 

@@ -15,6 +15,10 @@ use super::order::Order;
 const SLICE_BITS: u32 = 13;
 /// So many slices are kept apart: half a minute.
 const SLICES: usize = 4_096;
+/// So many events lie together in memory.
+const CHUNK: usize = 16;
+/// No chunk.
+const NONE: u32 = u32::MAX;
 
 /// Events in their order.
 pub struct Queue<T> {
@@ -22,15 +26,17 @@ pub struct Queue<T> {
     current: Vec<Queued<T>>,
     /// Those that were added to it, or to an earlier one, when it was already in order.
     late: BinaryHeap<Queued<T>>,
-    /// The number of that slice.
+    /// The number of that slice; 0: none yet.
     slice: u64,
-    /// Those of the slices after it, by the number of the slice modulo [`SLICES`].
-    ring: Vec<Vec<Queued<T>>>,
+    /// Those of the slices after it: by the number of the slice modulo [`SLICES`] the last of its chunks.
+    ring: Vec<u32>,
+    /// Events in chunks, and for each chunk the one before it of the same slice.
+    chunks: Vec<(Vec<Queued<T>>, u32)>,
+    /// Chunks without events. What was used last is used first, so that little memory is in use and all of it near.
+    free: Vec<u32>,
     /// A bit for each slice of the ring that is not empty.
     filled: Vec<u64>,
     in_ring: usize,
-    /// Memory of slices that are over.
-    spare: Vec<Vec<Queued<T>>>,
     /// Those beyond the ring.
     far: BinaryHeap<Queued<T>>,
     /// The first of all.
@@ -64,7 +70,7 @@ impl<T> Ord for Queued<T> {
 }
 
 fn slice_of(at: Time) -> u64 {
-    at >> SLICE_BITS
+    (at >> SLICE_BITS) + 1
 }
 
 impl<T> Default for Queue<T> {
@@ -76,16 +82,15 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     /// Nothing yet.
     pub fn new() -> Queue<T> {
-        let mut ring = Vec::new();
-        ring.resize_with(SLICES, Vec::new);
         Queue {
             current: Vec::new(),
             late: BinaryHeap::new(),
             slice: 0,
-            ring,
+            ring: vec![NONE; SLICES],
+            chunks: Vec::new(),
+            free: Vec::new(),
             filled: vec![0; SLICES / 64],
             in_ring: 0,
-            spare: Vec::new(),
             far: BinaryHeap::new(),
             next: None,
         }
@@ -103,17 +108,32 @@ impl<T> Queue<T> {
         if slice <= self.slice {
             self.late.push(queued);
         } else if slice - self.slice < SLICES as u64 {
-            let at = slice as usize % SLICES;
-            let place = &mut self.ring[at];
-            if place.capacity() == 0 {
-                *place = self.spare.pop().unwrap_or_default();
-            }
-            place.push(queued);
-            self.filled[at / 64] |= 1 << (at % 64);
-            self.in_ring += 1;
+            self.put(slice as usize % SLICES, queued);
         } else {
             self.far.push(queued);
         }
+    }
+
+    fn put(&mut self, at: usize, queued: Queued<T>) {
+        let last = self.ring[at];
+        let has_room = self.chunks.get(last as usize).is_some_and(|(chunk, _)| chunk.len() < CHUNK);
+        if !has_room {
+            let new = self.free.pop().unwrap_or_else(|| {
+                self.chunks.push((Vec::with_capacity(CHUNK), NONE));
+                self.chunks.len() as u32 - 1
+            });
+            self.chunks[new as usize].1 = last;
+            self.ring[at] = new;
+        }
+        self.chunks[self.ring[at] as usize].0.push(queued);
+        self.filled[at / 64] |= 1 << (at % 64);
+        self.in_ring += 1;
+    }
+
+    /// The events of a slice of the ring.
+    fn of_slice(&self, at: usize) -> impl Iterator<Item = &Queued<T>> {
+        let chunk = |chunk: u32| self.chunks.get(chunk as usize);
+        std::iter::successors(chunk(self.ring[at]), move |(_, before)| chunk(*before)).flat_map(|(events, _)| events)
     }
 
     /// The place of the next event.
@@ -172,7 +192,7 @@ impl<T> Queue<T> {
 
     /// The first event of the ring or beyond.
     fn first_after(&self) -> Option<Order> {
-        let near = self.next_in_ring().and_then(|(_, at)| self.ring[at].iter().map(|queued| queued.order).min());
+        let near = self.next_in_ring().and_then(|(_, at)| self.of_slice(at).map(|queued| queued.order).min());
         let far = self.far.peek().map(|queued| queued.order);
         near.into_iter().chain(far).min()
     }
@@ -184,10 +204,13 @@ impl<T> Queue<T> {
         let Some(slice) = near.map(|(slice, _)| slice).into_iter().chain(far).min() else { return };
         self.slice = slice;
         if let Some((_, at)) = near.filter(|(near, _)| *near == slice) {
-            let events = std::mem::take(&mut self.ring[at]);
-            self.in_ring -= events.len();
+            let mut place = std::mem::replace(&mut self.ring[at], NONE);
+            while let Some((events, before)) = self.chunks.get_mut(place as usize) {
+                self.current.append(events);
+                self.free.push(std::mem::replace(&mut place, *before));
+            }
+            self.in_ring -= self.current.len();
             self.filled[at / 64] &= !(1 << (at % 64));
-            self.spare.push(std::mem::replace(&mut self.current, events));
             // Greatest first, as a heap would have it.
             self.current.sort_unstable();
         }

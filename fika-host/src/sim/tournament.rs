@@ -29,11 +29,6 @@ impl Tournament {
         Tournament { levels, first: (NEVER, 0) }
     }
 
-    /// Where a node's time is.
-    pub(crate) fn place(&self, node: u32) -> &Time {
-        &self.levels[0][node as usize]
-    }
-
     /// Sets the time of a node.
     pub(crate) fn set(&mut self, node: u32, at: Time) {
         let (mut place, mut now) = (node as usize, at);

@@ -12,6 +12,8 @@
 
 mod retarget;
 
+use std::sync::Arc;
+
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty};
 use fika_core::consensus::Consensus;
@@ -69,9 +71,11 @@ impl Default for Params {
     }
 }
 
-/// Proof-of-work rules, and the miner that follows them.
+/// Proof-of-work rules. Clones share them.
 #[derive(Clone)]
-pub struct Pow {
+pub struct Pow(Arc<Rules>);
+
+struct Rules {
     params: Params,
     chain: ChainParams,
 }
@@ -107,7 +111,7 @@ impl Plugin for Pow {
         at_least("retarget_interval", params.retarget_interval, 2)?;
         at_least("max_change", params.max_change.into(), 1)?;
         at_least("half_life_blocks", params.half_life_blocks.into(), 1)?;
-        Ok(Pow { params, chain: env.chain.clone() })
+        Ok(Pow(Arc::new(Rules { params, chain: env.chain.clone() })))
     }
 }
 
@@ -117,7 +121,7 @@ impl Pow {
     /// # Errors
     /// [`Missing`] when `past` lacks an ancestor of `parent`.
     pub fn expected_bits(&self, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
-        retarget::expected_bits(&self.params, &self.chain, parent, past)
+        retarget::expected_bits(&self.0.params, &self.0.chain, parent, past)
     }
 }
 
@@ -152,7 +156,8 @@ impl Consensus for Pow {
     }
 
     fn earliest(&self, header: &Header) -> Option<Time> {
-        Some(self.chain.time(header.time).saturating_sub(self.params.max_future_ms.saturating_mul(1000)))
+        let Rules { params, chain } = &*self.0;
+        Some(chain.time(header.time).saturating_sub(params.max_future_ms.saturating_mul(1000)))
     }
 
     fn weight(&self, block: &BlockView<'_>) -> Work {
@@ -160,17 +165,35 @@ impl Consensus for Pow {
     }
 
     fn agent(&self, _: Address) -> Box<dyn Agent> {
-        Box::new(self.clone())
+        Box::new(Miner { rules: self.clone(), last: None })
     }
 }
 
-impl Agent for Pow {
+/// Mines on the tip.
+struct Miner {
+    rules: Pow,
+    /// The last bits, and the tries that they cost: they seldom change from block to block.
+    last: Option<(u32, u128)>,
+}
+
+impl Miner {
+    fn expected_tries(&mut self, bits: u32) -> Option<u128> {
+        if self.last.is_none_or(|(last, _)| last != bits) {
+            self.last = Some((bits, Target::from_bits(bits)?.work().saturating_u128()));
+        }
+        self.last.map(|(_, tries)| tries)
+    }
+}
+
+impl Agent for Miner {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let target = self.expected_bits(tip, ctx.chain).ok().and_then(|bits| Some((bits, Target::from_bits(bits)?)));
-        ctx.set_duties(target.map(|(bits, target)| Duty::Grind {
-            draft: Draft { version: 1, parent: tip.id, bits, extra: Vec::new() },
-            expected_tries: target.work().saturating_u128(),
-        }));
+        let bits = self.rules.expected_bits(tip, ctx.chain).ok();
+        let duty = bits.and_then(|bits| {
+            let expected_tries = self.expected_tries(bits)?;
+            let draft = Draft { version: 1, parent: tip.id, bits, extra: Vec::new() };
+            Some(Duty::Grind { draft, expected_tries })
+        });
+        ctx.set_duties(duty);
     }
 }
 
