@@ -42,6 +42,7 @@ use tracing::info;
 
 use chain::Chain;
 use hub::Hub;
+pub(crate) use report::payee;
 pub use setup::{LoadEntry, Member, NodeSetup, node_keys};
 
 /// The exit code for what a user has to put right: a file, a name, a parameter.

@@ -201,7 +201,7 @@ impl Hub {
 }
 
 /// Whom the block's coinbase pays, if it pays anyone that has an address.
-pub(super) fn payee(world: &World, ix: BlockIx) -> Option<Address> {
+pub(crate) fn payee(world: &World, ix: BlockIx) -> Option<Address> {
     /// A coinbase spends nothing, so it needs no ledger.
     struct NoLedger;
     impl Ledger for NoLedger {

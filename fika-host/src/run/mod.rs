@@ -173,10 +173,6 @@ impl Host {
         options: &RunOptions,
         progress: progress::Progress,
     ) -> Result<Summary, RunError> {
-        if experiment.output.trace.is_some() {
-            let why = "trace in [output] is not built in this version: the simulator writes tables and a report alone";
-            return Err(RunError::Input(why.into()));
-        }
         let start = SystemTime::now();
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;

@@ -119,7 +119,7 @@ impl Runs<'_> {
         self.experiment.seed.wrapping_add(index.into())
     }
 
-    /// Makes one run. Of the first the tables are written; of the others only the numbers stay.
+    /// Makes one run. Of the first the trace and the tables are written; of the others only the numbers stay.
     fn make(&self, index: u32, place: &Place) -> Result<Summary, RunError> {
         let made = self.try_make(index, place);
         *place.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -139,7 +139,8 @@ impl Runs<'_> {
             return end::write_tables(self.experiment, self.folder, &ending, &chain);
         }
         let experiment = self.experiment.with_seed(self.seed(index));
-        let experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
+        let mut experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
+        experiment.output.trace = None;
         let (ending, chain) = simulate::once(&experiment, self.chosen, &self.folder.path, &mut look)?;
         Ok(Summary::new(&experiment, &chain, &ending))
     }

@@ -4,6 +4,8 @@
 mod published;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traced;
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -24,7 +26,7 @@ use crate::experiment::{Experiment, NodeIndex};
 use crate::live::{EXIT_INPUT, node_keys};
 use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
-use crate::sim::{self, Simulation};
+use crate::sim::{self, Simulation, Tracer};
 
 /// A plugin's call that takes longer, in seconds, ends the run.
 const WATCHDOG_S: u64 = 10;
@@ -54,7 +56,7 @@ pub(super) fn run(
     end::write_all(experiment, folder, &ending, &chain)
 }
 
-/// One run, until its end or until `look` says how it ends; `results` is where its tables go.
+/// One run, until its end or until `look` says how it ends; `results` is where its trace and its tables go.
 pub(super) fn once(
     experiment: &Experiment,
     chosen: &Chosen,
@@ -63,7 +65,11 @@ pub(super) fn once(
 ) -> Result<(Ending, Chain), RunError> {
     let stage = Stage::new(experiment, chosen)?;
     let worlds = vec![stage.world(experiment, chosen)?];
-    let outcome = stage.simulation(experiment, worlds, true).run(look);
+    let tracer = experiment.output.trace.map(|format| Tracer::create(results, format, experiment));
+    let mut tracer = tracer.transpose().map_err(RunError::Environment)?;
+    let simulation = Simulation { tracer: tracer.as_mut(), ..stage.simulation(experiment, worlds, true) };
+    let outcome = simulation.run(look);
+    tracer.map_or(Ok(()), Tracer::finish).map_err(RunError::Environment)?;
     if !outcome.replays.is_empty() {
         let mut world = stage.world(experiment, chosen)?;
         let mut replays = outcome.replays.iter();
@@ -134,6 +140,7 @@ impl Stage {
             transport: &*self.transport,
             faults: self.faults.clone(),
             settle,
+            tracer: None,
         }
     }
 }

@@ -28,6 +28,7 @@ use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
+use super::tracer::Tracer;
 use work::Job;
 
 /// Something that will happen to a node.
@@ -82,6 +83,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) seed: u64,
     /// Whether announcements that change nothing stay out of the queue.
     pub(crate) settle: bool,
+    /// Who writes down what happens.
+    pub(crate) tracer: Option<&'a mut Tracer>,
 }
 
 /// The nodes of a run, and everything that is under way between them.
@@ -111,6 +114,7 @@ pub(crate) struct Engine<'a> {
     arrivals_are_known: bool,
     now: Time,
     trace: TraceHash,
+    pub(crate) tracer: Option<&'a mut Tracer>,
     /// Messages sent, by kind.
     pub(crate) sent: [u64; Message::KINDS.len()],
     /// Bytes of them.
@@ -139,7 +143,7 @@ const BAN_US: Time = 600 * SECOND;
 
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
-        let Parts { worlds, nodes, machines, links, transport, charges, seed, settle } = parts;
+        let Parts { worlds, nodes, machines, links, transport, charges, seed, settle, tracer } = parts;
         let n = nodes.len();
         let arrivals_are_known = links.arrivals_are_known();
         let settle = settle && arrivals_are_known;
@@ -166,6 +170,7 @@ impl<'a> Engine<'a> {
             arrivals_are_known,
             now: 0,
             trace: TraceHash::default(),
+            tracer,
             sent: Default::default(),
             sent_bytes: 0,
             events: 0,
@@ -347,7 +352,11 @@ impl<'a> Engine<'a> {
             }
             let world = &self.worlds[place];
             self.trace.event(self.now, node, event, world);
-            observer.event(self.now, node, event, Seen { world, node: &self.nodes[n] });
+            let seen = Seen { world, node: &self.nodes[n] };
+            if let Some(tracer) = &mut self.tracer {
+                tracer.event(self.now, node, event, seen, &self.links);
+            }
+            observer.event(self.now, node, event, seen);
         }
         for (dest, message) in out.messages.drain(..) {
             self.send(node, dest, message);
@@ -393,6 +402,9 @@ impl<'a> Engine<'a> {
             },
             _ => None,
         };
+        if let Some(tracer) = &mut self.tracer {
+            tracer.message(&message, bytes);
+        }
         let (peers, but) = match dest {
             Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
             Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
@@ -405,7 +417,7 @@ impl<'a> Engine<'a> {
                 }
             });
         }
-        let Engine { links, sequences, trace, queue, announcements, now, arrivals_are_known, .. } = self;
+        let Engine { links, sequences, trace, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
         let (arrivals_are_known, now, mut sent, mut settled) = (*arrivals_are_known, *now, 0, 0);
         // A message to one neighbour need not be copied.
         let to_one = matches!(dest, Dest::Peer(_));
@@ -416,6 +428,9 @@ impl<'a> Engine<'a> {
             sent += 1;
             let whom = u64::from(to) << 32 | u64::from(back);
             trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
+            if let Some(tracer) = tracer {
+                tracer.sent(now, from, carried);
+            }
             let Some(at) = at else { return };
             if let (Some(block), Some(known)) = (block, &mut *announcements)
                 && known.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled

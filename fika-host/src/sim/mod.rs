@@ -21,6 +21,7 @@ pub mod queue;
 mod replay;
 mod tournament;
 mod trace_hash;
+mod tracer;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ use clock::Clock;
 use engine::{Engine, Machine, Parts};
 use links::Links;
 pub(crate) use replay::Replay;
+pub(crate) use tracer::Tracer;
 use watch::Watch;
 
 /// What a run is made of.
@@ -62,6 +64,8 @@ pub(crate) struct Simulation<'a> {
     /// Whether announcements that can no longer change anything stay out of the event queue. The results do not
     /// depend on it.
     pub(crate) settle: bool,
+    /// Who writes down what happens. The results do not depend on it.
+    pub(crate) tracer: Option<&'a mut Tracer>,
 }
 
 /// How far a run is.
@@ -93,7 +97,7 @@ const LOOK_EVERY: u64 = 8_192;
 impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
-        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle } = self;
+        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle, tracer } = self;
         let genesis = worlds[0].chain_id();
         let mut nodes = Vec::with_capacity(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
@@ -113,6 +117,7 @@ impl Simulation<'_> {
             charges: Charges::new(experiment),
             seed: experiment.seed,
             settle,
+            tracer,
         });
         let mut watch = Watch::new(experiment, &addresses, genesis);
         (0..experiment.nodes.len()).for_each(|node| watch.record.started(node));
@@ -122,6 +127,10 @@ impl Simulation<'_> {
             Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),
             _ => engine.now(),
         };
+        let now = engine.now();
+        if let Some(tracer) = &mut engine.tracer {
+            tracer.ended(now, duration_us, ended);
+        }
         let events = engine.events;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let trace_hash = engine.trace_hash();
@@ -164,6 +173,10 @@ fn drive(
     loop {
         if engine.events - looked >= LOOK_EVERY {
             looked = engine.events;
+            // The caller learns why.
+            if engine.tracer.as_ref().is_some_and(|tracer| tracer.has_failed()) {
+                return Ended::Asked;
+            }
             let progress = Progress {
                 now_us: engine.now(),
                 height: watch.height,
@@ -187,6 +200,10 @@ fn drive(
             return if until < Time::MAX { Ended::StopTime } else { Ended::NothingLeft };
         }
         for fault in faults.take() {
+            let now = engine.now();
+            if let Some(tracer) = &mut engine.tracer {
+                tracer.fault(now, fault.to_string());
+            }
             watch.record.fault(0, fault.to_string());
         }
         while let Some(due) = watch.begun.pop() {

@@ -135,7 +135,7 @@ impl Observer for Watch<'_> {
 }
 
 /// What the tables say of a block, but for who made it and who has it.
-fn facts(world: &World, ix: BlockIx) -> BlockFacts {
+pub(super) fn facts(world: &World, ix: BlockIx) -> BlockFacts {
     let entry = &world.tree()[ix];
     let block = world.block(ix);
     BlockFacts {

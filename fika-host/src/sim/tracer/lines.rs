@@ -1,0 +1,186 @@
+//! A JSON object a line.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use fika_core::hash::Id;
+use fika_core::header::Time;
+use fika_core::message::{Item, Message};
+use fika_core::node::{Event, PeerId};
+use serde::Serialize;
+
+use super::super::engine::Seen;
+use super::super::links::{Carried, Links};
+use super::super::watch::facts;
+use super::Format;
+use crate::experiment::Experiment;
+use crate::live::payee;
+use crate::results::trace::TraceEvent;
+use crate::results::{Ended, short};
+
+/// `trace.jsonl`.
+pub(super) struct Lines {
+    out: BufWriter<File>,
+    /// By node. They hold nothing that JSON would write otherwise.
+    names: Vec<String>,
+    /// What all lines of one message have in common.
+    message: Vec<u8>,
+}
+
+/// Something that a node did, in the words of a live node's trace.
+#[derive(Serialize)]
+struct Line<'a> {
+    at_us: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
+    #[serde(flatten)]
+    event: TraceEvent,
+}
+
+/// What concerns the run and no node alone.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+enum OfRun<'a> {
+    Link { at_us: Time, a: &'a str, b: &'a str },
+    Ended { at_us: Time, why: Ended },
+}
+
+/// What messages are about, by the names that the lines have for it.
+const SUBJECTS: [&str; 4] = ["block", "candidate", "tx", "gossip"];
+
+impl Lines {
+    pub(super) fn new(out: BufWriter<File>, experiment: &Experiment) -> io::Result<Lines> {
+        let names = experiment.nodes.iter().map(|node| node.name.clone()).collect();
+        let mut lines = Lines { out, names, message: Vec::new() };
+        for node in &experiment.nodes {
+            let event = TraceEvent::Started { height: 0 };
+            lines.line(&Line { at_us: 0, node: Some(&node.name), event })?;
+        }
+        let name = |node: u32| experiment.nodes[node as usize].name.as_str();
+        for (a, b) in &experiment.links {
+            lines.line(&OfRun::Link { at_us: 0, a: name(*a), b: name(*b) })?;
+        }
+        Ok(lines)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        write_line(&mut self.out, line)
+    }
+}
+
+fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+impl Format for Lines {
+    fn message(&mut self, message: &Message, bytes: u64) -> io::Result<()> {
+        self.message.clear();
+        write!(self.message, ",\"kind\":\"{}\",\"bytes\":{bytes}", message.kind_name())?;
+        let about = about(message);
+        for subject in SUBJECTS {
+            let ids = about.iter().filter(|(what, _)| *what == subject).map(|(_, id)| short(*id));
+            let ids: Vec<String> = ids.collect();
+            if !ids.is_empty() {
+                write!(self.message, ",\"{subject}\":[\"{}\"]", ids.join("\",\""))?;
+            }
+        }
+        self.message.extend_from_slice(b"}\n");
+        Ok(())
+    }
+
+    fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()> {
+        let (from, to) = (&self.names[from as usize], &self.names[carried.to as usize]);
+        write!(self.out, "{{\"at_us\":{now},\"event\":\"sent\",\"from\":\"{from}\",\"to\":\"{to}\",\"arrives_us\":")?;
+        match carried.at {
+            Some(at) => write!(self.out, "{at}")?,
+            None => self.out.write_all(b"null")?,
+        }
+        self.out.write_all(&self.message)
+    }
+
+    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()> {
+        let peer = |peer: PeerId| self.names[links.neighbour(node, peer.0).0 as usize].clone();
+        let Some(event) = in_words(event, seen, peer) else { return Ok(()) };
+        write_line(&mut self.out, &Line { at_us: now, node: Some(&self.names[node as usize]), event })
+    }
+
+    fn fault(&mut self, now: Time, why: String) -> io::Result<()> {
+        self.line(&Line { at_us: now, node: None, event: TraceEvent::Fault { why } })
+    }
+
+    fn ended(&mut self, now: Time, _: Time, why: Ended) -> io::Result<()> {
+        self.line(&OfRun::Ended { at_us: now, why })
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The ids that a message names, each with what it is the id of.
+fn about(message: &Message) -> Vec<(&'static str, Id)> {
+    let item = |item: &Item| match item {
+        Item::Block(id) | Item::Compact(id) => ("block", *id),
+        Item::Candidate(id) => ("candidate", *id),
+        Item::Tx(id) => ("tx", *id),
+        Item::Gossip(id) => ("gossip", *id),
+    };
+    match message {
+        Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => items.iter().map(item).collect(),
+        Message::Tx(tx) => vec![("tx", tx.hash())],
+        Message::Block(block) => vec![("block", block.id())],
+        Message::Candidate(block) => vec![("candidate", block.id())],
+        // Its own tip: the others only help to find where two chains part.
+        Message::GetHeaders(locator) => locator.first().map(|id| ("block", *id)).into_iter().collect(),
+        Message::Headers(heads) => heads.iter().map(|head| ("block", head.header.id())).collect(),
+        Message::Gossip(gossip) => vec![("gossip", gossip.id())],
+        Message::Direct(_) => vec![],
+        Message::CompactBlock(compact) => vec![("block", compact.id())],
+        Message::GetBlockTxn(request) => vec![("block", request.id)],
+        Message::BlockTxn(answer) => vec![("block", answer.id)],
+    }
+}
+
+/// An event as a live node's trace has it; `None`: it has none.
+fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> Option<TraceEvent> {
+    let tree = seen.world.tree();
+    Some(match event {
+        Event::TxAccepted { hash, .. } => TraceEvent::Tx { hash: *hash },
+        Event::TxRejected { hash, why, .. } | Event::TxDropped { hash, why } => {
+            TraceEvent::BadTx { hash: *hash, why: why.clone() }
+        }
+        Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
+        Event::BlockAccepted { block, from } => {
+            let facts = facts(seen.world, *block);
+            let me = seen.node.address();
+            let own = from.is_none() && payee(seen.world, *block).is_none_or(|payee| payee == me);
+            TraceEvent::Block {
+                id: tree[*block].id,
+                parent: facts.parent,
+                height: facts.height,
+                time: facts.time,
+                txs: facts.txs,
+                bytes: facts.bytes,
+                producer: own.then_some(me),
+            }
+        }
+        Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.clone() },
+        Event::Tip { new, reorg_depth, .. } => {
+            TraceEvent::Tip { id: tree[*new].id, height: tree[*new].height, reorg_depth: *reorg_depth }
+        }
+        Event::Paid { hash, .. } => {
+            let own = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash)?;
+            TraceEvent::Paid { hash: *hash, amount: own.amount, fee: own.fee }
+        }
+        Event::PaymentFailed { why, .. } => TraceEvent::NotPaid { why: why.clone() },
+        Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
+        Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
+        Event::Misbehaved { peer: from, points, why } => {
+            TraceEvent::Misbehaved { peer: peer(*from), points: *points, why: why.clone() }
+        }
+        Event::SafetyViolation { finalized, tip } => TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip },
+        Event::Fault { why } => TraceEvent::Fault { why: why.clone() },
+        Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => return None,
+    })
+}

@@ -1,0 +1,115 @@
+//! Writes down a run, message by message and event by event.
+//!
+//! Each way to write it is a [`Format`]. The engine calls it as things happen, so it is told everything in the order of
+//! time, and of a message also when it will arrive. What it keeps in memory is what is under way at most.
+
+mod flows;
+mod lines;
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use fika_core::header::Time;
+use fika_core::message::Message;
+use fika_core::node::Event;
+
+use super::engine::Seen;
+use super::links::{Carried, Links};
+use crate::experiment::{Experiment, TraceFormat};
+use crate::results::Ended;
+use flows::Flows;
+use lines::Lines;
+
+/// How much is written at once, in bytes.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The file of one run.
+pub(crate) struct Tracer {
+    path: PathBuf,
+    format: Box<dyn Format>,
+    failed: Option<io::Error>,
+}
+
+/// One way to write a run down.
+trait Format {
+    /// A message of so many bytes is about to be sent, to one neighbour or to several.
+    fn message(&mut self, message: &Message, bytes: u64) -> io::Result<()>;
+
+    /// It is sent to one neighbour.
+    fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()>;
+
+    /// A node did something.
+    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()>;
+
+    /// A plugin did what it must not.
+    fn fault(&mut self, now: Time, why: String) -> io::Result<()>;
+
+    /// The run is over after `duration_us`. What follows is wallets that get the newest chain.
+    fn ended(&mut self, now: Time, duration_us: Time, why: Ended) -> io::Result<()>;
+
+    /// Nothing follows.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+impl Tracer {
+    /// Begins the file of a run in its results folder.
+    ///
+    /// # Errors
+    /// In one line, which file cannot be written.
+    pub(crate) fn create(results: &Path, format: TraceFormat, experiment: &Experiment) -> Result<Tracer, String> {
+        let path = results.join(match format {
+            TraceFormat::Jsonl => "trace.jsonl",
+            TraceFormat::Simblock => "output.json",
+        });
+        let begun = File::create(&path).and_then(|file| {
+            let out = BufWriter::with_capacity(BUFFER_BYTES, file);
+            Ok(match format {
+                TraceFormat::Jsonl => Box::new(Lines::new(out, experiment)?) as Box<dyn Format>,
+                TraceFormat::Simblock => Box::new(Flows::new(out, experiment)?),
+            })
+        });
+        let format = begun.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Tracer { path, format, failed: None })
+    }
+
+    pub(super) fn message(&mut self, message: &Message, bytes: u64) {
+        self.write(|format| format.message(message, bytes));
+    }
+
+    pub(super) fn sent(&mut self, now: Time, from: u32, carried: Carried) {
+        self.write(|format| format.sent(now, from, carried));
+    }
+
+    pub(super) fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) {
+        self.write(|format| format.event(now, node, event, seen, links));
+    }
+
+    pub(super) fn fault(&mut self, now: Time, why: String) {
+        self.write(|format| format.fault(now, why));
+    }
+
+    pub(super) fn ended(&mut self, now: Time, duration_us: Time, why: Ended) {
+        self.write(|format| format.ended(now, duration_us, why));
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut dyn Format) -> io::Result<()>) {
+        if self.failed.is_none() {
+            self.failed = write(&mut *self.format).err();
+        }
+    }
+
+    /// Whether something could not be written; then nothing is any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// In one line, what could not be written, now or before.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        let finished = self.failed.map_or_else(|| self.format.finish(), Err);
+        finished.map_err(|error| format!("{}: {error}", self.path.display()))
+    }
+}
