@@ -38,7 +38,7 @@ pub(super) fn topology(source: &Source) -> Result<String, String> {
     }
     let places = layout(nodes.len(), &links);
     let place = |node: usize| {
-        let (x, y) = places[node];
+        let (x, y) = (f64::from(places[node].0), f64::from(places[node].1));
         (MARGIN + x * (WIDTH - 2.0 * MARGIN), MARGIN + y * (HEIGHT - 2.0 * MARGIN))
     };
     let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Map of the network\">\n");
