@@ -14,6 +14,7 @@ mod overview;
 mod page;
 mod payments;
 mod plot;
+mod shares;
 mod source;
 mod spread;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub fn report(folder: &Path) -> Result<String, String> {
     page.section("Forks", forks::forks(blocks));
     page.section("Chain growth", growth::chain_growth(blocks, run));
     page.section("Blocks by producer", growth::producers(blocks, run));
+    page.section("Shares over height", shares::shares(blocks));
     page.section("Mempool", payments::mempool(payments));
     page.section("Confirmation times", payments::confirmation(payments));
     page.section("Topology", topology::topology(&source));

@@ -138,5 +138,5 @@ svg text.over { paint-order: stroke; stroke: var(--card); stroke-width: 4px; str
 .c4 { --it: var(--c4); } .c5 { --it: var(--c5); } .c6 { --it: var(--c6); } .c7 { --it: var(--c7); }
 .q0 { --it: var(--q0); } .q1 { --it: var(--q1); } .q2 { --it: var(--q2); } .q3 { --it: var(--q3); }
 .q4 { --it: var(--q4); } .q5 { --it: var(--q5); } .q6 { --it: var(--q6); }
-.never { --it: var(--bad); }
+.never { --it: var(--bad); } .rest { --it: var(--line); }
 ";

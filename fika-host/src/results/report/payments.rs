@@ -54,14 +54,14 @@ fn envelope(points: &[(u64, i64)]) -> Vec<(u64, i64)> {
     stretches.flat_map(ends).collect()
 }
 
-/// Payments in the mempools of the network against time.
+/// Unconfirmed payments against time.
 pub(super) fn mempool(payments: Option<&[Payment]>) -> Result<String, String> {
     let waiting = waiting(present(payments)?);
     let (most, last_us) = (waiting.iter().map(|(_, count)| *count).max(), waiting.last().map(|(at_us, _)| *at_us));
     let (most, last_us) = (most.unwrap_or(0) as f64, last_us.unwrap_or(0) as f64);
     let (unit, us) = time_unit(last_us);
     let x = Axis::new(format!("time since the start ({unit})"), 0.0, last_us / us);
-    let mut plot = Plot::new(x, Axis::new("payments that wait", 0.0, most));
+    let mut plot = Plot::new(x, Axis::new("unconfirmed payments", 0.0, most));
     let mut points = vec![(0.0, 0.0)];
     for (at_us, count) in envelope(&waiting) {
         let at = at_us as f64 / us;
@@ -71,8 +71,8 @@ pub(super) fn mempool(payments: Option<&[Payment]>) -> Result<String, String> {
         points.push((at, count as f64));
     }
     plot.line("c0", points, "payments sent and in no block of the chain yet");
-    let what = "Payments that were sent and are in no block of the chain yet: what the mempools hold together.";
-    Ok(plot.svg("Payments that wait against time") + &note(what))
+    let what = "Payments that were sent and are in no block of the chain yet, whichever mempools hold them.";
+    Ok(plot.svg("Unconfirmed payments against time") + &note(what))
 }
 
 /// The distribution of confirmation times.

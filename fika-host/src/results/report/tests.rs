@@ -89,6 +89,7 @@ fn a_page_has_every_section_and_is_well_formed() {
         "Forks",
         "Chain growth",
         "Blocks by producer",
+        "Shares over height",
         "Mempool",
         "Confirmation times",
         "Topology",
@@ -96,8 +97,8 @@ fn a_page_has_every_section_and_is_well_formed() {
         assert!(html.contains(&format!("<h2>{section}</h2>")), "{section}");
     }
     assert!(!html.contains("Left out"), "{html}");
-    // Propagation, interval, stale rate, one fork, growth, producers, mempool, confirmation, map.
-    assert_eq!(all.iter().filter(|name| *name == "svg").count(), 9);
+    // Propagation, interval, stale rate, one fork, growth, producers, shares, mempool, confirmation, map.
+    assert_eq!(all.iter().filter(|name| *name == "svg").count(), 10);
     for text in [
         "Sampled: simulated. No work was done",
         "fika-host 'a b.toml'".replace('\'', "&#39;").as_str(),
