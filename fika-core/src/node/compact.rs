@@ -51,6 +51,20 @@ struct Unfinished {
     guessed: bool,
 }
 
+impl Unfinished {
+    /// Whether these are the transactions that were asked for.
+    fn is_answered_by(&self, txs: &[Tx]) -> bool {
+        let slots = self.compact.slots().unwrap_or_default();
+        let ids = (!self.compact.short.is_empty()).then(|| self.compact.short_ids());
+        let right = |(place, tx): (&u32, &Tx)| match slots.get(*place as usize) {
+            Some(Slot::Short(short)) => ids.is_some_and(|ids| ids.of(&tx.hash()) == *short),
+            Some(Slot::Given(given)) => *given == tx,
+            None => false,
+        };
+        txs.len() == self.asked.len() && self.asked.iter().zip(txs).all(right)
+    }
+}
+
 /// Compact blocks on their way in and out.
 #[derive(Default)]
 pub(super) struct Compacts {
@@ -62,6 +76,11 @@ pub(super) struct Compacts {
 }
 
 impl Compacts {
+    /// The place of what waits for this answer.
+    fn waits_for(&self, from: PeerId, answer: &BlockTxn) -> Option<usize> {
+        self.unfinished.iter().position(|unfinished| unfinished.id == answer.id && unfinished.from == from)
+    }
+
     /// The block is no longer under way.
     pub(super) fn drop_unfinished(&mut self, id: &Id) {
         self.unfinished.retain(|unfinished| unfinished.id != *id);
@@ -181,18 +200,21 @@ impl Node {
         }
     }
 
+    /// Whether these transactions from a neighbour are the ones that the node has asked it for, none of the others is only
+    /// guessed, and so nobody else will have to be asked for the block.
+    pub fn is_completed_by(&self, from: PeerId, answer: &BlockTxn) -> bool {
+        self.compacts.waits_for(from, answer).is_some_and(|at| {
+            let unfinished = &self.compacts.unfinished[at];
+            !unfinished.guessed && unfinished.is_answered_by(&answer.txs)
+        })
+    }
+
     pub(super) fn on_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, answer: BlockTxn) {
-        let waits = |unfinished: &Unfinished| unfinished.id == answer.id && unfinished.from == from;
-        let Some(at) = self.compacts.unfinished.iter().position(waits) else { return };
-        let Unfinished { id, compact, mut txs, asked, guessed, .. } = self.compacts.unfinished.remove(at);
-        let slots = compact.slots().unwrap_or_default();
-        let ids = (!compact.short.is_empty()).then(|| compact.short_ids());
-        let right = |(place, tx): (&u32, &Tx)| match slots.get(*place as usize) {
-            Some(Slot::Short(short)) => ids.is_some_and(|ids| ids.of(&tx.hash()) == *short),
-            Some(Slot::Given(given)) => *given == tx,
-            None => false,
-        };
-        if answer.txs.len() != asked.len() || !asked.iter().zip(&answer.txs).all(right) {
+        let Some(at) = self.compacts.waits_for(from, &answer) else { return };
+        let unfinished = self.compacts.unfinished.remove(at);
+        let answered = unfinished.is_answered_by(&answer.txs);
+        let Unfinished { id, compact, mut txs, asked, guessed, .. } = unfinished;
+        if !answered {
             return self.refuse_compact(turn, from, id, "it answered with transactions that were not asked for");
         }
         for (place, tx) in asked.iter().zip(answer.txs) {

@@ -107,14 +107,14 @@ pub struct Node {
     producer: producer::Producer,
     agent: Box<dyn Agent>,
     config: NodeConfig,
+    sync: sync::Sync,
+    wallet: wallet::Wallet,
     address: Address,
     /// The blocks that this node has judged and found invalid.
     refused: BlockSet,
     batch: batch::Batch,
     mempool: Mempool,
-    sync: sync::Sync,
     gossip: gossip::Gossips,
-    wallet: wallet::Wallet,
 }
 
 /// One call of [`Node::handle`].

@@ -82,7 +82,12 @@ fn key(item: Item) -> Item {
 
 impl Requests {
     fn place(&self, key: &Item) -> Result<usize, usize> {
-        self.open.binary_search_by(|(item, _)| item.cmp(key))
+        match &self.open[..] {
+            [] => Err(0),
+            // Nearly always.
+            [(item, _)] if item == key => Ok(0),
+            open => open.binary_search_by(|(item, _)| item.cmp(key)),
+        }
     }
 
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {

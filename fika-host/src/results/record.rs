@@ -12,6 +12,7 @@ use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
 /// Notes what happens. Times are in microseconds since the chain's epoch.
 pub struct Record {
     chain: Chain,
+    nodes: usize,
     numbers: IdMap<u32>,
     blocks: Vec<(Id, BlockFacts)>,
     /// Payments by their transaction, as places in the chain's list.
@@ -26,6 +27,7 @@ impl Record {
         let chain = Chain::new(addresses, u64::MAX);
         Record {
             chain,
+            nodes: addresses.len(),
             numbers: IdMap::default(),
             blocks: Vec::new(),
             payments: IdMap::default(),
@@ -46,9 +48,9 @@ impl Record {
 
     /// A node has a block now; `facts` tells of it when it is new.
     pub fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
-        let Record { blocks, numbers, .. } = self;
+        let Record { blocks, numbers, nodes, .. } = self;
         let number = *numbers.entry(id).or_insert_with(|| {
-            blocks.push((id, facts()));
+            blocks.push((id, BlockFacts { arrivals: Vec::with_capacity(*nodes), ..facts() }));
             blocks.len() as u32 - 1
         });
         blocks[number as usize].1.arrivals.push((node, at_us));

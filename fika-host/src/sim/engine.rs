@@ -38,8 +38,8 @@ enum Happening {
     Connect(PeerId),
     /// A ban begins.
     Part(PeerId),
-    /// The neighbour of this number announces the block of this number alone.
-    Announce(u32, u32),
+    /// The neighbour announces the block of this number alone.
+    Announce(PeerId, u32),
     /// A message of so many bytes.
     Arrive(PeerId, u32, Message),
     /// Transactions that were sent together: each is an event of its own, the one after the other.
@@ -264,16 +264,27 @@ impl<'a> Engine<'a> {
 
     /// Has the machine fetch what the next events need while this one is handled.
     fn fetch_ahead(&self) {
-        if let Some(node) = self.queue.upcoming_node(FAR_AHEAD) {
+        if let Some((order, _)) = self.queue.upcoming(FAR_AHEAD) {
+            let node = order.node();
             let n = node as usize;
             fetch(&self.nodes[n], NODE_BYTES);
             fetch(&self.seats[n], 1);
+            self.links.fetch(node);
             if let Some(known) = &self.announcements {
                 known.fetch(node);
             }
         }
-        if let Some(node) = self.queue.upcoming_node(AHEAD) {
-            self.nodes[node as usize].parts().into_iter().for_each(|part| fetch_at(part, 1));
+        if let Some((order, happening)) = self.queue.upcoming(AHEAD) {
+            let node = order.node();
+            self.nodes[node as usize].parts().into_iter().for_each(|part| fetch_at(part, PART_BYTES));
+            match happening {
+                // A block, most likely to be announced.
+                Happening::Arrive(_, _, Message::CompactBlock(_) | Message::Block(_) | Message::BlockTxn(_)) => {
+                    self.links.fetch_neighbours(node);
+                }
+                Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => self.links.fetch_neighbour(node, peer.0),
+                _ => {}
+            }
         }
     }
 
@@ -297,7 +308,7 @@ impl<'a> Engine<'a> {
                 self.give(node, Input::UpdateChain, observer);
             }
             Happening::Announce(peer, block) => {
-                let waiting = Waiting { at: self.now, sequence: order.sequence(), peer };
+                let waiting = Waiting { at: self.now, sequence: order.sequence(), peer: peer.0 };
                 if self.announcements.as_mut().is_none_or(|known| known.arrive(node, block, waiting)) {
                     self.announce(node, peer, block, observer);
                     self.look_again(node);
@@ -320,7 +331,7 @@ impl<'a> Engine<'a> {
         if !self.links.is_up(node, peer.0) {
             return;
         }
-        if !self.leaves_requests_alone(node, &message) {
+        if !self.leaves_requests_alone(node, peer, &message) {
             self.hand_over(node);
         }
         self.give(node, Input::Message(peer, message), observer);
@@ -328,10 +339,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Tells a node of a block.
-    fn announce(&mut self, node: u32, peer: u32, block: u32, observer: &mut dyn Observer) {
-        if self.links.is_up(node, peer) {
+    fn announce(&mut self, node: u32, peer: PeerId, block: u32, observer: &mut dyn Observer) {
+        if self.links.is_up(node, peer.0) {
             let items = vec![Item::Block(self.blocks[block as usize])];
-            self.give(node, Input::Message(PeerId(peer), Message::Inv(items)), observer);
+            self.give(node, Input::Message(peer, Message::Inv(items)), observer);
         }
     }
 
@@ -441,7 +452,7 @@ impl<'a> Engine<'a> {
             let (order, peer) = (Order::new(at, Class::Arrive, to, sequence), PeerId(back));
             let mut message = || if to_one { message.take() } else { message.clone() };
             let happening = match block {
-                Some(block) => Happening::Announce(back, block),
+                Some(block) => Happening::Announce(peer, block),
                 None => match message() {
                     Some(Message::Tx(tx)) if to_one && arrivals_are_known => {
                         alone = Some((order, peer, tx));
@@ -465,8 +476,10 @@ impl<'a> Engine<'a> {
 /// How far ahead nodes are fetched, and then what they refer to, in events.
 const FAR_AHEAD: usize = 6;
 const AHEAD: usize = 3;
+/// Bytes of each of these.
+const PART_BYTES: usize = 128;
 /// Bytes of a node that nearly every message needs: [`Node`] has them in front.
-const NODE_BYTES: usize = 512;
+const NODE_BYTES: usize = 1_024;
 
 /// A number for a header: its id would say the same, at the price of a hash.
 fn of_header(header: &Header) -> u64 {

@@ -10,6 +10,7 @@ use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 
+use super::fetch::fetch;
 use super::latency::Sampler;
 use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
@@ -37,8 +38,9 @@ struct Class {
     loss_ppm: u32,
 }
 
-/// What all links of one node share.
+/// What all links of one node share: one line of the machine's cache.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 struct Port {
     upload_bps: u64,
     download_bps: u64,
@@ -155,6 +157,24 @@ impl Links {
         self.ends[(first + peers.start) as usize..(first + peers.end) as usize].iter().map(|end| end.node)
     }
 
+    /// Has the machine fetch where a node's links are, and what it has sent.
+    pub(crate) fn fetch(&self, node: u32) {
+        fetch(&self.first[node as usize], 1);
+        fetch(&self.ports[node as usize], size_of::<Port>());
+    }
+
+    /// Has the machine fetch the link to this neighbour.
+    pub(crate) fn fetch_neighbour(&self, node: u32, peer: u32) {
+        fetch(&self.ends[self.end(node, peer)], 1);
+    }
+
+    /// Has the machine fetch all links of a node, of the first ones if there are many.
+    pub(crate) fn fetch_neighbours(&self, node: u32) {
+        if let Some(first) = self.ends.get(self.first[node as usize] as usize) {
+            fetch(first, self.degree(node).min(32) as usize * size_of::<End>());
+        }
+    }
+
     /// Whether a node and its neighbour talk to each other.
     pub(crate) fn is_up(&self, node: u32, peer: u32) -> bool {
         self.ends[self.end(node, peer)].up
@@ -226,8 +246,11 @@ impl Links {
     /// A message of `bytes` has come to a node at `now`: when it has passed the node's own line, which takes one after
     /// the other.
     pub(crate) fn receive(&mut self, node: u32, bytes: u64, now: Time) -> Time {
+        if !self.rates || self.one_upload_at_a_time {
+            return now;
+        }
         let port = &mut self.ports[node as usize];
-        if port.download_bps == 0 || self.one_upload_at_a_time {
+        if port.download_bps == 0 {
             return now;
         }
         port.download_free_at = now.max(port.download_free_at + bytes * 8 * SECOND / port.download_bps);

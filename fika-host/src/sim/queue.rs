@@ -17,6 +17,8 @@ const SLICE_BITS: u32 = 13;
 const SLICES: usize = 4_096;
 /// So many events lie together in memory.
 const CHUNK: usize = 16;
+/// So many chunks keep their memory when they are empty: more are used only when a network starts.
+const KEPT: usize = 4_096;
 /// No chunk.
 const NONE: u32 = u32::MAX;
 
@@ -99,7 +101,8 @@ impl<T> Queue<T> {
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
     pub fn push(&mut self, now: Time, order: Order, event: T) {
         if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
-            self.slice = slice_of(now);
+            // The slice of `now` is yet to come, so that what happens at once is put in order once.
+            self.slice = slice_of(now) - 1;
             self.take_from_far();
         }
         self.next = Some(self.next.map_or(order, |next| next.min(order)));
@@ -119,10 +122,12 @@ impl<T> Queue<T> {
         let has_room = self.chunks.get(last as usize).is_some_and(|(chunk, _)| chunk.len() < CHUNK);
         if !has_room {
             let new = self.free.pop().unwrap_or_else(|| {
-                self.chunks.push((Vec::with_capacity(CHUNK), NONE));
+                self.chunks.push((Vec::new(), NONE));
                 self.chunks.len() as u32 - 1
             });
-            self.chunks[new as usize].1 = last;
+            let (events, before) = &mut self.chunks[new as usize];
+            events.reserve_exact(CHUNK);
+            *before = last;
             self.ring[at] = new;
         }
         self.chunks[self.ring[at] as usize].0.push(queued);
@@ -163,10 +168,10 @@ impl<T> Queue<T> {
         Some((order, event))
     }
 
-    /// The node of the event that comes so many places after the next, as far as is known.
-    pub fn upcoming_node(&self, places: usize) -> Option<u32> {
+    /// The event that comes so many places after the next, as far as is known.
+    pub fn upcoming(&self, places: usize) -> Option<(Order, &T)> {
         let at = self.current.len().checked_sub(places + 1)?;
-        Some(self.current[at].order.node())
+        Some((self.current[at].order, &self.current[at].event))
     }
 
     /// The next slice of the ring that is not empty, by its place.
@@ -207,6 +212,9 @@ impl<T> Queue<T> {
             let mut place = std::mem::replace(&mut self.ring[at], NONE);
             while let Some((events, before)) = self.chunks.get_mut(place as usize) {
                 self.current.append(events);
+                if self.free.len() >= KEPT {
+                    *events = Vec::new();
+                }
                 self.free.push(std::mem::replace(&mut place, *before));
             }
             self.in_ring -= self.current.len();

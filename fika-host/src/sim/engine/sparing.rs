@@ -8,12 +8,19 @@ use super::{Engine, Happening};
 
 impl Engine<'_> {
     /// Whether a message cannot make the node ask for the block that it waits for, or note somebody else who has it.
-    pub(super) fn leaves_requests_alone(&self, node: u32, message: &Message) -> bool {
+    pub(super) fn leaves_requests_alone(&self, node: u32, peer: PeerId, message: &Message) -> bool {
         let header = match message {
             Message::Tx(_) | Message::GetData(_) | Message::GetHeaders(_) | Message::GetBlockTxn(_) => return true,
             Message::Inv(items) => return items.iter().all(|item| matches!(item, Item::Tx(_))),
             Message::Block(block) => &block.head.header,
             Message::CompactBlock(compact) => &compact.head.header,
+            Message::BlockTxn(answer) => {
+                let Some(ix) = self.world(node).tree().find(&answer.id) else { return false };
+                if !self.nodes[node as usize].is_completed_by(peer, answer) {
+                    return false;
+                }
+                &self.world(node).tree()[ix].header
+            }
             _ => return false,
         };
         // The block itself ends the wait.
@@ -47,7 +54,7 @@ impl Engine<'_> {
         for waiting in known.give_up(node) {
             if waiting.at > now {
                 let order = Order::new(waiting.at, Class::Arrive, node, waiting.sequence);
-                self.queue.push(now, order, Happening::Announce(waiting.peer, block));
+                self.queue.push(now, order, Happening::Announce(PeerId(waiting.peer), block));
             }
         }
     }
