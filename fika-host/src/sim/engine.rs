@@ -105,6 +105,7 @@ pub(crate) struct Engine<'a> {
     /// Blocks by their number in the run; number 0 stands for none.
     blocks: Vec<Id>,
     numbers: IdMap<u32>,
+    last_number: u32,
     out: Outputs,
     /// Transactions that one node sends to another: the place of the first, the neighbour's number of the sender.
     together: Option<(Order, PeerId)>,
@@ -163,7 +164,8 @@ impl<'a> Engine<'a> {
             sequences: vec![0; n],
             announcements: settle.then(|| Announcements::new(n)),
             blocks: vec![Id::ZERO],
-            numbers: IdMap::default(),
+            numbers: [(Id::ZERO, 0)].into_iter().collect(),
+            last_number: 0,
             out: Outputs::default(),
             together: None,
             together_txs: Vec::new(),
@@ -270,6 +272,8 @@ impl<'a> Engine<'a> {
             fetch(&self.nodes[n], NODE_BYTES);
             fetch(&self.seats[n], 1);
             self.links.fetch(node);
+            self.wakes.fetch(node);
+            self.successes.fetch(node);
             if let Some(known) = &self.announcements {
                 known.fetch(node);
             }
@@ -395,11 +399,15 @@ impl<'a> Engine<'a> {
     }
 
     fn number(&mut self, id: Id) -> u32 {
-        let Engine { numbers, blocks, .. } = self;
-        *numbers.entry(id).or_insert_with(|| {
-            blocks.push(id);
-            (blocks.len() - 1) as u32
-        })
+        let Engine { numbers, blocks, last_number, .. } = self;
+        // Nearly always it is the block of the last event.
+        if blocks[*last_number as usize] != id {
+            *last_number = *numbers.entry(id).or_insert_with(|| {
+                blocks.push(id);
+                (blocks.len() - 1) as u32
+            });
+        }
+        *last_number
     }
 
     fn send(&mut self, from: u32, dest: Dest, message: Message) {

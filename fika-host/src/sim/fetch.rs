@@ -3,6 +3,10 @@
 //! Nodes are large, many, and come in no order, so most of what an event costs is waiting for memory. The event loop
 //! knows which nodes come next and has their memory fetched while others are at work. Nothing else depends on it.
 
+/// Bytes that are fetched together.
+#[cfg(target_arch = "x86_64")]
+const LINE: usize = 64;
+
 /// Fetches the first `bytes` of something.
 pub(super) fn fetch<T>(what: &T, bytes: usize) {
     fetch_at(std::ptr::from_ref(what).cast(), bytes);
@@ -11,10 +15,10 @@ pub(super) fn fetch<T>(what: &T, bytes: usize) {
 /// Fetches `bytes` from an address on, which need not be anything's.
 pub(super) fn fetch_at(what: *const u8, bytes: usize) {
     #[cfg(target_arch = "x86_64")]
-    for offset in (0..bytes).step_by(64) {
+    for line in (what as usize / LINE..(what as usize + bytes).div_ceil(LINE)).map(|line| line * LINE) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint, which reads nothing and faults nowhere.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(what.wrapping_add(offset).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line as *const i8) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (what, bytes);

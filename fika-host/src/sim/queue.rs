@@ -19,6 +19,9 @@ const SLICES: usize = 4_096;
 const CHUNK: usize = 16;
 /// So many chunks keep their memory when they are empty: more are used only when a network starts.
 const KEPT: usize = 4_096;
+/// So many events are in order before their time, as far as they lie in the next few slices.
+const KNOWN_AHEAD: usize = 8;
+const NEAR: u64 = 16;
 /// No chunk.
 const NONE: u32 = u32::MAX;
 
@@ -26,6 +29,8 @@ const NONE: u32 = u32::MAX;
 pub struct Queue<T> {
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
+    /// Empty, but for its memory.
+    taken: Vec<Queued<T>>,
     /// Those that were added to it, or to an earlier one, when it was already in order.
     late: BinaryHeap<Queued<T>>,
     /// The number of that slice; 0: none yet.
@@ -86,6 +91,7 @@ impl<T> Queue<T> {
     pub fn new() -> Queue<T> {
         Queue {
             current: Vec::new(),
+            taken: Vec::new(),
             late: BinaryHeap::new(),
             slice: 0,
             ring: vec![NONE; SLICES],
@@ -154,6 +160,11 @@ impl<T> Queue<T> {
     /// Takes out the next event.
     pub fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
+        while self.current.len() <= KNOWN_AHEAD
+            && let Some((slice, at)) = self.next_in_ring().filter(|(slice, _)| *slice <= self.slice + NEAR)
+        {
+            self.take_slice(slice, at);
+        }
         if self.current.is_empty() && self.late.is_empty() {
             self.advance();
         }
@@ -207,21 +218,32 @@ impl<T> Queue<T> {
         let near = self.next_in_ring();
         let far = self.far.peek().map(|queued| slice_of(queued.order.at()));
         let Some(slice) = near.map(|(slice, _)| slice).into_iter().chain(far).min() else { return };
-        self.slice = slice;
-        if let Some((_, at)) = near.filter(|(near, _)| *near == slice) {
-            let mut place = std::mem::replace(&mut self.ring[at], NONE);
-            while let Some((events, before)) = self.chunks.get_mut(place as usize) {
-                self.current.append(events);
-                if self.free.len() >= KEPT {
-                    *events = Vec::new();
-                }
-                self.free.push(std::mem::replace(&mut place, *before));
+        match near.filter(|(near, _)| *near == slice) {
+            Some((_, at)) => self.take_slice(slice, at),
+            None => {
+                self.slice = slice;
+                self.take_from_far();
             }
-            self.in_ring -= self.current.len();
-            self.filled[at / 64] &= !(1 << (at % 64));
-            // Greatest first, as a heap would have it.
-            self.current.sort_unstable();
         }
+    }
+
+    /// Puts the next slice of the ring in order, behind what is left of the one at hand.
+    fn take_slice(&mut self, slice: u64, at: usize) {
+        self.slice = slice;
+        let mut place = std::mem::replace(&mut self.ring[at], NONE);
+        while let Some((events, before)) = self.chunks.get_mut(place as usize) {
+            self.taken.append(events);
+            if self.free.len() >= KEPT {
+                *events = Vec::new();
+            }
+            self.free.push(std::mem::replace(&mut place, *before));
+        }
+        self.in_ring -= self.taken.len();
+        self.filled[at / 64] &= !(1 << (at % 64));
+        // Greatest first, as a heap would have it.
+        self.taken.sort_unstable();
+        self.taken.append(&mut self.current);
+        std::mem::swap(&mut self.taken, &mut self.current);
         self.take_from_far();
     }
 
