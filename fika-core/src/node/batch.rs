@@ -29,6 +29,9 @@ pub(super) struct Batch {
     timer_at: Option<Time>,
     /// By neighbour: when it is to hear something.
     due: Vec<Option<Due>>,
+    /// The neighbours that can be talked to are all to hear something, but perhaps the one from which the last
+    /// transaction came.
+    all_but: Option<Option<PeerId>>,
 }
 
 impl Batch {
@@ -37,6 +40,12 @@ impl Batch {
         if let Some(due) = self.due.get_mut(peer.0 as usize) {
             *due = None;
         }
+        self.all_but = None;
+    }
+
+    /// There is a neighbour more.
+    pub(super) fn joined(&mut self) {
+        self.all_but = None;
     }
 
     /// Adds a transaction; gives its place in the log.
@@ -64,7 +73,10 @@ struct Due {
 impl Node {
     /// A transaction is to be announced to the neighbours but the one that it came from, each in its own time.
     pub(super) fn announce_later(&mut self, turn: &mut Turn<'_>, no: TxNo, from: Option<PeerId>) {
-        let place = self.batch.push(no, self.mempool.slots.get(no).arrival());
+        let place = self.batch.push(no, self.mempool.slots.arrival(no));
+        if self.batch.all_but == Some(from) {
+            return;
+        }
         let every = self.config.relay.batch_us.max(1);
         let mut first = Time::MAX;
         self.batch.due.resize(self.peers.len(), None);
@@ -78,6 +90,7 @@ impl Node {
             }
         }
         self.set_batch_timer(first);
+        self.batch.all_but = Some(from).filter(|_| self.batch.timer_at.is_some());
         if self.batch.timer_at.is_none() {
             // Nobody is to hear of it.
             self.batch.trim(u64::MAX);
@@ -94,7 +107,7 @@ impl Node {
     }
 
     pub(super) fn on_batch_due(&mut self, turn: &mut Turn<'_>) {
-        self.batch.timer_at = None;
+        (self.batch.timer_at, self.batch.all_but) = (None, None);
         let (mut first, mut keep) = (Time::MAX, u64::MAX);
         for n in 0..self.batch.due.len() {
             let Some(due) = self.batch.due[n] else { continue };
@@ -106,21 +119,21 @@ impl Node {
             let id = PeerId(n as u32);
             let start = due.next.saturating_sub(self.batch.first) as usize;
             let unheard = self.batch.log.range(start.min(self.batch.log.len())..);
-            let unheard = unheard.filter_map(|(no, arrival)| {
-                let slot = self.mempool.slots.get(*no);
-                let here = slot.waits() && slot.arrival() == *arrival;
-                (here && !self.mempool.slots.is_known_to(*no, id)).then(|| Item::Tx(turn.world.txs().hash(*no)))
-            });
-            // Most of what is new the neighbour knows: two looks cost less than memory for all.
-            let mut items = Vec::with_capacity(unheard.clone().count());
-            items.extend(unheard);
-            if items.len() <= MAX_ITEMS {
-                if !items.is_empty() {
-                    turn.out.send(id, Message::Inv(items));
+            let mut items = turn.out.list();
+            for (no, arrival) in unheard {
+                let slots = &self.mempool.slots;
+                if !slots.is_known_to(*no, id) && slots.waits(*no) && slots.arrival(*no) == *arrival {
+                    items.push(Item::Tx(turn.world.txs().hash(*no)));
+                    if items.len() == MAX_ITEMS {
+                        let full = std::mem::replace(&mut items, turn.out.list());
+                        turn.out.send(id, Message::Inv(full));
+                    }
                 }
-                continue;
             }
-            items.chunks(MAX_ITEMS).for_each(|part| turn.out.send(id, Message::Inv(part.to_vec())));
+            match items.is_empty() {
+                true => turn.out.give_back(items),
+                false => turn.out.send(id, Message::Inv(items)),
+            }
         }
         self.batch.trim(keep);
         self.set_batch_timer(first);

@@ -5,7 +5,7 @@ use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::message::Message;
+use crate::message::{Item, MAX_ITEMS, Message};
 use crate::world::BlockIx;
 
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
@@ -23,6 +23,8 @@ pub enum Input {
     Disconnected(PeerId, u32),
     /// A neighbour says something.
     Message(PeerId, Message),
+    /// A neighbour sends these transactions, the one right after the other: as a message for each of them.
+    Txs(PeerId, Vec<Tx>),
     /// The time asked for by [`Outputs::wake_at`] has come.
     Wake,
     /// A nonce has been found for this piece of work.
@@ -222,9 +224,29 @@ pub struct Outputs {
     pub events: Vec<Event>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
+    /// The empty list of the last [`Input::Txs`]: a runtime may use its memory again.
+    pub read_txs: Vec<Tx>,
+    /// Empty lists of messages that were read: the next ones need no memory of their own.
+    lists: Vec<Vec<Item>>,
 }
 
+/// So many empty lists are kept.
+const LISTS_KEPT: usize = 16;
+
 impl Outputs {
+    /// A list to be filled and sent.
+    pub(super) fn list(&mut self) -> Vec<Item> {
+        self.lists.pop().unwrap_or_default()
+    }
+
+    /// Keeps a list that has been read.
+    pub(super) fn give_back(&mut self, mut list: Vec<Item>) {
+        if self.lists.len() < LISTS_KEPT && list.capacity() <= MAX_ITEMS {
+            list.clear();
+            self.lists.push(list);
+        }
+    }
+
     /// Empties everything but keeps the memory.
     pub fn clear(&mut self) {
         self.messages.clear();

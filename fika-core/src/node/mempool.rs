@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
@@ -84,7 +84,8 @@ impl Mempool {
     }
 
     fn ranked(&self) -> Vec<Rank> {
-        let mut ranks: Vec<Rank> = self.slots.pooled().map(|(no, slot, pooled)| rank(no, slot, pooled)).collect();
+        let mut ranks: Vec<Rank> =
+            self.slots.pooled().map(|(no, arrival, pooled)| (Reverse(pooled.rate), arrival, no)).collect();
         ranks.sort_unstable();
         ranks
     }
@@ -113,7 +114,7 @@ impl Mempool {
     fn writers(&self, txs: &TxTable, key: &[u8]) -> Vec<(u64, TxNo)> {
         let writes = |pooled: &Pooled| pooled.outcome.puts.iter().any(|(put, _)| put == key);
         let writers = txs.users(key, Use::PUTS).filter(|no| self.slots.one(*no).is_some_and(|one| writes(one)));
-        let mut all: Vec<_> = writers.map(|no| (self.slots.get(no).arrival(), no)).collect();
+        let mut all: Vec<_> = writers.map(|no| (self.slots.arrival(no), no)).collect();
         all.sort_unstable();
         all
     }
@@ -187,25 +188,24 @@ impl Mempool {
 
     /// The waiting transactions that must be in a block before the one called `no`.
     fn parents(&self, txs: &TxTable, no: TxNo, pooled: &Pooled) -> Vec<TxNo> {
-        let arrival = self.slots.get(no).arrival();
+        let arrival = self.slots.arrival(no);
         let makers = pooled.outcome.spends.iter().filter_map(|spend| self.maker(txs, &spend.key).map(|(no, _)| no));
         let writers = pooled.outcome.puts.iter().flat_map(|(key, _)| self.writers(txs, key));
         makers.chain(writers.filter(|(other, _)| *other < arrival).map(|(_, no)| no)).collect()
     }
 
-    /// Takes one transaction out; those that build on it stay.
-    fn remove(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
-        let arrival = self.slots.get(no).arrival();
-        let pooled = self.slots.take(txs, no)?;
+    /// Takes one transaction of so many bytes out, if it waits here; those that build on it stay.
+    fn remove(&mut self, txs: &mut TxTable, no: TxNo, bytes: u64) {
+        let arrival = self.slots.arrival(no);
+        let Some(pooled) = self.slots.take(txs, no) else { return };
         self.len -= 1;
-        self.bytes -= pooled.tx.bytes().len() as u64;
+        self.bytes -= bytes;
         if let Some(ranks) = &mut self.ranks {
             ranks.remove(&(Reverse(pooled.rate), arrival, no));
             if ranks.is_empty() {
                 self.ranks = None;
             }
         }
-        Some(pooled)
     }
 
     /// Takes a transaction out, and all that build on it. Gives their hashes.
@@ -219,14 +219,14 @@ impl Mempool {
         while let Some(hash) = open.pop() {
             // Numbers may change hands as transactions go.
             let Some(no) = txs.find(&hash) else { continue };
-            let arrival = self.slots.get(no).arrival();
+            let arrival = self.slots.arrival(no);
             // Who wrote the same entry later has built on what this one wrote.
             let later = |key: &[u8]| self.writers(txs, key).into_iter().filter(|(other, _)| *other > arrival);
             let Some(pooled) = self.slots.one(no).cloned() else { continue };
             let made = pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty());
             open.extend(made.filter_map(|credit| self.spender(txs, &credit.key)).map(|no| txs.hash(no)));
             open.extend(pooled.outcome.puts.iter().flat_map(|(key, _)| later(key)).map(|(_, no)| txs.hash(no)));
-            self.remove(txs, no);
+            self.remove(txs, no, pooled.tx.bytes().len() as u64);
             gone.push(hash);
         }
         gone
@@ -234,7 +234,7 @@ impl Mempool {
 
     /// A block was taken in: takes out what it confirms, and what can no longer be confirmed. Gives the latter.
     pub fn confirm(&mut self, txs: &mut TxTable, block: &Confirmed) -> Vec<Id> {
-        block.inside.iter().for_each(|no| drop(self.remove(txs, *no)));
+        block.inside.iter().for_each(|(no, bytes)| self.remove(txs, *no, (*bytes).into()));
         let rivals: Vec<Id> = block.rivals.iter().map(|no| txs.hash(*no)).collect();
         rivals.iter().flat_map(|rival| self.remove_with_children(txs, rival)).collect()
     }
@@ -242,10 +242,10 @@ impl Mempool {
     /// Empties the mempool; gives everything in the order of arrival.
     pub fn take_all(&mut self, txs: &mut TxTable) -> Vec<Tx> {
         let all = self.slots.pooled();
-        let mut all: Vec<_> = all.map(|(no, slot, pooled)| (slot.arrival(), no, pooled.tx.clone())).collect();
+        let mut all: Vec<_> = all.map(|(no, arrival, pooled)| (arrival, no, pooled.tx.clone())).collect();
         all.sort_unstable_by_key(|(arrival, ..)| *arrival);
-        for (_, no, _) in &all {
-            self.remove(txs, *no);
+        for (_, no, tx) in &all {
+            self.remove(txs, *no, tx.bytes().len() as u64);
         }
         all.into_iter().map(|(_, _, tx)| tx).collect()
     }
@@ -284,10 +284,6 @@ impl Mempool {
     pub fn ledger<'a>(&'a self, world: &'a World, state: &'a dyn Entries) -> PoolLedger<'a> {
         PoolLedger { pool: self, txs: world.txs(), state, script: &*world.rules().script }
     }
-}
-
-fn rank(no: TxNo, slot: &Slot, pooled: &Pooled) -> Rank {
-    (Reverse(pooled.rate), slot.arrival(), no)
 }
 
 /// Why a transaction is not taken in beside `rival`.
@@ -348,7 +344,8 @@ impl Ledger for PoolLedger<'_> {
         let spent: BTreeSet<&Vec<u8>> = spent.collect();
         let all = confirmed.chain(waiting.map(|credit| (credit.key.clone(), credit.amount)));
         let mut coins: Vec<_> = all.filter(|(key, _)| !spent.contains(key)).collect();
-        coins.sort_unstable();
+        // Those of the state are in order.
+        coins.sort();
         coins
     }
 }

@@ -41,6 +41,7 @@ use crate::env::signed_proof;
 use crate::hash::Id;
 use crate::header::{SECOND, Time};
 use crate::keys::{KeyPair, KeyScheme};
+use crate::message::Message;
 use crate::transport::BAN_POINTS;
 use crate::world::{BlockIx, BlockSet, Tree, World};
 
@@ -170,6 +171,13 @@ impl Node {
             Input::Connected(peer) => self.on_connected(turn, peer),
             Input::Disconnected(peer, points) => self.on_disconnected(turn, peer, points),
             Input::Message(peer, message) => self.on_message(turn, peer, message),
+            Input::Txs(peer, mut txs) => {
+                for tx in txs.drain(..) {
+                    self.on_message(turn, peer, Message::Tx(tx));
+                    self.settle(turn);
+                }
+                turn.out.read_txs = txs;
+            }
             Input::Wake => {}
             Input::Found { ticket, header } => self.on_found(turn, ticket, header),
             Input::Exhausted { ticket } => self.on_exhausted(turn, ticket),
@@ -178,6 +186,12 @@ impl Node {
             Input::Submit(tx) => self.submit(turn, tx),
             Input::UpdateChain => self.update_chain(turn),
         }
+        self.settle(turn);
+        turn.out.wake_at = self.timers.next();
+    }
+
+    /// Does what follows from an input, and what is due.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
         self.drain(turn);
         let mut left = MAX_EFFECTS;
         while let Some(timer) = self.timers.due(turn.now) {
@@ -189,7 +203,6 @@ impl Node {
                 break;
             }
         }
-        turn.out.wake_at = self.timers.next();
     }
 
     /// Carries out what the agent asked for and takes in blocks, until nothing is left.
@@ -235,7 +248,7 @@ impl Node {
             Effect::Broadcast(bytes) => self.say(turn, None, bytes),
             Effect::Reply(bytes) => {
                 if let Some(peer) = from {
-                    turn.out.send(peer, crate::message::Message::Direct(bytes));
+                    turn.out.send(peer, Message::Direct(bytes));
                 }
             }
             // Never in this very moment: time must go on, whatever the agent asks for.

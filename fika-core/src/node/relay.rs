@@ -126,6 +126,7 @@ impl Node {
         peer.ready = true;
         // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
         (peer.banned, peer.points) = (false, if peer.banned { 0 } else { peer.points });
+        self.batch.joined();
         self.greet(turn, id);
         let waiting: Vec<Item> = match self.config.role {
             // Parents first, or the other end could do nothing with their children.
@@ -214,31 +215,28 @@ impl Node {
         if self.config.role == Role::Wallet {
             return;
         }
-        items.retain_mut(|item| match item {
-            Item::Tx(hash) => turn.world.txs().find(hash).is_none_or(|no| {
-                let slots = &mut self.mempool.slots;
-                slots.known_to(no, from);
-                let slot = slots.get(no);
-                !slot.waits() && !slot.is_recent() && !slot.is_asked()
-            }),
-            Item::Block(id) => {
-                let unknown = !self.knows_block(turn, id);
-                *item = self.block_item(*id);
-                unknown
-            }
-            Item::Candidate(id) => !self.knows_block(turn, id) && !self.producer.has_candidate(id),
-            Item::Gossip(id) => !self.gossip.knows(id),
-            // Nobody has a block in this form alone.
-            Item::Compact(_) => false,
+        let until = self.late_at(turn);
+        items.retain_mut(|item| {
+            let wanted = match item {
+                Item::Tx(hash) => return self.hear_of_tx(turn, hash, from, until),
+                Item::Block(id) => {
+                    let unknown = !self.knows_block(turn, id);
+                    *item = self.block_item(*id);
+                    unknown
+                }
+                Item::Candidate(id) => !self.knows_block(turn, id) && !self.producer.has_candidate(id),
+                Item::Gossip(id) => !self.gossip.knows(id),
+                // Nobody has a block in this form alone.
+                Item::Compact(_) => false,
+            };
+            wanted && self.is_to_ask(turn, item, from, until)
         });
-        if !items.is_empty() {
-            self.ask(turn, from, items);
-        }
+        self.send_requests(turn, from, items, until);
     }
 
-    fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+    fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         let mut missing = Vec::new();
-        for item in items {
+        for item in items.drain(..) {
             let found = match &item {
                 Item::Tx(hash) => self.mempool.get(turn.world.txs(), hash).map(|pooled| Message::Tx(pooled.tx.clone())),
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
@@ -251,6 +249,7 @@ impl Node {
                 None => missing.push(item),
             }
         }
+        turn.out.give_back(items);
         if !missing.is_empty() {
             turn.out.send(from, Message::NotFound(missing));
         }
@@ -267,13 +266,15 @@ impl Node {
     /// The same for a transaction whose number is held.
     fn accept_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
         let slots = &mut self.mempool.slots;
-        if slots.get(no).waits() {
+        if slots.waits(no) {
             return Ok(());
         }
         if !slots.note(turn.world.txs_mut(), no) && from.is_some() {
             return Ok(());
         }
-        from.inspect(|peer| slots.known_to(no, *peer));
+        if let Some(peer) = from {
+            slots.known_to(no, peer);
+        }
         let hash = tx.hash();
         match self.try_pool_held(turn, no, &tx, from) {
             Ok(()) => {

@@ -174,25 +174,44 @@ impl Requests {
 }
 
 impl Node {
-    fn late_at(&self, turn: &Turn<'_>) -> Time {
+    pub(super) fn late_at(&self, turn: &Turn<'_>) -> Time {
         turn.now.saturating_add(self.config.relay.request_timeout_us)
     }
 
     /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
     pub(super) fn ask(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         let until = self.late_at(turn);
-        items.retain(|item| match item {
+        items.retain(|item| self.is_to_ask(turn, item, from, until));
+        self.send_requests(turn, from, items, until);
+    }
+
+    /// Notes that `from` has `item`; whether it is to be asked for it now.
+    pub(super) fn is_to_ask(&mut self, turn: &mut Turn<'_>, item: &Item, from: PeerId, until: Time) -> bool {
+        match item {
             Item::Tx(hash) => self.ask_tx(turn, *hash, from, until),
             other => self.requests.add(*other, from, until),
-        });
+        }
+    }
+
+    /// Asks a neighbour for what was noted.
+    pub(super) fn send_requests(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>, until: Time) {
         if items.is_empty() {
-            return;
+            return turn.out.give_back(items);
         }
         if !self.requests.timed {
             self.requests.timed = true;
             self.timers.set(until, Timer::Requests);
         }
         turn.out.send(from, Message::GetData(items));
+    }
+
+    /// A neighbour has announced a transaction; whether it is to be asked for it now.
+    pub(super) fn hear_of_tx(&mut self, turn: &mut Turn<'_>, hash: &Id, from: PeerId, until: Time) -> bool {
+        let known = turn.world.txs().find(hash);
+        if known.is_some_and(|no| self.mempool.slots.known_to(no, from)) {
+            return false;
+        }
+        self.ask_tx(turn, *hash, from, until)
     }
 
     /// Notes that a transaction is asked for; whether it is to be.
@@ -202,7 +221,7 @@ impl Node {
         }
         let (txs, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
         let no = txs.hold(hash);
-        let new = !slots.get(no).is_asked();
+        let new = !slots.is_asked(no);
         if new {
             slots.ask(txs, no);
             self.requests.txs.push_back(Asked { no, from, until });
@@ -226,7 +245,7 @@ impl Node {
         match item {
             Item::Tx(hash) => {
                 let no = turn.world.txs().find(hash)?;
-                self.mempool.slots.get(no).is_asked().then(|| self.requests.asked_tx(no)).flatten()
+                self.mempool.slots.is_asked(no).then(|| self.requests.asked_tx(no)).flatten()
             }
             other => self.requests.get(other).map(|request| request.from),
         }
@@ -294,7 +313,9 @@ impl Node {
             let others: Vec<PeerId> = who.into_iter().filter(|peer| *peer != from && ready(peer)).collect();
             if let Some(next) = others.first() {
                 self.ask(turn, *next, vec![Item::Tx(hash)]);
-                others.iter().for_each(|peer| self.mempool.slots.known_to(no, *peer));
+                for peer in others {
+                    self.mempool.slots.known_to(no, peer);
+                }
             }
         }
         turn.world.txs_mut().release(no);

@@ -9,59 +9,33 @@ use crate::world::{Pooled, TxNo, TxTable};
 /// So many transactions at least, and twice as many at most, are remembered as dealt with.
 const RECENT_TXS: usize = 2_500;
 
-/// What the node remembers of one transaction.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Slot {
-    /// Neighbours with numbers below 64 that have said that they have it.
-    known_to: u64,
-    /// How many came into the mempool before it, above the flags.
-    bits: u64,
-}
-
+/// The flags of a transaction: each is a word for 64 transactions with neighbouring numbers.
+///
 /// It was asked for.
-const ASKED: u64 = 1;
+const ASKED: usize = 0;
 /// It was dealt with, in a period of one or the other kind.
-const RECENT: [u64; 2] = [2, 4];
+const RECENT: [usize; 2] = [1, 2];
 /// It waits for a block.
-const WAITS: u64 = 8;
-const FLAG_BITS: u32 = 4;
-const FLAGS: u64 = (1 << FLAG_BITS) - 1;
-
-impl Slot {
-    /// Whether it was asked for and has not come.
-    pub(super) fn is_asked(&self) -> bool {
-        self.bits & ASKED != 0
-    }
-
-    /// Whether it was dealt with lately.
-    pub(super) fn is_recent(&self) -> bool {
-        self.bits & (RECENT[0] | RECENT[1]) != 0
-    }
-
-    /// Whether it waits for a block.
-    pub(super) fn waits(&self) -> bool {
-        self.bits & WAITS != 0
-    }
-
-    /// How many came into the mempool before it.
-    pub(super) fn arrival(&self) -> u64 {
-        self.bits >> FLAG_BITS
-    }
-
-    fn is_empty(&self) -> bool {
-        self.bits & FLAGS == 0
-    }
-}
+const WAITS: usize = 3;
+/// The words of neighbours, which say who has the transaction, come after those of the flags.
+const FLAGS: usize = 4;
+/// Neighbours with numbers from here on have no words.
+const NEAR: u32 = 64;
 
 /// All that a node remembers of transactions.
-#[derive(Default)]
+///
+/// What one message needs lies close together: many nodes run in one process, and none finds its memory in the
+/// machine's caches as it left it.
 pub(super) struct Slots {
-    slots: Vec<Slot>,
-    /// Those that wait for a block: beside the slots, of which most looks need no more.
+    /// For each 64 transactions the words of the flags, and those of the near neighbours.
+    words: Vec<u64>,
+    /// How many words that are.
+    stride: usize,
+    /// Those that wait for a block.
     pooled: Vec<Option<Arc<Pooled>>>,
-    /// The same as bits: a look at a transaction that is not of these days touches little memory.
-    waiting: Vec<u64>,
-    /// What neighbours with numbers from 64 on have.
+    /// How many came into the mempool before each of them.
+    arrivals: Vec<u64>,
+    /// What neighbours without words have.
     known_far: BTreeSet<(TxNo, PeerId)>,
     /// Those dealt with in this period, and in the one before.
     young: Vec<TxNo>,
@@ -70,23 +44,61 @@ pub(super) struct Slots {
     period: usize,
 }
 
-/// Of what is not remembered.
-static EMPTY: Slot = Slot { known_to: 0, bits: 0 };
+impl Default for Slots {
+    fn default() -> Slots {
+        Slots {
+            words: Vec::new(),
+            stride: FLAGS + 4,
+            pooled: Vec::new(),
+            arrivals: Vec::new(),
+            known_far: BTreeSet::new(),
+            young: Vec::new(),
+            old: Vec::new(),
+            period: 0,
+        }
+    }
+}
 
 impl Slots {
-    pub(super) fn get(&self, no: TxNo) -> &Slot {
-        self.slots.get(no.0 as usize).unwrap_or(&EMPTY)
+    /// Where the words of a transaction begin, and its bit in them.
+    fn place(&self, no: TxNo) -> (usize, u64) {
+        (no.0 as usize / 64 * self.stride, 1 << (no.0 % 64))
     }
 
-    /// All that wait for a block, in no order.
-    pub(super) fn pooled(&self) -> impl Iterator<Item = (TxNo, &Slot, &Arc<Pooled>)> {
-        let all = self.slots.iter().zip(&self.pooled).enumerate();
-        all.filter_map(|(no, (slot, pooled))| Some((TxNo(no as u32), slot, pooled.as_ref()?)))
+    fn flags(&self, no: TxNo) -> Option<(&[u64], u64)> {
+        let (at, bit) = self.place(no);
+        Some((self.words.get(at..at + FLAGS)?, bit))
     }
 
-    /// Whether a transaction waits for a block.
+    /// Whether it was asked for and has not come.
+    pub(super) fn is_asked(&self, no: TxNo) -> bool {
+        self.flags(no).is_some_and(|(flags, bit)| flags[ASKED] & bit != 0)
+    }
+
+    /// Whether it was dealt with lately.
+    fn is_recent(&self, no: TxNo) -> bool {
+        self.flags(no).is_some_and(|(flags, bit)| (flags[RECENT[0]] | flags[RECENT[1]]) & bit != 0)
+    }
+
+    /// Whether it waits for a block.
     pub(super) fn waits(&self, no: TxNo) -> bool {
-        self.waiting.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
+        self.flags(no).is_some_and(|(flags, bit)| flags[WAITS] & bit != 0)
+    }
+
+    /// Whether anything is remembered of it.
+    fn is_known(&self, no: TxNo) -> bool {
+        self.flags(no).is_some_and(|(flags, bit)| flags.iter().fold(0, |all, word| all | word) & bit != 0)
+    }
+
+    /// How many came into the mempool before one that waits.
+    pub(super) fn arrival(&self, no: TxNo) -> u64 {
+        self.arrivals.get(no.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// All that wait for a block, with their arrivals, in no order.
+    pub(super) fn pooled(&self) -> impl Iterator<Item = (TxNo, u64, &Arc<Pooled>)> {
+        let all = self.pooled.iter().zip(&self.arrivals).enumerate();
+        all.filter_map(|(no, (pooled, arrival))| Some((TxNo(no as u32), *arrival, pooled.as_ref()?)))
     }
 
     /// The transaction, if it waits for a block.
@@ -99,129 +111,147 @@ impl Slots {
         self.one(no).map(|pooled| pooled.serial())
     }
 
-    /// The place of a transaction, which is remembered while there is something in it; see [`Slots::tidy`].
-    fn at(&mut self, txs: &mut TxTable, no: TxNo) -> &mut Slot {
+    /// Sets a flag of a transaction, which is remembered while it has any; see [`Slots::unset`].
+    fn set(&mut self, txs: &mut TxTable, no: TxNo, flag: usize) {
         let n = no.0 as usize;
-        if self.slots.len() <= n {
-            let more = n + 1 + n / 16 - self.slots.len();
-            self.slots.reserve_exact(more);
-            self.slots.resize(n + 1, EMPTY);
-            self.pooled.reserve_exact(more);
-            self.pooled.resize(n + 1, None);
-            self.waiting.resize(n / 64 + 1, 0);
+        if self.words.len() <= n / 64 * self.stride {
+            let blocks = n / 64 + 1;
+            let more = blocks + blocks / 16;
+            self.words.reserve_exact(more * self.stride - self.words.len());
+            self.words.resize(blocks * self.stride, 0);
+            self.pooled.reserve_exact(more * 64 - self.pooled.len());
+            self.pooled.resize(blocks * 64, None);
+            self.arrivals.reserve_exact(more * 64 - self.arrivals.len());
+            self.arrivals.resize(blocks * 64, 0);
         }
-        let slot = &mut self.slots[n];
-        if slot.is_empty() {
+        if !self.is_known(no) {
             txs.hold_again(no);
         }
-        slot
+        let (at, bit) = self.place(no);
+        self.words[at + flag] |= bit;
     }
 
-    /// Forgets a transaction of which nothing is left.
-    fn tidy(&mut self, txs: &mut TxTable, no: TxNo) {
-        let slot = &mut self.slots[no.0 as usize];
-        if slot.is_empty() {
-            *slot = EMPTY;
+    /// Takes flags off a transaction; it is forgotten with the last one. Whether it had any of them.
+    fn unset(&mut self, txs: &mut TxTable, no: TxNo, flags: &[usize]) -> bool {
+        let (at, bit) = self.place(no);
+        let Some(words) = self.words.get_mut(at..at + self.stride) else { return false };
+        let mut had = 0;
+        for flag in flags {
+            had |= words[*flag] & bit;
+            words[*flag] &= !bit;
+        }
+        if had != 0 && words[..FLAGS].iter().all(|word| word & bit == 0) {
+            words[FLAGS..].iter_mut().for_each(|word| *word &= !bit);
             if !self.known_far.is_empty() {
                 self.known_far.retain(|(of, _)| *of != no);
             }
             txs.release(no);
         }
+        had != 0
     }
 
     /// Puts a transaction among those that wait.
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>, arrival: u64) {
-        let slot = self.at(txs, no);
-        slot.bits = slot.bits & FLAGS | WAITS | arrival << FLAG_BITS;
+        self.set(txs, no, WAITS);
         self.pooled[no.0 as usize] = Some(pooled);
-        self.waiting[no.0 as usize / 64] |= 1 << (no.0 % 64);
+        self.arrivals[no.0 as usize] = arrival;
     }
 
     /// Takes a transaction out of those that wait.
     pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
         let pooled = self.pooled.get_mut(no.0 as usize)?.take()?;
-        self.slots[no.0 as usize].bits &= !WAITS;
-        self.waiting[no.0 as usize / 64] &= !(1 << (no.0 % 64));
-        self.tidy(txs, no);
+        self.unset(txs, no, &[WAITS]);
         Some(pooled)
     }
 
     /// Notes that a transaction was asked for.
     pub(super) fn ask(&mut self, txs: &mut TxTable, no: TxNo) {
-        self.at(txs, no).bits |= ASKED;
+        self.set(txs, no, ASKED);
     }
 
     /// It is no longer asked for; whether it was.
     pub(super) fn end_ask(&mut self, txs: &mut TxTable, no: TxNo) -> bool {
-        let asked = self.get(no).is_asked();
-        if asked {
-            self.slots[no.0 as usize].bits &= !ASKED;
-            self.tidy(txs, no);
-        }
-        asked
+        self.unset(txs, no, &[ASKED])
     }
 
     /// Notes a transaction as dealt with; whether it is new.
     pub(super) fn note(&mut self, txs: &mut TxTable, no: TxNo) -> bool {
-        if self.get(no).is_recent() {
+        if self.is_recent(no) {
             return false;
         }
         if self.young.len() >= RECENT_TXS {
             self.period ^= 1;
             let expired = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            let kind = RECENT[self.period];
             for no in &expired {
-                let slot = &mut self.slots[no.0 as usize];
-                if slot.bits & kind != 0 {
-                    slot.bits &= !kind;
-                    self.tidy(txs, *no);
-                }
+                self.unset(txs, *no, &[RECENT[self.period]]);
             }
             self.young = expired;
             self.young.clear();
         }
-        let kind = RECENT[self.period];
-        self.at(txs, no).bits |= kind;
+        self.set(txs, no, RECENT[self.period]);
         self.young.push(no);
         true
     }
 
     /// A transaction that was turned down may be fine after another block.
     pub(super) fn forget(&mut self, txs: &mut TxTable, no: TxNo) {
-        if self.get(no).is_recent() {
-            self.slots[no.0 as usize].bits &= !(RECENT[0] | RECENT[1]);
-            self.tidy(txs, no);
-        }
+        self.unset(txs, no, &RECENT);
     }
 
-    /// `peer` has this transaction. Nothing is noted of what the node does not remember.
-    pub(super) fn known_to(&mut self, no: TxNo, peer: PeerId) {
-        let Some(slot) = self.slots.get_mut(no.0 as usize).filter(|slot| !slot.is_empty()) else { return };
-        match peer.0 {
-            near @ 0..64 => slot.known_to |= 1 << near,
-            _ => drop(self.known_far.insert((no, peer))),
+    /// `peer` has this transaction. Nothing is noted of what the node does not remember; gives whether it does: whether
+    /// the transaction waits, was asked for, or was dealt with lately.
+    pub(super) fn known_to(&mut self, no: TxNo, peer: PeerId) -> bool {
+        if !self.is_known(no) {
+            return false;
         }
+        if peer.0 >= NEAR {
+            self.known_far.insert((no, peer));
+            return true;
+        }
+        let word = FLAGS + peer.0 as usize;
+        if word >= self.stride {
+            self.widen(word + 1);
+        }
+        let (at, bit) = self.place(no);
+        self.words[at + word] |= bit;
+        true
+    }
+
+    /// Makes room for the words of more neighbours.
+    #[cold]
+    fn widen(&mut self, stride: usize) {
+        let stride = stride.next_multiple_of(4);
+        let blocks = self.words.len() / self.stride;
+        let mut words = Vec::with_capacity(blocks * stride);
+        for block in self.words.chunks_exact(self.stride) {
+            words.extend_from_slice(block);
+            words.resize(words.len() + stride - self.stride, 0);
+        }
+        (self.words, self.stride) = (words, stride);
     }
 
     /// Whether `peer` has said that it has this transaction.
     pub(super) fn is_known_to(&self, no: TxNo, peer: PeerId) -> bool {
-        match peer.0 {
-            near @ 0..64 => self.get(no).known_to >> near & 1 == 1,
-            _ => self.known_far.contains(&(no, peer)),
+        if peer.0 >= NEAR {
+            return self.known_far.contains(&(no, peer));
         }
+        let word = FLAGS + peer.0 as usize;
+        let (at, bit) = self.place(no);
+        word < self.stride && self.words.get(at + word).is_some_and(|word| word & bit != 0)
     }
 
     /// The neighbours that have said that they have this transaction.
     pub(super) fn who_has(&self, no: TxNo) -> Vec<PeerId> {
-        let near = (0..64).map(PeerId).filter(|peer| self.is_known_to(no, *peer));
+        let near = (0..NEAR).map(PeerId).filter(|peer| self.is_known_to(no, *peer));
         let far = self.known_far.range((no, PeerId(0))..=(no, PeerId(u32::MAX)));
         near.chain(far.map(|(_, peer)| *peer)).collect()
     }
 
     /// Who had the transaction may have dropped it since.
     pub(super) fn known_to_nobody(&mut self, no: TxNo) {
-        if let Some(slot) = self.slots.get_mut(no.0 as usize) {
-            slot.known_to = 0;
+        let (at, bit) = self.place(no);
+        if let Some(words) = self.words.get_mut(at + FLAGS..at + self.stride) {
+            words.iter_mut().for_each(|word| *word &= !bit);
             self.known_far.retain(|(of, _)| *of != no);
         }
     }
@@ -276,6 +306,6 @@ mod tests {
         slots.forget(&mut txs, no);
         assert!(txs.find(&name(most)).is_none());
         assert!((3 * most..9 * most).all(|n| note(&mut slots, &mut txs, n)));
-        assert!(slots.slots.len() <= 2 * RECENT_TXS + 2, "numbers are used again");
+        assert!(slots.pooled.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
     }
 }

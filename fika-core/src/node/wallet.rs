@@ -208,12 +208,12 @@ impl Node {
         }
         for tx in waiting {
             let no = turn.world.txs_mut().hold(tx.hash());
-            if !self.mempool.slots.get(no).waits() {
+            if !self.mempool.slots.waits(no) {
                 self.mempool.slots.forget(turn.world.txs_mut(), no);
                 // It may have been excluded meanwhile; the event says so.
                 let _ = self.try_pool(turn, tx.clone(), None);
             }
-            if self.mempool.slots.get(no).waits() {
+            if self.mempool.slots.waits(no) {
                 self.mempool.slots.known_to_nobody(no);
                 self.pass_on(turn, no, tx, None);
             }

@@ -141,6 +141,11 @@ pub trait Entries {
     /// All entries whose keys start with `prefix`, in the order of keys.
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)>;
 
+    /// Shows the same without copies of them.
+    fn visit(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
+        self.entries(prefix).iter().for_each(|(key, value)| each(key, value));
+    }
+
     /// The amount under `key`.
     fn amount(&self, key: &[u8]) -> Amount {
         amount_of(self.entry(key).as_deref())
@@ -149,7 +154,9 @@ pub trait Entries {
     /// The coins of `owner`, in the order of their keys.
     fn owned(&self, owner: &Address) -> Vec<Coin> {
         let prefix = Space::Owned.key(&[&owner.0]);
-        self.entries(&prefix).iter().filter_map(|(key, value)| owned_coin(&key[prefix.len()..], value)).collect()
+        let mut coins = Vec::new();
+        self.visit(&prefix, &mut |key, value| coins.extend(owned_coin(&key[prefix.len()..], value)));
+        coins
     }
 }
 

@@ -153,11 +153,11 @@ pub struct State<'a> {
 }
 
 impl State<'_> {
-    fn of_cell(&self, cell: &Cell) -> Option<Value> {
+    fn of_cell<'c>(&self, cell: &'c Cell) -> Option<&'c Value> {
         let seen = cell.versions.iter().filter(|(by, _)| self.tree.is_ancestor(*by, self.at));
         match seen.max_by_key(|(by, _)| self.tree[*by].height) {
-            Some((_, value)) => value.clone(),
-            None => cell.base.clone(),
+            Some((_, value)) => value.as_ref(),
+            None => cell.base.as_ref(),
         }
     }
 }
@@ -166,13 +166,13 @@ impl Entries for State<'_> {
     fn entry(&self, key: &[u8]) -> Option<Value> {
         match self.rewound.get(key) {
             Some(value) => value.clone(),
-            None => self.states.cells.get(key).and_then(|cell| self.of_cell(cell)),
+            None => self.states.cells.get(key).and_then(|cell| self.of_cell(cell)).cloned(),
         }
     }
 
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)> {
         let cells = with_prefix(&self.states.cells, prefix);
-        let here = cells.filter_map(|(key, cell)| Some((key.clone(), self.of_cell(cell)?)));
+        let here = cells.filter_map(|(key, cell)| Some((key.clone(), self.of_cell(cell)?.clone())));
         if self.rewound.is_empty() {
             return here.collect();
         }
@@ -184,5 +184,16 @@ impl Entries for State<'_> {
             };
         }
         all.into_iter().collect()
+    }
+
+    fn visit(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
+        if !self.rewound.is_empty() {
+            return self.entries(prefix).iter().for_each(|(key, value)| each(key, value));
+        }
+        for (key, cell) in with_prefix(&self.states.cells, prefix) {
+            if let Some(value) = self.of_cell(cell) {
+                each(key, value);
+            }
+        }
     }
 }

@@ -61,12 +61,17 @@ impl Use {
     }
 }
 
-/// One transaction of the table.
-#[derive(Default)]
-struct Known {
+/// Who a transaction of the table is: apart from the rest, for this is what messages need.
+#[derive(Clone, Copy, Default)]
+struct Name {
     hash: Id,
     /// How many nodes remember it.
     holders: u32,
+}
+
+/// What is known of a transaction of the table.
+#[derive(Default)]
+struct Known {
     /// By tip, the latest last.
     judged: Vec<Arc<Pooled>>,
     /// How many judgements there have been.
@@ -83,8 +88,8 @@ const JUDGED_KEPT: usize = 4;
 /// What a block means for mempools.
 #[derive(Debug, Default)]
 pub struct Confirmed {
-    /// Its transactions, as far as they have numbers.
-    pub(crate) inside: Vec<TxNo>,
+    /// Its transactions, as far as they have numbers, and their bytes.
+    pub(crate) inside: Vec<(TxNo, u32)>,
     /// Others that spend what it spends, in the order of the entries.
     pub(crate) rivals: Vec<TxNo>,
 }
@@ -93,6 +98,7 @@ pub struct Confirmed {
 #[derive(Default)]
 pub struct TxTable {
     numbers: IdMap<TxNo>,
+    names: Vec<Name>,
     all: Vec<Known>,
     free: VecDeque<TxNo>,
     uses: BTreeMap<Box<[u8]>, Vec<(TxNo, Use)>>,
@@ -111,40 +117,45 @@ impl TxTable {
 
     /// The transaction's name.
     pub(crate) fn hash(&self, no: TxNo) -> Id {
-        self.all[no.0 as usize].hash
+        self.names[no.0 as usize].hash
     }
 
     /// The number of the transaction called `hash`; one more node remembers it from now on.
     pub(crate) fn hold(&mut self, hash: Id) -> TxNo {
-        let TxTable { numbers, all, free, changes, .. } = self;
+        let TxTable { numbers, names, all, free, changes, .. } = self;
         let no = *numbers.entry(hash).or_insert_with(|| {
             *changes += 1;
             let no = free.pop_front().unwrap_or_else(|| {
+                names.push(Name::default());
                 all.push(Known::default());
                 TxNo(all.len() as u32 - 1)
             });
-            all[no.0 as usize].hash = hash;
+            names[no.0 as usize].hash = hash;
             no
         });
-        all[no.0 as usize].holders += 1;
+        names[no.0 as usize].holders += 1;
         no
     }
 
     /// One node more that remembers it.
     pub(crate) fn hold_again(&mut self, no: TxNo) {
-        self.all[no.0 as usize].holders += 1;
+        self.names[no.0 as usize].holders += 1;
     }
 
     /// A node no longer remembers it.
     pub(crate) fn release(&mut self, no: TxNo) {
-        let known = &mut self.all[no.0 as usize];
-        known.holders -= 1;
-        if known.holders > 0 {
-            return;
+        let name = &mut self.names[no.0 as usize];
+        name.holders -= 1;
+        if name.holders == 0 {
+            self.forget(no);
         }
-        let Known { hash, keys, owners, .. } = std::mem::take(known);
+    }
+
+    #[cold]
+    fn forget(&mut self, no: TxNo) {
+        let Known { keys, owners, .. } = std::mem::take(&mut self.all[no.0 as usize]);
         self.changes += 1;
-        self.numbers.remove(&hash);
+        self.numbers.remove(&self.names[no.0 as usize].hash);
         for key in keys {
             let Some(users) = self.uses.get_mut(&key) else { continue };
             users.retain(|(user, _)| *user != no);
@@ -288,11 +299,12 @@ impl TxTable {
 
     /// What a block of these transactions, which spends the entries `spent`, means for mempools.
     pub fn confirmed(&self, txs: &[Tx], spent: &[Vec<u8>]) -> Confirmed {
-        let inside: Vec<TxNo> = txs.iter().filter_map(|tx| self.find(&tx.hash())).collect();
-        let mut sorted = inside.clone();
-        sorted.sort_unstable();
+        let numbered = |tx: &Tx| Some((self.find(&tx.hash())?, tx.bytes().len() as u32));
+        let mut inside: Vec<(TxNo, u32)> = txs.iter().filter_map(numbered).collect();
+        // The order in which they lie in every node's memory.
+        inside.sort_unstable();
         let spenders = spent.iter().flat_map(|key| self.users(key, Use::SPENDS));
-        let rivals = spenders.filter(|no| sorted.binary_search(no).is_err()).collect();
+        let rivals = spenders.filter(|no| inside.binary_search_by_key(no, |(no, _)| *no).is_err()).collect();
         Confirmed { inside, rivals }
     }
 

@@ -42,8 +42,8 @@ enum Happening {
     Announce(PeerId, u32),
     /// A message of so many bytes.
     Arrive(PeerId, u32, Message),
-    /// Transactions that were sent together: each is an event of its own, the one after the other.
-    Txs(PeerId, std::vec::IntoIter<Tx>),
+    /// Transactions that were sent together, the one right after the other.
+    Txs(PeerId, Vec<Tx>),
     /// A message that has waited for the node's line.
     Received(PeerId, Message),
     Pay(Box<PaymentOrder>),
@@ -111,6 +111,8 @@ pub(crate) struct Engine<'a> {
     together: Option<(Order, PeerId)>,
     /// All of them.
     together_txs: Vec<Tx>,
+    /// Empty lists, for the next ones.
+    spare_txs: Vec<Vec<Tx>>,
     /// When they are sent; see [`Links::arrivals_are_known`].
     arrivals_are_known: bool,
     now: Time,
@@ -169,6 +171,7 @@ impl<'a> Engine<'a> {
             out: Outputs::default(),
             together: None,
             together_txs: Vec::new(),
+            spare_txs: Vec::new(),
             arrivals_are_known,
             now: 0,
             trace: TraceHash::default(),
@@ -326,7 +329,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Happening::Received(peer, message) => self.receive(node, peer, message, observer),
-            Happening::Txs(peer, txs) => self.receive_txs(order, peer, txs, observer),
+            Happening::Txs(peer, txs) => self.receive_txs(node, peer, txs, observer),
         }
     }
 

@@ -18,7 +18,7 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::keys::{KeyPair, KeyScheme};
 use fika_core::plugin::Plugin;
 use secp256k1::ffi::{self, CPtr};
-use secp256k1::{Keypair, Message, PublicKey, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
+use secp256k1::{Keypair, PublicKey, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
 use serde::{Deserialize, Serialize};
 
 /// The key scheme.
@@ -71,6 +71,22 @@ fn public_key(secret: &SecretKey) -> PublicKey {
     PublicKey::from(public)
 }
 
+/// Signs as the safe wrapper does, which makes a context for every signature and blinds it with entropy: half of the time.
+fn sign_ecdsa(secret: &SecretKey, digest: &Id) -> ecdsa::Signature {
+    let bytes = secret.as_secret_bytes();
+    // SAFETY: the context can sign; digest and secret key have 32 bytes, and the signature is filled in before it is
+    // used. The nonce is the library's own, by RFC 6979.
+    let (signature, made) = unsafe {
+        let mut signature = ffi::Signature::new();
+        let (context, nonce) = (CONTEXT.0.as_ptr(), ffi::secp256k1_nonce_function_rfc6979);
+        let (digest, key) = (digest.0.as_ptr(), bytes.as_ptr());
+        let made = ffi::secp256k1_ecdsa_sign(context, &raw mut signature, digest, key, nonce, std::ptr::null());
+        (signature, made)
+    };
+    assert_eq!(made, 1, "a secret key between 0 and the order of the curve signs");
+    ecdsa::Signature::from(signature)
+}
+
 /// Reads a secret key.
 fn secret_key(bytes: &[u8]) -> Result<SecretKey, String> {
     let bytes = bytes.try_into().map_err(|_| format!("expected a secret key of 32 bytes, found {}", bytes.len()))?;
@@ -118,7 +134,7 @@ impl KeyScheme for Secp256k1 {
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
         let secret = secret_key(secret)?;
         match kind {
-            0 => Ok(ecdsa::sign(Message::from_digest(digest.0), &secret).serialize_der().to_vec()),
+            0 => Ok(sign_ecdsa(&secret, digest).serialize_der().to_vec()),
             1 => Ok(schnorr::sign_no_aux_rand(&digest.0, &Keypair::from_secret_key(&secret)).to_byte_array().to_vec()),
             _ => Err(format!("expected signature kind 0 (ecdsa) or 1 (schnorr), found {kind}")),
         }

@@ -46,15 +46,15 @@ fn select(
     ledger: &dyn Ledger,
 ) -> Result<(Vec<Outpoint>, Amount), TxError> {
     let mut coins = ledger.coins(&order.from);
-    coins.sort_by(|(key_a, a), (key_b, b)| a.cmp(b).then_with(|| key_a.cmp(key_b)));
     let (mut chosen, mut found) = (Vec::new(), Amount::ZERO);
     while found < needed || chosen.is_empty() {
         let missing = needed.checked_sub(found).unwrap_or_default();
-        let completing = coins.partition_point(|(_, amount)| *amount < missing);
-        let Some(last) = coins.len().checked_sub(1) else {
+        let by_worth = |n: &usize| (coins[*n].1, &coins[*n].0);
+        let completing = (0..coins.len()).filter(|n| coins[*n].1 >= missing).min_by_key(by_worth);
+        let Some(next) = completing.or_else(|| (0..coins.len()).max_by_key(by_worth)) else {
             return Err(TxError::Funds { expected: needed, found });
         };
-        let (key, amount) = coins.remove(completing.min(last));
+        let (key, amount) = coins.swap_remove(next);
         let Some(outpoint) = Outpoint::from_key(&key) else { continue };
         let coin = spendable(params, outpoint, &key, place, ledger);
         // A coin that is too young, or whose lock this wallet cannot open, is no candidate.

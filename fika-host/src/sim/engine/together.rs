@@ -1,35 +1,27 @@
 //! Transactions that go the same way at the same time: one place in the queue for all of them.
 
 use fika_core::block::Tx;
-use fika_core::message::Message;
 use fika_core::node::{Input, PeerId};
 
 use super::super::order::{Class, Order};
 use super::{Engine, Happening, Observer};
 
+/// So many empty lists are kept.
+const SPARE: usize = 64;
+
 impl Engine<'_> {
-    /// Hands over transactions until something else comes before the next one.
-    pub(super) fn receive_txs(
-        &mut self,
-        mut order: Order,
-        peer: PeerId,
-        mut txs: std::vec::IntoIter<Tx>,
-        observer: &mut dyn Observer,
-    ) {
-        let node = order.node();
-        for tx in txs.by_ref() {
-            if self.links.is_up(node, peer.0) {
-                self.give(node, Input::Message(peer, Message::Tx(tx)), observer);
-                self.look_again(node);
-            }
-            order = Order::new(self.now, Class::Arrive, node, order.sequence().wrapping_add(1));
-            if self.wakes.first().0 <= self.now || self.queue.next().is_some_and(|first| first < order) {
-                break;
-            }
+    /// Hands over transactions that have come together.
+    pub(super) fn receive_txs(&mut self, node: u32, peer: PeerId, txs: Vec<Tx>, observer: &mut dyn Observer) {
+        if !self.links.is_up(node, peer.0) {
+            return;
         }
-        if !txs.as_slice().is_empty() {
-            self.queue.push(self.now, order, Happening::Txs(peer, txs));
+        // Each is an event.
+        self.events += txs.len() as u64 - 1;
+        self.give(node, Input::Txs(peer, txs), observer);
+        if self.spare_txs.len() < SPARE {
+            self.spare_txs.push(std::mem::take(&mut self.out.read_txs));
         }
+        self.look_again(node);
     }
 
     /// Lets a transaction travel with those that go the same way at the same time.
@@ -45,12 +37,12 @@ impl Engine<'_> {
         self.together_txs.push(tx);
     }
 
-    /// Sends what was put together, in no more memory than it needs.
+    /// Sends what was put together.
     pub(super) fn send_together(&mut self) {
         if let Some((order, peer)) = self.together.take() {
-            let mut txs = Vec::with_capacity(self.together_txs.len());
-            txs.append(&mut self.together_txs);
-            self.queue.push(self.now, order, Happening::Txs(peer, txs.into_iter()));
+            let next = self.spare_txs.pop().unwrap_or_default();
+            let txs = std::mem::replace(&mut self.together_txs, next);
+            self.queue.push(self.now, order, Happening::Txs(peer, txs));
         }
     }
 }
