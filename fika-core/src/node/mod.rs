@@ -277,9 +277,10 @@ impl Node {
 
     /// Where the node's parts are that lie outside of it and that nearly every message needs: for a runtime of many
     /// nodes, to have them fetched ahead.
-    pub fn parts(&self) -> [*const u8; 4] {
+    pub fn parts(&self) -> [*const u8; 5] {
         let agent: *const dyn Agent = &*self.agent;
-        [self.peers.as_ptr().cast(), self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
+        let (peers, counts) = (self.peers.as_ptr().cast(), self.requests.as_ptr());
+        [peers, counts, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
     }
 
     /// The node's address.

@@ -81,6 +81,11 @@ fn key(item: Item) -> Item {
 }
 
 impl Requests {
+    /// Where it is counted what each neighbour was asked for.
+    pub(super) fn as_ptr(&self) -> *const u8 {
+        self.counts.as_ptr().cast()
+    }
+
     fn place(&self, key: &Item) -> Result<usize, usize> {
         match &self.open[..] {
             [] => Err(0),

@@ -11,7 +11,7 @@ use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, sett
 use super::tree::{BlockIx, Verdict};
 use super::{Rules, World};
 use crate::amount::Amount;
-use crate::block::{Block, Tx, body_root};
+use crate::block::{Block, Tx, body_root, same_proof};
 use crate::codec::Encode;
 use crate::consensus::Summary;
 use crate::env::Proof;
@@ -72,7 +72,7 @@ impl World {
     /// Whether the body is that of a block of the tree. It was compared with its header when it came first; `block` may
     /// be a mutation of it.
     fn is_body_of(&self, known: BlockIx, block: &Block) -> bool {
-        self.block(known).is_some_and(|b| b.head.extra == block.head.extra && b.txs == block.txs)
+        self.block(known).is_some_and(|b| same_proof(&b.head.extra, &block.head.extra) && b.txs == block.txs)
     }
 
     /// The block called `id`, if its transactions and extra are those that its header names; the tree's own copy where
@@ -241,7 +241,7 @@ impl World {
     /// [`Reject::Invalid`] blames whoever sent the seal, not the block.
     pub fn seal(&mut self, ix: BlockIx, seal: &[u8]) -> Result<(), Reject> {
         if self.tree[ix].sealed {
-            if self.block(ix).is_some_and(|block| block.head.seal == seal) {
+            if self.block(ix).is_some_and(|block| same_proof(&block.head.seal, seal)) {
                 return Ok(());
             }
             return self.check_seal(ix, seal);

@@ -37,6 +37,9 @@ impl Tournament {
 
     /// Sets the time of a node.
     pub(crate) fn set(&mut self, node: u32, at: Time) {
+        if self.levels[0][node as usize] == at {
+            return;
+        }
         let (mut place, mut now) = (node as usize, at);
         for level in 0..self.levels.len() {
             let before = std::mem::replace(&mut self.levels[level][place], now);
