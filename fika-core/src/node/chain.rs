@@ -240,7 +240,11 @@ impl Node {
         let id = turn.world.tree()[ix].id;
         let message = match self.config.relay.announce {
             Announce::Flood => turn.world.block(ix).map(Message::Block),
-            Announce::Inv => Some(Message::Inv(vec![Item::Block(id)])),
+            Announce::Inv => {
+                let mut items = turn.out.list();
+                items.push(Item::Block(id));
+                Some(Message::Inv(items))
+            }
             Announce::Headers => turn.world.block(ix).map(|block| Message::Headers(vec![block.head.clone()])),
         };
         if let Some(message) = message {

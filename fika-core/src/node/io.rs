@@ -235,12 +235,12 @@ const LISTS_KEPT: usize = 16;
 
 impl Outputs {
     /// A list to be filled and sent.
-    pub(super) fn list(&mut self) -> Vec<Item> {
+    pub fn list(&mut self) -> Vec<Item> {
         self.lists.pop().unwrap_or_default()
     }
 
-    /// Keeps a list that has been read.
-    pub(super) fn give_back(&mut self, mut list: Vec<Item>) {
+    /// Keeps a list that has been read, for the next that is needed.
+    pub fn give_back(&mut self, mut list: Vec<Item>) {
         if self.lists.len() < LISTS_KEPT && list.capacity() <= MAX_ITEMS {
             list.clear();
             self.lists.push(list);

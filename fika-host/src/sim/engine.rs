@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod sending;
 mod sparing;
 mod together;
 mod work;
@@ -12,18 +13,18 @@ mod work;
 use fika_core::block::Tx;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
-use fika_core::header::{Header, SECOND, Time};
+use fika_core::header::{SECOND, Time};
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId};
+use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
 use smallvec::SmallVec;
 
-use super::announcements::{Announcements, Waiting, Way};
+use super::announcements::{Announcements, Waiting};
 use super::charge::Charges;
 use super::clock::Clock;
 use super::fetch::{fetch, fetch_at};
-use super::links::{Carried, Links};
+use super::links::Links;
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
@@ -348,7 +349,8 @@ impl<'a> Engine<'a> {
     /// Tells a node of a block.
     fn announce(&mut self, node: u32, peer: PeerId, block: u32, observer: &mut dyn Observer) {
         if self.links.is_up(node, peer.0) {
-            let items = vec![Item::Block(self.blocks[block as usize])];
+            let mut items = self.out.list();
+            items.push(Item::Block(self.blocks[block as usize]));
             self.give(node, Input::Message(peer, Message::Inv(items)), observer);
         }
     }
@@ -376,9 +378,13 @@ impl<'a> Engine<'a> {
             }
             observer.event(self.now, node, event, seen);
         }
-        for (dest, message) in out.messages.drain(..) {
-            self.send(node, dest, message);
+        let mut messages = std::mem::take(&mut out.messages);
+        for (dest, message) in messages.drain(..) {
+            if let Some(Message::Inv(items)) = self.send(node, dest, message) {
+                out.give_back(items);
+            }
         }
+        out.messages = messages;
         self.send_together();
         if let Some(work) = out.work.take() {
             self.begin(node, work);
@@ -412,76 +418,6 @@ impl<'a> Engine<'a> {
         }
         *last_number
     }
-
-    fn send(&mut self, from: u32, dest: Dest, message: Message) {
-        let kind = message.kind();
-        let bytes = self.charges.bytes(from, &message, self.transport);
-        let what = u64::from(kind) << 56 ^ content(&message);
-        let block = match &message {
-            Message::Inv(items) => match &items[..] {
-                [Item::Block(id)] => Some(self.number(*id)),
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some(tracer) = &mut self.tracer {
-            tracer.message(&message, bytes);
-        }
-        let (peers, but) = match dest {
-            Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
-            Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
-        };
-        if block.is_some() {
-            self.links.neighbours(from, peers.clone()).for_each(|to| {
-                fetch(&self.sequences[to as usize], 1);
-                if let Some(known) = &self.announcements {
-                    known.fetch(to);
-                }
-            });
-        }
-        let Engine { links, sequences, trace, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
-        let (arrivals_are_known, now, mut sent, mut settled) = (*arrivals_are_known, *now, 0, 0);
-        // A message to one neighbour need not be copied.
-        let to_one = matches!(dest, Dest::Peer(_));
-        let (mut message, mut alone) = (Some(message), None);
-        links.carry(from, (peers, but), (kind, bytes), now, |carried| {
-            let Carried { to, back, at } = carried;
-            let sequence = next_sequence(sequences, to);
-            sent += 1;
-            let whom = u64::from(to) << 32 | u64::from(back);
-            trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
-            if let Some(tracer) = tracer {
-                tracer.sent(now, from, carried);
-            }
-            let Some(at) = at else { return };
-            if let (Some(block), Some(known)) = (block, &mut *announcements)
-                && known.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
-            {
-                settled += 1;
-                return;
-            }
-            let (order, peer) = (Order::new(at, Class::Arrive, to, sequence), PeerId(back));
-            let mut message = || if to_one { message.take() } else { message.clone() };
-            let happening = match block {
-                Some(block) => Happening::Announce(peer, block),
-                None => match message() {
-                    Some(Message::Tx(tx)) if to_one && arrivals_are_known => {
-                        alone = Some((order, peer, tx));
-                        return;
-                    }
-                    Some(message) => Happening::Arrive(peer, bytes as u32, message),
-                    None => return,
-                },
-            };
-            queue.push(now, order, happening);
-        });
-        if let Some((order, peer, tx)) = alone {
-            self.put_together(order, peer, tx);
-        }
-        self.sent[usize::from(kind)] += sent;
-        self.sent_bytes += sent * bytes;
-        self.events += settled;
-    }
 }
 
 /// How far ahead nodes are fetched, and then what they refer to, in events.
@@ -491,26 +427,3 @@ const AHEAD: usize = 3;
 const PART_BYTES: usize = 128;
 /// Bytes of a node that nearly every message needs: [`Node`] has them in front.
 const NODE_BYTES: usize = 1_024;
-
-/// A number for a header: its id would say the same, at the price of a hash.
-fn of_header(header: &Header) -> u64 {
-    header.parent.prefix() ^ header.root.prefix().rotate_left(32) ^ u64::from(header.nonce)
-}
-
-/// What a message is about, as a number.
-fn content(message: &Message) -> u64 {
-    match message {
-        Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
-            items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ one.id().prefix())
-        }
-        Message::Tx(tx) => tx.hash().prefix(),
-        Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),
-        Message::GetHeaders(locator) => locator.first().map_or(0, Id::prefix),
-        Message::Headers(heads) => heads.first().map_or(0, |head| of_header(&head.header)),
-        Message::Gossip(gossip) => gossip.id().prefix(),
-        Message::Direct(bytes) => domain_hash("fika direct", &[bytes]).prefix(),
-        Message::CompactBlock(compact) => of_header(&compact.head.header),
-        Message::GetBlockTxn(request) => request.id.prefix() ^ request.indexes.len() as u64,
-        Message::BlockTxn(answer) => answer.id.prefix() ^ answer.txs.len() as u64,
-    }
-}
