@@ -35,6 +35,11 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Where the next moments and the end of the log are.
+    pub(super) fn newest(&self) -> [*const u8; 2] {
+        [self.due.as_ptr().cast(), self.log.back().map_or(std::ptr::null(), |last| std::ptr::from_ref(last).cast())]
+    }
+
     /// This neighbour is gone; should it come back, it hears of all that waits.
     pub(super) fn lost(&mut self, peer: PeerId) {
         if let Some(due) = self.due.get_mut(peer.0 as usize) {
@@ -121,8 +126,7 @@ impl Node {
             let unheard = self.batch.log.range(start.min(self.batch.log.len())..);
             let mut items = turn.out.list();
             for (no, arrival) in unheard {
-                let slots = &self.mempool.slots;
-                if !slots.is_known_to(*no, id) && slots.waits(*no) && slots.arrival(*no) == *arrival {
+                if !self.mempool.slots.is_known_to(*no, id) && self.mempool.still_has(*no, *arrival) {
                     items.push(Item::Tx(turn.world.txs().hash(*no)));
                     if items.len() == MAX_ITEMS {
                         let full = std::mem::replace(&mut items, turn.out.list());

@@ -50,6 +50,8 @@ pub struct Mempool {
     len: usize,
     bytes: u64,
     arrivals: u64,
+    /// How many had come in when one was last taken out.
+    left_at: u64,
 }
 
 impl Mempool {
@@ -76,6 +78,17 @@ impl Mempool {
     /// The transaction with this hash.
     pub fn get(&self, txs: &TxTable, hash: &Id) -> Option<&Arc<Pooled>> {
         self.slots.one(txs.find(hash)?)
+    }
+
+    /// The transaction with this hash, as it is sent to those who ask.
+    pub(super) fn tx<'a>(&self, txs: &'a TxTable, hash: &Id) -> Option<&'a Tx> {
+        let no = txs.find(hash).filter(|no| self.slots.waits(*no))?;
+        txs.tx(no)
+    }
+
+    /// Whether a transaction waits here, and has not left since it came as the one of this number.
+    pub(super) fn still_has(&self, no: TxNo, arrival: u64) -> bool {
+        arrival > self.left_at || self.slots.waits(no) && self.slots.arrival(no) == arrival
     }
 
     /// All transactions, the most preferred first.
@@ -198,6 +211,7 @@ impl Mempool {
     fn remove(&mut self, txs: &mut TxTable, no: TxNo, bytes: u64) {
         let arrival = self.slots.arrival(no);
         let Some(pooled) = self.slots.take(txs, no) else { return };
+        self.left_at = self.arrivals;
         self.len -= 1;
         self.bytes -= bytes;
         if let Some(ranks) = &mut self.ranks {

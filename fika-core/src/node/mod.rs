@@ -283,6 +283,18 @@ impl Node {
         [peers, counts, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
     }
 
+    /// Where the parts begin, within the node, that messages with transactions need, and their bytes.
+    pub fn tx_part(&self) -> (*const u8, usize) {
+        (std::ptr::from_ref(&self.batch).cast(), size_of::<batch::Batch>() + size_of::<Mempool>())
+    }
+
+    /// Where, outside of the node, the newest of what these refer to is.
+    pub fn tx_parts(&self) -> [*const u8; 9] {
+        let [first, second, waits, pooled, arrival, young] = self.mempool.slots.newest();
+        let [due, log] = self.batch.newest();
+        [first, second, waits, pooled, arrival, young, due, log, self.requests.newest()]
+    }
+
     /// The node's address.
     pub fn address(&self) -> Address {
         self.address

@@ -238,7 +238,7 @@ impl Node {
         let mut missing = Vec::new();
         for item in items.drain(..) {
             let found = match &item {
-                Item::Tx(hash) => self.mempool.get(turn.world.txs(), hash).map(|pooled| Message::Tx(pooled.tx.clone())),
+                Item::Tx(hash) => self.mempool.tx(turn.world.txs(), hash).cloned().map(Message::Tx),
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
                 Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
                 Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),

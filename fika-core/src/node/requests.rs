@@ -86,6 +86,11 @@ impl Requests {
         self.counts.as_ptr().cast()
     }
 
+    /// Where the transaction is that was asked for first.
+    pub(super) fn newest(&self) -> *const u8 {
+        self.txs.front().map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast())
+    }
+
     fn place(&self, key: &Item) -> Result<usize, usize> {
         match &self.open[..] {
             [] => Err(0),

@@ -33,6 +33,8 @@ pub(super) struct Slots {
     stride: usize,
     /// Those that wait for a block.
     pooled: Vec<Option<Arc<Pooled>>>,
+    /// The same as bits: a look at a transaction that is not of these days touches little memory.
+    waiting: Vec<u64>,
     /// How many came into the mempool before each of them.
     arrivals: Vec<u64>,
     /// What neighbours without words have.
@@ -42,6 +44,8 @@ pub(super) struct Slots {
     old: Vec<TxNo>,
     /// Which kind of period it is.
     period: usize,
+    /// The one that was heard of last.
+    newest: TxNo,
 }
 
 impl Default for Slots {
@@ -50,16 +54,28 @@ impl Default for Slots {
             words: Vec::new(),
             stride: FLAGS + 4,
             pooled: Vec::new(),
+            waiting: Vec::new(),
             arrivals: Vec::new(),
             known_far: BTreeSet::new(),
             young: Vec::new(),
             old: Vec::new(),
             period: 0,
+            newest: TxNo(0),
         }
     }
 }
 
 impl Slots {
+    /// Where the words of the newest transactions are, and all else that is kept of them.
+    pub(super) fn newest(&self) -> [*const u8; 6] {
+        let n = self.newest.0 as usize;
+        // Nothing is read there, so it does not matter whether it is this node's.
+        let words = |n: usize| self.words.as_ptr().wrapping_add(n / 64 * self.stride).cast();
+        let (waits, young) = (self.waiting.as_ptr().wrapping_add(n / 64), self.young.as_ptr_range().end);
+        let (pooled, arrival) = (self.pooled.as_ptr().wrapping_add(n), self.arrivals.as_ptr().wrapping_add(n));
+        [words(n.saturating_sub(64)), words(n), waits.cast(), pooled.cast(), arrival.cast(), young.cast()]
+    }
+
     /// Where the words of a transaction begin, and its bit in them.
     fn place(&self, no: TxNo) -> (usize, u64) {
         (no.0 as usize / 64 * self.stride, 1 << (no.0 % 64))
@@ -82,7 +98,7 @@ impl Slots {
 
     /// Whether it waits for a block.
     pub(super) fn waits(&self, no: TxNo) -> bool {
-        self.flags(no).is_some_and(|(flags, bit)| flags[WAITS] & bit != 0)
+        self.waiting.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
     }
 
     /// Whether anything is remembered of it.
@@ -121,6 +137,7 @@ impl Slots {
             self.words.resize(blocks * self.stride, 0);
             self.pooled.reserve_exact(more * 64 - self.pooled.len());
             self.pooled.resize(blocks * 64, None);
+            self.waiting.resize(blocks, 0);
             self.arrivals.reserve_exact(more * 64 - self.arrivals.len());
             self.arrivals.resize(blocks * 64, 0);
         }
@@ -153,6 +170,7 @@ impl Slots {
     /// Puts a transaction among those that wait.
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>, arrival: u64) {
         self.set(txs, no, WAITS);
+        self.waiting[no.0 as usize / 64] |= 1 << (no.0 % 64);
         self.pooled[no.0 as usize] = Some(pooled);
         self.arrivals[no.0 as usize] = arrival;
     }
@@ -160,12 +178,14 @@ impl Slots {
     /// Takes a transaction out of those that wait.
     pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
         let pooled = self.pooled.get_mut(no.0 as usize)?.take()?;
+        self.waiting[no.0 as usize / 64] &= !(1 << (no.0 % 64));
         self.unset(txs, no, &[WAITS]);
         Some(pooled)
     }
 
     /// Notes that a transaction was asked for.
     pub(super) fn ask(&mut self, txs: &mut TxTable, no: TxNo) {
+        self.newest = no;
         self.set(txs, no, ASKED);
     }
 

@@ -13,8 +13,8 @@ use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_var
 use crate::hash::{Id, domain_hash};
 use crate::view::Coin;
 
-/// The key of a ledger entry, its space first.
-pub type Key = Box<[u8]>;
+/// The key of a ledger entry, its space first. States and differences share its bytes.
+pub type Key = Arc<[u8]>;
 /// The value of a ledger entry.
 pub type Value = Arc<[u8]>;
 

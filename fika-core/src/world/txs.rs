@@ -72,6 +72,8 @@ struct Name {
 /// What is known of a transaction of the table.
 #[derive(Default)]
 struct Known {
+    /// The transaction itself, once it was judged.
+    tx: Option<Tx>,
     /// By tip, the latest last.
     judged: Vec<Arc<Pooled>>,
     /// How many judgements there have been.
@@ -118,6 +120,11 @@ impl TxTable {
     /// The transaction's name.
     pub(crate) fn hash(&self, no: TxNo) -> Id {
         self.names[no.0 as usize].hash
+    }
+
+    /// The transaction, if some node has judged it and remembers it.
+    pub(crate) fn tx(&self, no: TxNo) -> Option<&Tx> {
+        self.all[no.0 as usize].tx.as_ref()
     }
 
     /// The number of the transaction called `hash`; one more node remembers it from now on.
@@ -212,6 +219,7 @@ impl TxTable {
         owner: &dyn Fn(&[u8]) -> Option<Address>,
         serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Arc<Pooled> {
+        self.all[no.0 as usize].tx = Some(tx.clone());
         let (tip, reads) = reads.unzip();
         self.note_uses(no, &outcome, reads.as_deref().unwrap_or_default());
         self.note_owners(no, &outcome, owner);

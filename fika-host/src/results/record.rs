@@ -19,6 +19,8 @@ pub struct Record {
     payments: IdMap<u32>,
     /// Those of them that no node but the payer has.
     unheard: IdMap<u32>,
+    /// By node, the transactions that went into its mempool: they come in great numbers, and lie close together here.
+    txs: Vec<u64>,
 }
 
 impl Record {
@@ -32,6 +34,7 @@ impl Record {
             blocks: Vec::new(),
             payments: IdMap::default(),
             unheard: IdMap::default(),
+            txs: vec![0; addresses.len()],
         }
     }
 
@@ -68,7 +71,7 @@ impl Record {
 
     /// A transaction went into a node's mempool.
     pub fn tx(&mut self, at_us: u64, node: NodeIndex, hash: Id) {
-        self.chain.nodes[node].txs += 1;
+        self.txs[node] += 1;
         if let Some(payment) = self.unheard.get(&hash) {
             let payment = &mut self.chain.payments[*payment as usize];
             if payment.from != node {
@@ -125,6 +128,7 @@ impl Record {
 
     /// Everything noted.
     pub fn finish(mut self) -> Chain {
+        self.chain.nodes.iter_mut().zip(&self.txs).for_each(|(node, txs)| node.txs += txs);
         self.chain.blocks = self.blocks.into_iter().collect::<HashMap<_, _>>();
         self.chain.finish();
         self.chain

@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod ahead;
 mod sending;
 mod sparing;
 mod together;
@@ -23,7 +24,6 @@ use smallvec::SmallVec;
 use super::announcements::{Announcements, Waiting};
 use super::charge::Charges;
 use super::clock::Clock;
-use super::fetch::{fetch, fetch_at};
 use super::links::Links;
 use super::order::{Class, Order};
 use super::queue::Queue;
@@ -112,6 +112,10 @@ pub(crate) struct Engine<'a> {
     together: Option<(Order, PeerId)>,
     /// All of them.
     together_txs: Vec<Tx>,
+    /// Whether transactions travel.
+    has_txs: bool,
+    /// Of the node whose timer is next, while transactions travel: which one, and whether what it refers to is fetched.
+    next_wake: (u32, bool),
     /// Empty lists, for the next ones.
     spare_txs: Vec<Vec<Tx>>,
     /// When they are sent; see [`Links::arrivals_are_known`].
@@ -172,6 +176,8 @@ impl<'a> Engine<'a> {
             out: Outputs::default(),
             together: None,
             together_txs: Vec::new(),
+            has_txs: false,
+            next_wake: (0, false),
             spare_txs: Vec::new(),
             arrivals_are_known,
             now: 0,
@@ -266,34 +272,6 @@ impl<'a> Engine<'a> {
             self.succeed(success_node, observer);
         }
         true
-    }
-
-    /// Has the machine fetch what the next events need while this one is handled.
-    fn fetch_ahead(&self) {
-        if let Some((order, _)) = self.queue.upcoming(FAR_AHEAD) {
-            let node = order.node();
-            let n = node as usize;
-            fetch(&self.nodes[n], NODE_BYTES);
-            fetch(&self.seats[n], 1);
-            self.links.fetch(node);
-            self.wakes.fetch(node);
-            self.successes.fetch(node);
-            if let Some(known) = &self.announcements {
-                known.fetch(node);
-            }
-        }
-        if let Some((order, happening)) = self.queue.upcoming(AHEAD) {
-            let node = order.node();
-            self.nodes[node as usize].parts().into_iter().for_each(|part| fetch_at(part, PART_BYTES));
-            match happening {
-                // A block, most likely to be announced.
-                Happening::Arrive(_, _, Message::CompactBlock(_) | Message::Block(_) | Message::BlockTxn(_)) => {
-                    self.links.fetch_neighbours(node);
-                }
-                Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => self.links.fetch_neighbour(node, peer.0),
-                _ => {}
-            }
-        }
     }
 
     fn happen(&mut self, order: Order, happening: Happening, observer: &mut dyn Observer) {
@@ -419,11 +397,3 @@ impl<'a> Engine<'a> {
         *last_number
     }
 }
-
-/// How far ahead nodes are fetched, and then what they refer to, in events.
-const FAR_AHEAD: usize = 6;
-const AHEAD: usize = 3;
-/// Bytes of each of these.
-const PART_BYTES: usize = 128;
-/// Bytes of a node that nearly every message needs: [`Node`] has them in front.
-const NODE_BYTES: usize = 1_024;

@@ -20,7 +20,7 @@ fn record(n: u32) -> Record {
     let bytes = n.to_le_bytes();
     let header = Header { nonce: n, ..Header::default() };
     let head = Head { header, extra: bytes.to_vec(), seal: vec![1; n as usize % 5] };
-    let key = |space: u8| Box::from([&[space][..], &bytes].concat());
+    let key = |space: u8| Arc::from([&[space][..], &bytes].concat());
     Record {
         block: Arc::new(Block { head, txs: vec![Tx::new(bytes), Tx::new(vec![3; n as usize % 700])] }),
         weight: Work::from(u64::from(n)),

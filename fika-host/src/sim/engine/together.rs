@@ -30,6 +30,7 @@ impl Engine<'_> {
         let follows = |first: Order| {
             order == Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(count))
         };
+        self.has_txs = true;
         if !self.together.is_some_and(|(first, to)| to == peer && follows(first)) {
             self.send_together();
             self.together = Some((order, peer));
