@@ -16,7 +16,7 @@ use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Dest, NodeConfig, Outputs, PeerId};
 use lockstep::Setup;
-use rules::quiet::{NO_WORK, Quiet};
+use rules::quiet::{BAD_SEAL, NO_WORK, Quiet};
 use solo::{Factory, Solo, changed};
 
 fn setup() -> Setup {
@@ -145,6 +145,25 @@ fn a_node_without_compact_blocks_sends_the_full_one() {
         }
         let nothing = Message::GetData(vec![Item::Compact(Id::ZERO)]);
         assert_eq!(told(&solo.hear(0, nothing), 0), [Message::NotFound(vec![Item::Compact(Id::ZERO)])]);
+    }
+}
+
+#[test]
+fn a_seal_that_did_not_hold_is_not_passed_on() {
+    let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
+    let block = factory.block(factory.genesis(), Vec::new());
+    let id = block.id();
+    let get = || Message::GetData(vec![Item::Compact(id)]);
+    assert_eq!(told(&solo.hear(0, Message::Inv(vec![Item::Block(id)])), 0), [get()]);
+    let bad = changed(&block, |block| block.head.seal = BAD_SEAL.to_vec());
+    solo.hear(0, Message::CompactBlock(Arc::new(CompactBlock::new(&bad, 7))));
+    assert!(!solo.has(&block));
+    solo.hear_block(1, &block);
+    assert_eq!(solo.tip(), id);
+    let out = solo.hear(2, get());
+    match &told(&out, 2)[..] {
+        [Message::CompactBlock(form)] => assert_eq!(form.head, block.head),
+        other => panic!("found {other:?}"),
     }
 }
 

@@ -134,7 +134,9 @@ impl Node {
         if !self.config.relay.compact {
             return Message::Block(block);
         }
-        if let Some((_, made)) = self.compacts.made.as_ref().filter(|(made, _)| *made == id) {
+        // The same block may have come with another seal before, which did not hold.
+        let same = |(known, made): &&(Id, Arc<CompactBlock>)| *known == id && made.head == block.head;
+        if let Some((_, made)) = self.compacts.made.as_ref().filter(same) {
             return Message::CompactBlock(made.clone());
         }
         self.compacts.salts += 1;
@@ -236,8 +238,8 @@ impl Node {
         let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
         if let Some(block) = turn.world.fitting(&id, block) {
             self.end_request(&Item::Block(id));
-            if compact.short.is_empty() {
-                // Without short ids nothing depends on the salt: it can go on as it is.
+            if compact.short.is_empty() && compact.tx_count() == 1 {
+                // A coinbase alone: nothing depends on the salt, and it can go on as it is.
                 self.compacts.made = Some((id, compact));
             }
             self.arrived.push_back(Arrival { id, block, from: Some(from) });
