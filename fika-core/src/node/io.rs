@@ -241,7 +241,7 @@ impl Outputs {
 
     /// Keeps a list that has been read, for the next that is needed.
     pub fn give_back(&mut self, mut list: Vec<Item>) {
-        if self.lists.len() < LISTS_KEPT && list.capacity() <= MAX_ITEMS {
+        if self.lists.len() < LISTS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
             list.clear();
             self.lists.push(list);
         }

@@ -174,10 +174,11 @@ impl Node {
                 let hash = tx.hash();
                 // The event says what became of it.
                 let held = turn.world.txs_mut().hold(hash);
-                self.end_tx_request(turn, held);
                 if self.config.role == Role::Full {
                     let _ = self.accept_held(turn, held, tx, Some(from));
                 }
+                // Last, or the node would forget on the way which other neighbours have it.
+                self.end_tx_request(turn, held);
                 turn.world.txs_mut().release(held);
             }
             Message::Block(block) => {

@@ -2,11 +2,9 @@
 //!
 //! A block counts once, in whichever form it was asked for. All requests share one timer: it is
 //! set while anything is under way, looks for what is late when it fires, and is set again for
-//! the next. So an announcement of something that is under way costs one look into a map.
+//! the next. So an announcement of something that is under way costs one look.
 
-use std::collections::VecDeque;
-
-use smallvec::SmallVec;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::io::PeerId;
 use super::relay::Peer;
@@ -58,11 +56,55 @@ struct Asked {
     until: Time,
 }
 
+/// Requests by what was asked for. Most nodes wait for one block at a time: nothing is made or freed for that.
+#[derive(Default)]
+struct Open {
+    first: Option<(Item, Request)>,
+    others: BTreeMap<Item, Request>,
+}
+
+impl Open {
+    fn get(&self, key: &Item) -> Option<&Request> {
+        match &self.first {
+            Some((item, request)) if item == key => Some(request),
+            _ => self.others.get(key),
+        }
+    }
+
+    fn get_mut(&mut self, key: &Item) -> Option<&mut Request> {
+        match &mut self.first {
+            Some((item, request)) if item == key => Some(request),
+            _ => self.others.get_mut(key),
+        }
+    }
+
+    fn insert(&mut self, key: Item, request: Request) {
+        match &mut self.first {
+            None => self.first = Some((key, request)),
+            Some(_) => drop(self.others.insert(key, request)),
+        }
+    }
+
+    fn remove(&mut self, key: &Item) -> Option<Request> {
+        match self.first.take_if(|(item, _)| item == key) {
+            Some((_, request)) => Some(request),
+            None => self.others.remove(key),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_none() && self.others.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Item, &Request)> {
+        self.first.iter().map(|(item, request)| (item, request)).chain(&self.others)
+    }
+}
+
 /// All requests that are under way.
 #[derive(Default)]
 pub(super) struct Requests {
-    /// In the order of items. Most nodes wait for one block at a time, and nothing is made or freed for it.
-    open: SmallVec<[(Item, Request); 1]>,
+    open: Open,
     /// Transactions, in the order of asking.
     txs: VecDeque<Asked>,
     /// How many things of each kind each neighbour was asked for.
@@ -91,40 +133,28 @@ impl Requests {
         self.txs.front().map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast())
     }
 
-    fn place(&self, key: &Item) -> Result<usize, usize> {
-        match &self.open[..] {
-            [] => Err(0),
-            // Nearly always.
-            [(item, _)] if item == key => Ok(0),
-            open => open.binary_search_by(|(item, _)| item.cmp(key)),
-        }
-    }
-
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {
-        self.place(&key(*item)).ok().map(|place| &self.open[place].1)
+        self.open.get(&key(*item))
     }
 
     fn get_mut(&mut self, item: &Item) -> Option<&mut Request> {
-        self.place(&key(*item)).ok().map(|place| &mut self.open[place].1)
+        self.open.get_mut(&key(*item))
     }
 
     /// Notes that `from` has `item`; whether it is to be asked for it now.
     fn add(&mut self, item: Item, from: PeerId, until: Time) -> bool {
         let key = key(item);
-        let place = match self.place(&key) {
-            Ok(place) => {
-                self.open[place].1.add_other(from);
-                return false;
-            }
-            Err(place) => place,
-        };
+        if let Some(request) = self.open.get_mut(&key) {
+            request.add_other(from);
+            return false;
+        }
         if !self.has_room(key.kind(), from) {
             return false;
         }
         self.counts[from.0 as usize][key.kind()] += 1;
         self.blocks += usize::from(matches!(key, Item::Block(_)));
         let compact = item != key;
-        self.open.insert(place, (key, Request { from, compact, others: [from; OTHERS], count: 0, until }));
+        self.open.insert(key, Request { from, compact, others: [from; OTHERS], count: 0, until });
         true
     }
 
@@ -161,7 +191,7 @@ impl Requests {
     /// Ends a request.
     pub(super) fn end(&mut self, item: &Item) -> Option<Request> {
         let key = key(*item);
-        let (_, request) = self.open.remove(self.place(&key).ok()?);
+        let request = self.open.remove(&key)?;
         self.counts[request.from.0 as usize][key.kind()] -= 1;
         self.blocks -= usize::from(matches!(key, Item::Block(_)));
         Some(request)

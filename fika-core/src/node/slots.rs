@@ -159,9 +159,7 @@ impl Slots {
         }
         if had != 0 && words[..FLAGS].iter().all(|word| word & bit == 0) {
             words[FLAGS..].iter_mut().for_each(|word| *word &= !bit);
-            if !self.known_far.is_empty() {
-                self.known_far.retain(|(of, _)| *of != no);
-            }
+            self.forget_far(no);
             txs.release(no);
         }
         had != 0
@@ -272,7 +270,15 @@ impl Slots {
         let (at, bit) = self.place(no);
         if let Some(words) = self.words.get_mut(at + FLAGS..at + self.stride) {
             words.iter_mut().for_each(|word| *word &= !bit);
-            self.known_far.retain(|(of, _)| *of != no);
+            self.forget_far(no);
+        }
+    }
+
+    /// Forgets which of the neighbours without a bit have a transaction.
+    fn forget_far(&mut self, no: TxNo) {
+        let all = (no, PeerId(0))..=(no, PeerId(u32::MAX));
+        while let Some(one) = self.known_far.range(all.clone()).next().copied() {
+            self.known_far.remove(&one);
         }
     }
 }

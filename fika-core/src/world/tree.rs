@@ -9,6 +9,9 @@ use crate::header::Header;
 use crate::target::Work;
 use crate::view::BlockView;
 
+/// Among so many children of one block a header is looked for before it is hashed.
+const SIBLINGS: usize = 8;
+
 /// A block's place in the arena. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlockIx(pub u32);
@@ -153,7 +156,7 @@ impl Tree {
     /// header for each of them would be most of what a block costs.
     pub fn name(&self, header: &Header) -> Id {
         let children = self.find(&header.parent).map_or(&[][..], |parent| &self[parent].children);
-        let known = children.iter().find(|child| self[**child].header == *header);
+        let known = children.iter().take(SIBLINGS).find(|child| self[**child].header == *header);
         known.map_or_else(|| header.id(), |child| self[*child].id)
     }
 

@@ -45,7 +45,7 @@ const DIGITS: u32 = 53;
 /// `scale / U^(1/shape)`. An exponential and a logarithm for each message were most of what a message costs, so the power
 /// is taken apart: with `U = m * 2^-n` and `m` between 1 and 2 it is `m^-(1/shape) * 2^(n/shape)`. The second factor
 /// is one of 54; the first lies on a smooth curve, drawn here as 256 straight lines. What comes out is
-/// less than 2 millionths of it too large for shapes above 1.
+/// wrong by less than 4 millionths for shapes above 1.
 pub(super) struct Pareto {
     mantissa: [f32; STEPS + 1],
     exponent: [f64; DIGITS as usize + 1],

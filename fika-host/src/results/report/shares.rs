@@ -34,7 +34,7 @@ pub(super) fn shares(blocks: Option<&Blocks>) -> Result<String, String> {
         _ => format!("{} others", order.len() - named),
     };
 
-    let heights = high - low + 1;
+    let heights = (high - low).saturating_add(1);
     let window = heights.div_ceil(WINDOWS).max(WINDOW_MIN).min(heights);
     let mut windows: BTreeMap<u64, [u64; NAMED + 1]> = BTreeMap::new();
     for (height, producer) in &chain {
@@ -42,13 +42,13 @@ pub(super) fn shares(blocks: Option<&Blocks>) -> Result<String, String> {
         let at = ((height - low) / window).min((heights / window).max(1) - 1);
         windows.entry(at).or_default()[ranks[*producer as usize]] += 1;
     }
-    let (from, to) = (*low as f64, (high + 1) as f64);
+    let (from, to) = (*low as f64, high.saturating_add(1) as f64);
     let y = Axis::new("share of the chain's blocks (%)", 0.0, 100.0);
     let mut plot = Plot::new(Axis::new("height (blocks)", from, to), y);
     let last = windows.keys().next_back().copied().unwrap_or(0);
     for (at, counts) in &windows {
         let first = low + at * window;
-        let end = if *at == last { high + 1 } else { first + window };
+        let end = if *at == last { high.saturating_add(1) } else { first + window };
         let all = counts.iter().sum::<u64>().max(1) as f64;
         let mut below = 100.0;
         // From above, each over what is below it.

@@ -86,9 +86,13 @@ impl Engine<'_> {
     }
 }
 
-/// A number for a header: its id would say the same, at the price of a hash.
+/// A number for a header: its id would be one too, at the price of a hash.
 fn of_header(header: &Header) -> u64 {
-    header.parent.prefix() ^ header.root.prefix().rotate_left(32) ^ u64::from(header.nonce)
+    header.parent.prefix()
+        ^ header.root.prefix().rotate_left(32)
+        ^ u64::from(header.nonce)
+        ^ u64::from(header.time) << 32
+        ^ u64::from(header.bits).rotate_left(16)
 }
 
 /// What a message is about, as a number.
