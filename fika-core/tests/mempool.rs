@@ -10,8 +10,9 @@ use fika_core::address::Address;
 use fika_core::agent::Draft;
 use fika_core::amount::Amount;
 use fika_core::block::Tx;
-use fika_core::message::Message;
-use fika_core::node::{Event, Mempool, MempoolLimits, NodeConfig};
+use fika_core::header::SECOND;
+use fika_core::message::{Item, Message};
+use fika_core::node::{Dest, Event, Mempool, MempoolLimits, NodeConfig, PeerId};
 use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
 use fika_core::world::{Assembly, TxTable};
 use lockstep::Setup;
@@ -199,4 +200,19 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
     let order = Assembly { draft: &draft, time: 10_000, exact: true, txs: txs.clone(), payee, extra_nonce: 1 };
     let template = factory.world.assemble(order).unwrap();
     assert!(template.dropped.is_empty() && (1..6).contains(&(template.block.txs.len() - 1)));
+}
+
+#[test]
+fn who_has_announced_a_transaction_before_it_came_does_not_hear_of_it_again() {
+    let config = |config: &mut NodeConfig| config.relay.batch_us = SECOND;
+    let setup = || Setup { config, ..Setup::new(|_| Box::new(Quiet)) };
+    let (mut solo, factory) = (Solo::new(setup()), Factory::new(setup()));
+    let tx = factory.pay(factory.genesis(), 2, 1, 5, 7);
+    let inv = || Message::Inv(vec![Item::Tx(tx.hash())]);
+    solo.hear(0, inv());
+    solo.hear(1, inv());
+    solo.hear(0, Message::Tx(tx.clone()));
+    let outs = solo.run(solo.now + 10 * SECOND);
+    let told: Vec<_> = outs.into_iter().flat_map(|out| out.messages).collect();
+    assert_eq!(told, [(Dest::Peer(PeerId(2)), inv())]);
 }
