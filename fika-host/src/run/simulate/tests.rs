@@ -15,10 +15,16 @@ struct Way {
 
 const SHARED: Way = Way { private: false, settle: true };
 
-fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
+/// An experiment with some of its keys changed.
+pub(super) fn read(text: &str, changes: &[&str]) -> (Experiment, Chosen) {
     let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
-    let experiment = Experiment::parse("test.toml", text, &overrides).expect("an experiment");
+    let experiment = Experiment::parse("test.toml", text, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
     let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
+    (experiment, chosen)
+}
+
+fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
+    let (experiment, chosen) = read(text, changes);
     let stage = Stage::new(&experiment, &chosen).expect("a stage");
     let worlds = if way.private { experiment.nodes.len() } else { 1 };
     let worlds = (0..worlds).map(|_| stage.world(&experiment, &chosen).expect("a world")).collect();

@@ -6,8 +6,6 @@ use std::fs;
 use serde_json::Value;
 
 use super::*;
-use crate::Registry;
-use crate::experiment::Override;
 use crate::results::Summary;
 use crate::results::trace::{Trace, TraceEvent};
 
@@ -45,9 +43,7 @@ fee = 1
 "#;
 
 fn run(changes: &[&str], folder: &Path) -> (Ending, Summary) {
-    let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
-    let experiment = Experiment::parse("test.toml", TEXT, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
-    let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
+    let (experiment, chosen) = tests::read(TEXT, changes);
     let (ending, chain) = once(&experiment, &chosen, folder, &mut |_| None).expect("a run");
     let summary = Summary::new(&experiment, &chain, &ending);
     (ending, summary)
@@ -188,11 +184,8 @@ fn a_full_disk_ends_the_run_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for (format, name) in [("jsonl", "trace.jsonl"), ("simblock", "output.json")] {
         std::os::unix::fs::symlink("/dev/full", folder.path().join(name)).expect("a link");
-        let changes = [format!("output.trace={format}"), "experiment.stop_height=1000000".into()];
-        let overrides: Vec<Override> =
-            changes.iter().map(|change| Override::set(change).expect("an override")).collect();
-        let experiment = Experiment::parse("test.toml", TEXT, &overrides).expect("an experiment");
-        let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
+        let trace = format!("output.trace={format}");
+        let (experiment, chosen) = tests::read(TEXT, &[&trace, "experiment.stop_height=1000000"]);
         let failed = once(&experiment, &chosen, folder.path(), &mut |_| None).map(drop);
         let Err(RunError::Environment(why)) = failed else { panic!("expected a failure of the machine: {failed:?}") };
         assert!(why.contains(name) && why.contains("No space left") && !why.contains('\n'), "{why}");
