@@ -152,7 +152,7 @@ fn a_node_says_what_it_drops_when_its_mempool_is_full() {
     let cheap = factory.pay(genesis, 4, 3, 5, 2);
     let out = solo.hear(0, Message::Tx(cheap.clone()));
     let hash = cheap.hash();
-    assert!(out.events.contains(&Event::TxRejected { hash, from: Some(fika_core::node::PeerId(0)), why }));
+    assert!(out.events.contains(&Event::TxRejected { hash, from: Some(PeerId(0)), why }));
     assert_eq!(solo.node.mempool().len(), 1);
 }
 
