@@ -292,7 +292,7 @@ impl Node {
     pub fn tx_parts(&self) -> [*const u8; 9] {
         let [first, second, waits, pooled, arrival, young] = self.mempool.slots.newest();
         let [due, log] = self.batch.newest();
-        [first, second, waits, pooled, arrival, young, due, log, self.requests.newest()]
+        [first, second, waits, pooled, arrival, young, due, log, self.requests.oldest_tx()]
     }
 
     /// The node's address.

@@ -129,7 +129,7 @@ impl Requests {
     }
 
     /// Where the transaction is that was asked for first.
-    pub(super) fn newest(&self) -> *const u8 {
+    pub(super) fn oldest_tx(&self) -> *const u8 {
         self.txs.front().map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast())
     }
 

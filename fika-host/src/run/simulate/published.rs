@@ -6,8 +6,6 @@
 use fika_core::hash::Id;
 
 use super::*;
-use crate::Registry;
-use crate::experiment::Override;
 use crate::results::{Chain, Ended, Summary};
 
 /// One run, as far as it is looked at here.
@@ -19,9 +17,7 @@ struct Run {
 fn run(text: &str, changes: &[String]) -> Run {
     let single = set("experiment.repeat", 1);
     let changes = [changes, &[single]].concat();
-    let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
-    let experiment = Experiment::parse("test.toml", text, &overrides).unwrap_or_else(|error| panic!("{error}"));
-    let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
+    let (experiment, chosen) = tests::read(text, &changes);
     let (ending, chain) = once(&experiment, &chosen, Path::new("unwritten"), &mut |_| None).expect("a run");
     assert_eq!(ending.ended, Ended::StopHeight, "{changes:?}");
     Run { summary: Summary::new(&experiment, &chain, &ending), chain }

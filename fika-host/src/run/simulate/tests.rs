@@ -16,8 +16,9 @@ struct Way {
 const SHARED: Way = Way { private: false, settle: true };
 
 /// An experiment with some of its keys changed.
-pub(super) fn read(text: &str, changes: &[&str]) -> (Experiment, Chosen) {
-    let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
+pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, Chosen) {
+    let overrides = changes.iter().map(|change| Override::set(change.as_ref()).expect("an override"));
+    let overrides: Vec<Override> = overrides.collect();
     let experiment = Experiment::parse("test.toml", text, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
     let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
     (experiment, chosen)
