@@ -126,3 +126,25 @@ fn a_late_node_catches_up_headers_first() {
     net.assert_healthy();
     assert_eq!(net.tip(3), net.tip(0), "heights {} and {}", net.height(3), net.height(0));
 }
+
+#[test]
+fn whoever_has_no_block_hears_of_them_from_those_who_greet_it() {
+    let mut net = Setup { seed: 2, hash_rate: |node| if node == 3 { 1 } else { 50 }, ..work() }.start();
+    net.cut = vec![(2, 3), (3, 4)];
+    net.run(20 * SECOND);
+    assert!(
+        net.sent.iter().all(|(_, _, message)| !matches!(message, Message::GetHeaders(_))),
+        "all began with nothing"
+    );
+    assert!(net.height(0) > 50 && net.height(3) == 0, "heights {} and {}", net.height(0), net.height(3));
+    net.cut = vec![(3, 4)];
+    net.give(3, Input::Connected(PeerId(0)));
+    assert!(net.sent.iter().all(|(_, _, message)| !matches!(message, Message::GetHeaders(_))));
+    net.give(2, Input::Connected(PeerId(1)));
+    let greeted = net.now;
+    net.run(greeted + 2 * SECOND);
+    net.assert_healthy();
+    assert!(net.height(2) - net.height(3) <= 2, "heights {} and {}", net.height(3), net.height(2));
+    let (_, _, first) = net.sent.iter().find(|(from, to, _)| (*from, *to) == (3, 2)).unwrap();
+    assert_eq!(*first, Message::Headers(Vec::new()), "it is asked first");
+}

@@ -312,7 +312,7 @@ fn a_held_block_is_invisible_until_it_is_published() {
     let out = solo.hear(0, Message::GetHeaders(vec![genesis]));
     assert_eq!(out.messages[0].1, Message::Headers(Vec::new()));
     let out = solo.give(Input::Connected(PeerId(5)));
-    assert_eq!(out.messages[0].1, Message::GetHeaders(vec![genesis]), "not even by its name");
+    assert!(out.messages.is_empty(), "not even by its name: {:?}", out.messages);
     // Somebody else finds a block: a race.
     let mut factory = Factory::new(selfish());
     let bits = FixedWork(factory.world.rules().env.clone()).bits();

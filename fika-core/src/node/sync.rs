@@ -35,13 +35,14 @@ pub(super) struct Sync {
 }
 
 impl Node {
-    /// A neighbour can be talked to: see whether it knows more.
+    /// A neighbour can be talked to: see whether it knows more. A node without any block leaves the question to the
+    /// other end, which asks if it has one, so that a network at its beginning is silent.
     pub(super) fn greet(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        if self.config.role == Role::Full {
+        if let Some(open) = &mut self.sync.update {
+            open.push(peer);
             self.ask_headers(turn, peer);
-        } else if self.sync.update.is_some() {
+        } else if self.config.role == Role::Full && self.public_tip(turn.world.tree()) != Tree::GENESIS {
             self.ask_headers(turn, peer);
-            self.sync.update.get_or_insert_default().push(peer);
         }
     }
 
@@ -83,6 +84,10 @@ impl Node {
         };
         let heads = blocks.map(|block| block.head.clone()).take_while(fits).collect();
         turn.out.send(from, Message::Headers(heads));
+        // It did not greet, having no block: whoever asks it has some.
+        if tip == Tree::GENESIS && locator.first().is_some_and(|id| !self.knows_block(turn, id)) {
+            self.ask_headers(turn, from);
+        }
     }
 
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
