@@ -21,8 +21,9 @@ pub(super) struct Waiting {
 /// No place in the log.
 const NONE: u32 = u32::MAX;
 
-/// What one node has been told about one block.
+/// What one node has been told about one block: half a line of the machine's cache, for every announcement needs it.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Slot {
     /// The first of all that are under way, which is in the event queue: when, and its place among those of that time.
     first_at: Time,
@@ -33,9 +34,11 @@ struct Slot {
     last: u32,
     /// The block that the node has accepted last.
     accepted: u32,
+    /// How many events have been made for the node.
+    events: u32,
 }
 
-const EMPTY: Slot = Slot { first_at: 0, first_sequence: 0, block: 0, last: NONE, accepted: 0 };
+const EMPTY: Slot = Slot { first_at: 0, first_sequence: 0, block: 0, last: NONE, accepted: 0, events: 0 };
 
 /// What all nodes have been told, and what they have.
 #[derive(Default)]
@@ -47,6 +50,8 @@ pub(super) struct Announcements {
     in_use: u32,
     /// By block, a bit for each node that has accepted it.
     accepted: Vec<Vec<u64>>,
+    /// Whether any is kept out of the event queue.
+    settles: bool,
 }
 
 /// What is to be done with an announcement.
@@ -60,18 +65,26 @@ pub(super) enum Way {
 
 impl Slot {
     fn is_after_first(&self, waiting: Waiting) -> bool {
-        (waiting.at, waiting.sequence) > (self.first_at, self.first_sequence)
+        waiting.at > self.first_at || (waiting.at == self.first_at && waiting.sequence > self.first_sequence)
     }
 }
 
 impl Announcements {
-    pub(super) fn new(nodes: usize) -> Announcements {
-        Announcements { slots: vec![EMPTY; nodes], ..Announcements::default() }
+    /// Of so many nodes; `settles`: whether announcements that can no longer change anything wait here.
+    pub(super) fn new(nodes: usize, settles: bool) -> Announcements {
+        Announcements { slots: vec![EMPTY; nodes], settles, ..Announcements::default() }
     }
 
     /// Has the machine fetch what is known of a node.
     pub(super) fn fetch(&self, node: u32) {
         fetch(&self.slots[node as usize], 1);
+    }
+
+    /// The number of the next event that is made for a node.
+    pub(super) fn next_event(&mut self, node: u32) -> u32 {
+        let events = &mut self.slots[node as usize].events;
+        *events = events.wrapping_add(1);
+        *events
     }
 
     /// Whether a node has accepted a block.
@@ -81,7 +94,11 @@ impl Announcements {
     }
 
     /// An announcement is on its way.
+    #[inline(always)]
     pub(super) fn send(&mut self, node: u32, block: u32, waiting: Waiting) -> Way {
+        if !self.settles {
+            return Way::Queue;
+        }
         let slot = &mut self.slots[node as usize];
         if slot.block == block {
             if slot.is_after_first(waiting) {
@@ -105,6 +122,7 @@ impl Announcements {
         Way::Queue
     }
 
+    #[inline(always)]
     fn wait(&mut self, node: u32, waiting: Waiting) {
         let slot = &mut self.slots[node as usize];
         self.in_use += u32::from(slot.last == NONE);
@@ -125,6 +143,9 @@ impl Announcements {
 
     /// A node has accepted a block.
     pub(super) fn accept(&mut self, node: u32, block: u32) {
+        if !self.settles {
+            return;
+        }
         let words = self.slots.len().div_ceil(64);
         if self.accepted.len() <= block as usize {
             self.accepted.resize_with(block as usize + 1, Vec::new);
@@ -221,7 +242,7 @@ mod tests {
 
     #[test]
     fn only_the_first_announcement_is_told() {
-        let mut known = Announcements::new(2);
+        let mut known = Announcements::new(2, true);
         assert_eq!(known.send(0, 1, at(50, 1)), Way::Queue);
         assert_eq!(known.send(0, 1, at(60, 2)), Way::Settled);
         assert_eq!(known.send(0, 1, at(40, 3)), Way::Queue, "it comes before the first");
@@ -243,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_log_keeps_what_is_in_use() {
-        let mut known = Announcements::new(2);
+        let mut known = Announcements::new(2, true);
         assert_eq!(known.send(1, 1, at(5, 0)), Way::Queue);
         assert_eq!(known.send(1, 1, at(6, 1)), Way::Settled);
         for n in 0..2_000 {

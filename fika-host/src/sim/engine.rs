@@ -101,8 +101,7 @@ pub(crate) struct Engine<'a> {
     queue: Queue<Happening>,
     wakes: Tournament,
     successes: Tournament,
-    sequences: Vec<u32>,
-    announcements: Option<Announcements>,
+    announcements: Announcements,
     /// Blocks by their number in the run; number 0 stands for none.
     blocks: Vec<Id>,
     numbers: IdMap<u32>,
@@ -139,13 +138,6 @@ struct Seat {
     draws: u64,
 }
 
-/// The number of the next event that is made for a node.
-fn next_sequence(sequences: &mut [u32], node: u32) -> u32 {
-    let sequence = &mut sequences[node as usize];
-    *sequence = sequence.wrapping_add(1);
-    *sequence
-}
-
 /// How long a neighbour that misbehaved is kept away.
 const BAN_US: Time = 600 * SECOND;
 
@@ -168,8 +160,7 @@ impl<'a> Engine<'a> {
             queue: Queue::new(),
             wakes: Tournament::new(n),
             successes: Tournament::new(n),
-            sequences: vec![0; n],
-            announcements: settle.then(|| Announcements::new(n)),
+            announcements: Announcements::new(n, settle),
             blocks: vec![Id::ZERO],
             numbers: [(Id::ZERO, 0)].into_iter().collect(),
             last_number: 0,
@@ -202,7 +193,7 @@ impl<'a> Engine<'a> {
     }
 
     fn push(&mut self, at: Time, class: Class, node: u32, happening: Happening) {
-        let sequence = next_sequence(&mut self.sequences, node);
+        let sequence = self.announcements.next_event(node);
         self.queue.push(self.now, Order::new(at, class, node, sequence), happening);
     }
 
@@ -295,7 +286,7 @@ impl<'a> Engine<'a> {
             }
             Happening::Announce(peer, block) => {
                 let waiting = Waiting { at: self.now, sequence: order.sequence(), peer: peer.0 };
-                if self.announcements.as_mut().is_none_or(|known| known.arrive(node, block, waiting)) {
+                if self.announcements.arrive(node, block, waiting) {
                     self.announce(node, peer, block, observer);
                     self.look_again(node);
                 }
@@ -342,11 +333,9 @@ impl<'a> Engine<'a> {
         let mut out = std::mem::take(&mut self.out);
         self.nodes[n].handle(&mut self.worlds[place], clock.shows(self.now), input, &mut out);
         for event in &out.events {
-            if let (Event::BlockAccepted { block, .. }, Some(_)) = (event, &self.announcements) {
+            if let Event::BlockAccepted { block, .. } = event {
                 let number = self.number(self.worlds[place].tree()[*block].id);
-                if let Some(known) = &mut self.announcements {
-                    known.accept(node, number);
-                }
+                self.announcements.accept(node, number);
             }
             let world = &self.worlds[place];
             self.trace.event(self.now, node, event, world);

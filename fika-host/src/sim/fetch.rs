@@ -4,7 +4,6 @@
 //! knows which nodes come next and has their memory fetched while others are at work. Nothing else depends on it.
 
 /// Bytes that are fetched together.
-#[cfg(target_arch = "x86_64")]
 const LINE: usize = 64;
 
 /// Fetches the first `bytes` of something.
@@ -16,18 +15,25 @@ pub(super) fn fetch<T>(what: &T, bytes: usize) {
 /// Fetches `bytes` from an address on, which need not be anything's.
 #[inline(always)]
 pub(super) fn fetch_at(what: *const u8, bytes: usize) {
+    // This is done for every event. Most callers name a number, and then it becomes one hint after the other.
+    let mut done = 0;
+    while done < bytes {
+        fetch_line(what.wrapping_add(done));
+        done += LINE;
+    }
+    if bytes > 1 {
+        fetch_line(what.wrapping_add(bytes - 1));
+    }
+}
+
+#[inline(always)]
+fn fetch_line(what: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
-        let end = what as usize + bytes;
-        let mut line = what as usize & !(LINE - 1);
-        // A plain loop: this is done for every event, and an iterator costs as much again.
-        while line < end {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a hint, which reads nothing and faults nowhere.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(line as *const i8) };
-            line += LINE;
-        }
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which reads nothing and faults nowhere.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(what.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (what, bytes);
+    let _ = what;
 }

@@ -38,6 +38,20 @@ struct Class {
     loss_ppm: u32,
 }
 
+/// A class as messages need it.
+struct Way {
+    sampler: Sampler,
+    class: Class,
+    /// Whether there is neither jitter nor loss.
+    plain: bool,
+}
+
+impl Way {
+    fn new(class: Class) -> Way {
+        Way { sampler: Sampler::new(class.latency), class, plain: class.jitter_us == 0 && class.loss_ppm == 0 }
+    }
+}
+
 /// What all links of one node share: one line of the machine's cache.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
@@ -57,7 +71,7 @@ struct Port {
 pub(crate) struct Links {
     first: Vec<u32>,
     ends: Vec<End>,
-    classes: Vec<(Class, Sampler)>,
+    classes: Vec<Way>,
     /// When all rates are unlimited nothing queues.
     rates: bool,
     ports: Vec<Port>,
@@ -127,7 +141,7 @@ impl Links {
         Links {
             first,
             ends,
-            classes: classes.all.into_iter().map(|class| (class, Sampler::new(class.latency))).collect(),
+            classes: classes.all.into_iter().map(Way::new).collect(),
             rates,
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,
@@ -202,20 +216,28 @@ impl Links {
     ) {
         let first = self.first[from as usize];
         let port = &mut self.ports[from as usize];
+        let (stream, mut sent) = (port.stream, port.sent);
         let processing_us = self.processing_us[usize::from(kind)];
         // What has to wait for the node's upload; nothing does where there are no limits.
         let waits = self.rates && (!self.one_upload_at_a_time || self.is_payload[usize::from(kind)]);
         let bits = bytes * 8 * SECOND;
-        let ends = &mut self.ends[(first + to.start) as usize..(first + to.end) as usize];
-        for (end, _) in ends.iter_mut().zip(to).filter(|(_, peer)| but != Some(*peer)) {
-            let (class, sampler) = &self.classes[end.class as usize];
-            port.sent += 1;
-            let (stream, count) = (port.stream, port.sent << 2);
+        let but = but.unwrap_or(u32::MAX);
+        let mut peer = to.start;
+        for end in &mut self.ends[(first + to.start) as usize..(first + to.end) as usize] {
+            peer += 1;
+            if peer - 1 == but {
+                continue;
+            }
+            let Way { sampler, class, plain } = &self.classes[end.class as usize];
+            sent += 1;
+            let count = sent << 2;
             // Three draws for each message at most.
             let drawn = |which: u64| draw_of(stream, count | which);
             let mut delay = sampler.sample(|| drawn(0)) + processing_us;
-            if class.jitter_us > 0 {
-                delay += below(drawn(1), class.jitter_us + 1);
+            let mut lost = false;
+            if !plain {
+                delay += if class.jitter_us > 0 { below(drawn(1), class.jitter_us + 1) } else { 0 };
+                lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
             }
             let mut arrival = now + delay;
             if waits {
@@ -226,13 +248,14 @@ impl Links {
                     false => start + bits.checked_div(port.upload_bps).unwrap_or(0),
                 };
             }
-            let lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
             let arrives = !lost && end.up;
             if arrives {
-                end.last_arrival = arrival.max(end.last_arrival);
+                arrival = arrival.max(end.last_arrival);
+                end.last_arrival = arrival;
             }
-            each(Carried { to: end.node, back: end.back, at: arrives.then_some(end.last_arrival) });
+            each(Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) });
         }
+        port.sent = sent;
     }
 }
 

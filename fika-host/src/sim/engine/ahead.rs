@@ -41,9 +41,7 @@ impl Engine<'_> {
             self.links.fetch(node);
             self.wakes.fetch(node);
             self.successes.fetch(node);
-            if let Some(known) = &self.announcements {
-                known.fetch(node);
-            }
+            self.announcements.fetch(node);
         }
         if let Some((order, happening)) = self.queue.upcoming(AHEAD) {
             let node = order.node();

@@ -6,11 +6,10 @@ use fika_core::message::{Item, Message};
 use fika_core::node::{Dest, PeerId};
 
 use super::super::announcements::{Waiting, Way};
-use super::super::fetch::fetch;
 use super::super::links::Carried;
 use super::super::order::{Class, Order};
 use super::super::tournament::NEVER;
-use super::{Engine, Happening, next_sequence};
+use super::{Engine, Happening};
 
 impl Engine<'_> {
     /// Sends a message; gives it back where nobody needed the message itself.
@@ -33,21 +32,17 @@ impl Engine<'_> {
             Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
         };
         if block.is_some() {
-            self.links.neighbours(from, peers.clone()).for_each(|to| {
-                fetch(&self.sequences[to as usize], 1);
-                if let Some(known) = &self.announcements {
-                    known.fetch(to);
-                }
-            });
+            self.links.neighbours(from, peers.clone()).for_each(|to| self.announcements.fetch(to));
         }
-        let Engine { links, sequences, trace, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
+        let Engine { links, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
         let (arrivals_are_known, now, mut sent, mut settled) = (*arrivals_are_known, *now, 0, 0);
+        let mut trace = self.trace;
         // A message to one neighbour need not be copied.
         let to_one = matches!(dest, Dest::Peer(_));
         let (mut message, mut alone) = (Some(message), None);
         links.carry(from, (peers, but), (kind, bytes), now, |carried| {
             let Carried { to, back, at } = carried;
-            let sequence = next_sequence(sequences, to);
+            let sequence = announcements.next_event(to);
             sent += 1;
             let whom = u64::from(to) << 32 | u64::from(back);
             trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
@@ -55,8 +50,8 @@ impl Engine<'_> {
                 tracer.sent(now, from, carried);
             }
             let Some(at) = at else { return };
-            if let (Some(block), Some(known)) = (block, &mut *announcements)
-                && known.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
+            if let Some(block) = block
+                && announcements.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
             {
                 settled += 1;
                 return;
@@ -76,6 +71,7 @@ impl Engine<'_> {
             };
             queue.push(now, order, happening);
         });
+        self.trace = trace;
         if let Some((order, peer, tx)) = alone {
             self.put_together(order, peer, tx);
         }

@@ -24,7 +24,7 @@ impl Engine<'_> {
             _ => return false,
         };
         // The block itself ends the wait.
-        let open = self.announcements.as_ref().and_then(|known| known.open(node, self.now));
+        let open = self.announcements.open(node, self.now);
         let awaited = open.map(|block| &self.blocks[block as usize]);
         let tree = self.world(node).tree();
         awaited.is_none_or(|id| tree.find(id).is_some_and(|ix| tree[ix].header == *header))
@@ -34,7 +34,7 @@ impl Engine<'_> {
     /// another neighbour to ask.
     pub(super) fn hand_over(&mut self, node: u32) {
         let now = self.now;
-        let Some(known) = &mut self.announcements else { return };
+        let known = &mut self.announcements;
         let Some(block) = known.open(node, now) else { return };
         for waiting in known.take_due(node, now) {
             if self.links.is_up(node, waiting.peer) {
@@ -46,7 +46,7 @@ impl Engine<'_> {
     /// Ends the sparing of a node that has neither the block nor asks for it any more.
     pub(super) fn look_again(&mut self, node: u32) {
         let now = self.now;
-        let Some(known) = &mut self.announcements else { return };
+        let known = &mut self.announcements;
         let Some(block) = known.open(node, now) else { return };
         if self.nodes[node as usize].awaits_block(&self.blocks[block as usize]) {
             return;
