@@ -73,6 +73,9 @@ impl Waiting {
     }
 
     fn take(&mut self, arrived: &Id) -> Vec<Arrival> {
+        if self.orphans.is_empty() {
+            return Vec::new();
+        }
         let Some(queue) = self.orphans.remove(arrived) else { return Vec::new() };
         self.order.retain(|(waits_for, id, bytes)| {
             let gone = waits_for == arrived;
@@ -222,13 +225,20 @@ impl Node {
         let (tree, rules) = (turn.world.tree(), turn.world.rules());
         let seen_tree = turn.world.seen_tree(&self.seen, self.config.seed);
         let best = rules.consensus.choose(&tree.view(self.tip), &tree.view(ix), &seen_tree);
-        match seen_tree.block(&best).ok().and_then(|view| tree.find(&view.id)) {
+        let best_ix = match best == id {
+            true => Some(ix),
+            false => seen_tree.block(&best).ok().and_then(|view| tree.find(&view.id)),
+        };
+        match best_ix {
             Some(best) => self.set_tip(turn, best),
             None => turn
                 .out
                 .event(Event::Fault { why: format!("fork choice named {best}, which this node has not accepted") }),
         }
-        self.arrived.extend(self.sync.waiting.take(&id));
+        let waited = self.sync.waiting.take(&id);
+        if !waited.is_empty() {
+            self.arrived.extend(waited);
+        }
         self.pump(turn);
     }
 
@@ -290,8 +300,10 @@ impl Node {
         let mut confirmed = IdMap::<()>::default();
         for ix in joined {
             let block = turn.world.confirmed(*ix);
-            for hash in self.mempool.confirm(turn.world.txs_mut(), &block) {
-                turn.out.event(Event::TxDropped { hash, why: EXCLUDED.into() });
+            if !block.is_empty() {
+                for hash in self.mempool.confirm(turn.world.txs_mut(), &block) {
+                    turn.out.event(Event::TxDropped { hash, why: EXCLUDED.into() });
+                }
             }
             if let Some(block) = turn.world.block(*ix).filter(|_| !again.is_empty()) {
                 confirmed.extend(block.txs.iter().map(|tx| (tx.hash(), ())));

@@ -157,6 +157,11 @@ impl Node {
         {
             return self.refuse_compact(turn, from, id, &format!("it sent a header that is not accepted: {reject}"));
         }
+        let fails = self.compact_fails();
+        // What another node of the same world has put together need not be put together again.
+        if !fails && let Some(block) = turn.world.kept(&id, &compact) {
+            return self.take_compact(from, id, compact, block);
+        }
         let Some(slots) = compact.slots() else {
             return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
         };
@@ -165,7 +170,7 @@ impl Node {
         };
         let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
         let mut asked: Vec<u32> = missing.map(|(place, _)| place as u32).collect();
-        if self.compact_fails() && asked.is_empty() && !txs.is_empty() {
+        if fails && asked.is_empty() && !txs.is_empty() {
             asked.push(0);
         }
         if asked.is_empty() {
@@ -237,17 +242,22 @@ impl Node {
     ) {
         let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
         if let Some(block) = turn.world.fitting(&id, block) {
-            self.end_request(&Item::Block(id));
-            if compact.short.is_empty() && compact.tx_count() == 1 {
-                // A coinbase alone: nothing depends on the salt, and it can go on as it is.
-                self.compacts.made = Some((id, compact));
-            }
-            self.arrived.push_back(Arrival { id, block, from: Some(from) });
+            self.take_compact(from, id, compact, block);
         } else if guessed {
             self.ask_in_full(turn, from, id);
         } else {
             self.refuse_compact(turn, from, id, "it sent a compact block with another body than its header names");
         }
+    }
+
+    /// A block is whole.
+    fn take_compact(&mut self, from: PeerId, id: Id, compact: Arc<CompactBlock>, block: Arc<Block>) {
+        self.end_request(&Item::Block(id));
+        if compact.short.is_empty() && compact.tx_count() == 1 {
+            // A coinbase alone: nothing depends on the salt, and it can go on as it is.
+            self.compacts.made = Some((id, compact));
+        }
+        self.arrived.push_back(Arrival { id, block, from: Some(from) });
     }
 
     /// The compact form was of no use, through nobody's fault.

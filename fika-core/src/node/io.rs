@@ -228,6 +228,8 @@ pub struct Outputs {
     pub read_txs: Vec<Tx>,
     /// Empty lists of messages that were read: the next ones need no memory of their own.
     lists: Vec<Vec<Item>>,
+    /// The same for work.
+    work_list: Vec<Work>,
 }
 
 /// So many empty lists are kept.
@@ -245,6 +247,16 @@ impl Outputs {
             list.clear();
             self.lists.push(list);
         }
+    }
+
+    /// Keeps a list of work that was begun, for the next that is needed.
+    pub fn give_back_work(&mut self, mut list: Vec<Work>) {
+        list.clear();
+        self.work_list = list;
+    }
+
+    pub(super) fn list_of_work(&mut self) -> Vec<Work> {
+        std::mem::take(&mut self.work_list)
     }
 
     /// Empties everything but keeps the memory.

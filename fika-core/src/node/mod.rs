@@ -235,7 +235,9 @@ impl Node {
         let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
         let answer = call(&mut *self.agent, world, &mut ctx);
         let Ctx { effects, duties, .. } = ctx;
-        self.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+        if !effects.is_empty() {
+            self.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+        }
         if let Some(duties) = duties {
             self.set_duties(turn, duties);
         }

@@ -122,7 +122,7 @@ impl Node {
         }
         self.producer.template_time = turn.now;
         self.producer.jobs.clear();
-        let mut work = Vec::new();
+        let mut work = turn.out.list_of_work();
         for duty in 0..self.producer.duties.len() {
             work.extend(self.new_job(turn, duty, sampled));
         }

@@ -167,6 +167,9 @@ impl Node {
 
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
+        if self.sync.wanted.is_empty() && self.sync.more.is_empty() {
+            return;
+        }
         let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
         let mut room = WINDOW.saturating_sub(self.requests.blocks());
         while room > 0

@@ -231,6 +231,9 @@ impl Node {
     }
 
     fn follow(&mut self, turn: &mut Turn<'_>, blocks: &[BlockIx], confirmed: bool) {
+        if self.wallet.own.is_empty() {
+            return;
+        }
         for ix in blocks {
             let height = turn.world.tree()[*ix].height;
             let Wallet { own, waiting } = &mut self.wallet;

@@ -13,6 +13,7 @@ use super::{Rules, World};
 use crate::amount::Amount;
 use crate::block::{Block, Tx, body_root, same_proof};
 use crate::codec::Encode;
+use crate::compact::CompactBlock;
 use crate::consensus::Summary;
 use crate::env::Proof;
 use crate::hash::Id;
@@ -84,6 +85,14 @@ impl World {
             return Some(kept.clone());
         }
         body_matches(&block).is_ok().then(|| Arc::new(block))
+    }
+
+    /// The tree's own copy of the block called `id`, where that is what `compact` says without any short id.
+    pub(crate) fn kept(&self, id: &Id, compact: &CompactBlock) -> Option<Arc<Block>> {
+        let kept = self.tree.find(id).and_then(|known| self.tree[known].block.as_ref())?;
+        let given = compact.prefilled.iter().map(|(place, tx)| (*place as usize, tx));
+        let equal = compact.short.is_empty() && kept.head == compact.head && given.eq(kept.txs.iter().enumerate());
+        equal.then(|| kept.clone())
     }
 
     /// What holds for a block wherever it stands: its size, the work in its header, and that the body belongs to it.

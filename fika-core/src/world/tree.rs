@@ -3,6 +3,8 @@
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::block::Block;
 use crate::hash::Id;
 use crate::header::Header;
@@ -177,7 +179,7 @@ impl Tree {
 
     /// Whether `a` is `b` or an ancestor of it.
     pub fn is_ancestor(&self, a: BlockIx, b: BlockIx) -> bool {
-        a == b || (self[a].height < self[b].height && self.ancestor(b, self[a].height) == a)
+        a == b || a == Tree::GENESIS || (self[a].height < self[b].height && self.ancestor(b, self[a].height) == a)
     }
 
     /// The last block that both are descendants of, or are.
@@ -193,8 +195,8 @@ impl Tree {
     }
 
     /// The blocks after `ancestor` up to `to`, in the order of heights.
-    pub fn path(&self, ancestor: BlockIx, to: BlockIx) -> Vec<BlockIx> {
-        let mut path = Vec::new();
+    pub fn path(&self, ancestor: BlockIx, to: BlockIx) -> SmallVec<[BlockIx; 4]> {
+        let mut path = SmallVec::new();
         let mut at = to;
         while at != ancestor {
             path.push(at);

@@ -96,6 +96,13 @@ pub struct Confirmed {
     pub(crate) rivals: Vec<TxNo>,
 }
 
+impl Confirmed {
+    /// Whether it means nothing for any of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inside.is_empty() && self.rivals.is_empty()
+    }
+}
+
 /// The transactions that nodes remember.
 #[derive(Default)]
 pub struct TxTable {

@@ -8,7 +8,7 @@
 
 use fika_core::header::Time;
 
-use super::fetch::fetch;
+use super::fetch::fetch_at;
 
 /// An announcement that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +77,7 @@ impl Announcements {
 
     /// Has the machine fetch what is known of a node.
     pub(super) fn fetch(&self, node: u32) {
-        fetch(&self.slots[node as usize], 1);
+        fetch_at(self.slots.as_ptr().wrapping_add(node as usize).cast(), 1);
     }
 
     /// The number of the next event that is made for a node.

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use super::announcements::{Announcements, Waiting};
 use super::charge::Charges;
 use super::clock::Clock;
-use super::links::Links;
+use super::links::{Carried, Links};
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
@@ -94,6 +94,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) nodes: Vec<Node>,
     seats: Vec<Seat>,
     links: Links,
+    /// Whom the message at hand goes to.
+    carried: Vec<Carried>,
     transport: &'a dyn Transport,
     consensus: std::sync::Arc<dyn Consensus>,
     charges: Charges,
@@ -154,6 +156,7 @@ impl<'a> Engine<'a> {
             nodes,
             seats: machines.into_iter().map(seat).collect(),
             links,
+            carried: Vec::new(),
             transport,
             charges,
             seed,
@@ -330,9 +333,11 @@ impl<'a> Engine<'a> {
         let n = node as usize;
         let clock = self.seats[n].machine.clock;
         let place = self.place(node);
-        let mut out = std::mem::take(&mut self.out);
-        self.nodes[n].handle(&mut self.worlds[place], clock.shows(self.now), input, &mut out);
-        for event in &out.events {
+        let Engine { nodes, worlds, out, now, .. } = self;
+        nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
+        // List by list: all together are long to move.
+        let mut events = std::mem::take(&mut self.out.events);
+        for event in &events {
             if let Event::BlockAccepted { block, .. } = event {
                 let number = self.number(self.worlds[place].tree()[*block].id);
                 self.announcements.accept(node, number);
@@ -345,23 +350,25 @@ impl<'a> Engine<'a> {
             }
             observer.event(self.now, node, event, seen);
         }
-        let mut messages = std::mem::take(&mut out.messages);
+        events.clear();
+        self.out.events = events;
+        let mut messages = std::mem::take(&mut self.out.messages);
         for (dest, message) in messages.drain(..) {
             if let Some(Message::Inv(items)) = self.send(node, dest, message) {
-                out.give_back(items);
+                self.out.give_back(items);
             }
         }
-        out.messages = messages;
+        self.out.messages = messages;
         self.send_together();
-        if let Some(work) = out.work.take() {
-            self.begin(node, work);
+        if let Some(mut work) = self.out.work.take() {
+            self.begin(node, &mut work);
+            self.out.give_back_work(work);
         }
-        self.wakes.set(node, out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
-        for peer in out.bans.drain(..) {
+        self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        for peer in std::mem::take(&mut self.out.bans) {
             self.part(node, peer);
         }
-        out.clear();
-        self.out = out;
+        self.out.clear();
     }
 
     /// A node keeps a neighbour away for a while.

@@ -203,16 +203,15 @@ impl Links {
         self.ends[at].up = up;
     }
 
-    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one;
-    /// `each` hears of every one of them.
-    #[inline]
+    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one,
+    /// and lists them.
     pub(crate) fn carry(
         &mut self,
         from: u32,
         (to, but): (Range<u32>, Option<u32>),
         (kind, bytes): (u8, u64),
         now: Time,
-        mut each: impl FnMut(Carried),
+        all: &mut Vec<Carried>,
     ) {
         let first = self.first[from as usize];
         let port = &mut self.ports[from as usize];
@@ -222,6 +221,7 @@ impl Links {
         let waits = self.rates && (!self.one_upload_at_a_time || self.is_payload[usize::from(kind)]);
         let bits = bytes * 8 * SECOND;
         let but = but.unwrap_or(u32::MAX);
+        all.reserve(to.len());
         let mut peer = to.start;
         for end in &mut self.ends[(first + to.start) as usize..(first + to.end) as usize] {
             peer += 1;
@@ -253,7 +253,7 @@ impl Links {
                 arrival = arrival.max(end.last_arrival);
                 end.last_arrival = arrival;
             }
-            each(Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) });
+            all.push(Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) });
         }
         port.sent = sent;
     }

@@ -34,27 +34,28 @@ impl Engine<'_> {
         if block.is_some() {
             self.links.neighbours(from, peers.clone()).for_each(|to| self.announcements.fetch(to));
         }
-        let Engine { links, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
-        let (arrivals_are_known, now, mut sent, mut settled) = (*arrivals_are_known, *now, 0, 0);
+        let Engine { links, carried, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
+        let (arrivals_are_known, now, mut settled) = (*arrivals_are_known, *now, 0);
         let mut trace = self.trace;
         // A message to one neighbour need not be copied.
         let to_one = matches!(dest, Dest::Peer(_));
         let (mut message, mut alone) = (Some(message), None);
-        links.carry(from, (peers, but), (kind, bytes), now, |carried| {
-            let Carried { to, back, at } = carried;
+        links.carry(from, (peers, but), (kind, bytes), now, carried);
+        let sent = carried.len() as u64;
+        for one in carried.drain(..) {
+            let Carried { to, back, at } = one;
             let sequence = announcements.next_event(to);
-            sent += 1;
             let whom = u64::from(to) << 32 | u64::from(back);
             trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
             if let Some(tracer) = tracer {
-                tracer.sent(now, from, carried);
+                tracer.sent(now, from, one);
             }
-            let Some(at) = at else { return };
+            let Some(at) = at else { continue };
             if let Some(block) = block
                 && announcements.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
             {
                 settled += 1;
-                return;
+                continue;
             }
             let (order, peer) = (Order::new(at, Class::Arrive, to, sequence), PeerId(back));
             let mut message = || if to_one { message.take() } else { message.clone() };
@@ -63,14 +64,14 @@ impl Engine<'_> {
                 None => match message() {
                     Some(Message::Tx(tx)) if to_one && arrivals_are_known => {
                         alone = Some((order, peer, tx));
-                        return;
+                        continue;
                     }
                     Some(message) => Happening::Arrive(peer, bytes as u32, message),
-                    None => return,
+                    None => continue,
                 },
             };
             queue.push(now, order, happening);
-        });
+        }
         self.trace = trace;
         if let Some((order, peer, tx)) = alone {
             self.put_together(order, peer, tx);

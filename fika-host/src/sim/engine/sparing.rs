@@ -9,6 +9,8 @@ use super::{Engine, Happening};
 impl Engine<'_> {
     /// Whether a message cannot make the node ask for the block that it waits for, or note somebody else who has it.
     pub(super) fn leaves_requests_alone(&self, node: u32, peer: PeerId, message: &Message) -> bool {
+        // It awaits none.
+        let Some(awaited) = self.announcements.open(node, self.now) else { return true };
         let header = match message {
             Message::Tx(_) | Message::GetData(_) | Message::GetHeaders(_) | Message::GetBlockTxn(_) => return true,
             Message::Inv(items) => return items.iter().all(|item| matches!(item, Item::Tx(_))),
@@ -24,10 +26,8 @@ impl Engine<'_> {
             _ => return false,
         };
         // The block itself ends the wait.
-        let open = self.announcements.open(node, self.now);
-        let awaited = open.map(|block| &self.blocks[block as usize]);
         let tree = self.world(node).tree();
-        awaited.is_none_or(|id| tree.find(id).is_some_and(|ix| tree[ix].header == *header))
+        tree.find(&self.blocks[awaited as usize]).is_some_and(|ix| tree[ix].header == *header)
     }
 
     /// Tells a node who else has announced the block that it waits for, before something that may make it look for

@@ -30,12 +30,12 @@ const SLICES_PER_SECOND: u64 = 20;
 
 impl Engine<'_> {
     /// A node works on this from now on.
-    pub(super) fn begin(&mut self, node: u32, work: Vec<Work>) {
+    pub(super) fn begin(&mut self, node: u32, work: &mut Vec<Work>) {
         let n = node as usize;
         let seat = &mut self.seats[n];
         let hash_rate = seat.machine.hash_rate;
         seat.jobs.clear();
-        for work in work.into_iter().filter(|_| hash_rate > 0) {
+        for work in work.drain(..).filter(|_| hash_rate > 0) {
             let (at, real) = match work.header {
                 // Drawn: exponential, since every hash may be the one.
                 None => {
