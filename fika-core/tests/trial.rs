@@ -46,7 +46,7 @@ fn at_tip<R>(net: &Lockstep, node: u32, ask: impl FnOnce(&dyn ChainView, &Id) ->
 }
 
 fn chain_of(net: &Lockstep, node: u32) -> Vec<fika_core::world::BlockIx> {
-    net.world(node).tree().path(fika_core::world::Tree::GENESIS, net.nodes[node as usize].tip())
+    net.world(node).tree().path(fika_core::world::Tree::GENESIS, net.nodes[node as usize].tip()).to_vec()
 }
 
 fn blocks_of(net: &Lockstep, node: u32) -> Vec<Arc<Block>> {

@@ -42,7 +42,7 @@ impl Plugin for Secp256k1 {
 
 /// `secret` and its compressed public key.
 fn pair(secret: &SecretKey) -> KeyPair {
-    KeyPair { secret: secret.as_secret_bytes().to_vec(), public: public_key(secret).serialize().to_vec() }
+    KeyPair { secret: secret.as_secret_bytes().to_vec(), public: compressed(&public_key(secret)).to_vec() }
 }
 
 /// A context of the C library that can compute public keys: made once, never changed again.
@@ -69,6 +69,24 @@ fn public_key(secret: &SecretKey) -> PublicKey {
     };
     assert_eq!(made, 1, "a secret key between 0 and the order of the curve has a public one");
     PublicKey::from(public)
+}
+
+/// The compressed form of a public key. Here too the safe wrapper makes a context, which takes as long as the key itself.
+fn compressed(key: &PublicKey) -> [u8; 33] {
+    let (mut form, mut bytes) = ([0; 33], 33);
+    // SAFETY: the static context serves whatever needs no secret; the form has as many bytes as are announced.
+    let made = unsafe {
+        let (context, key) = (ffi::secp256k1_context_static, key.as_c_ptr());
+        ffi::secp256k1_ec_pubkey_serialize(
+            context,
+            form.as_mut_ptr(),
+            &raw mut bytes,
+            key,
+            ffi::SECP256K1_SER_COMPRESSED,
+        )
+    };
+    assert!(made == 1 && bytes == form.len(), "a public key has a compressed form");
+    form
 }
 
 /// Signs as the safe wrapper does, which makes a context for every signature and blinds it with entropy: half of the time.
@@ -157,7 +175,7 @@ impl KeyScheme for Secp256k1 {
         let pair = pair(&secret_key(&secret)?);
         match public.map(|public| PublicKey::from_slice(&public)) {
             None => Ok(pair),
-            Some(Ok(public)) if public.serialize()[..] == pair.public => Ok(pair),
+            Some(Ok(public)) if compressed(&public)[..] == pair.public => Ok(pair),
             Some(_) => Err("expected the public key that belongs to the secret key, found another".into()),
         }
     }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use fika_core::hash::Id;
@@ -183,7 +183,10 @@ fn json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>, Str
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
-    let read = serde_json::from_reader(BufReader::new(file.take(JSON_BYTES_MAX)));
+    let mut text = Vec::new();
+    let read = file.take(JSON_BYTES_MAX).read_to_end(&mut text).map_err(|error| error.to_string());
+    // At once: byte by byte it would be most of what the report of a large network costs.
+    let read = read.and_then(|_| serde_json::from_slice(&text).map_err(|error| error.to_string()));
     read.map(Some).map_err(|error| format!("{}: expected what a run writes, found: {error}", path.display()))
 }
 

@@ -41,14 +41,13 @@ impl Engine<'_> {
         let to_one = matches!(dest, Dest::Peer(_));
         let (mut message, mut alone) = (Some(message), None);
         links.carry(from, (peers, but), (kind, bytes), now, carried);
-        let sent = carried.len() as u64;
-        for one in carried.drain(..) {
-            let Carried { to, back, at } = one;
+        for one in &carried[..] {
+            let Carried { to, back, at } = *one;
             let sequence = announcements.next_event(to);
             let whom = u64::from(to) << 32 | u64::from(back);
             trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
             if let Some(tracer) = tracer {
-                tracer.sent(now, from, one);
+                tracer.sent(now, from, *one);
             }
             let Some(at) = at else { continue };
             if let Some(block) = block
@@ -76,8 +75,9 @@ impl Engine<'_> {
         if let Some((order, peer, tx)) = alone {
             self.put_together(order, peer, tx);
         }
-        self.sent[usize::from(kind)] += sent;
-        self.sent_bytes += sent * bytes;
+        self.sent[usize::from(kind)] += self.carried.len() as u64;
+        self.sent_bytes += self.carried.len() as u64 * bytes;
+        self.carried.clear();
         self.events += settled;
         message
     }
