@@ -157,7 +157,7 @@ impl Tree {
         if newest.id == *id {
             return Some(BlockIx(self.entries.len() as u32 - 1));
         }
-        if newest.header.parent == *id {
+        if self[newest.parent].id == *id {
             return Some(newest.parent);
         }
         self.by_id.get(id).copied()
@@ -286,5 +286,7 @@ mod tests {
             assert!(next(a).is_none() || next(a) != next(b), "the fork point is the last common block");
         }
         assert_eq!(tree.insert(block(Id([9; 32]), 1)), None, "a block without its parent has no place");
+        assert!(all.iter().all(|ix| tree.find(&tree[*ix].id) == Some(*ix)));
+        assert_eq!(Tree::new(block(Id::ZERO, 0)).find(&Id::ZERO), None, "genesis has no parent");
     }
 }
