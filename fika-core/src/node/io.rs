@@ -1,19 +1,20 @@
 //! What goes into a node and what comes out of it.
 
+use super::numbered::{Kind, Numbered};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
-use crate::world::BlockIx;
+use crate::world::{BlockIx, TxNo};
 
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
 
 /// What happens to a node.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Input {
     /// The node begins, or begins again after a stop.
     Start,
@@ -23,8 +24,9 @@ pub enum Input {
     Disconnected(PeerId, u32),
     /// A neighbour says something.
     Message(PeerId, Message),
-    /// A neighbour sends these transactions, the one right after the other: as a message for each of them.
-    Txs(PeerId, Vec<Tx>),
+    /// A neighbour says something of transactions, by their numbers; of several that it sends, one comes right after the
+    /// other.
+    Numbered(PeerId, Numbered),
     /// The time asked for by [`Outputs::wake_at`] has come.
     Wake,
     /// A nonce has been found for this piece of work.
@@ -224,16 +226,21 @@ pub struct Outputs {
     pub events: Vec<Event>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
-    /// The empty list of the last [`Input::Txs`]: a runtime may use its memory again.
-    pub read_txs: Vec<Tx>,
+    /// Whether all neighbours are nodes of the same world: then a node may name transactions by their numbers. It is set
+    /// by the runtime.
+    pub by_number: bool,
+    /// To be sent as well, each to one neighbour and before the message of this place in `messages`.
+    pub numbered: Vec<(usize, PeerId, Numbered)>,
     /// Empty lists of messages that were read: the next ones need no memory of their own.
     lists: Vec<Vec<Item>>,
+    numbers: Vec<Vec<TxNo>>,
     /// The same for work.
     work_list: Vec<Work>,
 }
 
 /// So many empty lists are kept.
 const LISTS_KEPT: usize = 16;
+const NUMBERS_KEPT: usize = 256;
 
 impl Outputs {
     /// A list to be filled and sent.
@@ -249,6 +256,19 @@ impl Outputs {
         }
     }
 
+    /// The same, for transactions by their numbers.
+    pub fn numbers(&mut self) -> Vec<TxNo> {
+        self.numbers.pop().unwrap_or_default()
+    }
+
+    /// Keeps a list that has been read, for the next that is needed.
+    pub fn give_back_numbers(&mut self, mut list: Vec<TxNo>) {
+        if self.numbers.len() < NUMBERS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
+            list.clear();
+            self.numbers.push(list);
+        }
+    }
+
     /// Keeps a list of work that was begun, for the next that is needed.
     pub fn give_back_work(&mut self, mut list: Vec<Work>) {
         list.clear();
@@ -259,9 +279,10 @@ impl Outputs {
         std::mem::take(&mut self.work_list)
     }
 
-    /// Empties everything but keeps the memory.
+    /// Empties everything but keeps the memory, and what the runtime has set.
     pub fn clear(&mut self) {
         self.messages.clear();
+        self.numbered.clear();
         self.events.clear();
         self.bans.clear();
         self.work = None;
@@ -270,6 +291,14 @@ impl Outputs {
 
     pub(super) fn send(&mut self, to: PeerId, message: Message) {
         self.messages.push((Dest::Peer(to), message));
+    }
+
+    /// Sends something of transactions whose numbers are held; nothing where there are none.
+    pub(super) fn send_numbered(&mut self, to: PeerId, kind: Kind, txs: Vec<TxNo>) {
+        match txs.is_empty() {
+            true => self.give_back_numbers(txs),
+            false => self.numbered.push((self.messages.len(), to, Numbered { kind, txs })),
+        }
     }
 
     pub(super) fn send_all(&mut self, but: Option<PeerId>, message: Message) {

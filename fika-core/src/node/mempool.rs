@@ -42,16 +42,17 @@ type Rank = (Reverse<u64>, u64, TxNo);
 ///
 /// What its transactions do is kept in a [`TxTable`], always the same one.
 #[derive(Default)]
+#[repr(C)]
 pub struct Mempool {
-    limits: MempoolLimits,
+    /// How many had come in when one was last taken out.
+    left_at: u64,
     pub(super) slots: Slots,
-    /// The order of preference, once it is needed to say which is the cheapest.
-    ranks: Option<BTreeSet<Rank>>,
     len: usize,
     bytes: u64,
     arrivals: u64,
-    /// How many had come in when one was last taken out.
-    left_at: u64,
+    limits: MempoolLimits,
+    /// The order of preference, once it is needed to say which is the cheapest.
+    ranks: Option<BTreeSet<Rank>>,
 }
 
 impl Mempool {
@@ -86,9 +87,11 @@ impl Mempool {
         txs.tx(no)
     }
 
-    /// Whether a transaction waits here, and has not left since it came as the one of this number.
-    pub(super) fn still_has(&self, no: TxNo, arrival: u64) -> bool {
-        arrival > self.left_at || self.slots.waits(no) && self.slots.arrival(no) == arrival
+    /// Whether a transaction waits here, and has not left since it came as the one of this number, of which these are the
+    /// low bits. It is one of the last two billion.
+    pub(super) fn still_has(&self, no: TxNo, arrival: u32) -> bool {
+        let since_left = arrival.wrapping_sub(self.left_at as u32) as i32;
+        since_left > 0 || self.slots.waits(no) && self.slots.arrival(no) as u32 == arrival
     }
 
     /// All transactions, the most preferred first.
@@ -168,7 +171,7 @@ impl Mempool {
 
     /// Takes in a transaction that no other one here conflicts with; as [`Mempool::insert`].
     pub(super) fn admit(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>) -> Result<Vec<Id>, String> {
-        let (bytes, fee, rate) = (pooled.tx.bytes().len() as u64, pooled.outcome.fee, pooled.rate);
+        let (bytes, fee, rate) = (pooled.bytes, pooled.fee, pooled.rate);
         if fee < self.limits.min_fee {
             return Err(format!("expected a fee of at least {}, found {fee}", self.limits.min_fee));
         }
@@ -240,7 +243,7 @@ impl Mempool {
             let made = pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty());
             open.extend(made.filter_map(|credit| self.spender(txs, &credit.key)).map(|no| txs.hash(no)));
             open.extend(pooled.outcome.puts.iter().flat_map(|(key, _)| later(key)).map(|(_, no)| txs.hash(no)));
-            self.remove(txs, no, pooled.tx.bytes().len() as u64);
+            self.remove(txs, no, pooled.bytes);
             gone.push(hash);
         }
         gone
@@ -281,7 +284,7 @@ impl Mempool {
                 if missing.is_empty() {
                     package.pop();
                     taken.insert(no);
-                    bytes += pooled.tx.bytes().len() as u64;
+                    bytes += pooled.bytes;
                     chosen.push(pooled.tx.clone());
                 } else {
                     package.extend(missing);

@@ -18,6 +18,7 @@ mod compact;
 mod gossip;
 mod io;
 mod mempool;
+mod numbered;
 mod producer;
 mod relay;
 mod requests;
@@ -30,6 +31,7 @@ use std::collections::VecDeque;
 
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger};
+pub use numbered::{Kind, Numbered};
 pub use relay::{Announce, RelayConfig};
 pub use wallet::{Balance, OwnTx};
 
@@ -58,17 +60,18 @@ pub enum Role {
 
 /// What a node is made of.
 #[derive(Clone)]
+#[repr(C)]
 pub struct NodeConfig {
-    /// Signs for the node and owns its coins.
-    pub keys: KeyPair,
-    /// What it does.
-    pub role: Role,
     /// How it spreads what it has.
     pub relay: RelayConfig,
-    /// What its mempool takes in.
-    pub mempool: MempoolLimits,
     /// All draws of this node are made of it.
     pub seed: u64,
+    /// What it does.
+    pub role: Role,
+    /// Signs for the node and owns its coins.
+    pub keys: KeyPair,
+    /// What its mempool takes in.
+    pub mempool: MempoolLimits,
     /// How long a piece of work may lack the newest transactions, in microseconds.
     pub template_age_us: Time,
 }
@@ -91,7 +94,7 @@ impl NodeConfig {
 ///
 /// Its parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
 /// run in one process, waiting for memory is most of what a message costs.
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Node {
     tip: BlockIx,
     finalized: BlockIx,
@@ -99,10 +102,10 @@ pub struct Node {
     seen: BlockSet,
     peers: Vec<relay::Peer>,
     timers: timers::Timers,
-    /// Blocks that can be taken in now.
-    arrived: VecDeque<chain::Arrival>,
     /// What the agent has asked for and where its call came from.
     effects: VecDeque<(Effect, Option<PeerId>)>,
+    /// Blocks that can be taken in now.
+    arrived: VecDeque<chain::Arrival>,
     requests: requests::Requests,
     compacts: compact::Compacts,
     producer: producer::Producer,
@@ -113,9 +116,9 @@ pub struct Node {
     address: Address,
     /// The blocks that this node has judged and found invalid.
     refused: BlockSet,
+    gossip: gossip::Gossips,
     batch: batch::Batch,
     mempool: Mempool,
-    gossip: gossip::Gossips,
 }
 
 /// One call of [`Node::handle`].
@@ -171,13 +174,7 @@ impl Node {
             Input::Connected(peer) => self.on_connected(turn, peer),
             Input::Disconnected(peer, points) => self.on_disconnected(turn, peer, points),
             Input::Message(peer, message) => self.on_message(turn, peer, message),
-            Input::Txs(peer, mut txs) => {
-                for tx in txs.drain(..) {
-                    self.on_message(turn, peer, Message::Tx(tx));
-                    self.settle(turn);
-                }
-                turn.out.read_txs = txs;
-            }
+            Input::Numbered(peer, message) => self.on_numbered(turn, peer, message),
             Input::Wake => {}
             Input::Found { ticket, header } => self.on_found(turn, ticket, header),
             Input::Exhausted { ticket } => self.on_exhausted(turn, ticket),
@@ -283,18 +280,6 @@ impl Node {
         let agent: *const dyn Agent = &*self.agent;
         let (peers, counts) = (self.peers.as_ptr().cast(), self.requests.as_ptr());
         [peers, counts, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
-    }
-
-    /// Where the parts begin, within the node, that messages with transactions need, and their bytes.
-    pub fn tx_part(&self) -> (*const u8, usize) {
-        (std::ptr::from_ref(&self.batch).cast(), size_of::<batch::Batch>() + size_of::<Mempool>())
-    }
-
-    /// Where, outside of the node, the newest of what these refer to is.
-    pub fn tx_parts(&self) -> [*const u8; 9] {
-        let [first, second, waits, pooled, arrival, young] = self.mempool.slots.newest();
-        let [due, log] = self.batch.newest();
-        [first, second, waits, pooled, arrival, young, due, log, self.requests.oldest_tx()]
     }
 
     /// The node's address.

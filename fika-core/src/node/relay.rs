@@ -126,7 +126,6 @@ impl Node {
         peer.ready = true;
         // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
         (peer.banned, peer.points) = (false, if peer.banned { 0 } else { peer.points });
-        self.batch.joined();
         self.greet(turn, id);
         let waiting: Vec<Item> = match self.config.role {
             // Parents first, or the other end could do nothing with their children.
@@ -146,7 +145,6 @@ impl Node {
 
     pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>, id: PeerId, points: u32) {
         self.peer(id).ready = false;
-        self.batch.lost(id);
         if points > 0 {
             self.blame(turn, Some(id), points, "it broke the rules of the transport");
         }
@@ -171,14 +169,8 @@ impl Node {
                 }
             }
             Message::Tx(tx) => {
-                let hash = tx.hash();
-                // The event says what became of it.
-                let held = turn.world.txs_mut().hold(hash);
-                if self.config.role == Role::Full {
-                    let _ = self.accept_held(turn, held, tx, Some(from));
-                }
-                // Last, or the node would forget on the way which other neighbours have it.
-                self.end_tx_request(turn, held);
+                let held = turn.world.txs_mut().hold(tx.hash());
+                self.on_held_tx(turn, from, held, Some(&tx));
                 turn.world.txs_mut().release(held);
             }
             Message::Block(block) => {
@@ -200,6 +192,16 @@ impl Node {
             Message::GetBlockTxn(request) => self.on_get_block_txn(turn, from, &request),
             Message::BlockTxn(answer) => self.on_block_txn(turn, from, *answer),
         }
+    }
+
+    /// A transaction has come whose number is held; `None`: the one that was judged under this number.
+    pub(super) fn on_held_tx(&mut self, turn: &mut Turn<'_>, from: PeerId, no: TxNo, tx: Option<&Tx>) {
+        if self.config.role == Role::Full {
+            // The event says what became of it.
+            let _ = self.accept_held(turn, no, tx, Some(from));
+        }
+        // Last, or the node would forget on the way which other neighbours have it.
+        self.end_tx_request(turn, no);
     }
 
     /// Ends what is under way under this name.
@@ -259,13 +261,19 @@ impl Node {
     /// Takes a transaction into the mempool and passes it on. Whether it is in now.
     pub(super) fn accept_tx(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
         let held = turn.world.txs_mut().hold(tx.hash());
-        let accepted = self.accept_held(turn, held, tx, from);
+        let accepted = self.accept_held(turn, held, Some(&tx), from);
         turn.world.txs_mut().release(held);
         accepted
     }
 
-    /// The same for a transaction whose number is held.
-    fn accept_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
+    /// The same for a transaction whose number is held; `None`: the one that was judged under this number.
+    pub(super) fn accept_held(
+        &mut self,
+        turn: &mut Turn<'_>,
+        no: TxNo,
+        tx: Option<&Tx>,
+        from: Option<PeerId>,
+    ) -> Result<(), String> {
         let slots = &mut self.mempool.slots;
         if slots.waits(no) {
             return Ok(());
@@ -276,8 +284,8 @@ impl Node {
         if let Some(peer) = from {
             slots.known_to(no, peer);
         }
-        let hash = tx.hash();
-        match self.try_pool_held(turn, no, &tx, from) {
+        let hash = turn.world.txs().hash(no);
+        match self.try_pool_held(turn, no, tx, from) {
             Ok(()) => {
                 self.pass_on(turn, no, tx, from);
                 self.producer.mempool_changed = true;
@@ -295,21 +303,28 @@ impl Node {
     /// Judges a transaction over the mempool and puts it in.
     pub(super) fn try_pool(&mut self, turn: &mut Turn<'_>, tx: Tx, from: Option<PeerId>) -> Result<(), String> {
         let held = turn.world.txs_mut().hold(tx.hash());
-        let pooled = self.try_pool_held(turn, held, &tx, from);
+        let pooled = self.try_pool_held(turn, held, Some(&tx), from);
         turn.world.txs_mut().release(held);
         pooled
     }
 
-    fn try_pool_held(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: &Tx, from: Option<PeerId>) -> Result<(), String> {
-        let hash = tx.hash();
+    fn try_pool_held(
+        &mut self,
+        turn: &mut Turn<'_>,
+        no: TxNo,
+        tx: Option<&Tx>,
+        from: Option<PeerId>,
+    ) -> Result<(), String> {
+        let hash = turn.world.txs().hash(no);
         let (pool, tip) = (&mut self.mempool, self.tip);
         let judged = turn.world.txs().judged(no, tip, |no| pool.slots.waits(no), |no| pool.slots.serial(no));
         let (gone, fee) = match judged.cloned() {
             Some(judged) => {
-                let fee = judged.outcome.fee;
+                let fee = judged.fee;
                 (pool.admit(turn.world.txs_mut(), no, judged)?, fee)
             }
             None => {
+                let tx = &tx.or(turn.world.txs().tx(no)).cloned().ok_or("nobody has this transaction")?;
                 let (outcome, reads) = self.judge_tx(turn, tx, from)?;
                 let (fee, reads) = (outcome.fee, reads.map(|reads| (tip, reads)));
                 let (txs, script) = turn.world.txs_and_script();
@@ -349,13 +364,16 @@ impl Node {
     }
 
     /// Announces or sends a transaction to the neighbours but the one that it came from.
-    pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Tx, from: Option<PeerId>) {
-        let id = tx.hash();
+    pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Option<&Tx>, from: Option<PeerId>) {
+        let id = turn.world.txs().hash(no);
         // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
         let flood = self.config.relay.announce == Announce::Flood || self.config.role == Role::Wallet;
         match flood {
-            true => turn.out.send_all(from, Message::Tx(tx)),
-            false if self.config.relay.batch_us > 0 => self.announce_later(turn, no, from),
+            true => {
+                let tx = tx.or(turn.world.txs().tx(no)).cloned();
+                tx.into_iter().for_each(|tx| turn.out.send_all(from, Message::Tx(tx)));
+            }
+            false if self.config.relay.batch_us > 0 => self.announce_later(turn, no),
             false => turn.out.send_all(from, Message::Inv(vec![Item::Tx(id)])),
         }
         turn.out.event(Event::Forwarded { id, what: "tx" });

@@ -58,7 +58,7 @@ struct Asked {
 
 /// Requests by what was asked for. Most nodes wait for one block at a time: nothing is made or freed for that.
 #[derive(Default)]
-struct Open {
+pub(super) struct Open {
     first: Option<(Item, Request)>,
     others: BTreeMap<Item, Request>,
 }
@@ -103,15 +103,16 @@ impl Open {
 
 /// All requests that are under way.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Requests {
-    open: Open,
-    /// Transactions, in the order of asking.
-    txs: VecDeque<Asked>,
     /// How many things of each kind each neighbour was asked for.
     counts: Vec<[u16; 4]>,
-    blocks: usize,
+    /// Transactions, in the order of asking.
+    txs: VecDeque<Asked>,
     /// Whether the timer is set.
     timed: bool,
+    pub(super) open: Open,
+    blocks: usize,
 }
 
 /// The name under which something is under way.
@@ -128,9 +129,10 @@ impl Requests {
         self.counts.as_ptr().cast()
     }
 
-    /// Where the transaction is that was asked for first.
-    pub(super) fn oldest_tx(&self) -> *const u8 {
-        self.txs.front().map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast())
+    /// Where the transactions are that were asked for first and last.
+    pub(super) fn asked_txs(&self) -> [*const u8; 2] {
+        [self.txs.front(), self.txs.back()]
+            .map(|asked| asked.map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast()))
     }
 
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {
@@ -238,10 +240,7 @@ impl Node {
         if items.is_empty() {
             return turn.out.give_back(items);
         }
-        if !self.requests.timed {
-            self.requests.timed = true;
-            self.timers.set(until, Timer::Requests);
-        }
+        self.time_requests(until);
         turn.out.send(from, Message::GetData(items));
     }
 
@@ -256,11 +255,18 @@ impl Node {
 
     /// Notes that a transaction is asked for; whether it is to be.
     fn ask_tx(&mut self, turn: &mut Turn<'_>, hash: Id, from: PeerId, until: Time) -> bool {
+        let no = turn.world.txs_mut().hold(hash);
+        let new = self.ask_numbered(turn, no, from, until);
+        turn.world.txs_mut().release(no);
+        new
+    }
+
+    /// The same for a transaction whose number is held.
+    pub(super) fn ask_numbered(&mut self, turn: &mut Turn<'_>, no: TxNo, from: PeerId, until: Time) -> bool {
         if !self.requests.has_room(TX, from) {
             return false;
         }
         let (txs, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
-        let no = txs.hold(hash);
         let new = !slots.is_asked(no);
         if new {
             slots.ask(txs, no);
@@ -268,8 +274,15 @@ impl Node {
             self.requests.counts[from.0 as usize][TX] += 1;
         }
         slots.known_to(no, from);
-        txs.release(no);
         new
+    }
+
+    /// Sees to it that what is late is asked for elsewhere.
+    pub(super) fn time_requests(&mut self, until: Time) {
+        if !self.requests.timed {
+            self.requests.timed = true;
+            self.timers.set(until, Timer::Requests);
+        }
     }
 
     /// A transaction is no longer asked for; gives who was.

@@ -20,106 +20,119 @@ const WAITS: usize = 3;
 /// The words of neighbours, which say who has the transaction, come after those of the flags.
 const FLAGS: usize = 4;
 /// Neighbours with numbers from here on have no words.
-const NEAR: u32 = 64;
+const NEAR: u32 = 60;
+/// Words that lie in one line of the machine's caches.
+const LINE: usize = 8;
+
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Line([u64; LINE]);
+
+/// A transaction that waits for a block.
+#[derive(Clone, Default)]
+struct Waiting {
+    pooled: Option<Arc<Pooled>>,
+    /// How many came into the mempool before it.
+    arrival: u64,
+}
 
 /// All that a node remembers of transactions.
 ///
 /// What one message needs lies close together: many nodes run in one process, and none finds its memory in the
 /// machine's caches as it left it.
+#[repr(C)]
 pub(super) struct Slots {
     /// For each 64 transactions the words of the flags, and those of the near neighbours.
-    words: Vec<u64>,
-    /// How many words that are.
+    lines: Vec<Line>,
+    /// How many lines that are.
     stride: usize,
-    /// Those that wait for a block.
-    pooled: Vec<Option<Arc<Pooled>>>,
-    /// The same as bits: a look at a transaction that is not of these days touches little memory.
-    waiting: Vec<u64>,
-    /// How many came into the mempool before each of them.
-    arrivals: Vec<u64>,
-    /// What neighbours without words have.
-    known_far: BTreeSet<(TxNo, PeerId)>,
+    /// Which of them wait for a block, as bits: a look at a transaction that is not of these days touches little memory.
+    waits: Vec<u64>,
+    /// Those that do.
+    waiting: Vec<Waiting>,
     /// Those dealt with in this period, and in the one before.
     young: Vec<TxNo>,
-    old: Vec<TxNo>,
     /// Which kind of period it is.
     period: usize,
-    /// The one that was heard of last.
-    newest: TxNo,
+    old: Vec<TxNo>,
+    /// What neighbours without words have.
+    known_far: BTreeSet<(TxNo, PeerId)>,
 }
 
 impl Default for Slots {
     fn default() -> Slots {
         Slots {
-            words: Vec::new(),
-            stride: FLAGS + 4,
-            pooled: Vec::new(),
+            lines: Vec::new(),
+            stride: 1,
+            waits: Vec::new(),
             waiting: Vec::new(),
-            arrivals: Vec::new(),
-            known_far: BTreeSet::new(),
             young: Vec::new(),
-            old: Vec::new(),
             period: 0,
-            newest: TxNo(0),
+            old: Vec::new(),
+            known_far: BTreeSet::new(),
         }
     }
 }
 
 impl Slots {
-    /// Where the words of the newest transactions are, and all else that is kept of them.
-    pub(super) fn newest(&self) -> [*const u8; 6] {
-        let n = self.newest.0 as usize;
-        // Nothing is read there, so it does not matter whether it is this node's.
-        let words = |n: usize| self.words.as_ptr().wrapping_add(n / 64 * self.stride).cast();
-        let (waits, young) = (self.waiting.as_ptr().wrapping_add(n / 64), self.young.as_ptr_range().end);
-        let (pooled, arrival) = (self.pooled.as_ptr().wrapping_add(n), self.arrivals.as_ptr().wrapping_add(n));
-        [words(n.saturating_sub(64)), words(n), waits.cast(), pooled.cast(), arrival.cast(), young.cast()]
+    // Where things are that a message needs. Nothing is read there, so it does not matter whether it is this node's.
+
+    /// Where the words of a transaction are, and their bytes.
+    pub(super) fn words_of(&self, no: TxNo) -> (*const u8, usize) {
+        let (first, _) = self.place(no);
+        (self.lines.as_ptr().wrapping_add(first).cast(), self.stride * size_of::<Line>())
     }
 
-    /// Where the words of a transaction begin, and its bit in them.
+    /// Where it stands that a transaction waits.
+    pub(super) fn waits_at(&self, no: TxNo) -> *const u8 {
+        self.waits.as_ptr().wrapping_add(no.0 as usize / 64).cast()
+    }
+
+    /// Where a transaction goes that comes into the mempool.
+    pub(super) fn puts_at(&self, no: TxNo) -> [*const u8; 2] {
+        [self.waiting.as_ptr().wrapping_add(no.0 as usize).cast(), self.young.as_ptr_range().end.cast()]
+    }
+
+    /// The first line of the words of a transaction, and its bit in them.
     fn place(&self, no: TxNo) -> (usize, u64) {
         (no.0 as usize / 64 * self.stride, 1 << (no.0 % 64))
     }
 
-    fn flags(&self, no: TxNo) -> Option<(&[u64], u64)> {
-        let (at, bit) = self.place(no);
-        Some((self.words.get(at..at + FLAGS)?, bit))
+    /// Those of the flags that `which` names which are set.
+    fn has(&self, no: TxNo, which: &[usize]) -> bool {
+        let (first, bit) = self.place(no);
+        self.lines.get(first).is_some_and(|Line(words)| which.iter().fold(0, |all, flag| all | words[*flag]) & bit != 0)
     }
 
     /// Whether it was asked for and has not come.
     pub(super) fn is_asked(&self, no: TxNo) -> bool {
-        self.flags(no).is_some_and(|(flags, bit)| flags[ASKED] & bit != 0)
+        self.has(no, &[ASKED])
     }
 
     /// Whether it was dealt with lately.
     fn is_recent(&self, no: TxNo) -> bool {
-        self.flags(no).is_some_and(|(flags, bit)| (flags[RECENT[0]] | flags[RECENT[1]]) & bit != 0)
+        self.has(no, &RECENT)
     }
 
     /// Whether it waits for a block.
     pub(super) fn waits(&self, no: TxNo) -> bool {
-        self.waiting.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
-    }
-
-    /// Whether anything is remembered of it.
-    fn is_known(&self, no: TxNo) -> bool {
-        self.flags(no).is_some_and(|(flags, bit)| flags.iter().fold(0, |all, word| all | word) & bit != 0)
+        self.waits.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
     }
 
     /// How many came into the mempool before one that waits.
     pub(super) fn arrival(&self, no: TxNo) -> u64 {
-        self.arrivals.get(no.0 as usize).copied().unwrap_or(0)
+        self.waiting.get(no.0 as usize).map_or(0, |waiting| waiting.arrival)
     }
 
     /// All that wait for a block, with their arrivals, in no order.
     pub(super) fn pooled(&self) -> impl Iterator<Item = (TxNo, u64, &Arc<Pooled>)> {
-        let all = self.pooled.iter().zip(&self.arrivals).enumerate();
-        all.filter_map(|(no, (pooled, arrival))| Some((TxNo(no as u32), *arrival, pooled.as_ref()?)))
+        let all = self.waiting.iter().enumerate();
+        all.filter_map(|(no, waiting)| Some((TxNo(no as u32), waiting.arrival, waiting.pooled.as_ref()?)))
     }
 
     /// The transaction, if it waits for a block.
     pub(super) fn one(&self, no: TxNo) -> Option<&Arc<Pooled>> {
-        self.pooled.get(no.0 as usize)?.as_ref()
+        self.waiting.get(no.0 as usize)?.pooled.as_ref()
     }
 
     /// The serial number of what waits here of a transaction.
@@ -127,39 +140,42 @@ impl Slots {
         self.one(no).map(|pooled| pooled.serial())
     }
 
+    /// Makes room for more transactions.
+    #[cold]
+    fn grow(&mut self, no: TxNo) {
+        let blocks = no.0 as usize / 64 + 1;
+        let more = blocks + blocks / 16;
+        self.lines.reserve_exact(more * self.stride - self.lines.len());
+        self.lines.resize(blocks * self.stride, Line::default());
+        self.waits.resize(blocks, 0);
+        self.waiting.reserve_exact(more * 64 - self.waiting.len());
+        self.waiting.resize(blocks * 64, Waiting::default());
+    }
+
     /// Sets a flag of a transaction, which is remembered while it has any; see [`Slots::unset`].
     fn set(&mut self, txs: &mut TxTable, no: TxNo, flag: usize) {
-        let n = no.0 as usize;
-        if self.words.len() <= n / 64 * self.stride {
-            let blocks = n / 64 + 1;
-            let more = blocks + blocks / 16;
-            self.words.reserve_exact(more * self.stride - self.words.len());
-            self.words.resize(blocks * self.stride, 0);
-            self.pooled.reserve_exact(more * 64 - self.pooled.len());
-            self.pooled.resize(blocks * 64, None);
-            self.waiting.resize(blocks, 0);
-            self.arrivals.reserve_exact(more * 64 - self.arrivals.len());
-            self.arrivals.resize(blocks * 64, 0);
+        let (first, bit) = self.place(no);
+        if first >= self.lines.len() {
+            self.grow(no);
         }
-        if !self.is_known(no) {
+        let Line(words) = &mut self.lines[first];
+        if words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
             txs.hold_again(no);
         }
-        let (at, bit) = self.place(no);
-        self.words[at + flag] |= bit;
+        words[flag] |= bit;
     }
 
     /// Takes flags off a transaction; it is forgotten with the last one. Whether it had any of them.
     fn unset(&mut self, txs: &mut TxTable, no: TxNo, flags: &[usize]) -> bool {
-        let (at, bit) = self.place(no);
-        let Some(words) = self.words.get_mut(at..at + self.stride) else { return false };
+        let (first, bit) = self.place(no);
+        let Some(Line(words)) = self.lines.get_mut(first) else { return false };
         let mut had = 0;
         for flag in flags {
             had |= words[*flag] & bit;
             words[*flag] &= !bit;
         }
-        if had != 0 && words[..FLAGS].iter().all(|word| word & bit == 0) {
-            words[FLAGS..].iter_mut().for_each(|word| *word &= !bit);
-            self.forget_far(no);
+        if had != 0 && words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
+            self.known_to_nobody(no);
             txs.release(no);
         }
         had != 0
@@ -168,22 +184,20 @@ impl Slots {
     /// Puts a transaction among those that wait.
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>, arrival: u64) {
         self.set(txs, no, WAITS);
-        self.waiting[no.0 as usize / 64] |= 1 << (no.0 % 64);
-        self.pooled[no.0 as usize] = Some(pooled);
-        self.arrivals[no.0 as usize] = arrival;
+        self.waits[no.0 as usize / 64] |= 1 << (no.0 % 64);
+        self.waiting[no.0 as usize] = Waiting { pooled: Some(pooled), arrival };
     }
 
     /// Takes a transaction out of those that wait.
     pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
-        let pooled = self.pooled.get_mut(no.0 as usize)?.take()?;
-        self.waiting[no.0 as usize / 64] &= !(1 << (no.0 % 64));
+        let pooled = self.waiting.get_mut(no.0 as usize)?.pooled.take()?;
+        self.waits[no.0 as usize / 64] &= !(1 << (no.0 % 64));
         self.unset(txs, no, &[WAITS]);
         Some(pooled)
     }
 
     /// Notes that a transaction was asked for.
     pub(super) fn ask(&mut self, txs: &mut TxTable, no: TxNo) {
-        self.newest = no;
         self.set(txs, no, ASKED);
     }
 
@@ -219,43 +233,50 @@ impl Slots {
     /// `peer` has this transaction. Nothing is noted of what the node does not remember; gives whether it does: whether
     /// the transaction waits, was asked for, or was dealt with lately.
     pub(super) fn known_to(&mut self, no: TxNo, peer: PeerId) -> bool {
-        if !self.is_known(no) {
+        let (first, bit) = self.place(no);
+        let Some(Line(words)) = self.lines.get_mut(first) else { return false };
+        if words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
             return false;
         }
-        if peer.0 >= NEAR {
-            self.known_far.insert((no, peer));
-            return true;
-        }
         let word = FLAGS + peer.0 as usize;
-        if word >= self.stride {
-            self.widen(word + 1);
+        if word < LINE {
+            words[word] |= bit;
+        } else if word < self.stride * LINE {
+            self.lines[first + word / LINE].0[word % LINE] |= bit;
+        } else {
+            self.known_to_farther(no, peer);
         }
-        let (at, bit) = self.place(no);
-        self.words[at + word] |= bit;
         true
     }
 
-    /// Makes room for the words of more neighbours.
     #[cold]
-    fn widen(&mut self, stride: usize) {
-        let stride = stride.next_multiple_of(4);
-        let blocks = self.words.len() / self.stride;
-        let mut words = Vec::with_capacity(blocks * stride);
-        for block in self.words.chunks_exact(self.stride) {
-            words.extend_from_slice(block);
-            words.resize(words.len() + stride - self.stride, 0);
+    fn known_to_farther(&mut self, no: TxNo, peer: PeerId) {
+        if peer.0 >= NEAR {
+            self.known_far.insert((no, peer));
+            return;
         }
-        (self.words, self.stride) = (words, stride);
+        // Room for the words of more neighbours.
+        let word = FLAGS + peer.0 as usize;
+        let stride = word / LINE + 1;
+        let blocks = self.lines.len() / self.stride;
+        let mut lines = Vec::with_capacity(blocks * stride);
+        for block in self.lines.chunks_exact(self.stride) {
+            lines.extend_from_slice(block);
+            lines.resize(lines.len() + stride - self.stride, Line::default());
+        }
+        (self.lines, self.stride) = (lines, stride);
+        let (first, bit) = self.place(no);
+        self.lines[first + word / LINE].0[word % LINE] |= bit;
     }
 
     /// Whether `peer` has said that it has this transaction.
     pub(super) fn is_known_to(&self, no: TxNo, peer: PeerId) -> bool {
-        if peer.0 >= NEAR {
-            return self.known_far.contains(&(no, peer));
-        }
         let word = FLAGS + peer.0 as usize;
-        let (at, bit) = self.place(no);
-        word < self.stride && self.words.get(at + word).is_some_and(|word| word & bit != 0)
+        let (first, bit) = self.place(no);
+        match word < self.stride * LINE {
+            true => self.lines.get(first + word / LINE).is_some_and(|Line(words)| words[word % LINE] & bit != 0),
+            false => self.known_far.contains(&(no, peer)),
+        }
     }
 
     /// The neighbours that have said that they have this transaction.
@@ -267,15 +288,14 @@ impl Slots {
 
     /// Who had the transaction may have dropped it since.
     pub(super) fn known_to_nobody(&mut self, no: TxNo) {
-        let (at, bit) = self.place(no);
-        if let Some(words) = self.words.get_mut(at + FLAGS..at + self.stride) {
-            words.iter_mut().for_each(|word| *word &= !bit);
-            self.forget_far(no);
+        let (first, bit) = self.place(no);
+        let Some(lines) = self.lines.get_mut(first..first + self.stride) else { return };
+        let words = lines.iter_mut().flat_map(|Line(words)| words).skip(FLAGS);
+        words.for_each(|word| *word &= !bit);
+        // And those without words.
+        if self.known_far.is_empty() {
+            return;
         }
-    }
-
-    /// Forgets which of the neighbours without a bit have a transaction.
-    fn forget_far(&mut self, no: TxNo) {
         let all = (no, PeerId(0))..=(no, PeerId(u32::MAX));
         while let Some(one) = self.known_far.range(all.clone()).next().copied() {
             self.known_far.remove(&one);
@@ -332,6 +352,6 @@ mod tests {
         slots.forget(&mut txs, no);
         assert!(txs.find(&name(most)).is_none());
         assert!((3 * most..9 * most).all(|n| note(&mut slots, &mut txs, n)));
-        assert!(slots.pooled.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
+        assert!(slots.waiting.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
     }
 }

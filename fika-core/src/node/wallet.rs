@@ -215,7 +215,7 @@ impl Node {
             }
             if self.mempool.slots.waits(no) {
                 self.mempool.slots.known_to_nobody(no);
-                self.pass_on(turn, no, tx, None);
+                self.pass_on(turn, no, Some(&tx), None);
             }
             turn.world.txs_mut().release(no);
         }

@@ -379,6 +379,16 @@ impl World {
         &mut self.txs
     }
 
+    /// What a message with a numbered transaction takes on the wire: what `ask` says, which need be asked only once.
+    pub fn wire_bytes(&mut self, no: TxNo, ask: impl FnOnce(&Tx) -> u64) -> u64 {
+        self.txs.wire_bytes(no, ask)
+    }
+
+    /// A message with this transaction, one of [`Numbered`](crate::node::Numbered), has got lost.
+    pub fn release(&mut self, no: TxNo) {
+        self.txs.release(no);
+    }
+
     /// The same, with the script that says whose money a lock guards.
     pub(crate) fn txs_and_script(&mut self) -> (&mut TxTable, &dyn Script) {
         (&mut self.txs, &*self.rules.script)

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::tree::{BlockIx, IdMap};
 use crate::address::Address;
+use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::tx::Outcome;
@@ -23,17 +24,22 @@ use crate::tx::Outcome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxNo(pub u32);
 
-/// A transaction with what it does.
+/// A transaction with what it does. What every node needs that takes it in lies in front.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Pooled {
+    /// Fee in base units per 1,000 bytes.
+    pub rate: u64,
+    /// Fee.
+    pub fee: Amount,
+    /// Its bytes.
+    pub bytes: u64,
+    /// No other judgement in this table has it.
+    serial: u64,
     /// The transaction.
     pub tx: Tx,
     /// What it does.
     pub outcome: Outcome,
-    /// Fee in base units per 1,000 bytes.
-    pub rate: u64,
-    /// No other judgement in this table has it.
-    serial: u64,
     /// The tip that it was judged over, and the judgements in the mempool that touch what it reads.
     over: Option<(BlockIx, Vec<(TxNo, u64)>)>,
 }
@@ -61,12 +67,18 @@ impl Use {
     }
 }
 
-/// Who a transaction of the table is: apart from the rest, for this is what messages need.
-#[derive(Clone, Copy, Default)]
+/// Who a transaction of the table is: apart from the rest, for this is what messages need. One line of the machine's
+/// caches.
+#[derive(Clone, Default)]
+#[repr(align(64))]
 struct Name {
     hash: Id,
-    /// How many nodes remember it.
+    /// How many nodes remember it, and messages under way that name it.
     holders: u32,
+    /// What it takes on the wire; 0: nobody has asked yet.
+    wire_bytes: u32,
+    /// The latest judgement and its tip, where it depends on no other transaction.
+    latest: Option<(BlockIx, Arc<Pooled>)>,
 }
 
 /// What is known of a transaction of the table.
@@ -125,8 +137,19 @@ impl TxTable {
     }
 
     /// The transaction's name.
-    pub(crate) fn hash(&self, no: TxNo) -> Id {
+    pub fn hash(&self, no: TxNo) -> Id {
         self.names[no.0 as usize].hash
+    }
+
+    /// What a message with the transaction takes on the wire: what `ask` says, which is asked once.
+    pub(crate) fn wire_bytes(&mut self, no: TxNo, ask: impl FnOnce(&Tx) -> u64) -> u64 {
+        let name = &mut self.names[no.0 as usize];
+        if name.wire_bytes > 0 {
+            return name.wire_bytes.into();
+        }
+        let bytes = self.all[no.0 as usize].tx.as_ref().map_or(0, ask);
+        name.wire_bytes = u32::try_from(bytes).unwrap_or(0);
+        bytes
     }
 
     /// The transaction, if some node has judged it and remembers it.
@@ -144,19 +167,19 @@ impl TxTable {
                 all.push(Known::default());
                 TxNo(all.len() as u32 - 1)
             });
-            names[no.0 as usize].hash = hash;
+            names[no.0 as usize] = Name { hash, ..Name::default() };
             no
         });
         names[no.0 as usize].holders += 1;
         no
     }
 
-    /// One node more that remembers it.
+    /// One more that remembers it.
     pub(crate) fn hold_again(&mut self, no: TxNo) {
         self.names[no.0 as usize].holders += 1;
     }
 
-    /// A node no longer remembers it.
+    /// One of those that remember it does so no longer.
     pub(crate) fn release(&mut self, no: TxNo) {
         let name = &mut self.names[no.0 as usize];
         name.holders -= 1;
@@ -168,6 +191,7 @@ impl TxTable {
     #[cold]
     fn forget(&mut self, no: TxNo) {
         let Known { keys, owners, .. } = std::mem::take(&mut self.all[no.0 as usize]);
+        self.names[no.0 as usize].latest = None;
         self.changes += 1;
         self.numbers.remove(&self.names[no.0 as usize].hash);
         for key in keys {
@@ -200,6 +224,11 @@ impl TxTable {
         waits: impl Fn(TxNo) -> bool,
         serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Option<&Arc<Pooled>> {
+        if let Some((over, latest)) = &self.names[no.0 as usize].latest
+            && *over == tip
+        {
+            return Some(latest);
+        }
         let Known { judged, related, .. } = &self.all[no.0 as usize];
         // Of a transaction that was judged once there is no other judgement.
         let same =
@@ -241,11 +270,14 @@ impl TxTable {
             (outcome.puts.is_empty() && !here.iter().any(|(other, _)| writes(*other))).then_some((tip, here))
         });
         self.serials += 1;
-        let rate = u128::from(outcome.fee.0) * 1_000 / (tx.bytes().len() as u128).max(1);
+        let (fee, bytes) = (outcome.fee, tx.bytes().len() as u64);
+        let rate = u128::from(fee.0) * 1_000 / u128::from(bytes).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        let new = Arc::new(Pooled { tx, outcome, rate, serial: self.serials, over });
-        let Known { judged, judgements, .. } = &mut self.all[no.0 as usize];
+        let new = Arc::new(Pooled { rate, fee, bytes, serial: self.serials, tx, outcome, over });
+        let Known { judged, judgements, related, .. } = &mut self.all[no.0 as usize];
         *judgements += 1;
+        let alone = new.over.as_ref().filter(|(_, touching)| related.is_empty() && touching.is_empty());
+        self.names[no.0 as usize].latest = alone.map(|(tip, _)| (*tip, new.clone()));
         if new.over.is_some() {
             if judged.len() == JUDGED_KEPT {
                 judged.remove(0);
@@ -278,11 +310,15 @@ impl TxTable {
             };
             let new = Use(how.0 & !before.0);
             for (other, theirs) in users.iter().filter(|(user, _)| *user != no) {
+                let mut relate = |one: TxNo, to: TxNo| {
+                    add(&mut self.all[one.0 as usize].related, to);
+                    self.names[one.0 as usize].latest = None;
+                };
                 if new.any_of(Use::CHANGES) && theirs.any_of(Use::READS) {
-                    add(&mut self.all[other.0 as usize].related, no);
+                    relate(*other, no);
                 }
                 if new.any_of(Use::READS) && theirs.any_of(Use::CHANGES) {
-                    add(&mut self.all[no.0 as usize].related, *other);
+                    relate(no, *other);
                 }
             }
         }

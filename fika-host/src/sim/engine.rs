@@ -6,17 +6,16 @@
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
 mod ahead;
+mod numbered;
 mod sending;
 mod sparing;
-mod together;
 mod work;
 
-use fika_core::block::Tx;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::{Item, Message};
-use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId};
+use fika_core::node::{Event, Input, Node, Numbered, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
 use smallvec::SmallVec;
@@ -43,8 +42,8 @@ enum Happening {
     Announce(PeerId, u32),
     /// A message of so many bytes.
     Arrive(PeerId, u32, Message),
-    /// Transactions that were sent together, the one right after the other.
-    Txs(PeerId, Vec<Tx>),
+    /// Something about transactions.
+    Numbered(PeerId, Numbered),
     /// A message that has waited for the node's line.
     Received(PeerId, Message),
     Pay(Box<PaymentOrder>),
@@ -93,6 +92,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
     seats: Vec<Seat>,
+    /// No clock of a node is wrong.
+    clocks_are_right: bool,
     links: Links,
     /// Whom the message at hand goes to.
     carried: Vec<Carried>,
@@ -109,18 +110,10 @@ pub(crate) struct Engine<'a> {
     numbers: IdMap<u32>,
     last_number: u32,
     out: Outputs,
-    /// Transactions that one node sends to another: the place of the first, the neighbour's number of the sender.
-    together: Option<(Order, PeerId)>,
-    /// All of them.
-    together_txs: Vec<Tx>,
-    /// Whether transactions travel.
+    /// Whether transactions travel by their numbers.
     has_txs: bool,
-    /// Of the node whose timer is next, while transactions travel: which one, and whether what it refers to is fetched.
-    next_wake: (u32, bool),
-    /// Empty lists, for the next ones.
-    spare_txs: Vec<Vec<Tx>>,
-    /// When they are sent; see [`Links::arrivals_are_known`].
-    arrivals_are_known: bool,
+    /// Of the node whose timer is next, while transactions travel: which one, and how much of it is fetched.
+    next_wake: (u32, u8),
     now: Time,
     trace: TraceHash,
     pub(crate) tracer: Option<&'a mut Tracer>,
@@ -149,11 +142,14 @@ impl<'a> Engine<'a> {
         let n = nodes.len();
         let arrivals_are_known = links.arrivals_are_known();
         let settle = settle && arrivals_are_known;
+        // Whoever writes down messages wants to see them, and a message that waits for a line must be one.
+        let by_number = worlds.len() == 1 && arrivals_are_known && tracer.is_none();
         let seat = |machine| Seat { machine, jobs: SmallVec::new(), draws: 0 };
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
+            clocks_are_right: machines.iter().all(|machine| machine.clock == Clock::default()),
             seats: machines.into_iter().map(seat).collect(),
             links,
             carried: Vec::new(),
@@ -168,12 +164,8 @@ impl<'a> Engine<'a> {
             numbers: [(Id::ZERO, 0)].into_iter().collect(),
             last_number: 0,
             out: Outputs::default(),
-            together: None,
-            together_txs: Vec::new(),
             has_txs: false,
-            next_wake: (0, false),
-            spare_txs: Vec::new(),
-            arrivals_are_known,
+            next_wake: (0, 0),
             now: 0,
             trace: TraceHash::default(),
             tracer,
@@ -181,6 +173,7 @@ impl<'a> Engine<'a> {
             sent_bytes: 0,
             events: 0,
         };
+        engine.out.by_number = by_number;
         for node in 0..n as u32 {
             engine.push(0, Class::Start, node, Happening::Start);
             for peer in 0..engine.links.degree(node) {
@@ -253,10 +246,13 @@ impl<'a> Engine<'a> {
         self.now = first;
         // At one time timers come first, so that what a message finds does not depend on whether others came with it.
         if wake_at == first {
-            self.wakes.set(wake_node, NEVER);
+            // The node says when it wants the next.
             self.hand_over(wake_node);
             self.give(wake_node, Input::Wake, observer);
             self.look_again(wake_node);
+            if self.has_txs {
+                self.fetch_for_wake();
+            }
         } else if queued_at == first {
             if let Some((order, happening)) = self.queue.pop() {
                 self.fetch_ahead();
@@ -302,7 +298,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Happening::Received(peer, message) => self.receive(node, peer, message, observer),
-            Happening::Txs(peer, txs) => self.receive_txs(node, peer, txs, observer),
+            Happening::Numbered(peer, message) => self.receive_numbered(node, peer, message, observer),
         }
     }
 
@@ -331,7 +327,7 @@ impl<'a> Engine<'a> {
     fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         self.events += 1;
         let n = node as usize;
-        let clock = self.seats[n].machine.clock;
+        let clock = if self.clocks_are_right { Clock::default() } else { self.seats[n].machine.clock };
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
@@ -352,14 +348,7 @@ impl<'a> Engine<'a> {
         }
         events.clear();
         self.out.events = events;
-        let mut messages = std::mem::take(&mut self.out.messages);
-        for (dest, message) in messages.drain(..) {
-            if let Some(Message::Inv(items)) = self.send(node, dest, message) {
-                self.out.give_back(items);
-            }
-        }
-        self.out.messages = messages;
-        self.send_together();
+        self.send_all(node);
         if let Some(mut work) = self.out.work.take() {
             self.begin(node, &mut work);
             self.out.give_back_work(work);
@@ -369,6 +358,26 @@ impl<'a> Engine<'a> {
             self.part(node, peer);
         }
         self.out.clear();
+    }
+
+    /// Sends what a node has said, in the order in which it said it.
+    fn send_all(&mut self, node: u32) {
+        if self.out.numbered.is_empty() && self.out.messages.is_empty() {
+            return;
+        }
+        let mut numbered = std::mem::take(&mut self.out.numbered);
+        let mut messages = std::mem::take(&mut self.out.messages);
+        let mut by_number = numbered.drain(..).peekable();
+        for (place, (dest, message)) in messages.drain(..).enumerate() {
+            while let Some((_, peer, first)) = by_number.next_if(|(before, ..)| *before <= place) {
+                self.send_numbered(node, peer, first);
+            }
+            if let Some(Message::Inv(items)) = self.send(node, dest, message) {
+                self.out.give_back(items);
+            }
+        }
+        by_number.for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
+        (self.out.numbered, self.out.messages) = (numbered, messages);
     }
 
     /// A node keeps a neighbour away for a while.

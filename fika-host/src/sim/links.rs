@@ -71,6 +71,8 @@ struct Port {
 pub(crate) struct Links {
     first: Vec<u32>,
     ends: Vec<End>,
+    /// How many ends are not up.
+    down: usize,
     classes: Vec<Way>,
     /// When all rates are unlimited nothing queues.
     rates: bool,
@@ -140,6 +142,7 @@ impl Links {
             || classes.all.iter().any(|class| class.bandwidth_bps > 0);
         Links {
             first,
+            down: ends.len(),
             ends,
             classes: classes.all.into_iter().map(Way::new).collect(),
             rates,
@@ -191,16 +194,17 @@ impl Links {
 
     /// Whether a node and its neighbour talk to each other.
     pub(crate) fn is_up(&self, node: u32, peer: u32) -> bool {
-        self.ends[self.end(node, peer)].up
+        self.down == 0 || self.ends[self.end(node, peer)].up
     }
 
     /// Lets the two ends of a link talk to each other, or parts them.
     pub(crate) fn set_up(&mut self, node: u32, peer: u32, up: bool) {
         let at = self.end(node, peer);
         let (other, back) = (self.ends[at].node, self.ends[at].back);
-        self.ends[at].up = up;
-        let at = self.end(other, back);
-        self.ends[at].up = up;
+        for at in [at, self.end(other, back)] {
+            let was = std::mem::replace(&mut self.ends[at].up, up);
+            self.down = self.down + usize::from(was) - usize::from(up);
+        }
     }
 
     /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one,

@@ -34,12 +34,12 @@ impl Engine<'_> {
         if block.is_some() {
             self.links.neighbours(from, peers.clone()).for_each(|to| self.announcements.fetch(to));
         }
-        let Engine { links, carried, tracer, queue, announcements, now, arrivals_are_known, .. } = self;
-        let (arrivals_are_known, now, mut settled) = (*arrivals_are_known, *now, 0);
+        let Engine { links, carried, tracer, queue, announcements, now, .. } = self;
+        let (now, mut settled) = (*now, 0);
         let mut trace = self.trace;
         // A message to one neighbour need not be copied.
         let to_one = matches!(dest, Dest::Peer(_));
-        let (mut message, mut alone) = (Some(message), None);
+        let mut message = Some(message);
         links.carry(from, (peers, but), (kind, bytes), now, carried);
         for one in &carried[..] {
             let Carried { to, back, at } = *one;
@@ -61,10 +61,6 @@ impl Engine<'_> {
             let happening = match block {
                 Some(block) => Happening::Announce(peer, block),
                 None => match message() {
-                    Some(Message::Tx(tx)) if to_one && arrivals_are_known => {
-                        alone = Some((order, peer, tx));
-                        continue;
-                    }
                     Some(message) => Happening::Arrive(peer, bytes as u32, message),
                     None => continue,
                 },
@@ -72,9 +68,6 @@ impl Engine<'_> {
             queue.push(now, order, happening);
         }
         self.trace = trace;
-        if let Some((order, peer, tx)) = alone {
-            self.put_together(order, peer, tx);
-        }
         self.sent[usize::from(kind)] += self.carried.len() as u64;
         self.sent_bytes += self.carried.len() as u64 * bytes;
         self.carried.clear();
@@ -93,7 +86,7 @@ fn of_header(header: &Header) -> u64 {
 }
 
 /// What a message is about, as a number.
-fn content(message: &Message) -> u64 {
+pub(super) fn content(message: &Message) -> u64 {
     match message {
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
             items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ one.id().prefix())

@@ -1,0 +1,154 @@
+//! Transactions by their numbers: what neighbours of one world say of them to each other.
+//!
+//! Where many nodes run in one process they share a [`TxTable`](crate::world::TxTable). There a transaction's number
+//! says all that its hash or its bytes would say, and nothing need be looked up. The messages are those of `relay`, the
+//! node does the same with them, and whether it names transactions so is the runtime's choice
+//! ([`Outputs::by_number`](super::Outputs::by_number)).
+
+use super::io::PeerId;
+use super::{Node, Role, Turn, requests};
+use crate::message::{Item, Message};
+use crate::world::TxNo;
+
+/// What is said of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// I have these: [`Message::Inv`].
+    Inv,
+    /// Send me these: [`Message::GetData`].
+    GetData,
+    /// Here they are: a [`Message::Tx`] for each.
+    Txs,
+}
+
+/// A message, or several, with transactions by their numbers. Each number is held for it: the receiver releases it, or
+/// who loses it ([`World::release`](crate::world::World::release)).
+#[derive(Debug)]
+pub struct Numbered {
+    /// What is said.
+    pub kind: Kind,
+    /// Of which transactions, in this order.
+    pub txs: Vec<TxNo>,
+}
+
+impl Node {
+    /// Names to `fetch` what a message about transactions, or the moment to announce some (`None`), needs of the node
+    /// itself: addresses, and bytes from there on. A runtime of many nodes has it fetched ahead.
+    #[inline]
+    pub fn near_txs(&self, kind: Option<Kind>, mut fetch: impl FnMut(*const u8, usize)) {
+        fn at<T>(what: &T) -> *const u8 {
+            std::ptr::from_ref(what).cast()
+        }
+        // Up to what was asked for: whatever happens, timers and lists of things to do are looked at.
+        fetch(at(self), std::mem::offset_of!(Node, requests) + std::mem::offset_of!(requests::Requests, open));
+        fetch(at(&self.producer.template_due), 1);
+        // The mempool begins with what says who has what.
+        match kind {
+            None => fetch(at(&self.batch), size_of_val(&self.batch) + 64),
+            Some(Kind::Txs) => fetch(at(&self.batch), size_of_val(&self.batch) + size_of_val(&self.mempool)),
+            Some(Kind::Inv | Kind::GetData) => fetch(at(&self.mempool), 64),
+        }
+        if kind != Some(Kind::GetData) {
+            fetch(at(&self.config.relay), size_of_val(&self.config.relay));
+        }
+    }
+
+    /// What that refers to, for a message about these transactions. It need not be anybody's memory.
+    #[inline]
+    pub fn far_txs(&self, kind: Option<Kind>, txs: &[TxNo], mut fetch: impl FnMut(*const u8, usize)) {
+        let slots = &self.mempool.slots;
+        let words = |no: Option<&TxNo>| no.map_or((std::ptr::null(), 0), |no| slots.words_of(*no));
+        match (kind, txs) {
+            (Some(kind), [first, ..]) => {
+                // They are nearly always of the same few days, and in the order of their numbers.
+                fetch(self.peers.as_ptr().cast(), 1);
+                if kind == Kind::GetData {
+                    return fetch(slots.waits_at(*first), 1);
+                }
+                for (part, bytes) in [words(txs.first()), words(txs.last())] {
+                    fetch(part, bytes);
+                }
+                fetch(self.requests.as_ptr(), 64);
+                let [first_asked, last_asked] = self.requests.asked_txs();
+                if kind == Kind::Inv {
+                    return fetch(last_asked, 64);
+                }
+                fetch(first_asked, 64);
+                fetch(slots.waits_at(*first), 1);
+                slots.puts_at(*first).into_iter().for_each(|part| fetch(part, 1));
+                fetch(self.batch.end(), 1);
+            }
+            _ => {
+                let (log, bytes) = self.batch.all();
+                fetch(log, bytes.min(512));
+                fetch(self.peers.as_ptr().cast(), 128);
+            }
+        }
+    }
+
+    /// What those transactions refer to that a neighbour is to hear of next.
+    #[inline]
+    pub fn farther_txs(&self, mut fetch: impl FnMut(*const u8, usize)) {
+        let slots = &self.mempool.slots;
+        for no in self.batch.ends().into_iter().flatten() {
+            let (part, bytes) = slots.words_of(no);
+            fetch(part, bytes);
+        }
+    }
+
+    pub(super) fn on_numbered(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Numbered) {
+        let Numbered { kind, mut txs } = message;
+        let listens = !self.peer(from).banned && (kind != Kind::Inv || self.config.role == Role::Full);
+        if !listens {
+            txs.drain(..).for_each(|no| turn.world.release(no));
+        }
+        match kind {
+            Kind::Inv => self.on_numbered_inv(turn, from, txs),
+            Kind::GetData => self.on_numbered_get_data(turn, from, txs),
+            Kind::Txs => self.on_numbered_txs(turn, from, txs),
+        }
+    }
+
+    fn on_numbered_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
+        let until = self.late_at(turn);
+        txs.retain(|no| {
+            // What it remembers it does not need, and only notes who else has it.
+            let wanted = !self.mempool.slots.known_to(*no, from) && self.ask_numbered(turn, *no, from, until);
+            if !wanted {
+                turn.world.release(*no);
+            }
+            wanted
+        });
+        if !txs.is_empty() {
+            self.time_requests(until);
+        }
+        turn.out.send_numbered(from, Kind::GetData, txs);
+    }
+
+    fn on_numbered_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
+        let mut missing = Vec::new();
+        txs.retain(|no| {
+            let waits = self.mempool.slots.waits(*no);
+            if !waits {
+                missing.push(Item::Tx(turn.world.txs().hash(*no)));
+                turn.world.release(*no);
+            }
+            waits
+        });
+        turn.out.send_numbered(from, Kind::Txs, txs);
+        if !missing.is_empty() {
+            turn.out.send(from, Message::NotFound(missing));
+        }
+    }
+
+    fn on_numbered_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, txs: Vec<TxNo>) {
+        for no in txs.iter().copied() {
+            if !self.peer(from).banned {
+                self.on_held_tx(turn, from, no, None);
+                self.settle(turn);
+            }
+            turn.world.release(no);
+        }
+        turn.out.give_back_numbers(txs);
+    }
+}

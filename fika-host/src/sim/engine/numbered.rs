@@ -1,0 +1,109 @@
+//! Transactions by their numbers, between nodes of one world; see [`Numbered`].
+
+use fika_core::message::{Item, Message};
+use fika_core::node::{Input, Kind, Numbered, PeerId};
+use fika_core::world::TxNo;
+
+use super::super::links::Carried;
+use super::super::order::{Class, Order};
+use super::super::tournament::NEVER;
+use super::sending::content;
+use super::{Engine, Happening, Observer};
+
+/// The kind of [`Message::Tx`].
+const TX: u8 = 3;
+
+impl Engine<'_> {
+    /// Hands over a message about transactions.
+    pub(super) fn receive_numbered(&mut self, node: u32, peer: PeerId, message: Numbered, observer: &mut dyn Observer) {
+        if !self.links.is_up(node, peer.0) {
+            return self.lose(message.txs);
+        }
+        if message.kind == Kind::Txs {
+            // Each is an event.
+            self.events += message.txs.len() as u64 - 1;
+        }
+        // It makes nobody give up a block.
+        self.give(node, Input::Numbered(peer, message), observer);
+    }
+
+    /// Sends what is said of transactions, as [`send`](Engine::send) would send the messages that it stands for.
+    pub(super) fn send_numbered(&mut self, from: u32, peer: PeerId, message: Numbered) {
+        self.has_txs = true;
+        match message.kind {
+            Kind::Inv => self.send_list(from, peer, message, Message::Inv),
+            Kind::GetData => self.send_list(from, peer, message, Message::GetData),
+            Kind::Txs => self.send_txs(from, peer, message.txs),
+        }
+    }
+
+    fn send_list(&mut self, from: u32, peer: PeerId, numbered: Numbered, message: impl FnOnce(Vec<Item>) -> Message) {
+        let txs = self.worlds[0].txs();
+        let mut items = self.out.list();
+        items.extend(numbered.txs.iter().map(|no| Item::Tx(txs.hash(*no))));
+        let message = message(items);
+        let bytes = self.charges.bytes(from, &message, self.transport);
+        match self.carry_one(from, peer, message.kind(), content(&message), bytes) {
+            Some((order, back)) => self.queue.push(self.now, order, Happening::Numbered(back, numbered)),
+            None => self.lose(numbered.txs),
+        }
+        if let Message::Inv(items) | Message::GetData(items) = message {
+            self.out.give_back(items);
+        }
+    }
+
+    /// Sends transactions: each is a message, and those that arrive together take one place in the queue.
+    fn send_txs(&mut self, from: u32, peer: PeerId, mut txs: Vec<TxNo>) {
+        let mut together: Option<(Order, PeerId, Vec<TxNo>)> = None;
+        for no in txs.drain(..) {
+            let Engine { worlds, charges, transport, .. } = self;
+            let bytes = worlds[0].wire_bytes(no, |tx| charges.bytes(from, &Message::Tx(tx.clone()), *transport));
+            let name = worlds[0].txs().hash(no).prefix();
+            let Some((order, back)) = self.carry_one(from, peer, TX, name, bytes) else {
+                self.worlds[0].release(no);
+                continue;
+            };
+            match &mut together {
+                Some((first, _, list)) if order == follower(*first, list.len()) => list.push(no),
+                _ => {
+                    self.send_together(together.take());
+                    let mut list = self.out.numbers();
+                    list.push(no);
+                    together = Some((order, back, list));
+                }
+            }
+        }
+        self.send_together(together);
+        self.out.give_back_numbers(txs);
+    }
+
+    fn send_together(&mut self, together: Option<(Order, PeerId, Vec<TxNo>)>) {
+        if let Some((order, peer, txs)) = together {
+            self.queue.push(self.now, order, Happening::Numbered(peer, Numbered { kind: Kind::Txs, txs }));
+        }
+    }
+
+    /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
+    fn carry_one(&mut self, from: u32, peer: PeerId, kind: u8, content: u64, bytes: u64) -> Option<(Order, PeerId)> {
+        let Engine { links, carried, announcements, trace, now, .. } = self;
+        links.carry(from, (peer.0..peer.0 + 1, None), (kind, bytes), *now, carried);
+        let Carried { to, back, at } = carried.pop()?;
+        let sequence = announcements.next_event(to);
+        let (what, whom) = (u64::from(kind) << 56 ^ content, u64::from(to) << 32 | u64::from(back));
+        trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
+        self.sent[usize::from(kind)] += 1;
+        self.sent_bytes += bytes;
+        at.map(|at| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
+    }
+
+    /// A message gets lost.
+    fn lose(&mut self, txs: Vec<TxNo>) {
+        txs.iter().for_each(|no| self.worlds[0].release(*no));
+        self.out.give_back_numbers(txs);
+    }
+}
+
+/// The place of the message that is sent so many after the first, at the same time to the same node.
+fn follower(first: Order, after: usize) -> Order {
+    Order::new(first.at(), Class::Arrive, first.node(), first.sequence().wrapping_add(after as u32))
+}
