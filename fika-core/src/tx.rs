@@ -29,6 +29,16 @@ pub trait Ledger {
     fn balance(&self, owner: &Address) -> Amount;
     /// The keys and amounts of the coins of `owner`, in the order of keys.
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)>;
+
+    /// The cheapest coins of `owner` that are worth at least `least` each: no more than `most` of them, by amount and
+    /// then by key. Quick also where there are many.
+    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
+        let mut coins = self.coins(owner);
+        coins.retain(|(_, amount)| *amount >= least);
+        coins.sort_by_key(|(_, amount)| *amount);
+        coins.truncate(most as usize);
+        coins
+    }
 }
 
 /// Where a transaction is applied.

@@ -94,18 +94,17 @@ impl World {
                 skipped = true;
                 continue;
             }
-            // A failed transaction may have left part of its changes: try it on top, and keep only what succeeded.
-            let mut trial = Overlay::new(&over);
+            // A failed transaction may have left part of its changes.
+            over.begin();
             let before = (filled.sums.fees, filled.sums.actions.len());
-            let added = filled.sums.add(&mut trial, &self.rules, tx, self.next_place(place.parent));
+            let added = filled.sums.add(&mut over, &self.rules, tx, self.next_place(place.parent));
             let fine = added.and_then(|outcome| match outcome.actions.is_empty() || !careful {
                 true => Ok(()),
-                false => self.settle_draft(place, &trial, &filled.sums).map(drop),
+                false => self.settle_draft(place, &over, &filled.sums).map(drop),
             });
+            over.end(fine.is_ok());
             match fine {
                 Ok(()) => {
-                    let changes = trial.into_changes();
-                    changes.into_iter().for_each(|change| over.set(change.key, change.after));
                     room -= bytes;
                     filled.chosen.push(tx.clone());
                 }

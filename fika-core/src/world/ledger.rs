@@ -4,8 +4,10 @@
 //! key says whose entry it is.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::address::Address;
 use crate::amount::Amount;
@@ -17,6 +19,39 @@ use crate::view::Coin;
 pub type Key = Arc<[u8]>;
 /// The value of a ledger entry.
 pub type Value = Arc<[u8]>;
+
+/// A map keyed by entries' keys. What depends on an order is sorted first.
+#[expect(clippy::disallowed_types, reason = "its hasher is fixed, and whoever iterates sorts")]
+pub(super) type KeyMap<V> = std::collections::HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+
+/// Mixes eight bytes at a time.
+#[derive(Default)]
+pub(super) struct KeyHasher(u64);
+
+impl KeyHasher {
+    fn mix(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.mix(u64::from_le_bytes(last));
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= length as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Whose entry a key names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +74,15 @@ pub enum Space {
 impl Space {
     /// The key of this space with the given parts.
     pub fn key(self, parts: &[&[u8]]) -> Key {
-        let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+        Arc::from(&self.bytes(parts)[..])
+    }
+
+    /// The same, to look an entry up.
+    pub fn bytes(self, parts: &[&[u8]]) -> SmallVec<[u8; 64]> {
+        let mut key = SmallVec::new();
         key.push(self as u8);
         parts.iter().for_each(|part| key.extend_from_slice(part));
-        key.into()
+        key
     }
 }
 
@@ -153,37 +193,71 @@ pub trait Entries {
 
     /// The coins of `owner`, in the order of their keys.
     fn owned(&self, owner: &Address) -> Vec<Coin> {
-        let prefix = Space::Owned.key(&[&owner.0]);
+        let prefix = Space::Owned.bytes(&[&owner.0]);
         let mut coins = Vec::new();
         self.visit(&prefix, &mut |key, value| coins.extend(owned_coin(&key[prefix.len()..], value)));
         coins
     }
+
+    /// Shows the coins of `owner` that are worth at least `least` each, by amount and then by key, while `each` wants
+    /// more.
+    fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
+        visit_sorted(self.owned(owner), least, each);
+    }
 }
 
-/// The entries of `map` whose keys start with `prefix`, in the order of keys.
-pub(super) fn with_prefix<'a, V>(
-    map: &'a BTreeMap<Key, V>,
-    prefix: &'a [u8],
-) -> impl Iterator<Item = (&'a Key, &'a V)> {
-    let from = (Bound::Included(prefix), Bound::Unbounded);
-    map.range::<[u8], _>(from).take_while(move |(key, _)| key.starts_with(prefix))
+/// As [`Entries::visit_worth`], of coins in the order of their keys.
+pub(super) fn visit_sorted(mut coins: Vec<Coin>, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
+    coins.retain(|coin| coin.amount >= least);
+    coins.sort_by_key(|coin| coin.amount);
+    for coin in coins {
+        if !each(&coin.key, coin.amount) {
+            return;
+        }
+    }
 }
 
 /// Changes that lie over a state and can be thrown away.
 pub struct Overlay<'a> {
     base: &'a dyn Entries,
-    changed: BTreeMap<Key, Option<Value>>,
+    changed: KeyMap<Option<Value>>,
+    /// What was there before, the latest change last, while changes are tried.
+    undo: Option<Vec<(Key, Option<Option<Value>>)>>,
 }
 
 impl<'a> Overlay<'a> {
     /// No changes over `base` yet.
     pub fn new(base: &'a dyn Entries) -> Overlay<'a> {
-        Overlay { base, changed: BTreeMap::new() }
+        Overlay { base, changed: KeyMap::default(), undo: None }
     }
 
     /// Puts or removes an entry.
     pub fn set(&mut self, key: Key, value: Option<Value>) {
-        self.changed.insert(key, value);
+        let Some(undo) = &mut self.undo else {
+            self.changed.insert(key, value);
+            return;
+        };
+        let before = self.changed.insert(key.clone(), value);
+        undo.push((key, before));
+    }
+
+    /// From here on changes are tried: [`end`](Overlay::end) keeps them or takes them back.
+    pub fn begin(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// Ends what [`begin`](Overlay::begin) began.
+    pub fn end(&mut self, keep: bool) {
+        let tried = self.undo.take().unwrap_or_default();
+        if keep {
+            return;
+        }
+        for (key, before) in tried.into_iter().rev() {
+            match before {
+                Some(before) => self.changed.insert(key, before),
+                None => self.changed.remove(&key),
+            };
+        }
     }
 
     /// Adds to the amount under `key`. False, without a change, when the result would be above the limit.
@@ -207,7 +281,9 @@ impl<'a> Overlay<'a> {
     pub fn into_changes(self) -> Vec<Change> {
         let base = self.base;
         let changes = self.changed.into_iter().map(|(key, after)| Change { before: base.entry(&key), after, key });
-        changes.filter(|change| change.before != change.after).collect()
+        let mut changes: Vec<Change> = changes.filter(|change| change.before != change.after).collect();
+        changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        changes
     }
 }
 
@@ -221,8 +297,7 @@ impl Entries for Overlay<'_> {
 
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)> {
         let mut all: BTreeMap<Key, Value> = self.base.entries(prefix).into_iter().collect();
-        let changed = with_prefix(&self.changed, prefix);
-        for (key, value) in changed {
+        for (key, value) in self.changed.iter().filter(|(key, _)| key.starts_with(prefix)) {
             match value {
                 Some(value) => all.insert(key.clone(), value.clone()),
                 None => all.remove(key),
@@ -260,6 +335,16 @@ mod tests {
         let bytes = changes[0].to_bytes();
         assert_eq!(Change::from_bytes(&bytes).as_ref(), Ok(&changes[0]));
         let root = state_root(Id::ZERO, &changes);
+        let mut over = Overlay::new(&Nothing);
+        over.set(key(b"x"), None);
+        over.begin();
+        assert!(over.add(key(b"x"), Amount(5)) && over.add(key(b"x"), Amount(1)) && over.add(key(b"y"), Amount(1)));
+        over.end(false);
+        assert_eq!(over.entries(b"b"), [], "what was tried is taken back");
+        over.begin();
+        assert!(over.add(key(b"x"), Amount(5)));
+        over.end(true);
+        assert_eq!(over.into_changes(), changes);
         let undo = Change { before: changes[0].after.clone(), after: None, key: changes[0].key.clone() };
         assert_eq!(state_root(root, &[undo]), Id::ZERO);
     }

@@ -171,6 +171,11 @@ impl Ledger for Watched<'_> {
         self.more.set(true);
         self.ledger.coins(owner)
     }
+
+    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
+        self.more.set(true);
+        self.ledger.coins_worth(owner, least, most)
+    }
 }
 
 /// All blocks of one chain that are known in one place, and their ledger states.

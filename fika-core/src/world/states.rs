@@ -4,26 +4,62 @@
 //! at a block takes the highest version whose block is an ancestor. The root follows the tip at
 //! a distance of [`KEPT_BLOCKS`]; the differences of all blocks are kept, so that the root can
 //! go back for a deep reorganisation, and older states can be read.
+//!
+//! Most entries are coins, and most reads are of one entry: the map has no order. What is read
+//! by prefix has its keys in order beside it, and the coins of an owner are in order of amount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
-use super::ledger::{Change, Entries, Key, Value, with_prefix};
+use smallvec::SmallVec;
+
+use super::ledger::{Change, Entries, Key, KeyMap, Space, Value, owned_coin, visit_sorted};
 use super::tree::{BlockIx, Tree};
+use crate::address::Address;
+use crate::amount::Amount;
 
 /// How many blocks behind the tip a state stays quick to read.
 pub(super) const KEPT_BLOCKS: u64 = 64;
 
+/// The values of one entry, by block; that of the base, if there is one, has none. Most have one value.
 #[derive(Default)]
-struct Cell {
-    base: Option<Value>,
-    versions: Vec<(BlockIx, Option<Value>)>,
-}
+struct Cell(SmallVec<[(Option<BlockIx>, Option<Value>); 1]>);
 
 impl Cell {
-    fn is_empty(&self) -> bool {
-        self.base.is_none() && self.versions.is_empty()
+    fn set_base(&mut self, value: &Option<Value>) {
+        self.0.retain(|(by, _)| by.is_some());
+        if value.is_some() {
+            self.add(None, value);
+        }
+        self.0.shrink_to_fit();
     }
+
+    fn add(&mut self, by: Option<BlockIx>, value: &Option<Value>) {
+        self.0.reserve_exact(1);
+        self.0.push((by, value.clone()));
+    }
+
+    fn remove(&mut self, block: BlockIx) {
+        self.0.retain(|(by, _)| *by != Some(block));
+    }
+
+    /// The value after the block `at`.
+    fn at(&self, at: BlockIx, tree: &Tree) -> Option<&Value> {
+        let seen = self.0.iter().filter(|(by, _)| by.is_none_or(|by| tree.is_ancestor(by, at)));
+        seen.max_by_key(|(by, _)| by.map(|by| tree[by].height)).and_then(|(_, value)| value.as_ref())
+    }
+}
+
+/// Whose coin an entry is, and what it is worth.
+fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
+    let (owner, coin) = key.strip_prefix(&[Space::Owned as u8])?.split_first_chunk()?;
+    Some((Address(*owner), owned_coin(coin, value)?.amount))
+}
+
+/// Whether entries like this one are looked for by prefix.
+fn is_listed(key: &[u8]) -> bool {
+    ![Space::Owned, Space::Format].iter().any(|space| key.first() == Some(&(*space as u8)))
 }
 
 /// The differences that blocks made, wherever they are kept.
@@ -34,7 +70,11 @@ pub(super) trait Diffs {
 
 /// All ledger states of a world.
 pub(super) struct States {
-    cells: BTreeMap<Key, Cell>,
+    cells: KeyMap<Cell>,
+    /// The keys that are looked for by prefix, but for those of coins.
+    listed: BTreeSet<Key>,
+    /// The keys of coins that are in some state, by owner and amount.
+    purses: BTreeMap<Address, BTreeSet<(Amount, Key)>>,
     root: BlockIx,
     /// Blocks after the root whose versions are in the cells.
     live: Vec<BlockIx>,
@@ -43,9 +83,15 @@ pub(super) struct States {
 impl States {
     /// The state after genesis.
     pub(super) fn new(genesis: &[Change]) -> States {
-        let cell = |value: &Option<Value>| Cell { base: value.clone(), versions: Vec::new() };
-        let cells = genesis.iter().map(|change| (change.key.clone(), cell(&change.after))).collect();
-        States { cells, root: Tree::GENESIS, live: Vec::new() }
+        let mut states = States {
+            cells: KeyMap::default(),
+            listed: BTreeSet::new(),
+            purses: BTreeMap::new(),
+            root: Tree::GENESIS,
+            live: Vec::new(),
+        };
+        genesis.iter().for_each(|change| states.cell(change).set_base(&change.after));
+        states
     }
 
     /// Whether the state after `at` can be read from the cells.
@@ -53,25 +99,54 @@ impl States {
         at == self.root || self.live.contains(&at)
     }
 
+    /// The cell that a change is to be written to.
+    fn cell(&mut self, change: &Change) -> &mut Cell {
+        let key = &change.key;
+        self.note_coin(key, &change.after);
+        self.cells.entry(key.clone()).or_insert_with(|| {
+            if is_listed(key) {
+                self.listed.insert(key.clone());
+            }
+            Cell::default()
+        })
+    }
+
+    fn note_coin(&mut self, key: &Key, value: &Option<Value>) {
+        if let Some((owner, amount)) = value.as_ref().and_then(|value| coin_of(key, value)) {
+            self.purses.entry(owner).or_default().insert((amount, key.clone()));
+        }
+    }
+
+    /// A change was taken out of its cell, which goes if nothing is left in it.
+    fn clear(&mut self, change: &Change) {
+        let key = &change.key;
+        if !self.cells.get(key).is_some_and(|cell| cell.0.is_empty()) {
+            return;
+        }
+        self.cells.remove(key);
+        self.listed.remove(key);
+        for value in [&change.before, &change.after].into_iter().flatten() {
+            let Some((owner, amount)) = coin_of(key, value) else { continue };
+            let Some(purse) = self.purses.get_mut(&owner) else { continue };
+            purse.remove(&(amount, key.clone()));
+            if purse.is_empty() {
+                self.purses.remove(&owner);
+            }
+        }
+    }
+
     /// Adds the state after `block`; its parent's is there (see [`States::prepare`]).
     pub(super) fn commit(&mut self, block: BlockIx, changes: &[Change]) {
-        for change in changes {
-            let versions = &mut self.cells.entry(change.key.clone()).or_default().versions;
-            // Most entries are written once: a vector's usual first step is room for four.
-            versions.reserve_exact(1);
-            versions.push((block, change.after.clone()));
-        }
+        changes.iter().for_each(|change| self.cell(change).add(Some(block), &change.after));
         self.live.push(block);
     }
 
     fn retract(&mut self, block: BlockIx, changes: &[Change]) {
         for change in changes {
             if let Some(cell) = self.cells.get_mut(&change.key) {
-                cell.versions.retain(|(by, _)| *by != block);
-                if cell.is_empty() {
-                    self.cells.remove(&change.key);
-                }
+                cell.remove(block);
             }
+            self.clear(change);
         }
         self.live.retain(|live| *live != block);
     }
@@ -86,12 +161,10 @@ impl States {
         let new_root = tree.ancestor(tip, tree[tip].height - KEPT_BLOCKS);
         for block in tree.path(self.root, new_root) {
             for change in diffs.diff(block).iter() {
-                let cell = self.cells.entry(change.key.clone()).or_default();
-                cell.base = change.after.clone();
-                cell.versions.retain(|(by, _)| *by != block);
-                if cell.is_empty() {
-                    self.cells.remove(&change.key);
-                }
+                let cell = self.cell(change);
+                cell.remove(block);
+                cell.set_base(&change.after);
+                self.clear(change);
             }
             self.live.retain(|live| *live != block);
         }
@@ -111,9 +184,10 @@ impl States {
         while self.root != fork {
             let block = self.root;
             for change in diffs.diff(block).iter() {
-                let cell = self.cells.entry(change.key.clone()).or_default();
-                cell.base = change.before.clone();
-                cell.versions.push((block, change.after.clone()));
+                let cell = self.cell(change);
+                cell.set_base(&change.before);
+                cell.add(Some(block), &change.after);
+                self.note_coin(&change.key, &change.before);
             }
             self.live.push(block);
             self.root = tree[block].parent;
@@ -153,12 +227,29 @@ pub struct State<'a> {
 }
 
 impl State<'_> {
-    fn of_cell<'c>(&self, cell: &'c Cell) -> Option<&'c Value> {
-        let seen = cell.versions.iter().filter(|(by, _)| self.tree.is_ancestor(*by, self.at));
-        match seen.max_by_key(|(by, _)| self.tree[*by].height) {
-            Some((_, value)) => value.as_ref(),
-            None => cell.base.as_ref(),
+    /// The keys that start with `prefix`, in order, of all that is in the cells.
+    fn keys(&self, prefix: &[u8]) -> Vec<&Key> {
+        let fits = |key: &&Key| key.starts_with(prefix);
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        if !prefix.is_empty() && is_listed(prefix) {
+            return self.states.listed.range::<[u8], _>(from).take_while(fits).collect();
         }
+        let owner = prefix.strip_prefix(&[Space::Owned as u8]).and_then(|rest| rest.first_chunk());
+        let mut keys: Vec<&Key> = match owner {
+            Some(owner) => {
+                let purse = self.states.purses.get(&Address(*owner)).into_iter().flatten();
+                purse.map(|(_, key)| key).filter(fits).collect()
+            }
+            None => self.states.cells.keys().filter(fits).collect(),
+        };
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// The entry as the cells have it.
+    fn of_cell(&self, key: &[u8]) -> Option<&Value> {
+        self.states.cells.get(key).and_then(|cell| cell.at(self.at, self.tree))
     }
 }
 
@@ -166,18 +257,18 @@ impl Entries for State<'_> {
     fn entry(&self, key: &[u8]) -> Option<Value> {
         match self.rewound.get(key) {
             Some(value) => value.clone(),
-            None => self.states.cells.get(key).and_then(|cell| self.of_cell(cell)).cloned(),
+            None => self.of_cell(key).cloned(),
         }
     }
 
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)> {
-        let cells = with_prefix(&self.states.cells, prefix);
-        let here = cells.filter_map(|(key, cell)| Some((key.clone(), self.of_cell(cell)?.clone())));
+        let keys = self.keys(prefix).into_iter();
+        let here = keys.filter_map(|key| Some((key.clone(), self.of_cell(key)?.clone())));
         if self.rewound.is_empty() {
             return here.collect();
         }
         let mut all: BTreeMap<Key, Value> = here.collect();
-        for (key, value) in with_prefix(&self.rewound, prefix) {
+        for (key, value) in self.rewound.iter().filter(|(key, _)| key.starts_with(prefix)) {
             match value {
                 Some(value) => all.insert(key.clone(), value.clone()),
                 None => all.remove(key),
@@ -190,10 +281,114 @@ impl Entries for State<'_> {
         if !self.rewound.is_empty() {
             return self.entries(prefix).iter().for_each(|(key, value)| each(key, value));
         }
-        for (key, cell) in with_prefix(&self.states.cells, prefix) {
-            if let Some(value) = self.of_cell(cell) {
+        for key in self.keys(prefix) {
+            if let Some(value) = self.of_cell(key) {
                 each(key, value);
             }
         }
+    }
+
+    fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
+        if !self.rewound.is_empty() {
+            return visit_sorted(self.owned(owner), least, each);
+        }
+        let Some(purse) = self.states.purses.get(owner) else { return };
+        let prefix = Space::Owned.bytes(&[&owner.0]);
+        for (amount, key) in purse.range((least, Key::default())..) {
+            // What some other state has, or has at another price, is not there.
+            let here = self.of_cell(key).and_then(|value| coin_of(key, value));
+            if here == Some((*owner, *amount)) && !each(&key[prefix.len()..], *amount) {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::owned_value;
+    use super::*;
+    use crate::block::{Block, Head};
+    use crate::hash::{Id, draw};
+    use crate::header::Header;
+
+    impl Diffs for Vec<Arc<[Change]>> {
+        fn diff(&self, block: BlockIx) -> Arc<[Change]> {
+            self[block.0 as usize].clone()
+        }
+    }
+
+    fn block(parent: Id, nonce: u32) -> Arc<Block> {
+        let header = Header { parent, nonce, ..Header::default() };
+        Arc::new(Block { head: Head { header, ..Head::default() }, txs: Vec::new() })
+    }
+
+    /// Every coin by its key: whose it is, and what it is worth.
+    type Model = BTreeMap<Key, (Address, Amount)>;
+
+    fn compare(state: &State<'_>, owner: &Address, model: &Model) {
+        let mut expected: Vec<_> = model.iter().filter(|(_, (whose, _))| whose == owner).collect();
+        let found: Vec<_> = state.owned(owner).iter().map(|coin| (coin.key.clone(), coin.amount)).collect();
+        assert_eq!(found, expected.iter().map(|(key, (_, worth))| (key[21..].to_vec(), *worth)).collect::<Vec<_>>());
+        expected.sort_by_key(|(key, (_, worth))| (*worth, (*key).clone()));
+        for least in (0..6).map(Amount) {
+            let mut found = Vec::new();
+            state.visit_worth(owner, least, &mut |key, amount| {
+                found.push((key.to_vec(), amount));
+                true
+            });
+            let expected = expected.iter().filter(|(_, (_, worth))| *worth >= least);
+            assert_eq!(found, expected.map(|(key, (_, worth))| (key[21..].to_vec(), *worth)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_coins_of_an_owner_are_in_order_of_amount_on_every_branch() {
+        let owners = [Address([1; 20]), Address([2; 20])];
+        let mut draws = 0;
+        let mut below = |limit: u64| {
+            draws += 1;
+            draw(7, 0, draws) % limit
+        };
+        let mut tree = Tree::new(block(Id::ZERO, 0));
+        let (mut states, mut diffs, mut models) = (States::new(&[]), vec![Arc::from([])], vec![Model::new()]);
+        let mut tip = Tree::GENESIS;
+        for n in 1..1_500u32 {
+            // Mostly the longest chain grows; now and then one that left it far below.
+            let back = if below(12) == 0 { below(100) } else { below(2) };
+            let parent = tree.ancestor(tip, tree[tip].height.saturating_sub(back));
+            let mut model = models[parent.0 as usize].clone();
+            let mut changes = BTreeMap::new();
+            for _ in 0..below(5) {
+                let owner = owners[below(2) as usize];
+                let key = Space::Owned.key(&[&owner.0, &[below(9) as u8]]);
+                let value = |(_, amount): &(Address, Amount)| owned_value(*amount, 1, 2);
+                let before = models[parent.0 as usize].get(&key).map(value);
+                // The same coin may be worth another amount elsewhere.
+                let new = (below(2) == 0).then(|| (owner, Amount(below(6))));
+                match new {
+                    Some(new) => model.insert(key.clone(), new),
+                    None => model.remove(&key),
+                };
+                let change = Change { key: key.clone(), before, after: new.as_ref().map(value) };
+                changes.insert(key, change);
+            }
+            let changes: Arc<[Change]> = changes.into_values().filter(|change| change.before != change.after).collect();
+            let ix = tree.insert(block(tree[parent].id, n)).unwrap();
+            states.prepare(parent, &tree, &diffs);
+            states.commit(ix, &changes);
+            diffs.push(changes);
+            models.push(model);
+            if tree[ix].height > tree[tip].height {
+                tip = ix;
+                states.advance(tip, &tree, &diffs);
+            }
+            for at in [ix, tip, BlockIx(below(u64::from(n) + 1) as u32)] {
+                let state = states.at(at, &tree, &diffs);
+                owners.iter().for_each(|owner| compare(&state, owner, &models[at.0 as usize]));
+            }
+        }
+        let coins: usize = states.purses.values().map(BTreeSet::len).sum();
+        assert!(coins <= 2 * 9 * 6, "there are no more coins than keys and amounts: {coins}");
     }
 }

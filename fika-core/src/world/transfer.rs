@@ -15,15 +15,26 @@ pub struct FormatLedger<'a>(pub &'a dyn Entries);
 
 impl Ledger for FormatLedger<'_> {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.0.entry(&Space::Format.key(&[key])).map(|value| value.to_vec())
+        self.0.entry(&Space::Format.bytes(&[key])).map(|value| value.to_vec())
     }
 
     fn balance(&self, owner: &Address) -> Amount {
-        self.0.amount(&Space::Balance.key(&[&owner.0]))
+        self.0.amount(&Space::Balance.bytes(&[&owner.0]))
     }
 
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
         self.0.owned(owner).into_iter().map(|coin| (coin.key, coin.amount)).collect()
+    }
+
+    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
+        let mut coins = Vec::new();
+        self.0.visit_worth(owner, least, &mut |key, amount| {
+            if coins.len() < most as usize {
+                coins.push((key.to_vec(), amount));
+            }
+            coins.len() < most as usize
+        });
+        coins
     }
 }
 

@@ -71,7 +71,9 @@ pub(super) fn once(
     let outcome = simulation.run(look);
     tracer.map_or(Ok(()), Tracer::finish).map_err(RunError::Environment)?;
     if !outcome.replays.is_empty() {
-        let mut world = stage.world(experiment, chosen)?;
+        // Here there is nothing else to do meanwhile, and threads change no result.
+        let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let mut world = stage.world_with(experiment, chosen, workers)?;
         let mut replays = outcome.replays.iter();
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
     }
@@ -115,8 +117,12 @@ impl Stage {
 
     /// A world with nothing but genesis.
     pub(super) fn world(&self, experiment: &Experiment, chosen: &Chosen) -> Result<World, RunError> {
-        let env = chosen.env(&experiment.chain, &self.faults)?;
         let workers = NonZero::new(experiment.workers as usize).unwrap_or(NonZero::<usize>::MIN);
+        self.world_with(experiment, chosen, workers)
+    }
+
+    fn world_with(&self, experiment: &Experiment, chosen: &Chosen, workers: NonZero<usize>) -> Result<World, RunError> {
+        let env = chosen.env(&experiment.chain, &self.faults)?;
         let rules = chosen.rules(env, workers, &self.faults)?;
         let coins = experiment.nodes.iter().zip(&self.addresses);
         let coins = coins.flat_map(|(node, address)| node.coins.iter().map(|amount| (*address, *amount))).collect();

@@ -8,6 +8,7 @@
 //! Public keys made here are compressed. A digest is signed as it is, unhashed. PEM files are
 //! SEC 1's `EC PRIVATE KEY`, as `openssl ec` reads and writes them.
 
+mod parsed;
 mod pem;
 
 use std::ptr::NonNull;
@@ -89,27 +90,31 @@ fn compressed(key: &PublicKey) -> [u8; 33] {
     form
 }
 
-/// Signs as the safe wrapper does, which makes a context for every signature and blinds it with entropy: half of the time.
-fn sign_ecdsa(secret: &SecretKey, digest: &Id) -> ecdsa::Signature {
-    let bytes = secret.as_secret_bytes();
-    // SAFETY: the context can sign; digest and secret key have 32 bytes, and the signature is filled in before it is
-    // used. The nonce is the library's own, by RFC 6979.
+/// Signs as the safe wrapper does, which makes a context for every key and for every signature and blinds it: half of the
+/// time. `None` when the secret key is none.
+fn sign_ecdsa(secret: &[u8; 32], digest: &Id) -> Option<ecdsa::Signature> {
+    // SAFETY: the context can sign; digest and secret key have 32 bytes, and the signature is used only when it was
+    // made. The nonce is the library's own, by RFC 6979.
     let (signature, made) = unsafe {
         let mut signature = ffi::Signature::new();
         let (context, nonce) = (CONTEXT.0.as_ptr(), ffi::secp256k1_nonce_function_rfc6979);
-        let (digest, key) = (digest.0.as_ptr(), bytes.as_ptr());
+        let (digest, key) = (digest.0.as_ptr(), secret.as_ptr());
         let made = ffi::secp256k1_ecdsa_sign(context, &raw mut signature, digest, key, nonce, std::ptr::null());
         (signature, made)
     };
-    assert_eq!(made, 1, "a secret key between 0 and the order of the curve signs");
-    ecdsa::Signature::from(signature)
+    (made == 1).then(|| ecdsa::Signature::from(signature))
 }
+
+/// As many bytes as a secret key has.
+fn secret_bytes(bytes: &[u8]) -> Result<&[u8; 32], String> {
+    bytes.try_into().map_err(|_| format!("expected a secret key of 32 bytes, found {}", bytes.len()))
+}
+
+const NOT_SECRET: &str = "expected a secret key between 0 and the order of the curve";
 
 /// Reads a secret key.
 fn secret_key(bytes: &[u8]) -> Result<SecretKey, String> {
-    let bytes = bytes.try_into().map_err(|_| format!("expected a secret key of 32 bytes, found {}", bytes.len()))?;
-    SecretKey::from_secret_bytes(bytes)
-        .map_err(|_| "expected a secret key between 0 and the order of the curve".to_string())
+    SecretKey::from_secret_bytes(*secret_bytes(bytes)?).map_err(|_| NOT_SECRET.to_string())
 }
 
 // Verification calls the C library with its static context: without std, the safe wrappers make
@@ -117,7 +122,7 @@ fn secret_key(bytes: &[u8]) -> Result<SecretKey, String> {
 
 fn verify_ecdsa(key: &[u8], digest: &Id, signature: &[u8]) -> Option<bool> {
     let signature = ecdsa::Signature::from_der(signature).ok()?;
-    let key = PublicKey::from_slice(key).ok()?;
+    let key = parsed::public_key(key)?;
     let (signature, key) = (signature.as_c_ptr(), key.as_c_ptr());
     // SAFETY: the static context serves whatever needs no secret; signature, digest (32 bytes) and key are alive.
     let valid =
@@ -150,10 +155,15 @@ impl KeyScheme for Secp256k1 {
     }
 
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
-        let secret = secret_key(secret)?;
         match kind {
-            0 => Ok(sign_ecdsa(&secret, digest).serialize_der().to_vec()),
-            1 => Ok(schnorr::sign_no_aux_rand(&digest.0, &Keypair::from_secret_key(&secret)).to_byte_array().to_vec()),
+            0 => {
+                let signature = sign_ecdsa(secret_bytes(secret)?, digest).ok_or(NOT_SECRET)?;
+                Ok(signature.serialize_der().to_vec())
+            }
+            1 => {
+                let pair = Keypair::from_secret_key(&secret_key(secret)?);
+                Ok(schnorr::sign_no_aux_rand(&digest.0, &pair).to_byte_array().to_vec())
+            }
             _ => Err(format!("expected signature kind 0 (ecdsa) or 1 (schnorr), found {kind}")),
         }
     }

@@ -36,6 +36,9 @@ pub(crate) fn build(params: &Params, order: &Order, place: Place, ledger: &dyn L
     Ok(Transaction::Payment(payment).to_bytes())
 }
 
+/// So many coins are looked at one by one before a wallet looks at all that it has.
+const TRIED: u32 = 4;
+
 /// Few coins that are worth `needed` together: the largest ones, but for the last, which is the
 /// smallest that completes the sum. At least one, for a transaction has a sender.
 fn select(
@@ -45,6 +48,16 @@ fn select(
     place: Place,
     ledger: &dyn Ledger,
 ) -> Result<(Vec<Outpoint>, Amount), TxError> {
+    // A coin that is too young, or whose lock this wallet cannot open, is no candidate.
+    let may_spend = |outpoint, key: &[u8]| {
+        spendable(params, outpoint, key, place, ledger).is_ok_and(|coin| coin.lock == order.from_lock)
+    };
+    // Most payments need one coin, of many.
+    for (key, amount) in ledger.coins_worth(&order.from, needed, TRIED) {
+        if let Some(outpoint) = Outpoint::from_key(&key).filter(|outpoint| may_spend(*outpoint, &key)) {
+            return Ok((vec![outpoint], amount));
+        }
+    }
     let mut coins = ledger.coins(&order.from);
     let (mut chosen, mut found) = (Vec::new(), Amount::ZERO);
     while found < needed || chosen.is_empty() {
@@ -56,9 +69,7 @@ fn select(
         };
         let (key, amount) = coins.swap_remove(next);
         let Some(outpoint) = Outpoint::from_key(&key) else { continue };
-        let coin = spendable(params, outpoint, &key, place, ledger);
-        // A coin that is too young, or whose lock this wallet cannot open, is no candidate.
-        if coin.is_ok_and(|coin| coin.lock == order.from_lock) {
+        if may_spend(outpoint, &key) {
             chosen.push(outpoint);
             found = found.checked_add(amount).ok_or(TxError::Sum("inputs"))?;
         }
