@@ -12,6 +12,7 @@
 mod assemble;
 mod judge;
 pub mod ledger;
+mod purses;
 mod seen;
 mod spends;
 mod states;

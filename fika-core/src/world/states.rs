@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::ledger::{Change, Entries, Key, KeyMap, Space, Value, owned_coin, visit_sorted};
+use super::ledger::{Change, Entries, Key, KeyMap, Space, Value, visit_sorted};
+use super::purses::{Purses, coin_of};
 use super::tree::{BlockIx, Tree};
 use crate::address::Address;
 use crate::amount::Amount;
@@ -51,12 +52,6 @@ impl Cell {
     }
 }
 
-/// Whose coin an entry is, and what it is worth.
-fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
-    let (owner, coin) = key.strip_prefix(&[Space::Owned as u8])?.split_first_chunk()?;
-    Some((Address(*owner), owned_coin(coin, value)?.amount))
-}
-
 /// Whether entries like this one are looked for by prefix.
 fn is_listed(key: &[u8]) -> bool {
     ![Space::Owned, Space::Format].iter().any(|space| key.first() == Some(&(*space as u8)))
@@ -73,8 +68,7 @@ pub(super) struct States {
     cells: KeyMap<Cell>,
     /// The keys that are looked for by prefix, but for those of coins.
     listed: BTreeSet<Key>,
-    /// The keys of coins that are in some state, by owner and amount.
-    purses: BTreeMap<Address, BTreeSet<(Amount, Key)>>,
+    purses: Purses,
     root: BlockIx,
     /// Blocks after the root whose versions are in the cells.
     live: Vec<BlockIx>,
@@ -86,7 +80,7 @@ impl States {
         let mut states = States {
             cells: KeyMap::default(),
             listed: BTreeSet::new(),
-            purses: BTreeMap::new(),
+            purses: Purses::new(),
             root: Tree::GENESIS,
             live: Vec::new(),
         };
@@ -102,19 +96,14 @@ impl States {
     /// The cell that a change is to be written to.
     fn cell(&mut self, change: &Change) -> &mut Cell {
         let key = &change.key;
-        self.note_coin(key, &change.after);
+        self.purses.note(key, change.after.as_ref());
         self.cells.entry(key.clone()).or_insert_with(|| {
-            if is_listed(key) {
-                self.listed.insert(key.clone());
+            match is_listed(key) {
+                true => drop(self.listed.insert(key.clone())),
+                false => self.purses.list(key),
             }
             Cell::default()
         })
-    }
-
-    fn note_coin(&mut self, key: &Key, value: &Option<Value>) {
-        if let Some((owner, amount)) = value.as_ref().and_then(|value| coin_of(key, value)) {
-            self.purses.entry(owner).or_default().insert((amount, key.clone()));
-        }
     }
 
     /// A change was taken out of its cell, which goes if nothing is left in it.
@@ -125,14 +114,10 @@ impl States {
         }
         self.cells.remove(key);
         self.listed.remove(key);
-        for value in [&change.before, &change.after].into_iter().flatten() {
-            let Some((owner, amount)) = coin_of(key, value) else { continue };
-            let Some(purse) = self.purses.get_mut(&owner) else { continue };
-            purse.remove(&(amount, key.clone()));
-            if purse.is_empty() {
-                self.purses.remove(&owner);
-            }
+        for value in [&change.before, &change.after] {
+            self.purses.forget(key, value.as_ref());
         }
+        self.purses.unlist(key);
     }
 
     /// Adds the state after `block`; its parent's is there (see [`States::prepare`]).
@@ -155,6 +140,12 @@ impl States {
     /// blocks that do not descend from it. Done some blocks at a time.
     pub(super) fn advance(&mut self, tip: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
         const STEP: u64 = 8;
+        self.purses.follow(tip, tree, diffs, |key, value, block| {
+            let later = |by: BlockIx| tree[by].height > tree[block].height;
+            let made =
+                |(by, new): &(Option<BlockIx>, Option<Value>)| new.as_ref() == Some(value) && by.is_some_and(later);
+            self.cells.get(key).is_some_and(|cell| cell.0.len() > 1 && cell.0.iter().any(made))
+        });
         if tree[tip].height < tree[self.root].height + KEPT_BLOCKS + STEP || !tree.is_ancestor(self.root, tip) {
             return;
         }
@@ -187,7 +178,6 @@ impl States {
                 let cell = self.cell(change);
                 cell.set_base(&change.before);
                 cell.add(Some(block), &change.after);
-                self.note_coin(&change.key, &change.before);
             }
             self.live.push(block);
             self.root = tree[block].parent;
@@ -235,15 +225,11 @@ impl State<'_> {
             return self.states.listed.range::<[u8], _>(from).take_while(fits).collect();
         }
         let owner = prefix.strip_prefix(&[Space::Owned as u8]).and_then(|rest| rest.first_chunk());
-        let mut keys: Vec<&Key> = match owner {
-            Some(owner) => {
-                let purse = self.states.purses.get(&Address(*owner)).into_iter().flatten();
-                purse.map(|(_, key)| key).filter(fits).collect()
-            }
-            None => self.states.cells.keys().filter(fits).collect(),
-        };
+        if let Some(owner) = owner {
+            return self.states.purses.keys(&Address(*owner)).filter(fits).collect();
+        }
+        let mut keys: Vec<&Key> = self.states.cells.keys().filter(fits).collect();
         keys.sort_unstable();
-        keys.dedup();
         keys
     }
 
@@ -289,12 +275,12 @@ impl Entries for State<'_> {
     }
 
     fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
-        if !self.rewound.is_empty() {
+        let purse = self.states.purses.worth(owner, least, self.at, self.tree);
+        let Some(purse) = purse.filter(|_| self.rewound.is_empty()) else {
             return visit_sorted(self.owned(owner), least, each);
-        }
-        let Some(purse) = self.states.purses.get(owner) else { return };
+        };
         let prefix = Space::Owned.bytes(&[&owner.0]);
-        for (amount, key) in purse.range((least, Key::default())..) {
+        for (amount, key) in purse {
             // What some other state has, or has at another price, is not there.
             let here = self.of_cell(key).and_then(|value| coin_of(key, value));
             if here == Some((*owner, *amount)) && !each(&key[prefix.len()..], *amount) {
@@ -388,7 +374,7 @@ mod tests {
                 owners.iter().for_each(|owner| compare(&state, owner, &models[at.0 as usize]));
             }
         }
-        let coins: usize = states.purses.values().map(BTreeSet::len).sum();
-        assert!(coins <= 2 * 9 * 6, "there are no more coins than keys and amounts: {coins}");
+        let (keys, worth) = states.purses.len();
+        assert!(keys <= 2 * 9 && worth <= 2 * 9 * 6, "there are no more than that: {keys} keys, {worth} amounts");
     }
 }

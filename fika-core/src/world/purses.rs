@@ -1,0 +1,130 @@
+//! The coins of each owner by what they are worth, to find one that pays for something among many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ledger::{Change, Key, Space, Value, owned_coin};
+use super::states::Diffs;
+use super::tree::{BlockIx, Tree};
+use crate::address::Address;
+use crate::amount::Amount;
+
+/// So many blocks behind the tip, a coin that was spent leaves its purse.
+const SPENT_KEPT_BLOCKS: u64 = 4;
+
+/// The coins of one owner.
+#[derive(Default)]
+struct Purse {
+    /// All that are in some state.
+    keys: BTreeSet<Key>,
+    /// Those of the states after the root and after its descendants. There are others, too: whoever looks here asks the
+    /// state whether it has the coin.
+    worth: BTreeSet<(Amount, Key)>,
+}
+
+/// The coins that are in some state, by owner.
+pub(super) struct Purses {
+    purses: BTreeMap<Address, Purse>,
+    root: BlockIx,
+}
+
+fn owner_of(key: &[u8]) -> Option<(Address, &[u8])> {
+    let (owner, coin) = key.strip_prefix(&[Space::Owned as u8])?.split_first_chunk()?;
+    Some((Address(*owner), coin))
+}
+
+/// Whose coin an entry is, and what it is worth.
+pub(super) fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
+    let (owner, coin) = owner_of(key)?;
+    Some((owner, owned_coin(coin, value)?.amount))
+}
+
+impl Purses {
+    /// Without coins, for the state after genesis.
+    pub(super) fn new() -> Purses {
+        Purses { purses: BTreeMap::new(), root: Tree::GENESIS }
+    }
+
+    /// An entry is in some state from now on.
+    pub(super) fn list(&mut self, key: &Key) {
+        if let Some((owner, _)) = owner_of(key) {
+            self.purses.entry(owner).or_default().keys.insert(key.clone());
+        }
+    }
+
+    /// It is in none any more.
+    pub(super) fn unlist(&mut self, key: &Key) {
+        let Some((owner, _)) = owner_of(key) else { return };
+        let Some(purse) = self.purses.get_mut(&owner) else { return };
+        purse.keys.remove(key);
+        if purse.keys.is_empty() {
+            self.purses.remove(&owner);
+        }
+    }
+
+    /// An entry has this value in some state.
+    pub(super) fn note(&mut self, key: &Key, value: Option<&Value>) {
+        if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value)) {
+            self.purses.entry(owner).or_default().worth.insert((amount, key.clone()));
+        }
+    }
+
+    /// It has it in none that counts.
+    pub(super) fn forget(&mut self, key: &Key, value: Option<&Value>) {
+        if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value))
+            && let Some(purse) = self.purses.get_mut(&owner)
+        {
+            purse.worth.remove(&(amount, key.clone()));
+        }
+    }
+
+    /// Moves the root towards `tip`. `made_after` says whether an entry got a value again after a block.
+    pub(super) fn follow(
+        &mut self,
+        tip: BlockIx,
+        tree: &Tree,
+        diffs: &dyn Diffs,
+        made_after: impl Fn(&Key, &Value, BlockIx) -> bool,
+    ) {
+        while !tree.is_ancestor(self.root, tip) {
+            for Change { key, before, .. } in diffs.diff(self.root).iter() {
+                self.note(key, before.as_ref());
+            }
+            self.root = tree[self.root].parent;
+        }
+        let root = tree.ancestor(tip, tree[tip].height.saturating_sub(SPENT_KEPT_BLOCKS).max(tree[self.root].height));
+        for block in tree.path(self.root, root) {
+            for Change { key, before, .. } in diffs.diff(block).iter() {
+                if before.as_ref().is_some_and(|before| !made_after(key, before, block)) {
+                    self.forget(key, before.as_ref());
+                }
+            }
+        }
+        self.root = root;
+    }
+
+    /// The keys of the coins that `owner` has in some state, in order.
+    pub(super) fn keys(&self, owner: &Address) -> impl Iterator<Item = &Key> {
+        self.purses.get(owner).into_iter().flat_map(|purse| &purse.keys)
+    }
+
+    /// The coins of `owner` from `least` on, by amount and then by key; `None` where those of the state after `at` need
+    /// not be among them.
+    pub(super) fn worth(
+        &self,
+        owner: &Address,
+        least: Amount,
+        at: BlockIx,
+        tree: &Tree,
+    ) -> Option<impl Iterator<Item = &(Amount, Key)>> {
+        let purse = self.purses.get(owner).into_iter();
+        let from = purse.flat_map(move |purse| purse.worth.range((least, Key::default())..));
+        tree.is_ancestor(self.root, at).then_some(from)
+    }
+
+    /// How many coins there are, by key and by amount.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        let lens = self.purses.values().map(|purse| (purse.keys.len(), purse.worth.len()));
+        lens.fold((0, 0), |(keys, worth), (k, w)| (keys + k, worth + w))
+    }
+}
