@@ -30,14 +30,11 @@ pub trait Ledger {
     /// The keys and amounts of the coins of `owner`, in the order of keys.
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)>;
 
-    /// The cheapest coins of `owner` that are worth at least `least` each: no more than `most` of them, by amount and
-    /// then by key. Quick also where there are many.
-    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
-        let mut coins = self.coins(owner);
-        coins.retain(|(_, amount)| *amount >= least);
-        coins.sort_by_key(|(_, amount)| *amount);
-        coins.truncate(most as usize);
-        coins
+    /// The cheapest coin of `owner` that is worth at least `least`; among equal ones the first by key. Quick where
+    /// there are many.
+    fn coin_worth(&self, owner: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
+        let coins = self.coins(owner).into_iter().filter(|(_, amount)| *amount >= least);
+        coins.min_by(|(a, x), (b, y)| (x, a).cmp(&(y, b)))
     }
 }
 

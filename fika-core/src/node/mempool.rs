@@ -366,23 +366,22 @@ impl Ledger for PoolLedger<'_> {
         coins
     }
 
-    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
-        let waiting = self.of_owner(owner).flat_map(|outcome| &outcome.credits);
-        let waiting = waiting.filter(|credit| credit.amount >= least && !credit.key.is_empty());
-        let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
+    fn coin_worth(&self, owner: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
         let spent = |key: &[u8]| self.pool.spender(self.txs, key).is_some();
-        let waiting = waiting.filter(|credit| own(&credit.lock) && !spent(&credit.key));
-        let mut coins: Vec<_> = waiting.map(|credit| (credit.key.clone(), credit.amount)).collect();
-        let mut left = most;
+        let mut cheapest = None;
         self.state.visit_worth(owner, least, &mut |key, amount| {
-            if left > 0 && !spent(key) {
-                coins.push((key.to_vec(), amount));
-                left -= 1;
-            }
-            left > 0
+            let found = !spent(key);
+            cheapest = found.then(|| (amount, key.to_vec()));
+            !found
         });
-        coins.sort_unstable_by(|(a, x), (b, y)| (x, a).cmp(&(y, b)));
-        coins.truncate(most as usize);
-        coins
+        for credit in self.of_owner(owner).flat_map(|outcome| &outcome.credits) {
+            let this = (credit.amount, &credit.key);
+            let better = credit.amount >= least && cheapest.as_ref().is_none_or(|(amount, key)| this < (*amount, key));
+            let own = || self.script.owner(&credit.lock).as_ref() == Some(owner);
+            if better && !credit.key.is_empty() && own() && !spent(&credit.key) {
+                cheapest = Some((credit.amount, credit.key.clone()));
+            }
+        }
+        cheapest.map(|(amount, key)| (key, amount))
     }
 }

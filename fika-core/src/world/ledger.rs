@@ -178,6 +178,13 @@ fn lanes(id: &Id) -> [u64; 4] {
 pub trait Entries {
     /// The value under `key`.
     fn entry(&self, key: &[u8]) -> Option<Value>;
+
+    /// The same with its key, whose bytes both share where the state keeps them.
+    fn keyed_entry(&self, key: Key) -> (Key, Option<Value>) {
+        let value = self.entry(&key);
+        (key, value)
+    }
+
     /// All entries whose keys start with `prefix`, in the order of keys.
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)>;
 
@@ -280,7 +287,10 @@ impl<'a> Overlay<'a> {
     /// What really changed, in the order of keys.
     pub fn into_changes(self) -> Vec<Change> {
         let base = self.base;
-        let changes = self.changed.into_iter().map(|(key, after)| Change { before: base.entry(&key), after, key });
+        let changes = self.changed.into_iter().map(|(key, after)| {
+            let (key, before) = base.keyed_entry(key);
+            Change { key, before, after }
+        });
         let mut changes: Vec<Change> = changes.filter(|change| change.before != change.after).collect();
         changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         changes

@@ -173,9 +173,9 @@ impl Ledger for Watched<'_> {
         self.ledger.coins(owner)
     }
 
-    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
+    fn coin_worth(&self, owner: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
         self.more.set(true);
-        self.ledger.coins_worth(owner, least, most)
+        self.ledger.coin_worth(owner, least)
     }
 }
 

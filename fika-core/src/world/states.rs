@@ -247,6 +247,16 @@ impl Entries for State<'_> {
         }
     }
 
+    fn keyed_entry(&self, key: Key) -> (Key, Option<Value>) {
+        if let Some(value) = self.rewound.get(&key) {
+            return (key, value.clone());
+        }
+        match self.states.cells.get_key_value(&key) {
+            Some((shared, cell)) => (shared.clone(), cell.at(self.at, self.tree).cloned()),
+            None => (key, None),
+        }
+    }
+
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)> {
         let keys = self.keys(prefix).into_iter();
         let here = keys.filter_map(|key| Some((key.clone(), self.of_cell(key)?.clone())));

@@ -26,15 +26,13 @@ impl Ledger for FormatLedger<'_> {
         self.0.owned(owner).into_iter().map(|coin| (coin.key, coin.amount)).collect()
     }
 
-    fn coins_worth(&self, owner: &Address, least: Amount, most: u32) -> Vec<(Vec<u8>, Amount)> {
-        let mut coins = Vec::new();
+    fn coin_worth(&self, owner: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
+        let mut first = None;
         self.0.visit_worth(owner, least, &mut |key, amount| {
-            if coins.len() < most as usize {
-                coins.push((key.to_vec(), amount));
-            }
-            coins.len() < most as usize
+            first = Some((key.to_vec(), amount));
+            false
         });
-        coins
+        first
     }
 }
 

@@ -36,9 +36,6 @@ pub(crate) fn build(params: &Params, order: &Order, place: Place, ledger: &dyn L
     Ok(Transaction::Payment(payment).to_bytes())
 }
 
-/// So many coins are looked at one by one before a wallet looks at all that it has.
-const TRIED: u32 = 4;
-
 /// Few coins that are worth `needed` together: the largest ones, but for the last, which is the
 /// smallest that completes the sum. At least one, for a transaction has a sender.
 fn select(
@@ -53,10 +50,10 @@ fn select(
         spendable(params, outpoint, key, place, ledger).is_ok_and(|coin| coin.lock == order.from_lock)
     };
     // Most payments need one coin, of many.
-    for (key, amount) in ledger.coins_worth(&order.from, needed, TRIED) {
-        if let Some(outpoint) = Outpoint::from_key(&key).filter(|outpoint| may_spend(*outpoint, &key)) {
-            return Ok((vec![outpoint], amount));
-        }
+    if let Some((key, amount)) = ledger.coin_worth(&order.from, needed)
+        && let Some(outpoint) = Outpoint::from_key(&key).filter(|outpoint| may_spend(*outpoint, &key))
+    {
+        return Ok((vec![outpoint], amount));
     }
     let mut coins = ledger.coins(&order.from);
     let (mut chosen, mut found) = (Vec::new(), Amount::ZERO);

@@ -56,9 +56,8 @@ table! { LedgerTable for Ledger {
     ref get(key: &[u8] as Slice) -> Option<Vec<u8>> as Coded<One<Option<Vec<u8>>>>;
     ref balance(owner: &Address as Ref<Address>) -> Amount as Plain<Amount>;
     ref coins(owner: &Address as Ref<Address>) -> Vec<(Vec<u8>, Amount)> as Coded<List<(Vec<u8>, Amount)>>;
-    ref coins_worth(
+    ref coin_worth(
         owner: &Address as Ref<Address>,
         least: Amount as Value<Amount>,
-        most: u32 as Value<u32>,
-    ) -> Vec<(Vec<u8>, Amount)> as Coded<List<(Vec<u8>, Amount)>>;
+    ) -> Option<(Vec<u8>, Amount)> as Coded<One<Option<(Vec<u8>, Amount)>>>;
 } }
