@@ -20,22 +20,25 @@ pub type Key = Arc<[u8]>;
 /// The value of a ledger entry.
 pub type Value = Arc<[u8]>;
 
-/// A map keyed by entries' keys. What depends on an order is sorted first.
+/// A map keyed by bytes. What depends on an order is sorted first.
 #[expect(clippy::disallowed_types, reason = "its hasher is fixed, and whoever iterates sorts")]
-pub(super) type KeyMap<V> = std::collections::HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+pub(super) type BytesMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<BytesHasher>>;
+
+/// A map keyed by entries' keys.
+pub(super) type KeyMap<V> = BytesMap<Key, V>;
 
 /// Mixes eight bytes at a time.
 #[derive(Default)]
-pub(super) struct KeyHasher(u64);
+pub(super) struct BytesHasher(u64);
 
-impl KeyHasher {
+impl BytesHasher {
     fn mix(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
         self.0 = product as u64 ^ (product >> 64) as u64;
     }
 }
 
-impl Hasher for KeyHasher {
+impl Hasher for BytesHasher {
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks();
         words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));

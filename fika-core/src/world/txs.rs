@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::ledger::BytesMap;
 use super::tree::{BlockIx, IdMap};
 use crate::address::Address;
 use crate::amount::Amount;
@@ -122,7 +123,7 @@ pub struct TxTable {
     names: Vec<Name>,
     all: Vec<Known>,
     free: VecDeque<TxNo>,
-    uses: BTreeMap<Box<[u8]>, Vec<(TxNo, Use)>>,
+    uses: BytesMap<Box<[u8]>, Vec<(TxNo, Use)>>,
     owners: BTreeMap<Address, Vec<TxNo>>,
     serials: u64,
     /// Counts what could make a [`Confirmed`] another one.
