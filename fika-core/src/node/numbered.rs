@@ -8,7 +8,7 @@
 use super::io::PeerId;
 use super::{Node, Role, Turn, requests};
 use crate::message::{Item, Message};
-use crate::world::TxNo;
+use crate::world::{TxNo, World};
 
 /// What is said of transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +53,18 @@ impl Node {
         }
     }
 
-    /// What that refers to, for a message about these transactions. It need not be anybody's memory.
+    /// What that refers to, for a message about these transactions of `world`. It need not be anybody's memory.
     #[inline]
-    pub fn far_txs(&self, kind: Option<Kind>, txs: &[TxNo], mut fetch: impl FnMut(*const u8, usize)) {
+    pub fn far_txs(&self, world: &World, kind: Option<Kind>, txs: &[TxNo], mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
-        let words = |no: Option<&TxNo>| no.map_or((std::ptr::null(), 0), |no| slots.words_of(*no));
         match (kind, txs) {
-            (Some(kind), [first, ..]) => {
-                // They are nearly always of the same few days, and in the order of their numbers.
+            (Some(kind), [first, .., last] | [first @ last]) => {
+                // They are nearly always of the same few minutes, and so are their numbers.
                 fetch(self.peers.as_ptr().cast(), 1);
                 if kind == Kind::GetData {
                     return fetch(slots.waits_at(*first), 1);
                 }
-                for (part, bytes) in [words(txs.first()), words(txs.last())] {
+                for (part, bytes) in [slots.words_of(*first), slots.words_of(*last)] {
                     fetch(part, bytes);
                 }
                 fetch(self.requests.as_ptr(), 64);
@@ -75,8 +74,13 @@ impl Node {
                 }
                 fetch(first_asked, 64);
                 fetch(slots.waits_at(*first), 1);
-                slots.puts_at(*first).into_iter().for_each(|part| fetch(part, 1));
-                fetch(self.batch.end(), 1);
+                fetch(slots.young_end(), 1);
+                fetch(self.batch.end(), 64);
+                for no in txs {
+                    fetch(slots.waiting_at(*no), 1);
+                    // Those that it builds on are older.
+                    world.txs().related(*no).iter().for_each(|other| fetch(slots.waits_at(*other), 1));
+                }
             }
             _ => {
                 let (log, bytes) = self.batch.all();

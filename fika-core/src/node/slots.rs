@@ -89,8 +89,13 @@ impl Slots {
     }
 
     /// Where a transaction goes that comes into the mempool.
-    pub(super) fn puts_at(&self, no: TxNo) -> [*const u8; 2] {
-        [self.waiting.as_ptr().wrapping_add(no.0 as usize).cast(), self.young.as_ptr_range().end.cast()]
+    pub(super) fn waiting_at(&self, no: TxNo) -> *const u8 {
+        self.waiting.as_ptr().wrapping_add(no.0 as usize).cast()
+    }
+
+    /// Where the next one goes that is dealt with.
+    pub(super) fn young_end(&self) -> *const u8 {
+        self.young.as_ptr_range().end.cast()
     }
 
     /// The first line of the words of a transaction, and its bit in them.

@@ -142,6 +142,11 @@ impl TxTable {
         self.names[no.0 as usize].hash
     }
 
+    /// Others that change an entry which this one reads.
+    pub(crate) fn related(&self, no: TxNo) -> &[TxNo] {
+        &self.all[no.0 as usize].related
+    }
+
     /// What a message with the transaction takes on the wire: what `ask` says, which is asked once.
     pub(crate) fn wire_bytes(&mut self, no: TxNo, ask: impl FnOnce(&Tx) -> u64) -> u64 {
         let name = &mut self.names[no.0 as usize];
