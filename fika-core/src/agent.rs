@@ -151,6 +151,8 @@ pub struct Ctx<'a> {
     pub effects: Vec<Effect>,
     /// The new duties, if they change.
     pub duties: Option<Vec<Duty>>,
+    /// An empty list for them.
+    pub(crate) duty_list: Vec<Duty>,
 }
 
 impl<'a> Ctx<'a> {
@@ -163,12 +165,14 @@ impl<'a> Ctx<'a> {
         signer: &'a dyn Signer,
         seed: u64,
     ) -> Ctx<'a> {
-        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None }
+        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None, duty_list: Vec::new() }
     }
 
     /// Replaces all duties of the node.
     pub fn set_duties(&mut self, duties: impl IntoIterator<Item = Duty>) {
-        self.duties = Some(duties.into_iter().collect());
+        let mut list = std::mem::take(&mut self.duty_list);
+        list.extend(duties);
+        self.duties = Some(list);
     }
 
     /// Asks for `effect`.

@@ -28,7 +28,7 @@ const EXCLUDED: &str = "double spend: a block spends the same";
 const MAX_HELD: usize = 64;
 
 /// A block, and its id: hashing the header again and again would be most of the work of a simulated node.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) id: Id,
     pub(super) block: Arc<Block>,
@@ -107,6 +107,15 @@ impl Node {
     /// Whether this node has judged the block called `id` and found it invalid.
     pub(super) fn is_refused(&self, turn: &Turn<'_>, id: &Id) -> bool {
         turn.world.tree().find(id).is_some_and(|ix| self.refused.contains(ix))
+    }
+
+    /// A block has come from a neighbour.
+    pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, arrival: Arrival) {
+        if self.arrived.capacity() == 0 {
+            // One list serves all nodes of a process: it is empty again when the call is over.
+            self.arrived = std::mem::take(&mut turn.out.arrived);
+        }
+        self.arrived.push_back(arrival);
     }
 
     /// Takes in a block: from a neighbour, from the node's own duty, or after waiting.

@@ -160,7 +160,7 @@ impl Node {
         let fails = self.compact_fails();
         // What another node of the same world has put together need not be put together again.
         if !fails && let Some(block) = turn.world.kept(&id, &compact) {
-            return self.take_compact(from, id, compact, block);
+            return self.take_compact(turn, from, id, compact, block);
         }
         let Some(slots) = compact.slots() else {
             return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
@@ -242,7 +242,7 @@ impl Node {
     ) {
         let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
         if let Some(block) = turn.world.fitting(&id, block) {
-            self.take_compact(from, id, compact, block);
+            self.take_compact(turn, from, id, compact, block);
         } else if guessed {
             self.ask_in_full(turn, from, id);
         } else {
@@ -251,13 +251,20 @@ impl Node {
     }
 
     /// A block is whole.
-    fn take_compact(&mut self, from: PeerId, id: Id, compact: Arc<CompactBlock>, block: Arc<Block>) {
+    fn take_compact(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: PeerId,
+        id: Id,
+        compact: Arc<CompactBlock>,
+        block: Arc<Block>,
+    ) {
         self.end_request(&Item::Block(id));
         if compact.short.is_empty() && compact.tx_count() == 1 {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
             self.compacts.made = Some((id, compact));
         }
-        self.arrived.push_back(Arrival { id, block, from: Some(from) });
+        self.arrive(turn, Arrival { id, block, from: Some(from) });
     }
 
     /// The compact form was of no use, through nobody's fault.

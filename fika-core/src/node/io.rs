@@ -1,7 +1,11 @@
 //! What goes into a node and what comes out of it.
 
+use std::collections::VecDeque;
+
+use super::chain::Arrival;
 use super::numbered::{Kind, Numbered};
 use crate::address::Address;
+use crate::agent::Duty;
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
@@ -234,8 +238,10 @@ pub struct Outputs {
     /// Empty lists of messages that were read: the next ones need no memory of their own.
     lists: Vec<Vec<Item>>,
     numbers: Vec<Vec<TxNo>>,
-    /// The same for work.
+    /// The same for work, duties, and blocks that can be taken in.
     work_list: Vec<Work>,
+    pub(super) duty_list: Vec<Duty>,
+    pub(super) arrived: VecDeque<Arrival>,
 }
 
 /// So many empty lists are kept.

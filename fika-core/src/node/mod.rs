@@ -210,6 +210,9 @@ impl Node {
             } else if let Some((effect, from)) = self.effects.pop_front() {
                 self.carry_out(turn, effect, from);
             } else {
+                if self.arrived.capacity() > 0 {
+                    turn.out.arrived = std::mem::take(&mut self.arrived);
+                }
                 self.refresh_work(turn);
                 return;
             }
@@ -230,8 +233,10 @@ impl Node {
         let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
         let tip = world.tree()[self.tip].id;
         let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
+        ctx.duty_list = std::mem::take(&mut turn.out.duty_list);
         let answer = call(&mut *self.agent, world, &mut ctx);
-        let Ctx { effects, duties, .. } = ctx;
+        let Ctx { effects, duties, duty_list, .. } = ctx;
+        turn.out.duty_list = duty_list;
         if !effects.is_empty() {
             self.effects.extend(effects.into_iter().map(|effect| (effect, from)));
         }
@@ -274,12 +279,13 @@ impl Node {
         }
     }
 
-    /// Where the node's parts are that lie outside of it and that nearly every message needs: for a runtime of many
-    /// nodes, to have them fetched ahead.
-    pub fn parts(&self) -> [*const u8; 5] {
+    /// Where the node's parts are that lie outside of it and that nearly every message of this neighbour needs: for a
+    /// runtime of many nodes, to have them fetched ahead.
+    pub fn parts(&self, peer: PeerId) -> [*const u8; 6] {
         let agent: *const dyn Agent = &*self.agent;
-        let (peers, counts) = (self.peers.as_ptr().cast(), self.requests.as_ptr());
-        [peers, counts, self.seen.as_ptr(), self.producer.as_ptr(), agent.cast()]
+        let peer_state = self.peers.as_ptr().wrapping_add(peer.0 as usize);
+        let [duty, rest] = self.producer.newest();
+        [peer_state.cast(), self.requests.of_peer(peer), self.seen.newest(), duty, rest, agent.cast()]
     }
 
     /// The node's address.

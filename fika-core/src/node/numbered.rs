@@ -67,7 +67,7 @@ impl Node {
                 for (part, bytes) in [slots.words_of(*first), slots.words_of(*last)] {
                     fetch(part, bytes);
                 }
-                fetch(self.requests.as_ptr(), 64);
+                fetch(self.requests.of_peer(PeerId(0)), 64);
                 let [first_asked, last_asked] = self.requests.asked_txs();
                 if kind == Kind::Inv {
                     return fetch(last_asked, 64);

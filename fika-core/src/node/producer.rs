@@ -50,8 +50,10 @@ pub(super) struct Producer {
 }
 
 impl Producer {
-    pub(super) fn as_ptr(&self) -> *const u8 {
-        self.duties.as_ptr().cast()
+    /// Where the first duty is, and what is next to it.
+    pub(super) fn newest(&self) -> [*const u8; 2] {
+        let first: *const u8 = self.duties.as_ptr().cast();
+        [first, first.wrapping_add(size_of::<Duty>() - 1)]
     }
 
     pub(super) fn has_candidate(&self, id: &Id) -> bool {
@@ -99,7 +101,8 @@ impl Node {
                 self.timers.set((*time).max(turn.now), Timer::Slot { generation, duty });
             }
         }
-        self.producer.duties = duties;
+        turn.out.duty_list = std::mem::replace(&mut self.producer.duties, duties);
+        turn.out.duty_list.clear();
         self.producer.changed = true;
     }
 

@@ -124,9 +124,9 @@ fn key(item: Item) -> Item {
 }
 
 impl Requests {
-    /// Where it is counted what each neighbour was asked for.
-    pub(super) fn as_ptr(&self) -> *const u8 {
-        self.counts.as_ptr().cast()
+    /// Where it is counted what a neighbour was asked for.
+    pub(super) fn of_peer(&self, peer: PeerId) -> *const u8 {
+        self.counts.as_ptr().wrapping_add(peer.0 as usize).cast()
     }
 
     /// Where the transactions are that were asked for first and last.

@@ -17,9 +17,9 @@ use crate::view::{BlockView, ChainView, Coin, TreeView};
 pub struct BlockSet(Vec<u64>);
 
 impl BlockSet {
-    /// Where its bits are.
-    pub(crate) fn as_ptr(&self) -> *const u8 {
-        self.0.as_ptr().cast()
+    /// Where the bits of the newest blocks are.
+    pub(crate) fn newest(&self) -> *const u8 {
+        self.0.as_ptr_range().end.wrapping_sub(1).cast()
     }
 
     /// Adds a block; whether it was not in before.

@@ -9,6 +9,7 @@
 use fika_core::header::Time;
 
 use super::fetch::fetch_at;
+use super::pages;
 
 /// An announcement that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +73,9 @@ impl Slot {
 impl Announcements {
     /// Of so many nodes; `settles`: whether announcements that can no longer change anything wait here.
     pub(super) fn new(nodes: usize, settles: bool) -> Announcements {
-        Announcements { slots: vec![EMPTY; nodes], settles, ..Announcements::default() }
+        let mut slots = pages::list(nodes);
+        slots.resize(nodes, EMPTY);
+        Announcements { slots, settles, ..Announcements::default() }
     }
 
     /// Has the machine fetch what is known of a node.

@@ -12,6 +12,7 @@ use fika_core::message::Message;
 
 use super::fetch::fetch;
 use super::latency::Sampler;
+use super::pages;
 use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
 /// One end of a link, as the node at the other end sees it.
@@ -114,7 +115,8 @@ impl Links {
         (0..count).for_each(|n| first[n + 1] += first[n]);
         let mut used = first.clone();
         let empty = End { node: 0, back: 0, class: 0, up: false, last_arrival: 0 };
-        let mut ends = vec![empty; first[count] as usize];
+        let mut ends = pages::list(first[count] as usize);
+        ends.resize(first[count] as usize, empty);
         for (index, (a, b)) in experiment.links.iter().enumerate() {
             let (at_a, at_b) = (used[*a as usize], used[*b as usize]);
             let own = medium.own.get(&index);

@@ -16,6 +16,7 @@ mod fetch;
 mod latency;
 mod links;
 pub mod order;
+mod pages;
 mod payments;
 pub mod queue;
 mod replay;
@@ -98,11 +99,11 @@ impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
         if !self.experiment.load.is_empty() {
-            allow_large_pages();
+            pages::allow_large();
         }
         let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle, tracer } = self;
         let genesis = worlds[0].chain_id();
-        let mut nodes = Vec::with_capacity(keys.len());
+        let mut nodes = pages::list(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
             let place = if worlds.len() == 1 { 0 } else { n };
             nodes.push(Node::new(config(experiment, n, keys), &mut worlds[place], attacks[n]));
@@ -149,16 +150,6 @@ impl Simulation<'_> {
         );
         outcome.replays = replays;
         outcome
-    }
-}
-
-/// Memory in pages of 2 MB, where the system has them: with payments a node touches so many places for every event that
-/// looking up where they are is a tenth of the work.
-fn allow_large_pages() {
-    #[cfg(target_os = "linux")]
-    // SAFETY: concerns how the kernel lays out this process's memory, not what is in it.
-    unsafe {
-        libc::prctl(libc::PR_SET_THP_DISABLE, 0, 0, 0, 0);
     }
 }
 

@@ -99,7 +99,10 @@ impl Observer for Watch<'_> {
             Event::BlockRejected { .. } => self.record.bad_block(n),
             Event::Tip { old, new, reorg_depth } => {
                 let (old, new) = (&tree[*old], &tree[*new]);
-                self.record.tip(n, new.id, new.height, *reorg_depth);
+                // Which tip a node has is asked at the end: to write it down each time would be to fetch its facts.
+                if *reorg_depth > 0 {
+                    self.record.tip(n, new.id, new.height, *reorg_depth);
+                }
                 self.tip(node, old.id, new.id, new.height);
             }
             Event::TxAccepted { hash, .. } => self.record.tx(now, n, *hash),

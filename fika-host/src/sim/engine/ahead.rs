@@ -13,6 +13,16 @@ const PART_BYTES: usize = 128;
 /// Bytes of a node that nearly every message about blocks needs: [`Node`](fika_core::node::Node) has them in front.
 const NODE_BYTES: usize = 1_024;
 
+/// Where the part of a message is that lies outside of it, if no other message has the same.
+fn outside(message: &Message) -> *const u8 {
+    match message {
+        Message::Inv(items) | Message::GetData(items) => items.as_ptr().cast(),
+        Message::GetBlockTxn(request) => std::ptr::from_ref(&**request).cast(),
+        Message::BlockTxn(answer) => std::ptr::from_ref(&**answer).cast(),
+        _ => std::ptr::null(),
+    }
+}
+
 impl Engine<'_> {
     /// Has the machine fetch what the next events need while this one is handled.
     pub(super) fn fetch_ahead(&mut self) {
@@ -52,7 +62,12 @@ impl Engine<'_> {
                 Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => self.links.fetch_neighbour(node, peer.0),
                 _ => {}
             }
-            self.nodes[n].parts().into_iter().for_each(|part| fetch_at(part, PART_BYTES));
+            if let Happening::Arrive(peer, ..) | Happening::Announce(peer, _) = happening {
+                self.nodes[n].parts(*peer).into_iter().for_each(|part| fetch_at(part, 1));
+            }
+            if let Happening::Arrive(_, _, message) = happening {
+                fetch_at(outside(message), 1);
+            }
         }
     }
 
