@@ -187,6 +187,17 @@ impl Node {
         turn.out.wake_at = self.timers.next();
     }
 
+    /// Whether nothing follows yet from what has happened and nothing is due. Work that is drawn needs no newer
+    /// transactions.
+    #[inline]
+    fn is_settled(&self, turn: &Turn<'_>, sampled: bool) -> bool {
+        self.arrived.is_empty()
+            && self.effects.is_empty()
+            && self.timers.next().is_none_or(|at| at > turn.now)
+            && (sampled || !self.producer.mempool_changed)
+            && self.producer.is_settled()
+    }
+
     /// Does what follows from an input, and what is due.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         self.drain(turn);

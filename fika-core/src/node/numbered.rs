@@ -7,8 +7,12 @@
 
 use super::io::PeerId;
 use super::{Node, Role, Turn, requests};
+use crate::env::Proof;
 use crate::message::{Item, Message};
 use crate::world::{TxNo, World};
+
+/// Of so many transactions of a message it is fetched where they go.
+const FETCHED: usize = 16;
 
 /// What is said of transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +80,7 @@ impl Node {
                 fetch(slots.waits_at(*first), 1);
                 fetch(slots.young_end(), 1);
                 fetch(self.batch.end(), 64);
-                for no in txs {
+                for no in txs.iter().take(FETCHED) {
                     fetch(slots.waiting_at(*no), 1);
                     // Those that it builds on are older.
                     world.txs().related(*no).iter().for_each(|other| fetch(slots.waits_at(*other), 1));
@@ -146,10 +150,13 @@ impl Node {
     }
 
     fn on_numbered_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, txs: Vec<TxNo>) {
+        let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;
         for no in txs.iter().copied() {
             if !self.peer(from).banned {
                 self.on_held_tx(turn, from, no, None);
-                self.settle(turn);
+                if !self.is_settled(turn, sampled) {
+                    self.settle(turn);
+                }
             }
             turn.world.release(no);
         }

@@ -56,6 +56,12 @@ impl Producer {
         [first, first.wrapping_add(size_of::<Duty>() - 1)]
     }
 
+    /// Whether the runtime has the work that it is to have, but for newer transactions.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        !self.changed && !self.template_due
+    }
+
     pub(super) fn has_candidate(&self, id: &Id) -> bool {
         self.candidates.iter().any(|(known, _)| known == id)
     }

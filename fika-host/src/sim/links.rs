@@ -219,13 +219,10 @@ impl Links {
         now: Time,
         all: &mut Vec<Carried>,
     ) {
+        let load = self.load(kind, bytes, now);
         let first = self.first[from as usize];
         let port = &mut self.ports[from as usize];
-        let (stream, mut sent) = (port.stream, port.sent);
-        let processing_us = self.processing_us[usize::from(kind)];
-        // What has to wait for the node's upload; nothing does where there are no limits.
-        let waits = self.rates && (!self.one_upload_at_a_time || self.is_payload[usize::from(kind)]);
-        let bits = bytes * 8 * SECOND;
+        let mut sent = port.sent;
         let but = but.unwrap_or(u32::MAX);
         all.reserve(to.len());
         let mut peer = to.start;
@@ -234,34 +231,74 @@ impl Links {
             if peer - 1 == but {
                 continue;
             }
-            let Way { sampler, class, plain } = &self.classes[end.class as usize];
             sent += 1;
-            let count = sent << 2;
-            // Three draws for each message at most.
-            let drawn = |which: u64| draw_of(stream, count | which);
-            let mut delay = sampler.sample(|| drawn(0)) + processing_us;
-            let mut lost = false;
-            if !plain {
-                delay += if class.jitter_us > 0 { below(drawn(1), class.jitter_us + 1) } else { 0 };
-                lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
-            }
-            let mut arrival = now + delay;
-            if waits {
-                let start = port.upload_free_at.max(now);
-                arrival = start + bits.checked_div(class.bandwidth_bps).unwrap_or(0) + delay;
-                port.upload_free_at = match self.one_upload_at_a_time {
-                    true => arrival,
-                    false => start + bits.checked_div(port.upload_bps).unwrap_or(0),
-                };
-            }
-            let arrives = !lost && end.up;
-            if arrives {
-                arrival = arrival.max(end.last_arrival);
-                end.last_arrival = arrival;
-            }
-            all.push(Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) });
+            all.push(load.put(end, &self.classes[end.class as usize], port, sent));
         }
         port.sent = sent;
+    }
+
+    /// The same to one neighbour.
+    #[inline]
+    pub(crate) fn carry_one(&mut self, from: u32, to: u32, (kind, bytes): (u8, u64), now: Time) -> Carried {
+        let load = self.load(kind, bytes, now);
+        let end = &mut self.ends[(self.first[from as usize] + to) as usize];
+        let port = &mut self.ports[from as usize];
+        port.sent += 1;
+        let sent = port.sent;
+        load.put(end, &self.classes[end.class as usize], port, sent)
+    }
+
+    #[inline(always)]
+    fn load(&self, kind: u8, bytes: u64, now: Time) -> Load {
+        Load {
+            now,
+            bits: bytes * 8 * SECOND,
+            processing_us: self.processing_us[usize::from(kind)],
+            waits: self.rates && (!self.one_upload_at_a_time || self.is_payload[usize::from(kind)]),
+            one_upload_at_a_time: self.one_upload_at_a_time,
+        }
+    }
+}
+
+/// A message that is put on its way.
+struct Load {
+    now: Time,
+    bits: u64,
+    processing_us: Time,
+    /// Whether it has to wait for the node's upload; nothing does where there are no limits.
+    waits: bool,
+    one_upload_at_a_time: bool,
+}
+
+impl Load {
+    /// Puts it on the way along a link, as the message of this number that the node sends.
+    #[inline(always)]
+    fn put(&self, end: &mut End, way: &Way, port: &mut Port, sent: u64) -> Carried {
+        let Way { sampler, class, plain } = way;
+        let (stream, count) = (port.stream, sent << 2);
+        // Three draws for each message at most.
+        let drawn = |which: u64| draw_of(stream, count | which);
+        let mut delay = sampler.sample(|| drawn(0)) + self.processing_us;
+        let mut lost = false;
+        if !plain {
+            delay += if class.jitter_us > 0 { below(drawn(1), class.jitter_us + 1) } else { 0 };
+            lost = class.loss_ppm > 0 && below(drawn(2), 1_000_000) < u64::from(class.loss_ppm);
+        }
+        let mut arrival = self.now + delay;
+        if self.waits {
+            let start = port.upload_free_at.max(self.now);
+            arrival = start + self.bits.checked_div(class.bandwidth_bps).unwrap_or(0) + delay;
+            port.upload_free_at = match self.one_upload_at_a_time {
+                true => arrival,
+                false => start + self.bits.checked_div(port.upload_bps).unwrap_or(0),
+            };
+        }
+        let arrives = !lost && end.up;
+        if arrives {
+            arrival = arrival.max(end.last_arrival);
+            end.last_arrival = arrival;
+        }
+        Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) }
     }
 }
 

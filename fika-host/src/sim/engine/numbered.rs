@@ -85,9 +85,8 @@ impl Engine<'_> {
 
     /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
     fn carry_one(&mut self, from: u32, peer: PeerId, kind: u8, content: u64, bytes: u64) -> Option<(Order, PeerId)> {
-        let Engine { links, carried, announcements, trace, now, .. } = self;
-        links.carry(from, (peer.0..peer.0 + 1, None), (kind, bytes), *now, carried);
-        let Carried { to, back, at } = carried.pop()?;
+        let Engine { links, announcements, trace, now, .. } = self;
+        let Carried { to, back, at } = links.carry_one(from, peer.0, (kind, bytes), *now);
         let sequence = announcements.next_event(to);
         let (what, whom) = (u64::from(kind) << 56 ^ content, u64::from(to) << 32 | u64::from(back));
         trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
