@@ -177,9 +177,9 @@ impl Requests {
     /// Ends the request of a transaction that is under way; gives who was asked.
     fn end_tx(&mut self, no: TxNo) -> Option<PeerId> {
         // Most come in the order of asking.
-        let asked = match self.txs.pop_front_if(|asked| asked.no == no) {
-            Some(first) => first,
-            None => self.txs.remove(self.txs.iter().position(|asked| asked.no == no)?)?,
+        let asked = match self.txs.front().is_some_and(|first| first.no == no) {
+            true => self.txs.pop_front()?,
+            false => self.txs.remove(self.txs.iter().position(|asked| asked.no == no)?)?,
         };
         self.counts[asked.from.0 as usize][TX] -= 1;
         Some(asked.from)
