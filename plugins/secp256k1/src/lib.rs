@@ -42,8 +42,9 @@ impl Plugin for Secp256k1 {
 }
 
 /// `secret` and its compressed public key.
-fn pair(secret: &SecretKey) -> KeyPair {
-    KeyPair { secret: secret.as_secret_bytes().to_vec(), public: compressed(&public_key(secret)).to_vec() }
+/// The keys of a secret one; `None` when it is none.
+fn pair(secret: &[u8; 32]) -> Option<KeyPair> {
+    Some(KeyPair { secret: secret.to_vec(), public: compressed(&public_key(secret)?).to_vec() })
 }
 
 /// A context of the C library that can compute public keys: made once, never changed again.
@@ -59,17 +60,16 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
     Context(unsafe { ffi::secp256k1_context_create(ffi::SECP256K1_START_SIGN) })
 });
 
-/// Simulations make a hundred thousand keys, and the safe wrapper makes a context for each.
-fn public_key(secret: &SecretKey) -> PublicKey {
-    let bytes = secret.as_secret_bytes();
-    // SAFETY: the context can sign; the public key is filled in before it is used, and the secret one has 32 bytes.
+/// Simulations make a hundred thousand keys, and the safe wrappers make a context for each, and one to see whether the
+/// secret key is one.
+fn public_key(secret: &[u8; 32]) -> Option<PublicKey> {
+    // SAFETY: the context can sign; the secret key has 32 bytes, and the public one is used only when it was made.
     let (public, made) = unsafe {
         let mut public = ffi::PublicKey::new();
-        let made = ffi::secp256k1_ec_pubkey_create(CONTEXT.0.as_ptr(), &raw mut public, bytes.as_ptr());
+        let made = ffi::secp256k1_ec_pubkey_create(CONTEXT.0.as_ptr(), &raw mut public, secret.as_ptr());
         (public, made)
     };
-    assert_eq!(made, 1, "a secret key between 0 and the order of the curve has a public one");
-    PublicKey::from(public)
+    (made == 1).then(|| PublicKey::from(public))
 }
 
 /// The compressed form of a public key. Here too the safe wrapper makes a context, which takes as long as the key itself.
@@ -149,9 +149,8 @@ fn verify_schnorr(key: &[u8], digest: &Id, signature: &[u8]) -> Option<bool> {
 impl KeyScheme for Secp256k1 {
     /// Hashes the seed with a counter until the hash is a key, which the first nearly always is.
     fn generate(&self, seed: &Id) -> KeyPair {
-        let candidate =
-            |n: u64| SecretKey::from_secret_bytes(domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0);
-        pair(&(0..).find_map(|n| candidate(n).ok()).expect("one of 2^64 hashes is below the order"))
+        let candidate = |n: u64| pair(&domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0);
+        (0..).find_map(candidate).expect("one of 2^64 hashes is below the order")
     }
 
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
@@ -182,7 +181,7 @@ impl KeyScheme for Secp256k1 {
 
     fn from_pem(&self, text: &str) -> Result<KeyPair, String> {
         let (secret, public) = pem::read(text)?;
-        let pair = pair(&secret_key(&secret)?);
+        let pair = pair(secret_bytes(&secret)?).ok_or(NOT_SECRET)?;
         match public.map(|public| PublicKey::from_slice(&public)) {
             None => Ok(pair),
             Some(Ok(public)) if compressed(&public)[..] == pair.public => Ok(pair),

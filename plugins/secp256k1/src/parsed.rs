@@ -47,7 +47,7 @@ mod tests {
         let keys = [1u8, 2].map(|n| {
             let mut secret = [0; 32];
             secret[31] = n;
-            crate::public_key(&crate::secret_key(&secret).unwrap())
+            crate::public_key(&secret).unwrap()
         });
         for key in keys.iter().chain(&keys) {
             assert_eq!(public_key(&key.serialize()).as_ref(), Some(key));
