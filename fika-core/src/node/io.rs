@@ -248,6 +248,14 @@ pub struct Outputs {
 const LISTS_KEPT: usize = 16;
 const NUMBERS_KEPT: usize = 256;
 
+/// Empties a list and keeps it beside `most - 1` others, if it has memory and not too much.
+fn keep<T>(lists: &mut Vec<Vec<T>>, most: usize, mut list: Vec<T>) {
+    if lists.len() < most && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
+        list.clear();
+        lists.push(list);
+    }
+}
+
 impl Outputs {
     /// A list to be filled and sent.
     pub fn list(&mut self) -> Vec<Item> {
@@ -255,11 +263,8 @@ impl Outputs {
     }
 
     /// Keeps a list that has been read, for the next that is needed.
-    pub fn give_back(&mut self, mut list: Vec<Item>) {
-        if self.lists.len() < LISTS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
-            list.clear();
-            self.lists.push(list);
-        }
+    pub fn give_back(&mut self, list: Vec<Item>) {
+        keep(&mut self.lists, LISTS_KEPT, list);
     }
 
     /// The same, for transactions by their numbers.
@@ -268,11 +273,8 @@ impl Outputs {
     }
 
     /// Keeps a list that has been read, for the next that is needed.
-    pub fn give_back_numbers(&mut self, mut list: Vec<TxNo>) {
-        if self.numbers.len() < NUMBERS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
-            list.clear();
-            self.numbers.push(list);
-        }
+    pub fn give_back_numbers(&mut self, list: Vec<TxNo>) {
+        keep(&mut self.numbers, NUMBERS_KEPT, list);
     }
 
     /// Keeps a list of work that was begun, for the next that is needed.

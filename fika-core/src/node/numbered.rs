@@ -109,6 +109,7 @@ impl Node {
         let listens = !self.peer(from).banned && (kind != Kind::Inv || self.config.role == Role::Full);
         if !listens {
             txs.drain(..).for_each(|no| turn.world.release(no));
+            return turn.out.give_back_numbers(txs);
         }
         match kind {
             Kind::Inv => self.on_numbered_inv(turn, from, txs),

@@ -115,7 +115,7 @@ impl Node {
     /// Gives the runtime new work when the duties have changed, or when the old work lacks transactions for too long.
     pub(super) fn refresh_work(&mut self, turn: &mut Turn<'_>) {
         let producer = &self.producer;
-        if !producer.changed && !producer.mempool_changed && !producer.template_due {
+        if producer.is_settled() && !producer.mempool_changed {
             return;
         }
         let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;

@@ -41,8 +41,7 @@ impl Plugin for Secp256k1 {
     }
 }
 
-/// `secret` and its compressed public key.
-/// The keys of a secret one; `None` when it is none.
+/// `secret` and its compressed public key; `None` when it is no secret key.
 fn pair(secret: &[u8; 32]) -> Option<KeyPair> {
     Some(KeyPair { secret: secret.to_vec(), public: compressed(&public_key(secret)?).to_vec() })
 }
