@@ -30,14 +30,14 @@ pub struct BlockFacts {
     pub bytes: u64,
     /// The node that made it.
     pub producer: Option<NodeIndex>,
-    /// When each node first had it, in microseconds since the chain's epoch, by the node.
+    /// When each node first had it, in microseconds since the chain's epoch, in the order of time.
     pub arrivals: Vec<(NodeIndex, u64)>,
 }
 
 impl BlockFacts {
     /// When the first node had it, in microseconds since the chain's epoch.
     pub fn first_seen_us(&self) -> u64 {
-        self.arrivals.iter().map(|(_, at_us)| *at_us).min().unwrap_or(0)
+        self.arrivals.first().map_or(0, |(_, at_us)| *at_us)
     }
 }
 
@@ -160,7 +160,8 @@ impl Chain {
         self.payments.sort_by_key(|payment| (payment.submitted_us, payment.hash));
         for (id, block) in &mut self.blocks {
             block.producer = self.producers.get(id).copied().or(block.producer);
-            block.arrivals.sort_unstable();
+            // In one process they are noted in this order, or nearly so: then this sort has nothing to do.
+            block.arrivals.sort_by_key(|(node, at_us)| (*at_us, *node));
         }
     }
 

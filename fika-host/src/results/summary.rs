@@ -371,9 +371,7 @@ pub(super) fn is_full(experiment: &Experiment) -> Vec<bool> {
 pub(super) fn spread(block: &BlockFacts, is_full: &[bool]) -> Vec<u64> {
     let first_us = block.first_seen_us();
     let arrivals = block.arrivals.iter().filter(|(node, _)| is_full[*node]);
-    let mut spread: Vec<u64> = arrivals.map(|(_, at_us)| at_us - first_us).collect();
-    spread.sort_unstable();
-    spread
+    arrivals.map(|(_, at_us)| at_us - first_us).collect()
 }
 
 /// When `percent` of `full` nodes had a block of this spread, 0 being the first of them; none if they never had.

@@ -275,7 +275,7 @@ fn tables_have_a_row_for_each_thing() {
     assert_eq!(propagation[2], format!("{},2,2,0,0,0,20000,,,,,", id(2)));
     let arrivals = written(&|out| tables.arrivals(out));
     assert_eq!(arrivals.len() as u64, 1 + tables.arrival_rows());
-    assert_eq!((arrivals[0].as_str(), arrivals[4].as_str()), ("block,node,delay_us", "2,a,20000"));
+    assert_eq!((arrivals[0].as_str(), arrivals[5].as_str()), ("block,node,delay_us", "2,a,20000"));
     assert_eq!(arrivals.len(), 12);
     let transactions = written(&|out| tables.transactions(out));
     assert_eq!(transactions[1], format!("{},client,10,1,2400000,2420000,3,3000000,600000", id(99)));

@@ -98,6 +98,7 @@ const LOOK_EVERY: u64 = 8_192;
 impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
+        pages::keep_freed();
         if !self.experiment.load.is_empty() {
             pages::allow_large();
         }
