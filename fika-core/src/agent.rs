@@ -217,6 +217,12 @@ pub trait Agent: Send {
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
         let _ = (token, ctx);
     }
+
+    /// Where its state lies: a runtime of many nodes has it fetched ahead. There is no need to say anything else.
+    #[doc(hidden)]
+    fn state(&self) -> *const u8 {
+        std::ptr::from_ref(self).cast()
+    }
 }
 
 /// An attack: another behaviour around the honest one of whatever rules the chain has.

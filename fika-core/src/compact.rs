@@ -5,6 +5,8 @@
 //! can have the same short id; whoever sends the block chooses the salt, so that nobody can
 //! make such a pair beforehand.
 
+use smallvec::SmallVec;
+
 use crate::block::{Block, Head, MAX_BLOCK_TXS, Tx};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_list, put_varint};
 use crate::hash::{Id, sha256};
@@ -91,8 +93,8 @@ impl CompactBlock {
 
     /// What is said about each transaction, in the block's order; `None` when the places do not fit together, which no
     /// honest node sends.
-    pub fn slots(&self) -> Option<Vec<Slot<'_>>> {
-        let mut slots = Vec::with_capacity(self.tx_count());
+    pub fn slots(&self) -> Option<SmallVec<[Slot<'_>; 2]>> {
+        let mut slots = SmallVec::with_capacity(self.tx_count());
         let mut short = self.short.iter();
         for (place, tx) in &self.prefilled {
             while slots.len() < *place as usize {

@@ -1,6 +1,7 @@
 //! Taking in blocks and changing the tip.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use super::io::{Event, PeerId};
@@ -50,6 +51,19 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
+    pub(super) const EMPTY: Waiting = Waiting {
+        orphans: BTreeMap::new(),
+        order: VecDeque::new(),
+        known: IdMap::with_hasher(BuildHasherDefault::new()),
+        bytes: 0,
+        held: BTreeMap::new(),
+    };
+
+    /// Whether no block waits for another one.
+    fn has_no_orphans(&self) -> bool {
+        self.orphans.is_empty()
+    }
+
     fn add(&mut self, waits_for: Id, arrival: Arrival) {
         let (id, bytes) = (arrival.id, arrival.block.encoded_len());
         if self.known.insert(id, ()).is_some() {
@@ -73,9 +87,6 @@ impl Waiting {
     }
 
     fn take(&mut self, arrived: &Id) -> Vec<Arrival> {
-        if self.orphans.is_empty() {
-            return Vec::new();
-        }
         let Some(queue) = self.orphans.remove(arrived) else { return Vec::new() };
         self.order.retain(|(waits_for, id, bytes)| {
             let gone = waits_for == arrived;
@@ -109,15 +120,6 @@ impl Node {
         turn.world.tree().find(id).is_some_and(|ix| self.refused.contains(ix))
     }
 
-    /// A block has come from a neighbour.
-    pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, arrival: Arrival) {
-        if self.arrived.capacity() == 0 {
-            // One list serves all nodes of a process: it is empty again when the call is over.
-            self.arrived = std::mem::take(&mut turn.out.arrived);
-        }
-        self.arrived.push_back(arrival);
-    }
-
     /// Takes in a block: from a neighbour, from the node's own duty, or after waiting.
     pub(super) fn take_block(&mut self, turn: &mut Turn<'_>, arrival: Arrival) {
         let Arrival { id, from, .. } = arrival;
@@ -140,7 +142,7 @@ impl Node {
                 from.inspect(|peer| self.chain_not_found(turn, *peer));
                 if self.is_refused(turn, &id) {
                     // What builds on it is judged now: it is invalid too.
-                    self.arrived.extend(self.sync.waiting.take(&id));
+                    turn.out.arrived.extend(self.sync.waiting.take(&id));
                 }
             }
         }
@@ -160,7 +162,7 @@ impl Node {
     pub(super) fn release_held(&mut self, turn: &mut Turn<'_>) {
         self.release_own(turn);
         while let Some(first) = self.sync.waiting.held.first_entry().filter(|entry| entry.key().0 <= turn.now) {
-            self.arrived.push_back(first.remove());
+            turn.out.arrived.push_back(first.remove());
         }
     }
 
@@ -228,7 +230,7 @@ impl Node {
             self.producer.hide(ix);
         }
         self.with_agent(turn, from, |agent, world, ctx| agent.on_block(&world.tree().view(ix), ctx));
-        if public && !self.effects.iter().any(|(effect, _)| *effect == Effect::Withhold(id)) {
+        if public && !turn.out.effects.iter().any(|(effect, _)| *effect == Effect::Withhold(id)) {
             self.announce_block(turn, ix, from);
         }
         let (tree, rules) = (turn.world.tree(), turn.world.rules());
@@ -244,9 +246,8 @@ impl Node {
                 .out
                 .event(Event::Fault { why: format!("fork choice named {best}, which this node has not accepted") }),
         }
-        let waited = self.sync.waiting.take(&id);
-        if !waited.is_empty() {
-            self.arrived.extend(waited);
+        if !self.sync.waiting.has_no_orphans() {
+            turn.out.arrived.extend(self.sync.waiting.take(&id));
         }
         self.pump(turn);
     }

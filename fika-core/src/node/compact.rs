@@ -20,6 +20,8 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::chain::Arrival;
 use super::io::PeerId;
 use super::mempool::Mempool;
@@ -39,14 +41,17 @@ const MAX_OF_ONE: usize = 2;
 const SALT: u64 = u64::from_be_bytes(*b"cb salt ");
 const FAILURE: u64 = u64::from_be_bytes(*b"cb fails");
 
+/// Something for each of a few transactions, for instance of a block that has a coinbase alone.
+type Places<T> = SmallVec<[T; 2]>;
+
 /// A compact block of which transactions are missing.
 struct Unfinished {
     id: Id,
     from: PeerId,
     compact: Arc<CompactBlock>,
-    txs: Vec<Option<Tx>>,
+    txs: Places<Option<Tx>>,
     /// The places that were asked for, in ascending order.
-    asked: Vec<u32>,
+    asked: Places<u32>,
     /// Whether a transaction was taken by its short id alone.
     guessed: bool,
 }
@@ -76,6 +81,11 @@ pub(super) struct Compacts {
 }
 
 impl Compacts {
+    /// Where the first of those is that wait for transactions.
+    pub(super) fn unfinished_at(&self) -> *const u8 {
+        self.unfinished.as_ptr().cast()
+    }
+
     /// The place of what waits for this answer.
     fn waits_for(&self, from: PeerId, answer: &BlockTxn) -> Option<usize> {
         self.unfinished.iter().position(|unfinished| unfinished.id == answer.id && unfinished.from == from)
@@ -89,11 +99,11 @@ impl Compacts {
 
 /// What the node has of a compact block's transactions, and whether any was taken by its short id alone; `None` when
 /// short ids collide.
-fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(Vec<Option<Tx>>, bool)> {
+fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(Places<Option<Tx>>, bool)> {
     #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
-    type Places = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
-    let mut txs = Vec::with_capacity(slots.len());
-    let mut places = Places::with_capacity_and_hasher(compact.short.len(), BuildHasherDefault::default());
+    type Wanted = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
+    let mut txs = Places::with_capacity(slots.len());
+    let mut places = Wanted::with_capacity_and_hasher(compact.short.len(), BuildHasherDefault::default());
     for slot in slots {
         if let Slot::Short(id) = slot
             && places.insert(id.number(), txs.len()).is_some()
@@ -168,8 +178,9 @@ impl Node {
         let Some((txs, guessed)) = fill(&slots, &compact, &self.mempool) else {
             return self.ask_in_full(turn, from, id);
         };
+        drop(slots);
         let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
-        let mut asked: Vec<u32> = missing.map(|(place, _)| place as u32).collect();
+        let mut asked: Places<u32> = missing.map(|(place, _)| place as u32).collect();
         if fails && asked.is_empty() && !txs.is_empty() {
             asked.push(0);
         }
@@ -180,7 +191,7 @@ impl Node {
         if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
             return self.ask_in_full(turn, from, id);
         }
-        let request = GetBlockTxn { id, indexes: asked.clone() };
+        let request = GetBlockTxn { id, indexes: asked.to_vec() };
         self.compacts.unfinished.push(Unfinished { id, from, compact, txs, asked, guessed });
         self.extend_request(turn, &Item::Block(id), true);
         turn.out.send(from, Message::GetBlockTxn(Box::new(request)));
@@ -237,7 +248,7 @@ impl Node {
         from: PeerId,
         id: Id,
         compact: Arc<CompactBlock>,
-        txs: Vec<Option<Tx>>,
+        txs: Places<Option<Tx>>,
         guessed: bool,
     ) {
         let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
@@ -264,7 +275,7 @@ impl Node {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
             self.compacts.made = Some((id, compact));
         }
-        self.arrive(turn, Arrival { id, block, from: Some(from) });
+        turn.out.arrived.push_back(Arrival { id, block, from: Some(from) });
     }
 
     /// The compact form was of no use, through nobody's fault.

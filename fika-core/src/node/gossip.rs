@@ -1,9 +1,11 @@
 //! Messages of consensus agents: each passed on once.
 
 use std::collections::VecDeque;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use super::io::{Event, PeerId};
+use super::rare::Empty;
 use super::{Node, Role, Turn};
 use crate::address::Address;
 use crate::agent::Gossip;
@@ -25,6 +27,15 @@ pub(super) struct Gossips {
     order: VecDeque<Id>,
     kept: VecDeque<(Id, Arc<GossipMessage>)>,
     sequence: u64,
+}
+
+impl Empty for Gossips {
+    const EMPTY: &'static Gossips = &Gossips {
+        known: IdMap::with_hasher(BuildHasherDefault::new()),
+        order: VecDeque::new(),
+        kept: VecDeque::new(),
+        sequence: 0,
+    };
 }
 
 impl Gossips {

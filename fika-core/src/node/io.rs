@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::chain::Arrival;
 use super::numbered::{Kind, Numbered};
 use crate::address::Address;
-use crate::agent::Duty;
+use crate::agent::{Duty, Effect};
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
@@ -238,10 +238,13 @@ pub struct Outputs {
     /// Empty lists of messages that were read: the next ones need no memory of their own.
     lists: Vec<Vec<Item>>,
     numbers: Vec<Vec<TxNo>>,
-    /// The same for work, duties, and blocks that can be taken in.
+    /// The same for work and duties.
     work_list: Vec<Work>,
     pub(super) duty_list: Vec<Duty>,
+    /// Blocks that the node can take in now; none when the call is over.
     pub(super) arrived: VecDeque<Arrival>,
+    /// What the node's agent has asked for and where its call came from; nothing when the call is over.
+    pub(super) effects: VecDeque<(Effect, Option<PeerId>)>,
 }
 
 /// So many empty lists are kept.

@@ -20,6 +20,7 @@ mod io;
 mod mempool;
 mod numbered;
 mod producer;
+mod rare;
 mod relay;
 mod requests;
 mod slots;
@@ -27,11 +28,10 @@ mod sync;
 mod timers;
 mod wallet;
 
-use std::collections::VecDeque;
-
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger};
 pub use numbered::{Kind, Numbered};
+use rare::Rare;
 pub use relay::{Announce, RelayConfig};
 pub use wallet::{Balance, OwnTx};
 
@@ -100,23 +100,19 @@ pub struct Node {
     finalized: BlockIx,
     /// The blocks that this node has accepted: nothing else is visible to its agent.
     seen: BlockSet,
+    /// The blocks that this node has judged and found invalid.
+    refused: BlockSet,
+    sync: Rare<sync::Sync>,
     peers: Vec<relay::Peer>,
     timers: timers::Timers,
-    /// What the agent has asked for and where its call came from.
-    effects: VecDeque<(Effect, Option<PeerId>)>,
-    /// Blocks that can be taken in now.
-    arrived: VecDeque<chain::Arrival>,
     requests: requests::Requests,
     compacts: compact::Compacts,
     producer: producer::Producer,
     agent: Box<dyn Agent>,
-    config: NodeConfig,
-    sync: sync::Sync,
-    wallet: wallet::Wallet,
     address: Address,
-    /// The blocks that this node has judged and found invalid.
-    refused: BlockSet,
-    gossip: gossip::Gossips,
+    config: NodeConfig,
+    gossip: Rare<gossip::Gossips>,
+    wallet: wallet::Wallet,
     batch: batch::Batch,
     mempool: Mempool,
 }
@@ -153,13 +149,11 @@ impl Node {
             requests: requests::Requests::default(),
             batch: batch::Batch::default(),
             compacts: compact::Compacts::default(),
-            sync: sync::Sync::default(),
+            sync: Rare::default(),
             producer: producer::Producer::default(),
-            gossip: gossip::Gossips::default(),
+            gossip: Rare::default(),
             wallet: wallet::Wallet::default(),
             timers: timers::Timers::default(),
-            effects: VecDeque::new(),
-            arrived: VecDeque::new(),
         };
         node.seen.insert(Tree::GENESIS);
         node.restore(world);
@@ -191,8 +185,8 @@ impl Node {
     /// transactions.
     #[inline]
     fn is_settled(&self, turn: &Turn<'_>, sampled: bool) -> bool {
-        self.arrived.is_empty()
-            && self.effects.is_empty()
+        turn.out.arrived.is_empty()
+            && turn.out.effects.is_empty()
             && self.timers.next().is_none_or(|at| at > turn.now)
             && (sampled || !self.producer.mempool_changed)
             && self.producer.is_settled()
@@ -216,19 +210,17 @@ impl Node {
     /// Carries out what the agent asked for and takes in blocks, until nothing is left.
     fn drain(&mut self, turn: &mut Turn<'_>) {
         for _ in 0..MAX_EFFECTS {
-            if let Some(arrival) = self.arrived.pop_front() {
+            if let Some(arrival) = turn.out.arrived.pop_front() {
                 self.take_block(turn, arrival);
-            } else if let Some((effect, from)) = self.effects.pop_front() {
+            } else if let Some((effect, from)) = turn.out.effects.pop_front() {
                 self.carry_out(turn, effect, from);
             } else {
-                if self.arrived.capacity() > 0 {
-                    turn.out.arrived = std::mem::take(&mut self.arrived);
-                }
                 self.refresh_work(turn);
                 return;
             }
         }
-        self.effects.clear();
+        turn.out.effects.clear();
+        turn.out.arrived.clear();
         turn.out.event(Event::Fault { why: format!("the agent asked for more than {MAX_EFFECTS} things at once") });
     }
 
@@ -249,7 +241,7 @@ impl Node {
         let Ctx { effects, duties, duty_list, .. } = ctx;
         turn.out.duty_list = duty_list;
         if !effects.is_empty() {
-            self.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+            turn.out.effects.extend(effects.into_iter().map(|effect| (effect, from)));
         }
         if let Some(duties) = duties {
             self.set_duties(turn, duties);
@@ -290,13 +282,18 @@ impl Node {
         }
     }
 
-    /// Where the node's parts are that lie outside of it and that nearly every message of this neighbour needs: for a
-    /// runtime of many nodes, to have them fetched ahead.
+    /// Where the state of the node's agent is: for a runtime of many nodes, to have it fetched ahead.
+    pub fn agent_state(&self) -> *const u8 {
+        self.agent.state()
+    }
+
+    /// The same for the node's parts that lie outside of it and that nearly every message of this neighbour needs.
     pub fn parts(&self, peer: PeerId) -> [*const u8; 6] {
         let agent: *const dyn Agent = &*self.agent;
         let peer_state = self.peers.as_ptr().wrapping_add(peer.0 as usize);
         let [duty, rest] = self.producer.newest();
-        [peer_state.cast(), self.requests.of_peer(peer), self.seen.newest(), duty, rest, agent.cast()]
+        let unfinished = self.compacts.unfinished_at();
+        [peer_state.cast(), self.requests.of_peer(peer), unfinished, duty, rest, agent.cast()]
     }
 
     /// The node's address.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chain::{Arrival, Refusal};
 use super::io::{Event, PeerId, Work};
+use super::rare::{Empty, Rare};
 use super::timers::Timer;
 use super::{Announce, Node, Role, Turn};
 use smallvec::SmallVec;
@@ -43,10 +44,21 @@ pub(super) struct Producer {
     pub(super) mempool_changed: bool,
     pub(super) template_due: bool,
     template_time: Time,
+    unpublished: Rare<Unpublished>,
+}
+
+/// Blocks that the node has made or been shown but that are not public.
+#[derive(Default)]
+struct Unpublished {
     candidates: VecDeque<(Id, Arc<Block>)>,
     hidden: BTreeSet<BlockIx>,
     /// Own blocks whose time has not come, by that time.
     early: BTreeMap<(Time, Id), (Arc<Block>, Sealed)>,
+}
+
+impl Empty for Unpublished {
+    const EMPTY: &'static Unpublished =
+        &Unpublished { candidates: VecDeque::new(), hidden: BTreeSet::new(), early: BTreeMap::new() };
 }
 
 impl Producer {
@@ -63,27 +75,28 @@ impl Producer {
     }
 
     pub(super) fn has_candidate(&self, id: &Id) -> bool {
-        self.candidates.iter().any(|(known, _)| known == id)
+        self.unpublished.candidates.iter().any(|(known, _)| known == id)
     }
 
     pub(super) fn candidate(&self, id: &Id) -> Option<Arc<Block>> {
-        self.candidates.iter().find(|(known, _)| known == id).map(|(_, block)| block.clone())
+        self.unpublished.candidates.iter().find(|(known, _)| known == id).map(|(_, block)| block.clone())
     }
 
     fn keep_candidate(&mut self, block: Arc<Block>) {
-        self.candidates.push_back((block.id(), block));
-        if self.candidates.len() > MAX_CANDIDATES {
-            self.candidates.pop_front();
+        let candidates = &mut self.unpublished.candidates;
+        candidates.push_back((block.id(), block));
+        if candidates.len() > MAX_CANDIDATES {
+            candidates.pop_front();
         }
     }
 
     /// Nobody else may know of this block yet.
     pub(super) fn hide(&mut self, ix: BlockIx) {
-        self.hidden.insert(ix);
+        self.unpublished.hidden.insert(ix);
     }
 
     pub(super) fn is_hidden(&self, ix: BlockIx) -> bool {
-        self.hidden.contains(&ix)
+        self.unpublished.hidden.contains(&ix)
     }
 }
 
@@ -241,7 +254,8 @@ impl Node {
 
     /// Takes in the node's own blocks whose time has come.
     pub(super) fn release_own(&mut self, turn: &mut Turn<'_>) {
-        while let Some(first) = self.producer.early.first_entry().filter(|entry| entry.key().0 <= turn.now) {
+        while let Some(first) = self.producer.unpublished.early.first_entry().filter(|entry| entry.key().0 <= turn.now)
+        {
             let (block, sealed) = first.remove();
             self.settle_own(turn, block, sealed);
         }
@@ -256,7 +270,7 @@ impl Node {
             Ok(ix) => ix,
             // The rules wanted a later time than the clock's: it is taken in when that has come.
             Err(Refusal::Early(at)) => {
-                self.producer.early.insert((at, id), (block, sealed));
+                self.producer.unpublished.early.insert((at, id), (block, sealed));
                 self.timers.set(at, Timer::Held);
                 return;
             }
@@ -333,7 +347,7 @@ impl Node {
                 chain.push(tree[chain[chain.len() - 1]].parent);
             }
             for ix in chain.into_iter().rev() {
-                self.producer.hidden.remove(&ix);
+                self.producer.unpublished.hidden.remove(&ix);
                 self.announce_block(turn, ix, None);
             }
             return;
@@ -345,6 +359,6 @@ impl Node {
         };
         let mut block = Arc::unwrap_or_clone(block);
         block.head.seal = seal;
-        self.arrived.push_back(Arrival { id: *id, block: Arc::new(block), from: None });
+        turn.out.arrived.push_back(Arrival { id: *id, block: Arc::new(block), from: None });
     }
 }

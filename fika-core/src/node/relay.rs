@@ -177,7 +177,7 @@ impl Node {
                 let id = turn.world.tree().name(&block.head.header);
                 let asked = self.end_request(&Item::Block(id));
                 if asked.is_some() || self.config.role == Role::Full {
-                    self.arrive(turn, Arrival { id, block, from: Some(from) });
+                    turn.out.arrived.push_back(Arrival { id, block, from: Some(from) });
                 }
             }
             Message::Candidate(block) => {

@@ -67,6 +67,8 @@ impl Open {
     fn get(&self, key: &Item) -> Option<&Request> {
         match &self.first {
             Some((item, request)) if item == key => Some(request),
+            // Once used, an empty map still has to be looked through somewhere else in memory.
+            _ if self.others.is_empty() => None,
             _ => self.others.get(key),
         }
     }
@@ -74,6 +76,7 @@ impl Open {
     fn get_mut(&mut self, key: &Item) -> Option<&mut Request> {
         match &mut self.first {
             Some((item, request)) if item == key => Some(request),
+            _ if self.others.is_empty() => None,
             _ => self.others.get_mut(key),
         }
     }
@@ -88,6 +91,7 @@ impl Open {
     fn remove(&mut self, key: &Item) -> Option<Request> {
         match self.first.take_if(|(item, _)| item == key) {
             Some((_, request)) => Some(request),
+            None if self.others.is_empty() => None,
             None => self.others.remove(key),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chain::Waiting;
 use super::io::{Event, PeerId};
+use super::rare::Empty;
 use super::timers::Timer;
 use super::{Node, Role, Turn};
 use crate::block::{Block, Head};
@@ -34,12 +35,17 @@ pub(super) struct Sync {
     round: u64,
 }
 
+impl Empty for Sync {
+    const EMPTY: &'static Sync =
+        &Sync { waiting: Waiting::EMPTY, wanted: VecDeque::new(), more: Vec::new(), update: None, round: 0 };
+}
+
 impl Node {
     /// A neighbour can be talked to: see whether it knows more. A node without any block leaves the question to the
     /// other end, which asks if it has one, so that a network at its beginning is silent.
     pub(super) fn greet(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        if let Some(open) = &mut self.sync.update {
-            open.push(peer);
+        if self.sync.update.is_some() {
+            self.sync.update.get_or_insert_default().push(peer);
             self.ask_headers(turn, peer);
         } else if self.config.role == Role::Full && self.public_tip(turn.world.tree()) != Tree::GENESIS {
             self.ask_headers(turn, peer);
@@ -231,7 +237,10 @@ impl Node {
     }
 
     fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        let Some(open) = &mut self.sync.update else { return };
+        if self.sync.update.is_none() {
+            return;
+        }
+        let open = self.sync.update.get_or_insert_default();
         open.retain(|other| *other != peer);
         // Without any neighbour at hand, wait for one until the time is over.
         if open.is_empty() && self.peers.iter().any(|peer| peer.ready) {

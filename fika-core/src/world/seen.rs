@@ -14,28 +14,32 @@ use crate::view::{BlockView, ChainView, Coin, TreeView};
 
 /// A set of blocks.
 #[derive(Clone, Default)]
-pub struct BlockSet(Vec<u64>);
+pub struct BlockSet {
+    /// The bits of the newest 64 blocks: nearly every question is about one of these.
+    newest: u64,
+    /// The bits of all before them.
+    older: Vec<u64>,
+}
 
 impl BlockSet {
-    /// Where the bits of the newest blocks are.
-    pub(crate) fn newest(&self) -> *const u8 {
-        self.0.as_ptr_range().end.wrapping_sub(1).cast()
-    }
-
     /// Adds a block; whether it was not in before.
     pub fn insert(&mut self, ix: BlockIx) -> bool {
         let (word, bit) = (ix.0 as usize / 64, 1u64 << (ix.0 % 64));
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        if word > self.older.len() {
+            self.older.push(std::mem::take(&mut self.newest));
+            self.older.resize(word, 0);
         }
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
+        let bits = self.older.get_mut(word).unwrap_or(&mut self.newest);
+        let new = *bits & bit == 0;
+        *bits |= bit;
         new
     }
 
     /// Whether a block is in.
     pub fn contains(&self, ix: BlockIx) -> bool {
-        self.0.get(ix.0 as usize / 64).is_some_and(|word| word & (1 << (ix.0 % 64)) != 0)
+        let word = ix.0 as usize / 64;
+        let bits = if word == self.older.len() { self.newest } else { self.older.get(word).copied().unwrap_or(0) };
+        bits & (1 << (ix.0 % 64)) != 0
     }
 }
 

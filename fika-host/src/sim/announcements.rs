@@ -62,12 +62,27 @@ pub(super) enum Way {
     Queue,
     /// It waits here, or its receiver has the block.
     Settled,
+    /// It never arrives.
+    Lost,
 }
 
 impl Slot {
     fn is_after_first(&self, waiting: Waiting) -> bool {
         waiting.at > self.first_at || (waiting.at == self.first_at && waiting.sequence > self.first_sequence)
     }
+
+    #[inline(always)]
+    fn wait(&mut self, waiting: Waiting, log: &mut Vec<(Waiting, u32)>, in_use: &mut u32) {
+        *in_use += u32::from(self.last == NONE);
+        let place = log.len() as u32;
+        log.push((waiting, std::mem::replace(&mut self.last, place)));
+    }
+}
+
+/// Whether a node has accepted a block.
+fn has(accepted: &[Vec<u64>], node: u32, block: u32) -> bool {
+    let bits = accepted.get(block as usize);
+    bits.and_then(|bits| bits.get(node as usize / 64)).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
 }
 
 impl Announcements {
@@ -90,47 +105,36 @@ impl Announcements {
         *events
     }
 
-    /// Whether a node has accepted a block.
-    fn has(&self, node: u32, block: u32) -> bool {
-        let bits = self.accepted.get(block as usize);
-        bits.and_then(|bits| bits.get(node as usize / 64)).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
-    }
-
-    /// An announcement is on its way.
+    /// An announcement is on its way from this neighbour: its number among the node's events, and what is to be done
+    /// with it. `at` is when it arrives; `None`: never.
     #[inline(always)]
-    pub(super) fn send(&mut self, node: u32, block: u32, waiting: Waiting) -> Way {
+    pub(super) fn send(&mut self, node: u32, block: u32, at: Option<Time>, peer: u32) -> (u32, Way) {
+        let sequence = self.next_event(node);
+        let Some(at) = at else { return (sequence, Way::Lost) };
         if !self.settles {
-            return Way::Queue;
+            return (sequence, Way::Queue);
         }
+        let waiting = Waiting { at, sequence, peer };
         let slot = &mut self.slots[node as usize];
         if slot.block == block {
             if slot.is_after_first(waiting) {
-                self.wait(node, waiting);
-                return Way::Settled;
+                slot.wait(waiting, &mut self.log, &mut self.in_use);
+                return (sequence, Way::Settled);
             }
             (slot.first_at, slot.first_sequence) = (waiting.at, waiting.sequence);
-            return Way::Queue;
+            return (sequence, Way::Queue);
         }
-        if slot.accepted == block {
-            return Way::Settled;
+        if slot.accepted == block || has(&self.accepted, node, block) {
+            return (sequence, Way::Settled);
         }
-        let is_free = slot.block == 0;
-        if self.has(node, block) {
-            return Way::Settled;
-        }
-        if is_free {
-            let slot = &mut self.slots[node as usize];
+        if slot.block == 0 {
             (slot.block, slot.first_at, slot.first_sequence) = (block, waiting.at, waiting.sequence);
         }
-        Way::Queue
+        (sequence, Way::Queue)
     }
 
-    #[inline(always)]
     fn wait(&mut self, node: u32, waiting: Waiting) {
-        let slot = &mut self.slots[node as usize];
-        self.in_use += u32::from(slot.last == NONE);
-        let place = self.log.len() as u32;
-        self.log.push((waiting, std::mem::replace(&mut slot.last, place)));
+        self.slots[node as usize].wait(waiting, &mut self.log, &mut self.in_use);
     }
 
     /// An announcement has come out of the event queue: whether the node is to be told.
@@ -141,7 +145,7 @@ impl Announcements {
             self.wait(node, waiting);
             return false;
         }
-        slot.accepted != block && !self.has(node, block)
+        slot.accepted != block && !has(&self.accepted, node, block)
     }
 
     /// A node has accepted a block.
@@ -243,13 +247,20 @@ mod tests {
         Waiting { at, sequence, peer: sequence }
     }
 
+    fn send(known: &mut Announcements, node: u32, block: u32, at: Time) -> Way {
+        let next = known.slots[node as usize].events + 1;
+        let (sequence, way) = known.send(node, block, Some(at), next);
+        assert_eq!(sequence, next);
+        way
+    }
+
     #[test]
     fn only_the_first_announcement_is_told() {
         let mut known = Announcements::new(2, true);
-        assert_eq!(known.send(0, 1, at(50, 1)), Way::Queue);
-        assert_eq!(known.send(0, 1, at(60, 2)), Way::Settled);
-        assert_eq!(known.send(0, 1, at(40, 3)), Way::Queue, "it comes before the first");
-        assert_eq!(known.send(0, 2, at(45, 4)), Way::Queue, "another block");
+        assert_eq!(send(&mut known, 0, 1, 50), Way::Queue);
+        assert_eq!(send(&mut known, 0, 1, 60), Way::Settled);
+        assert_eq!(send(&mut known, 0, 1, 40), Way::Queue, "it comes before the first");
+        assert_eq!(send(&mut known, 0, 2, 45), Way::Queue, "another block");
         assert!(known.open(0, 39).is_none());
         assert!(known.arrive(0, 1, at(40, 3)));
         assert_eq!(known.open(0, 40), Some(1));
@@ -259,24 +270,25 @@ mod tests {
         assert!(known.arrive(0, 1, at(70, 5)), "nothing was asked for");
         known.accept(0, 1);
         assert!(!known.arrive(0, 1, at(80, 6)));
-        assert_eq!(known.send(0, 1, at(90, 7)), Way::Settled);
+        assert_eq!(send(&mut known, 0, 1, 90), Way::Settled);
         known.accept(0, 3);
-        assert_eq!(known.send(0, 1, at(95, 8)), Way::Settled, "an older block");
-        assert_eq!(known.send(1, 1, at(90, 7)), Way::Queue);
+        assert_eq!(send(&mut known, 0, 1, 95), Way::Settled, "an older block");
+        assert_eq!(send(&mut known, 1, 1, 90), Way::Queue);
+        assert_eq!(known.send(1, 1, None, 0).1, Way::Lost);
     }
 
     #[test]
     fn the_log_keeps_what_is_in_use() {
         let mut known = Announcements::new(2, true);
-        assert_eq!(known.send(1, 1, at(5, 0)), Way::Queue);
-        assert_eq!(known.send(1, 1, at(6, 1)), Way::Settled);
+        assert_eq!(send(&mut known, 1, 1, 5), Way::Queue);
+        assert_eq!(send(&mut known, 1, 1, 6), Way::Settled);
         for n in 0..2_000 {
-            assert_eq!(known.send(0, 2 + n, at(10, 1)), Way::Queue);
-            assert_eq!(known.send(0, 2 + n, at(11, 2)), Way::Settled);
+            assert_eq!(send(&mut known, 0, 2 + n, 10), Way::Queue);
+            assert_eq!(send(&mut known, 0, 2 + n, 11), Way::Settled);
             known.accept(0, 2 + n);
         }
         assert!(known.log.len() < 1_500);
-        assert_eq!(known.give_up(1), [at(6, 1)]);
+        assert_eq!(known.give_up(1), [at(6, 2)]);
         assert!(known.log.is_empty());
     }
 }

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 use super::announcements::{Announcements, Waiting};
 use super::charge::Charges;
 use super::clock::Clock;
-use super::links::{Carried, Links};
+use super::links::Links;
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
@@ -95,8 +95,6 @@ pub(crate) struct Engine<'a> {
     /// No clock of a node is wrong.
     clocks_are_right: bool,
     links: Links,
-    /// Whom the message at hand goes to.
-    carried: Vec<Carried>,
     transport: &'a dyn Transport,
     consensus: std::sync::Arc<dyn Consensus>,
     charges: Charges,
@@ -152,7 +150,6 @@ impl<'a> Engine<'a> {
             clocks_are_right: machines.iter().all(|machine| machine.clock == Clock::default()),
             seats: machines.into_iter().map(seat).collect(),
             links,
-            carried: Vec::new(),
             transport,
             charges,
             seed,
@@ -264,6 +261,8 @@ impl<'a> Engine<'a> {
         true
     }
 
+    // As a part of the loop it would have the event in pieces, which are slow to put together again.
+    #[inline(never)]
     fn happen(&mut self, order: Order, happening: Happening, observer: &mut dyn Observer) {
         let node = order.node();
         match happening {
@@ -331,6 +330,25 @@ impl<'a> Engine<'a> {
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
+        if !self.out.events.is_empty() {
+            self.take_note(node, observer);
+        }
+        self.send_all(node);
+        if let Some(mut work) = self.out.work.take() {
+            self.begin(node, &mut work);
+            self.out.give_back_work(work);
+        }
+        self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        if !self.out.bans.is_empty() {
+            for peer in std::mem::take(&mut self.out.bans) {
+                self.part(node, peer);
+            }
+        }
+    }
+
+    /// Counts and shows what a node did.
+    fn take_note(&mut self, node: u32, observer: &mut dyn Observer) {
+        let place = self.place(node);
         // List by list: all together are long to move.
         let mut events = std::mem::take(&mut self.out.events);
         for event in &events {
@@ -340,7 +358,7 @@ impl<'a> Engine<'a> {
             }
             let world = &self.worlds[place];
             self.trace.event(self.now, node, event, world);
-            let seen = Seen { world, node: &self.nodes[n] };
+            let seen = Seen { world, node: &self.nodes[node as usize] };
             if let Some(tracer) = &mut self.tracer {
                 tracer.event(self.now, node, event, seen, &self.links);
             }
@@ -348,21 +366,17 @@ impl<'a> Engine<'a> {
         }
         events.clear();
         self.out.events = events;
-        self.send_all(node);
-        if let Some(mut work) = self.out.work.take() {
-            self.begin(node, &mut work);
-            self.out.give_back_work(work);
-        }
-        self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
-        for peer in std::mem::take(&mut self.out.bans) {
-            self.part(node, peer);
-        }
-        self.out.clear();
     }
 
     /// Sends what a node has said, in the order in which it said it.
     fn send_all(&mut self, node: u32) {
-        if self.out.numbered.is_empty() && self.out.messages.is_empty() {
+        // Nearly always there is one message or none.
+        if self.out.numbered.is_empty() && self.out.messages.len() < 2 {
+            if let Some((dest, message)) = self.out.messages.pop()
+                && let Some(Message::Inv(items)) = self.send(node, dest, message)
+            {
+                self.out.give_back(items);
+            }
             return;
         }
         let mut numbered = std::mem::take(&mut self.out.numbered);

@@ -209,22 +209,21 @@ impl Links {
         }
     }
 
-    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one,
-    /// and lists them.
+    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one;
+    /// `each` sees it.
     pub(crate) fn carry(
         &mut self,
         from: u32,
         (to, but): (Range<u32>, Option<u32>),
         (kind, bytes): (u8, u64),
         now: Time,
-        all: &mut Vec<Carried>,
+        mut each: impl FnMut(Carried),
     ) {
         let load = self.load(kind, bytes, now);
         let first = self.first[from as usize];
         let port = &mut self.ports[from as usize];
         let mut sent = port.sent;
         let but = but.unwrap_or(u32::MAX);
-        all.reserve(to.len());
         let mut peer = to.start;
         for end in &mut self.ends[(first + to.start) as usize..(first + to.end) as usize] {
             peer += 1;
@@ -232,7 +231,7 @@ impl Links {
                 continue;
             }
             sent += 1;
-            all.push(load.put(end, &self.classes[end.class as usize], port, sent));
+            each(load.put(end, &self.classes[end.class as usize], port, sent));
         }
         port.sent = sent;
     }

@@ -98,10 +98,7 @@ const LOOK_EVERY: u64 = 8_192;
 impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
-        pages::keep_freed();
-        if !self.experiment.load.is_empty() {
-            pages::allow_large();
-        }
+        pages::prepare();
         let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle, tracer } = self;
         let genesis = worlds[0].chain_id();
         let mut nodes = pages::list(keys.len());

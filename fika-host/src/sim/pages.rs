@@ -12,16 +12,11 @@ const LARGE_PAGE: usize = 2 << 20;
 /// The allocator's option `purge_delay`, which its bindings do not name.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
-/// Has the allocator keep what is freed. A run needs it again at once, and pages that come back from the system must
-/// be cleared first: that was a fifteenth of the work of a run with payments.
-pub(super) fn keep_freed() {
+/// Allows large pages from now on, and has the allocator keep what is freed: a run needs it again at once, and pages that
+/// come back from the system must be cleared first.
+pub(super) fn prepare() {
     // SAFETY: sets a number, which the allocator reads when it looks for memory to be given back.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
-}
-
-/// Allows large pages; with payments a node touches so many places for every event that looking up where they are is a tenth of
-/// the work.
-pub(super) fn allow_large() {
     #[cfg(target_os = "linux")]
     // SAFETY: concerns how the kernel lays out this process's memory, not what is in it.
     unsafe {
@@ -37,7 +32,6 @@ pub(super) fn list<T>(capacity: usize) -> Vec<T> {
         let range = list.as_ptr() as usize..list.as_ptr() as usize + capacity * size_of::<T>();
         let (first, end) = (range.start.next_multiple_of(PAGE), range.end / PAGE * PAGE);
         if end.saturating_sub(first) >= LARGE_PAGE {
-            allow_large();
             // SAFETY: as above.
             unsafe {
                 libc::madvise(first as *mut libc::c_void, end - first, libc::MADV_HUGEPAGE);

@@ -158,6 +158,8 @@ impl<T> Queue<T> {
     }
 
     /// Takes out the next event.
+    // As a part of its caller it would give the event in pieces, which are slow to put together again.
+    #[inline(never)]
     pub fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
         while self.current.len() <= KNOWN_AHEAD

@@ -12,7 +12,7 @@
 
 mod retarget;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty};
@@ -78,6 +78,8 @@ pub struct Pow(Arc<Rules>);
 struct Rules {
     params: Params,
     chain: ChainParams,
+    /// The bits asked for last, and the tries that they cost: they seldom change, and all miners of a process ask.
+    last: Mutex<Option<(u32, u128)>>,
 }
 
 impl Plugin for Pow {
@@ -111,7 +113,7 @@ impl Plugin for Pow {
         at_least("retarget_interval", params.retarget_interval, 2)?;
         at_least("max_change", params.max_change.into(), 1)?;
         at_least("half_life_blocks", params.half_life_blocks.into(), 1)?;
-        Ok(Pow(Arc::new(Rules { params, chain: env.chain.clone() })))
+        Ok(Pow(Arc::new(Rules { params, chain: env.chain.clone(), last: Mutex::default() })))
     }
 }
 
@@ -122,6 +124,15 @@ impl Pow {
     /// [`Missing`] when `past` lacks an ancestor of `parent`.
     pub fn expected_bits(&self, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
         retarget::expected_bits(&self.0.params, &self.0.chain, parent, past)
+    }
+
+    /// Mean number of hashes for one success with these bits, if they are a target's.
+    fn expected_tries(&self, bits: u32) -> Option<u128> {
+        let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|(last, _)| last != bits) {
+            *last = Some((bits, Target::from_bits(bits)?.work().saturating_u128()));
+        }
+        last.map(|(_, tries)| tries)
     }
 }
 
@@ -156,7 +167,7 @@ impl Consensus for Pow {
     }
 
     fn earliest(&self, header: &Header) -> Option<Time> {
-        let Rules { params, chain } = &*self.0;
+        let Rules { params, chain, .. } = &*self.0;
         Some(chain.time(header.time).saturating_sub(params.max_future_ms.saturating_mul(1000)))
     }
 
@@ -165,31 +176,19 @@ impl Consensus for Pow {
     }
 
     fn agent(&self, _: Address) -> Box<dyn Agent> {
-        Box::new(Miner { rules: self.clone(), last: None })
+        Box::new(Miner(self.clone()))
     }
 }
 
 /// Mines on the tip.
-struct Miner {
-    rules: Pow,
-    /// The last bits, and the tries that they cost: they seldom change from block to block.
-    last: Option<(u32, u128)>,
-}
-
-impl Miner {
-    fn expected_tries(&mut self, bits: u32) -> Option<u128> {
-        if self.last.is_none_or(|(last, _)| last != bits) {
-            self.last = Some((bits, Target::from_bits(bits)?.work().saturating_u128()));
-        }
-        self.last.map(|(_, tries)| tries)
-    }
-}
+struct Miner(Pow);
 
 impl Agent for Miner {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let bits = self.rules.expected_bits(tip, ctx.chain).ok();
+        let Miner(rules) = self;
+        let bits = rules.expected_bits(tip, ctx.chain).ok();
         let duty = bits.and_then(|bits| {
-            let expected_tries = self.expected_tries(bits)?;
+            let expected_tries = rules.expected_tries(bits)?;
             let draft = Draft { version: 1, parent: tip.id, bits, extra: Vec::new() };
             Some(Duty::Grind { draft, expected_tries })
         });

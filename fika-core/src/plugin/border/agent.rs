@@ -37,6 +37,8 @@ guarded_table! { AgentTable for Agent {
         Gossip::Ignore
     };
     mut on_timer(token: u64 as Value<u64>, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
+} guarded also fn state(&self) -> *const u8 {
+    self.object.state()
 } }
 
 /// A call that failed has answered nothing.

@@ -5,13 +5,19 @@ use fika_core::message::Message;
 use super::super::fetch::{fetch, fetch_at};
 use super::{Engine, Happening};
 
-/// How far ahead nodes are fetched, and then what they refer to, in events.
+/// How far ahead nodes are fetched, then what they refer to, and then what that refers to, in events.
 const FAR_AHEAD: usize = 6;
 const AHEAD: usize = 3;
+const NEXT: usize = 1;
 /// Bytes of each of these.
 const PART_BYTES: usize = 128;
 /// Bytes of a node that nearly every message about blocks needs: [`Node`](fika_core::node::Node) has them in front.
-const NODE_BYTES: usize = 1_024;
+const NODE_BYTES: usize = 640;
+
+/// Whether a node will most likely have a new block after this message.
+fn brings_block(message: &Message) -> bool {
+    matches!(message, Message::CompactBlock(_) | Message::Block(_) | Message::BlockTxn(_))
+}
 
 /// Where the part of a message is that lies outside of it, if no other message has the same.
 fn outside(message: &Message) -> *const u8 {
@@ -56,9 +62,7 @@ impl Engine<'_> {
                     return self.links.fetch_neighbour(node, peer.0);
                 }
                 // A block, most likely to be announced.
-                Happening::Arrive(_, _, Message::CompactBlock(_) | Message::Block(_) | Message::BlockTxn(_)) => {
-                    self.links.fetch_neighbours(node);
-                }
+                Happening::Arrive(_, _, message) if brings_block(message) => self.links.fetch_neighbours(node),
                 Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => self.links.fetch_neighbour(node, peer.0),
                 _ => {}
             }
@@ -68,6 +72,12 @@ impl Engine<'_> {
             if let Happening::Arrive(_, _, message) = happening {
                 fetch_at(outside(message), 1);
             }
+        }
+        // The agent is asked for new duties then. What was fetched names where its state is.
+        if let Some((order, Happening::Arrive(_, _, message))) = self.queue.upcoming(NEXT)
+            && brings_block(message)
+        {
+            fetch_at(self.nodes[order.node() as usize].agent_state(), 1);
         }
     }
 

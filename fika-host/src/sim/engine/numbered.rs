@@ -4,9 +4,7 @@ use fika_core::message::{Item, Message};
 use fika_core::node::{Input, Kind, Numbered, PeerId};
 use fika_core::world::TxNo;
 
-use super::super::links::Carried;
 use super::super::order::{Class, Order};
-use super::super::tournament::NEVER;
 use super::sending::content;
 use super::{Engine, Happening, Observer};
 
@@ -81,18 +79,6 @@ impl Engine<'_> {
         if let Some((order, peer, txs)) = together {
             self.queue.push(self.now, order, Happening::Numbered(peer, Numbered { kind: Kind::Txs, txs }));
         }
-    }
-
-    /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
-    fn carry_one(&mut self, from: u32, peer: PeerId, kind: u8, content: u64, bytes: u64) -> Option<(Order, PeerId)> {
-        let Engine { links, announcements, trace, now, .. } = self;
-        let Carried { to, back, at } = links.carry_one(from, peer.0, (kind, bytes), *now);
-        let sequence = announcements.next_event(to);
-        let (what, whom) = (u64::from(kind) << 56 ^ content, u64::from(to) << 32 | u64::from(back));
-        trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
-        self.sent[usize::from(kind)] += 1;
-        self.sent_bytes += bytes;
-        at.map(|at| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
     }
 
     /// A message gets lost.

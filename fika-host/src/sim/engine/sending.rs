@@ -1,11 +1,13 @@
 //! Putting messages on their way.
 
+use std::ops::Range;
+
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Header;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Dest, PeerId};
 
-use super::super::announcements::{Waiting, Way};
+use super::super::announcements::Way;
 use super::super::links::Carried;
 use super::super::order::{Class, Order};
 use super::super::tournament::NEVER;
@@ -14,9 +16,10 @@ use super::{Engine, Happening};
 impl Engine<'_> {
     /// Sends a message; gives it back where nobody needed the message itself.
     pub(super) fn send(&mut self, from: u32, dest: Dest, message: Message) -> Option<Message> {
-        let kind = message.kind();
         let bytes = self.charges.bytes(from, &message, self.transport);
-        let what = u64::from(kind) << 56 ^ content(&message);
+        if let Some(tracer) = &mut self.tracer {
+            tracer.message(&message, bytes);
+        }
         let block = match &message {
             Message::Inv(items) => match &items[..] {
                 [Item::Block(id)] => Some(self.number(*id)),
@@ -24,56 +27,101 @@ impl Engine<'_> {
             },
             _ => None,
         };
-        if let Some(tracer) = &mut self.tracer {
-            tracer.message(&message, bytes);
+        match dest {
+            Dest::Peer(peer) if block.is_none() => {
+                match self.carry_one(from, peer, message.kind(), content(&message), bytes) {
+                    Some((order, back)) => {
+                        self.queue.push(self.now, order, Happening::Arrive(back, bytes as u32, message));
+                        None
+                    }
+                    None => Some(message),
+                }
+            }
+            Dest::Peer(peer) => self.send_to_many(from, (peer.0..peer.0 + 1, None), message, bytes, block),
+            Dest::AllBut(but) => {
+                let all = 0..self.links.degree(from);
+                self.send_to_many(from, (all, but.map(|peer| peer.0)), message, bytes, block)
+            }
         }
-        let (peers, but) = match dest {
-            Dest::Peer(peer) => (peer.0..peer.0 + 1, None),
-            Dest::AllBut(but) => (0..self.links.degree(from), but.map(|peer| peer.0)),
-        };
+    }
+
+    /// Sends the same to the neighbours of these numbers, but for one.
+    fn send_to_many(
+        &mut self,
+        from: u32,
+        (peers, but): (Range<u32>, Option<u32>),
+        message: Message,
+        bytes: u64,
+        block: Option<u32>,
+    ) -> Option<Message> {
+        let kind = message.kind();
+        let what = in_trace(kind, content(&message));
         if block.is_some() {
             self.links.neighbours(from, peers.clone()).for_each(|to| self.announcements.fetch(to));
         }
-        let Engine { links, carried, tracer, queue, announcements, now, .. } = self;
-        let (now, mut settled) = (*now, 0);
-        let mut trace = self.trace;
-        // A message to one neighbour need not be copied.
-        let to_one = matches!(dest, Dest::Peer(_));
-        let mut message = Some(message);
-        links.carry(from, (peers, but), (kind, bytes), now, carried);
-        for one in &carried[..] {
-            let Carried { to, back, at } = *one;
-            let sequence = announcements.next_event(to);
-            let whom = u64::from(to) << 32 | u64::from(back);
-            trace.add(at.unwrap_or(NEVER), whom, what, bytes << 32 | u64::from(sequence));
+        let Engine { links, tracer, queue, announcements, now, .. } = self;
+        let now = *now;
+        let (mut trace, mut sent, mut settled) = (self.trace, 0, 0);
+        links.carry(from, (peers, but), (kind, bytes), now, |one| {
+            let Carried { to, back, at } = one;
+            let (sequence, way) = match block {
+                Some(block) => announcements.send(to, block, at, back),
+                None => (announcements.next_event(to), Way::Queue),
+            };
+            trace.add(at.unwrap_or(NEVER), whom(to, back), what, bytes << 32 | u64::from(sequence));
+            sent += 1;
             if let Some(tracer) = tracer {
-                tracer.sent(now, from, *one);
+                tracer.sent(now, from, one);
             }
-            let Some(at) = at else { continue };
-            if let Some(block) = block
-                && announcements.send(to, block, Waiting { at, sequence, peer: back }) == Way::Settled
-            {
+            let Some(at) = at else { return };
+            if way == Way::Settled {
                 settled += 1;
-                continue;
+                return;
             }
-            let (order, peer) = (Order::new(at, Class::Arrive, to, sequence), PeerId(back));
-            let mut message = || if to_one { message.take() } else { message.clone() };
+            let peer = PeerId(back);
             let happening = match block {
                 Some(block) => Happening::Announce(peer, block),
-                None => match message() {
-                    Some(message) => Happening::Arrive(peer, bytes as u32, message),
-                    None => continue,
-                },
+                None => Happening::Arrive(peer, bytes as u32, message.clone()),
             };
-            queue.push(now, order, happening);
-        }
+            queue.push(now, Order::new(at, Class::Arrive, to, sequence), happening);
+        });
         self.trace = trace;
-        self.sent[usize::from(kind)] += self.carried.len() as u64;
-        self.sent_bytes += self.carried.len() as u64 * bytes;
-        self.carried.clear();
+        self.sent[usize::from(kind)] += sent;
+        self.sent_bytes += sent * bytes;
         self.events += settled;
-        message
+        Some(message)
     }
+
+    /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
+    pub(super) fn carry_one(
+        &mut self,
+        from: u32,
+        peer: PeerId,
+        kind: u8,
+        content: u64,
+        bytes: u64,
+    ) -> Option<(Order, PeerId)> {
+        let Engine { links, announcements, trace, tracer, now, .. } = self;
+        let one = links.carry_one(from, peer.0, (kind, bytes), *now);
+        let Carried { to, back, at } = one;
+        let sequence = announcements.next_event(to);
+        trace.add(at.unwrap_or(NEVER), whom(to, back), in_trace(kind, content), bytes << 32 | u64::from(sequence));
+        if let Some(tracer) = tracer {
+            tracer.sent(*now, from, one);
+        }
+        self.sent[usize::from(kind)] += 1;
+        self.sent_bytes += bytes;
+        at.map(|at| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
+    }
+}
+
+/// What is sent, and whom it reaches, as the trace has them.
+fn in_trace(kind: u8, content: u64) -> u64 {
+    u64::from(kind) << 56 ^ content
+}
+
+fn whom(to: u32, back: u32) -> u64 {
+    u64::from(to) << 32 | u64::from(back)
 }
 
 /// A number for a header: its id would be one too, at the price of a hash.

@@ -1,0 +1,34 @@
+//! State that most nodes do without.
+
+use std::ops::{Deref, DerefMut};
+
+/// A value that takes one word of memory until it is changed for the first time. Until then it is the empty one.
+///
+/// Where many nodes run in one process, what lies between the parts that every message needs costs time.
+pub(super) struct Rare<T>(Option<Box<T>>);
+
+/// What is empty by default.
+pub(super) trait Empty: Default + 'static {
+    /// The default, for all who have not changed theirs.
+    const EMPTY: &'static Self;
+}
+
+impl<T> Default for Rare<T> {
+    fn default() -> Rare<T> {
+        Rare(None)
+    }
+}
+
+impl<T: Empty> Deref for Rare<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_deref().unwrap_or(T::EMPTY)
+    }
+}
+
+impl<T: Empty> DerefMut for Rare<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+}
