@@ -193,18 +193,19 @@ impl Node {
         block: &Arc<Block>,
     ) -> Result<BlockIx, Refusal> {
         let header = &block.head.header;
-        let rules = turn.world.rules();
-        let earliest = rules.consensus.earliest(header).unwrap_or_else(|| rules.env.chain.time(header.time));
+        let earliest = turn.world.earliest(&id, header);
         if earliest > turn.now {
             turn.world.check_alone(block)?;
             return Err(Refusal::Early(earliest));
         }
         let ix = turn.world.insert_named(id, block.clone())?;
-        let references = turn.world.rules().consensus.references(&turn.world.tree().view(ix)).unwrap_or_default();
-        let known = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn, id);
-        let unseen: Vec<Id> = references.into_iter().filter(|id| !known(id)).collect();
-        if !unseen.is_empty() {
-            return Err(Refusal::Waits(unseen));
+        if !turn.world.named_by(ix).is_empty() {
+            let named = turn.world.named_by(ix).to_vec();
+            let known = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn, id);
+            let unseen: Vec<Id> = named.into_iter().filter(|id| !known(id)).collect();
+            if !unseen.is_empty() {
+                return Err(Refusal::Waits(unseen));
+            }
         }
         let Err(reject) = turn.world.judge(ix) else { return Ok(ix) };
         // Not what another node of a shared world has found out: this node must have asked for itself.

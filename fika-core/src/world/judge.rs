@@ -17,6 +17,7 @@ use crate::compact::CompactBlock;
 use crate::consensus::Summary;
 use crate::env::Proof;
 use crate::hash::Id;
+use crate::header::{Header, Time};
 use crate::reject::{Reject, ensure};
 use crate::tx::{Action, Outcome, Place};
 use crate::view::BlockView;
@@ -120,11 +121,34 @@ impl World {
     ///
     /// # Errors
     /// As [`Consensus::check_work`](crate::consensus::Consensus::check_work).
-    pub fn check_work(&self, header: &crate::header::Header) -> Result<(), Reject> {
+    pub fn check_work(&self, header: &Header) -> Result<(), Reject> {
         match self.rules.env.chain.proof {
             Proof::Real => self.rules.consensus.check_work(header),
             Proof::Sampled => Ok(()),
         }
+    }
+
+    /// From when on a node whose clock is right may accept the block called `id`.
+    pub(crate) fn earliest(&mut self, id: &Id, header: &Header) -> Time {
+        let known = self.tree.find(id);
+        if let Some(earliest) = known.and_then(|ix| self.tree[ix].earliest) {
+            return earliest;
+        }
+        let Rules { consensus, env, .. } = &self.rules;
+        let earliest = consensus.earliest(header).unwrap_or_else(|| env.chain.time(header.time));
+        if let Some(ix) = known {
+            self.tree[ix].earliest = Some(earliest);
+        }
+        earliest
+    }
+
+    /// The blocks off its ancestry that a block names; none where they cannot be read, which `judge` finds out.
+    pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
+        if self.tree[ix].references.is_none() {
+            let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
+            self.tree[ix].references = Some(named.into());
+        }
+        self.tree[ix].references.as_deref().unwrap_or_default()
     }
 
     /// Judges a block but for its seal, once; afterwards the ledger state after it exists.

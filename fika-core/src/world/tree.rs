@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::block::Block;
 use crate::hash::Id;
-use crate::header::Header;
+use crate::header::{Header, Time};
 use crate::target::Work;
 use crate::view::BlockView;
 
@@ -80,6 +80,10 @@ pub struct Entry {
     pub spent: Option<Arc<[Vec<u8>]>>,
     /// The state after the block, as one number per entry summed up.
     pub state_root: Id,
+    /// What the rules have said of it: from when it may be accepted, and which blocks off its ancestry it names. They are
+    /// pure, so they are asked once for all nodes.
+    pub(super) earliest: Option<Time>,
+    pub(super) references: Option<Box<[Id]>>,
 }
 
 /// All blocks that a world knows.
@@ -144,6 +148,8 @@ impl Tree {
             block: Some(block),
             spent: None,
             state_root: Id::ZERO,
+            earliest: None,
+            references: None,
         });
         self.by_id.insert(id, ix);
         ix
@@ -193,6 +199,9 @@ impl Tree {
 
     /// The last block that both are descendants of, or are.
     pub fn fork_point(&self, a: BlockIx, b: BlockIx) -> BlockIx {
+        if self[b].parent == a {
+            return a;
+        }
         let height = self[a].height.min(self[b].height);
         let (mut a, mut b) = (self.ancestor(a, height), self.ancestor(b, height));
         while a != b {

@@ -13,8 +13,10 @@ use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
 pub struct Record {
     chain: Chain,
     nodes: usize,
-    numbers: IdMap<u32>,
+    numbers: IdMap<usize>,
     blocks: Vec<(Id, BlockFacts)>,
+    /// The number of the block that came last.
+    last: usize,
     /// Payments by their transaction, as places in the chain's list.
     payments: IdMap<u32>,
     /// Those of them that no node but the payer has.
@@ -32,6 +34,7 @@ impl Record {
             nodes: addresses.len(),
             numbers: IdMap::default(),
             blocks: Vec::new(),
+            last: 0,
             payments: IdMap::default(),
             unheard: IdMap::default(),
             txs: vec![0; addresses.len()],
@@ -51,12 +54,15 @@ impl Record {
 
     /// A node has a block now; `facts` tells of it when it is new.
     pub fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
-        let Record { blocks, numbers, nodes, .. } = self;
-        let number = *numbers.entry(id).or_insert_with(|| {
-            blocks.push((id, BlockFacts { arrivals: Vec::with_capacity(*nodes), ..facts() }));
-            blocks.len() as u32 - 1
-        });
-        blocks[number as usize].1.arrivals.push((node, at_us));
+        let Record { blocks, numbers, nodes, last, .. } = self;
+        // Nearly always it is the block of the last call.
+        if blocks.get(*last).is_none_or(|(known, _)| *known != id) {
+            *last = *numbers.entry(id).or_insert_with(|| {
+                blocks.push((id, BlockFacts { arrivals: Vec::with_capacity(*nodes), ..facts() }));
+                blocks.len() - 1
+            });
+        }
+        blocks[*last].1.arrivals.push((node, at_us));
     }
 
     /// A node turned a block down.

@@ -5,7 +5,7 @@ use fika_core::codec::Encode;
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::node::Event;
-use fika_core::world::{BlockIx, IdMap, World};
+use fika_core::world::{BlockIx, World};
 
 use super::engine::{Observer, Seen};
 use super::payments::{DuePayment, Payments};
@@ -21,8 +21,8 @@ pub(super) struct Watch<'a> {
     /// Own transactions made, and those of them confirmed.
     pub(super) made: u64,
     pub(super) confirmed: u64,
-    /// Full nodes by their tip.
-    tips: IdMap<u32>,
+    /// How many full nodes have which tip; there are few, the newest last.
+    tips: Vec<(Id, u32)>,
     full: Vec<bool>,
     full_count: u32,
     stop_height: Option<u64>,
@@ -44,7 +44,7 @@ impl<'a> Watch<'a> {
             begun: Vec::new(),
             made: 0,
             confirmed: 0,
-            tips: [(genesis, full_count)].into_iter().collect(),
+            tips: vec![(genesis, full_count)],
             full,
             full_count,
             stop_height: experiment.stop.height,
@@ -75,15 +75,19 @@ impl<'a> Watch<'a> {
         if !self.full[node as usize] {
             return;
         }
-        if let Some(count) = self.tips.get_mut(&old) {
-            *count -= 1;
-            if *count == 0 {
-                self.tips.remove(&old);
+        let tips = &mut self.tips;
+        if let Some(at) = tips.iter().rposition(|(tip, _)| *tip == old) {
+            tips[at].1 -= 1;
+            if tips[at].1 == 0 {
+                tips.remove(at);
             }
         }
-        let count = self.tips.entry(new).or_default();
-        *count += 1;
-        self.agreed = *count == self.full_count && self.stop_height.is_some_and(|stop| height >= stop);
+        let at = tips.iter().rposition(|(tip, _)| *tip == new).unwrap_or_else(|| {
+            tips.push((new, 0));
+            tips.len() - 1
+        });
+        tips[at].1 += 1;
+        self.agreed = tips[at].1 == self.full_count && self.stop_height.is_some_and(|stop| height >= stop);
     }
 }
 
