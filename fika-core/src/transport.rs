@@ -75,7 +75,8 @@ pub trait Transport: Send + Sync {
     /// A new session; `dialed` at the end that opened the connection.
     fn open(&self, dialed: bool, hello: &Hello) -> Box<dyn Session>;
 
-    /// How many bytes `message` takes on the wire: exactly what a session that is ready writes for it.
+    /// How many bytes `message` takes on the wire: exactly what a session that is ready writes for it. Messages that
+    /// name equally many transactions take equally many, whichever these are.
     fn wire_size(&self, message: &Message) -> u64;
 }
 

@@ -59,7 +59,7 @@ fn the_order_is_by_fee_rate_with_parents_first() {
     }
     assert_eq!(names(&pool.select(&table, 10_000)), [1, 3, 4, 5, 2]);
     assert_eq!(names(&pool.select(&table, 150)), [1, 3], "as much as is asked for, whole packages");
-    let all: Vec<Tx> = pool.all().map(|pooled| pooled.tx.clone()).collect();
+    let all: Vec<Tx> = pool.all(&table).map(|pooled| pooled.tx.clone()).collect();
     assert_eq!(names(&all), [3, 5, 2, 4, 1]);
     let (tx, outcome) = coins(9, 9_999, &[1], &[9]);
     assert!(pool.insert(&mut table, tx, outcome, &nobody).is_err(), "no replacement");
@@ -96,6 +96,25 @@ fn confirming_takes_out_the_block_and_its_losers_with_children() {
     let gone = pool.confirm(&mut table, &block);
     assert_eq!(gone, [coins(2, 0, &[], &[]).0.hash(), coins(3, 0, &[], &[]).0.hash()]);
     assert!(pool.is_empty());
+}
+
+#[test]
+fn a_block_takes_out_what_waits_of_it() {
+    let mut table = TxTable::default();
+    let mut pools = [limited(10_000), limited(10_000)];
+    for (name, here) in [(1, 0..2), (2, 1..2), (3, 0..2)] {
+        // The second one judges for itself what the first one has.
+        for pool in &mut pools[here] {
+            let (tx, outcome) = coins(name, 1, &[100 + name], &[name]);
+            pool.insert(&mut table, tx, outcome, &nobody).unwrap();
+        }
+    }
+    let block = table.confirmed(&[1, 2].map(|name| coins(name, 1, &[], &[]).0), &[vec![101], vec![102]]);
+    for pool in &mut pools {
+        assert!(pool.confirm(&mut table, &block).is_empty());
+        assert_eq!((pool.len(), pool.bytes(), names(&pool.select(&table, 10_000))), (1, 100, vec![3]));
+        assert!(pool.confirm(&mut table, &block).is_empty() && pool.len() == 1, "nothing of it waits");
+    }
 }
 
 fn quiet() -> Setup {

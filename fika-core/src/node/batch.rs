@@ -51,31 +51,30 @@ impl Node {
             let at = turn.now + every - (turn.now % every + every - phase) % every;
             self.timers.set(at, Timer::Batch);
         }
-        self.batch.log.push((no, self.mempool.slots.arrival(no) as u32));
+        self.batch.log.push((no, self.mempool.slots.arrival(no)));
     }
 
     pub(super) fn on_batch_due(&mut self, turn: &mut Turn<'_>) {
+        let mut log = std::mem::take(&mut self.batch.log);
+        log.retain(|(no, arrival)| self.mempool.still_has(*no, *arrival));
         for n in (0..self.peers.len()).filter(|n| self.peers[*n].ready) {
             let peer = PeerId(n as u32);
             let mut news = turn.out.numbers();
-            let (slots, mempool) = (&self.mempool.slots, &self.mempool);
-            let unheard =
-                |(no, arrival): &&(TxNo, u32)| !slots.is_known_to(*no, peer) && mempool.still_has(*no, *arrival);
-            for (no, _) in self.batch.log.iter().filter(unheard) {
-                if news.len() == MAX_ITEMS {
-                    let full = std::mem::replace(&mut news, turn.out.numbers());
-                    announce(turn, peer, full);
-                }
-                news.push(*no);
-            }
+            let mut known = self.mempool.slots.known_by(peer);
+            news.extend(log.iter().map(|(no, _)| *no).filter(|no| !known(*no)));
             announce(turn, peer, news);
         }
-        self.batch.log.clear();
+        log.clear();
+        self.batch.log = log;
     }
 }
 
 /// Announces transactions to a neighbour.
-fn announce(turn: &mut Turn<'_>, to: PeerId, txs: Vec<TxNo>) {
+fn announce(turn: &mut Turn<'_>, to: PeerId, mut txs: Vec<TxNo>) {
+    while txs.len() > MAX_ITEMS {
+        let rest = txs.split_off(MAX_ITEMS);
+        announce(turn, to, std::mem::replace(&mut txs, rest));
+    }
     if turn.out.by_number {
         txs.iter().for_each(|no| turn.world.txs_mut().hold_again(*no));
         return turn.out.send_numbered(to, Kind::Inv, txs);

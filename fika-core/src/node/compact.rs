@@ -32,7 +32,7 @@ use crate::hash::{Id, draw};
 use crate::message::{Item, Message};
 use crate::reject::Reject;
 use crate::transport::BAN_POINTS;
-use crate::world::IdHasher;
+use crate::world::{IdHasher, TxTable};
 
 /// Compact blocks that wait for transactions, at most; and of one neighbour.
 const MAX_UNFINISHED: usize = 16;
@@ -99,7 +99,12 @@ impl Compacts {
 
 /// What the node has of a compact block's transactions, and whether any was taken by its short id alone; `None` when
 /// short ids collide.
-fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(Places<Option<Tx>>, bool)> {
+fn fill(
+    slots: &[Slot<'_>],
+    compact: &CompactBlock,
+    pool: &Mempool,
+    table: &TxTable,
+) -> Option<(Places<Option<Tx>>, bool)> {
     #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
     type Wanted = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
     let mut txs = Places::with_capacity(slots.len());
@@ -120,7 +125,7 @@ fn fill(slots: &[Slot<'_>], compact: &CompactBlock, pool: &Mempool) -> Option<(P
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();
-    for pooled in pool.all() {
+    for pooled in pool.all(table) {
         if let Some(place) = places.get(&ids.of(&pooled.tx.hash()).number())
             && txs[*place].replace(pooled.tx.clone()).is_some()
         {
@@ -175,7 +180,7 @@ impl Node {
         let Some(slots) = compact.slots() else {
             return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
         };
-        let Some((txs, guessed)) = fill(&slots, &compact, &self.mempool) else {
+        let Some((txs, guessed)) = fill(&slots, &compact, &self.mempool, turn.world.txs()) else {
             return self.ask_in_full(turn, from, id);
         };
         drop(slots);

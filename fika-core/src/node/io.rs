@@ -228,6 +228,10 @@ pub struct Outputs {
     pub wake_at: Option<Time>,
     /// What happened.
     pub events: Vec<Event>,
+    /// Transactions that have come from neighbours, went into the mempool and were passed on, with their fees, in the
+    /// order of coming: where [`by_number`](Outputs::by_number) is set this stands for a [`TxAccepted`](Event::TxAccepted)
+    /// and a [`Forwarded`](Event::Forwarded) of each.
+    pub taken_in: Vec<(TxNo, Amount)>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
     /// Whether all neighbours are nodes of the same world: then a node may name transactions by their numbers. It is set
@@ -295,6 +299,7 @@ impl Outputs {
         self.messages.clear();
         self.numbered.clear();
         self.events.clear();
+        self.taken_in.clear();
         self.bans.clear();
         self.work = None;
         self.wake_at = None;

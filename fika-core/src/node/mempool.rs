@@ -15,7 +15,7 @@ use crate::script::Script;
 use crate::tx::{Credit, Ledger, Outcome};
 use crate::world::ledger::Entries;
 use crate::world::transfer::FormatLedger;
-use crate::world::{BlockIx, Confirmed, Pooled, TxNo, TxTable, Use, World};
+use crate::world::{BlockIx, Confirmed, Judgement, Pooled, TxNo, TxTable, Use, World};
 
 /// What a mempool takes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +77,8 @@ impl Mempool {
     }
 
     /// The transaction with this hash.
-    pub fn get(&self, txs: &TxTable, hash: &Id) -> Option<&Arc<Pooled>> {
-        self.slots.one(txs.find(hash)?)
+    pub fn get<'a>(&'a self, txs: &'a TxTable, hash: &Id) -> Option<&'a Arc<Pooled>> {
+        self.slots.one(txs, txs.find(hash)?)
     }
 
     /// The transaction with this hash, as it is sent to those who ask.
@@ -91,19 +91,28 @@ impl Mempool {
     /// low bits. It is one of the last two billion.
     pub(super) fn still_has(&self, no: TxNo, arrival: u32) -> bool {
         let since_left = arrival.wrapping_sub(self.left_at as u32) as i32;
-        since_left > 0 || self.slots.waits(no) && self.slots.arrival(no) as u32 == arrival
+        since_left > 0 || self.slots.waits(no) && self.slots.arrival(no) == arrival
     }
 
     /// All transactions, the most preferred first.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Pooled>> {
-        self.ranked().into_iter().filter_map(|(_, _, no)| self.slots.one(no))
+    pub fn all<'a>(&'a self, txs: &'a TxTable) -> impl Iterator<Item = &'a Arc<Pooled>> {
+        self.ranked(txs).into_iter().filter_map(|(_, _, no)| self.slots.one(txs, no))
     }
 
-    fn ranked(&self) -> Vec<Rank> {
-        let mut ranks: Vec<Rank> =
-            self.slots.pooled().map(|(no, arrival, pooled)| (Reverse(pooled.rate), arrival, no)).collect();
+    fn ranked(&self, txs: &TxTable) -> Vec<Rank> {
+        let mut ranks: Vec<Rank> = self.slots.pooled().filter_map(|no| self.rank(txs, no)).collect();
         ranks.sort_unstable();
         ranks
+    }
+
+    /// The place of one that waits.
+    fn rank(&self, txs: &TxTable, no: TxNo) -> Option<Rank> {
+        Some((Reverse(self.slots.one(txs, no)?.rate), self.arrival(no), no))
+    }
+
+    /// How many came in before one that waits, itself among them. It is one of the last four billion.
+    fn arrival(&self, no: TxNo) -> u64 {
+        self.arrivals - u64::from((self.arrivals as u32).wrapping_sub(self.slots.arrival(no)))
     }
 
     /// A waiting transaction that spends what `outcome` spends.
@@ -115,13 +124,13 @@ impl Mempool {
     /// What waits and spends the entry `key`.
     fn spender(&self, txs: &TxTable, key: &[u8]) -> Option<TxNo> {
         let spends = |pooled: &Pooled| pooled.outcome.spends.iter().any(|spend| spend.key == key);
-        txs.users(key, Use::SPENDS).find(|no| self.slots.one(*no).is_some_and(|one| spends(one)))
+        txs.users(key, Use::SPENDS).find(|no| self.slots.one(txs, *no).is_some_and(|one| spends(one)))
     }
 
     /// What waits and makes the entry `key`.
-    fn maker(&self, txs: &TxTable, key: &[u8]) -> Option<(TxNo, &Credit)> {
+    fn maker<'a>(&'a self, txs: &'a TxTable, key: &[u8]) -> Option<(TxNo, &'a Credit)> {
         txs.users(key, Use::MAKES).find_map(|no| {
-            let pooled = self.slots.one(no)?;
+            let pooled = self.slots.one(txs, no)?;
             Some((no, pooled.outcome.credits.iter().find(|credit| credit.key == key)?))
         })
     }
@@ -129,8 +138,8 @@ impl Mempool {
     /// What waits and writes the entry `key`, the latest last.
     fn writers(&self, txs: &TxTable, key: &[u8]) -> Vec<(u64, TxNo)> {
         let writes = |pooled: &Pooled| pooled.outcome.puts.iter().any(|(put, _)| put == key);
-        let writers = txs.users(key, Use::PUTS).filter(|no| self.slots.one(*no).is_some_and(|one| writes(one)));
-        let mut all: Vec<_> = writers.map(|no| (self.slots.arrival(no), no)).collect();
+        let writers = txs.users(key, Use::PUTS).filter(|no| self.slots.one(txs, *no).is_some_and(|one| writes(one)));
+        let mut all: Vec<_> = writers.map(|no| (self.arrival(no), no)).collect();
         all.sort_unstable();
         all
     }
@@ -163,15 +172,15 @@ impl Mempool {
             return Err(double_spend(&rival));
         }
         let no = txs.hold(tx.hash());
-        let pooled = txs.keep(no, tx, outcome, reads, owner, |no| self.slots.serial(no));
-        let gone = self.admit(txs, no, pooled);
+        let judged = txs.keep(no, tx, outcome, reads, owner, |txs, no| self.slots.serial(txs, no));
+        let gone = self.admit(txs, no, judged);
         txs.release(no);
         gone
     }
 
     /// Takes in a transaction that no other one here conflicts with; as [`Mempool::insert`].
-    pub(super) fn admit(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>) -> Result<Vec<Id>, String> {
-        let (bytes, fee, rate) = (pooled.bytes, pooled.fee, pooled.rate);
+    pub(super) fn admit(&mut self, txs: &mut TxTable, no: TxNo, judged: Judgement) -> Result<Vec<Id>, String> {
+        let Judgement { bytes, rate, fee, own } = judged;
         if fee < self.limits.min_fee {
             return Err(format!("expected a fee of at least {}, found {fee}", self.limits.min_fee));
         }
@@ -187,14 +196,14 @@ impl Mempool {
         self.arrivals += 1;
         self.len += 1;
         self.bytes += bytes;
-        self.slots.put(txs, no, pooled, self.arrivals);
+        self.slots.put(txs, no, own, self.arrivals as u32);
         if let Some(ranks) = &mut self.ranks {
             ranks.insert((Reverse(rate), self.arrivals, no));
         }
         let mut gone = Vec::new();
         while self.bytes > self.limits.max_bytes {
             if self.ranks.is_none() {
-                self.ranks = Some(self.ranked().into_iter().collect());
+                self.ranks = Some(self.ranked(txs).into_iter().collect());
             }
             let Some((_, _, cheapest)) = self.ranks.as_ref().and_then(|ranks| ranks.last().copied()) else { break };
             gone.extend(self.remove_numbered(txs, cheapest));
@@ -204,21 +213,30 @@ impl Mempool {
 
     /// The waiting transactions that must be in a block before the one called `no`.
     fn parents(&self, txs: &TxTable, no: TxNo, pooled: &Pooled) -> Vec<TxNo> {
-        let arrival = self.slots.arrival(no);
+        let arrival = self.arrival(no);
         let makers = pooled.outcome.spends.iter().filter_map(|spend| self.maker(txs, &spend.key).map(|(no, _)| no));
         let writers = pooled.outcome.puts.iter().flat_map(|(key, _)| self.writers(txs, key));
         makers.chain(writers.filter(|(other, _)| *other < arrival).map(|(_, no)| no)).collect()
     }
 
-    /// Takes one transaction of so many bytes out, if it waits here; those that build on it stay.
-    fn remove(&mut self, txs: &mut TxTable, no: TxNo, bytes: u64) {
-        let arrival = self.slots.arrival(no);
-        let Some(pooled) = self.slots.take(txs, no) else { return };
+    /// Takes one transaction out, if it waits here; those that build on it stay.
+    fn remove(&mut self, txs: &mut TxTable, no: TxNo) {
+        let Some(bytes) = self.slots.one(txs, no).map(|pooled| pooled.bytes) else { return };
+        self.unrank(txs, no);
+        self.slots.take(txs, no);
         self.left_at = self.arrivals;
         self.len -= 1;
         self.bytes -= bytes;
-        if let Some(ranks) = &mut self.ranks {
-            ranks.remove(&(Reverse(pooled.rate), arrival, no));
+    }
+
+    /// Takes one that still waits out of the order of preference.
+    fn unrank(&mut self, txs: &TxTable, no: TxNo) {
+        if self.ranks.is_none() {
+            return;
+        }
+        let rank = self.rank(txs, no);
+        if let (Some(ranks), Some(rank)) = (&mut self.ranks, rank) {
+            ranks.remove(&rank);
             if ranks.is_empty() {
                 self.ranks = None;
             }
@@ -236,14 +254,14 @@ impl Mempool {
         while let Some(hash) = open.pop() {
             // Numbers may change hands as transactions go.
             let Some(no) = txs.find(&hash) else { continue };
-            let arrival = self.slots.arrival(no);
+            let arrival = self.arrival(no);
             // Who wrote the same entry later has built on what this one wrote.
             let later = |key: &[u8]| self.writers(txs, key).into_iter().filter(|(other, _)| *other > arrival);
-            let Some(pooled) = self.slots.one(no).cloned() else { continue };
+            let Some(pooled) = self.slots.one(txs, no).cloned() else { continue };
             let made = pooled.outcome.credits.iter().filter(|credit| !credit.key.is_empty());
             open.extend(made.filter_map(|credit| self.spender(txs, &credit.key)).map(|no| txs.hash(no)));
             open.extend(pooled.outcome.puts.iter().flat_map(|(key, _)| later(key)).map(|(_, no)| txs.hash(no)));
-            self.remove(txs, no, pooled.bytes);
+            self.remove(txs, no);
             gone.push(hash);
         }
         gone
@@ -251,7 +269,31 @@ impl Mempool {
 
     /// A block was taken in: takes out what it confirms, and what can no longer be confirmed. Gives the latter.
     pub fn confirm(&mut self, txs: &mut TxTable, block: &Confirmed) -> Vec<Id> {
-        block.inside.iter().for_each(|(no, bytes)| self.remove(txs, *no, (*bytes).into()));
+        if self.ranks.is_some() {
+            block.inside.iter().for_each(|(no, _)| self.unrank(txs, *no));
+        }
+        let before = self.len;
+        let mut inside = &block.inside[..];
+        for (group, which, bytes) in &block.groups {
+            let (these, rest) = inside.split_at(which.count_ones() as usize);
+            inside = rest;
+            let there = self.slots.take_all(txs, *group, *which);
+            self.len -= there.count_ones() as usize;
+            // Nearly always all of them wait, or none.
+            self.bytes -= match there {
+                0 => 0,
+                all if all == *which => *bytes,
+                some => these
+                    .iter()
+                    .filter(|(no, _)| some >> (no.0 % 64) & 1 == 1)
+                    .map(|(_, bytes)| u64::from(*bytes))
+                    .sum(),
+            };
+        }
+        if self.len < before {
+            self.left_at = self.arrivals;
+            self.slots.tidy();
+        }
         let rivals: Vec<Id> = block.rivals.iter().map(|no| txs.hash(*no)).collect();
         rivals.iter().flat_map(|rival| self.remove_with_children(txs, rival)).collect()
     }
@@ -259,11 +301,10 @@ impl Mempool {
     /// Empties the mempool; gives everything in the order of arrival.
     pub fn take_all(&mut self, txs: &mut TxTable) -> Vec<Tx> {
         let all = self.slots.pooled();
-        let mut all: Vec<_> = all.map(|(no, arrival, pooled)| (arrival, no, pooled.tx.clone())).collect();
+        let all = all.filter_map(|no| Some((self.arrival(no), no, self.slots.one(txs, no)?.tx.clone())));
+        let mut all: Vec<_> = all.collect();
         all.sort_unstable_by_key(|(arrival, ..)| *arrival);
-        for (_, no, tx) in &all {
-            self.remove(txs, *no, tx.bytes().len() as u64);
-        }
+        all.iter().for_each(|(_, no, _)| self.remove(txs, *no));
         all.into_iter().map(|(_, _, tx)| tx).collect()
     }
 
@@ -272,10 +313,10 @@ impl Mempool {
         let mut chosen = Vec::new();
         let mut taken = BTreeSet::new();
         let mut bytes = 0;
-        for (_, _, no) in self.ranked() {
+        for (_, _, no) in self.ranked(txs) {
             let mut package = vec![no];
             while let Some(no) = package.last().copied() {
-                let Some(pooled) = self.slots.one(no).filter(|_| !taken.contains(&no)) else {
+                let Some(pooled) = self.slots.one(txs, no).filter(|_| !taken.contains(&no)) else {
                     package.pop();
                     continue;
                 };
@@ -320,7 +361,7 @@ impl PoolLedger<'_> {
     /// What waits and concerns `owner`.
     fn of_owner(&self, owner: &Address) -> impl Iterator<Item = &Outcome> {
         let theirs = self.txs.of_owner(owner).iter();
-        theirs.filter_map(|no| self.pool.slots.one(*no)).map(|pooled| &pooled.outcome)
+        theirs.filter_map(|no| self.pool.slots.one(self.txs, *no)).map(|pooled| &pooled.outcome)
     }
 }
 
@@ -333,7 +374,7 @@ impl Ledger for PoolLedger<'_> {
             return Some(credit.value.clone());
         }
         if let Some((_, latest)) = self.pool.writers(self.txs, key).pop()
-            && let Some(pooled) = self.pool.slots.one(latest)
+            && let Some(pooled) = self.pool.slots.one(self.txs, latest)
         {
             return pooled.outcome.puts.iter().rev().find(|(put, _)| put == key).and_then(|(_, value)| value.clone());
         }

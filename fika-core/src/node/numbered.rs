@@ -61,6 +61,7 @@ impl Node {
     #[inline]
     pub fn far_txs(&self, world: &World, kind: Option<Kind>, txs: &[TxNo], mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
+        fetch(self.timers.at(), 1);
         match (kind, txs) {
             (Some(kind), [first, .., last] | [first @ last]) => {
                 // They are nearly always of the same few minutes, and so are their numbers.
@@ -120,14 +121,30 @@ impl Node {
 
     fn on_numbered_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
         let until = self.late_at(turn);
+        let (table, slots, requests) = (turn.world.txs_mut(), &mut self.mempool.slots, &mut self.requests);
+        // Those with neighbouring numbers are looked up, and noted, together.
+        let Some(mut at) = txs.first().copied() else { return turn.out.give_back_numbers(txs) };
+        let (mut remembered, mut heard, mut new) = (slots.remembered(at), 0, 0);
         txs.retain(|no| {
-            // What it remembers it does not need, and only notes who else has it.
-            let wanted = !self.mempool.slots.known_to(*no, from) && self.ask_numbered(turn, *no, from, until);
-            if !wanted {
-                turn.world.release(*no);
+            if no.0 / 64 != at.0 / 64 {
+                slots.hear(table, at, from, heard, new);
+                (at, remembered, heard, new) = (*no, slots.remembered(*no), 0, 0);
             }
-            wanted
+            let bit = 1 << (no.0 % 64);
+            // What it remembers it does not need, and only notes who else has it.
+            let wanted = (remembered | new) & bit == 0;
+            let asked = wanted && requests.add_tx(*no, from, until);
+            if asked {
+                new |= bit;
+            } else {
+                table.release(*no);
+            }
+            if asked || !wanted {
+                heard |= bit;
+            }
+            asked
         });
+        slots.hear(table, at, from, heard, new);
         if !txs.is_empty() {
             self.time_requests(until);
         }

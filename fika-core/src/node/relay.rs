@@ -25,7 +25,9 @@ use super::chain::Arrival;
 use super::io::{Event, PeerId};
 use super::mempool::double_spend;
 use super::requests::Request;
+use super::slots::Noted;
 use super::{Node, Role, Turn};
+use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{SECOND, Time};
@@ -274,24 +276,26 @@ impl Node {
         tx: Option<&Tx>,
         from: Option<PeerId>,
     ) -> Result<(), String> {
-        let slots = &mut self.mempool.slots;
-        if slots.waits(no) {
-            return Ok(());
+        match self.mempool.slots.note(turn.world.txs_mut(), no, from) {
+            Noted::Waits => return Ok(()),
+            Noted::Recent if from.is_some() => return Ok(()),
+            Noted::Recent | Noted::New => {}
         }
-        if !slots.note(turn.world.txs_mut(), no) && from.is_some() {
-            return Ok(());
-        }
-        if let Some(peer) = from {
-            slots.known_to(no, peer);
-        }
-        let hash = turn.world.txs().hash(no);
         match self.try_pool_held(turn, no, tx, from) {
-            Ok(()) => {
-                self.pass_on(turn, no, tx, from);
+            Ok(fee) => {
                 self.producer.mempool_changed = true;
+                self.pass_on(turn, no, tx, from);
+                if turn.out.by_number && from.is_some() {
+                    turn.out.taken_in.push((no, fee));
+                } else {
+                    let hash = turn.world.txs().hash(no);
+                    turn.out.event(Event::TxAccepted { hash, from, fee });
+                    turn.out.event(Event::Forwarded { id: hash, what: "tx" });
+                }
                 Ok(())
             }
             Err(why) => {
+                let hash = turn.world.txs().hash(no);
                 // It may be fine here once its parents are.
                 self.mempool.slots.forget(turn.world.txs_mut(), no);
                 turn.out.event(Event::TxRejected { hash, from, why: why.clone() });
@@ -305,20 +309,21 @@ impl Node {
         let held = turn.world.txs_mut().hold(tx.hash());
         let pooled = self.try_pool_held(turn, held, Some(&tx), from);
         turn.world.txs_mut().release(held);
-        pooled
+        let hash = tx.hash();
+        pooled.map(|fee| turn.out.event(Event::TxAccepted { hash, from, fee }))
     }
 
+    /// The same for a transaction whose number is held, without the event. Gives its fee.
     fn try_pool_held(
         &mut self,
         turn: &mut Turn<'_>,
         no: TxNo,
         tx: Option<&Tx>,
         from: Option<PeerId>,
-    ) -> Result<(), String> {
-        let hash = turn.world.txs().hash(no);
+    ) -> Result<Amount, String> {
         let (pool, tip) = (&mut self.mempool, self.tip);
-        let judged = turn.world.txs().judged(no, tip, |no| pool.slots.waits(no), |no| pool.slots.serial(no));
-        let (gone, fee) = match judged.cloned() {
+        let txs = turn.world.txs();
+        let (gone, fee) = match txs.judged(no, tip, |no| pool.slots.waits(no), |no| pool.slots.serial(txs, no)) {
             Some(judged) => {
                 let fee = judged.fee;
                 (pool.admit(turn.world.txs_mut(), no, judged)?, fee)
@@ -329,10 +334,14 @@ impl Node {
                 let (fee, reads) = (outcome.fee, reads.map(|reads| (tip, reads)));
                 let (txs, script) = turn.world.txs_and_script();
                 let gone = self.mempool.judge(txs, tx.clone(), outcome, reads, &|lock| script.owner(lock))?;
-                turn.world.remember_proven(hash);
+                turn.world.remember_proven(tx.hash());
                 (gone, fee)
             }
         };
+        if gone.is_empty() {
+            return Ok(fee);
+        }
+        let hash = turn.world.txs().hash(no);
         const FULL: &str = "the mempool is full of transactions with higher fees";
         for hash in gone.iter().copied().filter(|gone| *gone != hash) {
             turn.out.event(Event::TxDropped { hash, why: FULL.into() });
@@ -340,8 +349,7 @@ impl Node {
         if gone.contains(&hash) {
             return Err(FULL.into());
         }
-        turn.out.event(Event::TxAccepted { hash, from, fee });
-        Ok(())
+        Ok(fee)
     }
 
     /// Judges a transaction over the mempool; as [`World::check_tx_reading`](crate::world::World).
@@ -365,7 +373,6 @@ impl Node {
 
     /// Announces or sends a transaction to the neighbours but the one that it came from.
     pub(super) fn pass_on(&mut self, turn: &mut Turn<'_>, no: TxNo, tx: Option<&Tx>, from: Option<PeerId>) {
-        let id = turn.world.txs().hash(no);
         // A wallet does not relay; what it sends is its own, and nobody asks a wallet.
         let flood = self.config.relay.announce == Announce::Flood || self.config.role == Role::Wallet;
         match flood {
@@ -374,8 +381,7 @@ impl Node {
                 tx.into_iter().for_each(|tx| turn.out.send_all(from, Message::Tx(tx)));
             }
             false if self.config.relay.batch_us > 0 => self.announce_later(turn, no),
-            false => turn.out.send_all(from, Message::Inv(vec![Item::Tx(id)])),
+            false => turn.out.send_all(from, Message::Inv(vec![Item::Tx(turn.world.txs().hash(no))])),
         }
-        turn.out.event(Event::Forwarded { id, what: "tx" });
     }
 }

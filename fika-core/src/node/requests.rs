@@ -133,10 +133,10 @@ impl Requests {
         self.counts.as_ptr().wrapping_add(peer.0 as usize).cast()
     }
 
-    /// Where the transactions are that were asked for first and last.
+    /// Where the transaction is that was asked for first, and where the next one goes.
     pub(super) fn asked_txs(&self) -> [*const u8; 2] {
-        [self.txs.front(), self.txs.back()]
-            .map(|asked| asked.map_or(std::ptr::null(), |asked| std::ptr::from_ref(asked).cast()))
+        let (early, late) = self.txs.as_slices();
+        [early.as_ptr(), if late.is_empty() { early } else { late }.as_ptr_range().end].map(|asked| asked.cast())
     }
 
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {
@@ -173,6 +173,16 @@ impl Requests {
         self.counts[peer][kind] < MAX_REQUESTS
     }
 
+    /// Notes that a neighbour is asked for a transaction, if it may be.
+    pub(super) fn add_tx(&mut self, no: TxNo, from: PeerId, until: Time) -> bool {
+        let room = self.has_room(TX, from);
+        if room {
+            self.counts[from.0 as usize][TX] += 1;
+            self.txs.push_back(Asked { no, from, until });
+        }
+        room
+    }
+
     /// Who was asked for a transaction.
     fn asked_tx(&self, no: TxNo) -> Option<PeerId> {
         self.txs.iter().find(|asked| asked.no == no).map(|asked| asked.from)
@@ -186,6 +196,10 @@ impl Requests {
             false => self.txs.remove(self.txs.iter().position(|asked| asked.no == no)?)?,
         };
         self.counts[asked.from.0 as usize][TX] -= 1;
+        if self.txs.is_empty() {
+            // The next one goes where one was before, so that little memory is in use.
+            self.txs.clear();
+        }
         Some(asked.from)
     }
 
@@ -269,15 +283,12 @@ impl Node {
 
     /// The same for a transaction whose number is held.
     pub(super) fn ask_numbered(&mut self, turn: &mut Turn<'_>, no: TxNo, from: PeerId, until: Time) -> bool {
-        if !self.requests.has_room(TX, from) {
-            return false;
-        }
         let (txs, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
         let new = !slots.is_asked(no);
-        if new {
-            slots.ask(txs, no);
-            self.requests.txs.push_back(Asked { no, from, until });
-            self.requests.counts[from.0 as usize][TX] += 1;
+        match new {
+            true if !self.requests.add_tx(no, from, until) => return false,
+            true => slots.ask(txs, no),
+            false => {}
         }
         slots.known_to(no, from);
         new

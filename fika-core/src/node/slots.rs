@@ -1,6 +1,6 @@
 //! What one node remembers of transactions, by their numbers in its world's table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::io::PeerId;
@@ -24,17 +24,33 @@ const NEAR: u32 = 60;
 /// Words that lie in one line of the machine's caches.
 const LINE: usize = 8;
 
+/// What was known of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    New,
+    /// It was dealt with lately.
+    Recent,
+    /// It waits for a block.
+    Waits,
+}
+
+/// What any of the flags says.
+fn any(words: &[u64; LINE]) -> u64 {
+    words[..FLAGS].iter().fold(0, |all, word| all | word)
+}
+
+/// The places of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let next = (word != 0).then(|| word.trailing_zeros());
+        word &= word.wrapping_sub(1);
+        next
+    })
+}
+
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 struct Line([u64; LINE]);
-
-/// A transaction that waits for a block.
-#[derive(Clone, Default)]
-struct Waiting {
-    pooled: Option<Arc<Pooled>>,
-    /// How many came into the mempool before it.
-    arrival: u64,
-}
 
 /// All that a node remembers of transactions.
 ///
@@ -48,13 +64,17 @@ pub(super) struct Slots {
     stride: usize,
     /// Which of them wait for a block, as bits: a look at a transaction that is not of these days touches little memory.
     waits: Vec<u64>,
-    /// Those that do.
-    waiting: Vec<Waiting>,
-    /// Those dealt with in this period, and in the one before.
-    young: Vec<TxNo>,
+    /// The low bits of how many came into the mempool before each of these.
+    arrivals: Vec<u32>,
+    /// What was judged here of those that wait, where it is not the [first](TxTable::first) judgement.
+    own: BTreeMap<TxNo, Arc<Pooled>>,
+    /// Where those are that were dealt with in this period, and how many.
+    young: Vec<u32>,
+    young_count: usize,
     /// Which kind of period it is.
     period: usize,
-    old: Vec<TxNo>,
+    /// Where those of the one before it are.
+    old: Vec<u32>,
     /// What neighbours without words have.
     known_far: BTreeSet<(TxNo, PeerId)>,
 }
@@ -65,8 +85,10 @@ impl Default for Slots {
             lines: Vec::new(),
             stride: 1,
             waits: Vec::new(),
-            waiting: Vec::new(),
+            arrivals: Vec::new(),
+            own: BTreeMap::new(),
             young: Vec::new(),
+            young_count: 0,
             period: 0,
             old: Vec::new(),
             known_far: BTreeSet::new(),
@@ -90,12 +112,12 @@ impl Slots {
 
     /// Where a transaction goes that comes into the mempool.
     pub(super) fn waiting_at(&self, no: TxNo) -> *const u8 {
-        self.waiting.as_ptr().wrapping_add(no.0 as usize).cast()
+        self.arrivals.as_ptr().wrapping_add(no.0 as usize).cast()
     }
 
-    /// Where the next one goes that is dealt with.
+    /// Where it is noted that one was dealt with.
     pub(super) fn young_end(&self) -> *const u8 {
-        self.young.as_ptr_range().end.cast()
+        self.young.as_ptr_range().end.wrapping_sub(1).cast()
     }
 
     /// The first line of the words of a transaction, and its bit in them.
@@ -103,20 +125,10 @@ impl Slots {
         (no.0 as usize / 64 * self.stride, 1 << (no.0 % 64))
     }
 
-    /// Those of the flags that `which` names which are set.
-    fn has(&self, no: TxNo, which: &[usize]) -> bool {
-        let (first, bit) = self.place(no);
-        self.lines.get(first).is_some_and(|Line(words)| which.iter().fold(0, |all, flag| all | words[*flag]) & bit != 0)
-    }
-
     /// Whether it was asked for and has not come.
     pub(super) fn is_asked(&self, no: TxNo) -> bool {
-        self.has(no, &[ASKED])
-    }
-
-    /// Whether it was dealt with lately.
-    fn is_recent(&self, no: TxNo) -> bool {
-        self.has(no, &RECENT)
+        let (first, bit) = self.place(no);
+        self.lines.get(first).is_some_and(|Line(words)| words[ASKED] & bit != 0)
     }
 
     /// Whether it waits for a block.
@@ -124,25 +136,28 @@ impl Slots {
         self.waits.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
     }
 
-    /// How many came into the mempool before one that waits.
-    pub(super) fn arrival(&self, no: TxNo) -> u64 {
-        self.waiting.get(no.0 as usize).map_or(0, |waiting| waiting.arrival)
+    /// The low bits of how many came into the mempool before one that waits.
+    pub(super) fn arrival(&self, no: TxNo) -> u32 {
+        self.arrivals.get(no.0 as usize).copied().unwrap_or(0)
     }
 
-    /// All that wait for a block, with their arrivals, in no order.
-    pub(super) fn pooled(&self) -> impl Iterator<Item = (TxNo, u64, &Arc<Pooled>)> {
-        let all = self.waiting.iter().enumerate();
-        all.filter_map(|(no, waiting)| Some((TxNo(no as u32), waiting.arrival, waiting.pooled.as_ref()?)))
+    /// All that wait for a block, in no order.
+    pub(super) fn pooled(&self) -> impl Iterator<Item = TxNo> {
+        let words = self.waits.iter().zip(0..);
+        words.flat_map(|(word, group)| bits(*word).map(move |bit| TxNo(64 * group + bit)))
     }
 
     /// The transaction, if it waits for a block.
-    pub(super) fn one(&self, no: TxNo) -> Option<&Arc<Pooled>> {
-        self.waiting.get(no.0 as usize)?.pooled.as_ref()
+    pub(super) fn one<'a>(&'a self, txs: &'a TxTable, no: TxNo) -> Option<&'a Arc<Pooled>> {
+        if !self.waits(no) {
+            return None;
+        }
+        self.own.get(&no).or_else(|| txs.first(no))
     }
 
     /// The serial number of what waits here of a transaction.
-    pub(super) fn serial(&self, no: TxNo) -> Option<u64> {
-        self.one(no).map(|pooled| pooled.serial())
+    pub(super) fn serial(&self, txs: &TxTable, no: TxNo) -> Option<u64> {
+        self.one(txs, no).map(|pooled| pooled.serial())
     }
 
     /// Makes room for more transactions.
@@ -153,8 +168,8 @@ impl Slots {
         self.lines.reserve_exact(more * self.stride - self.lines.len());
         self.lines.resize(blocks * self.stride, Line::default());
         self.waits.resize(blocks, 0);
-        self.waiting.reserve_exact(more * 64 - self.waiting.len());
-        self.waiting.resize(blocks * 64, Waiting::default());
+        self.arrivals.reserve_exact(more * 64 - self.arrivals.len());
+        self.arrivals.resize(blocks * 64, 0);
     }
 
     /// Sets a flag of a transaction, which is remembered while it has any; see [`Slots::unset`].
@@ -164,41 +179,68 @@ impl Slots {
             self.grow(no);
         }
         let Line(words) = &mut self.lines[first];
-        if words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
+        if any(words) & bit == 0 {
             txs.hold_again(no);
         }
         words[flag] |= bit;
     }
 
-    /// Takes flags off a transaction; it is forgotten with the last one. Whether it had any of them.
-    fn unset(&mut self, txs: &mut TxTable, no: TxNo, flags: &[usize]) -> bool {
-        let (first, bit) = self.place(no);
-        let Some(Line(words)) = self.lines.get_mut(first) else { return false };
+    /// Takes flags off those that `which` names of the transactions of a group; they are forgotten with the last one.
+    /// Which had any of them.
+    #[inline]
+    fn unset(&mut self, txs: &mut TxTable, group: u32, which: u64, flags: &[usize]) -> u64 {
+        let first = group as usize * self.stride;
+        let Some(Line(words)) = self.lines.get_mut(first) else { return 0 };
         let mut had = 0;
         for flag in flags {
-            had |= words[*flag] & bit;
-            words[*flag] &= !bit;
+            had |= words[*flag] & which;
+            words[*flag] &= !which;
         }
-        if had != 0 && words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
-            self.known_to_nobody(no);
-            txs.release(no);
+        let gone = had & !any(words);
+        if gone != 0 {
+            self.let_go(txs, group, gone);
         }
-        had != 0
+        had
     }
 
-    /// Puts a transaction among those that wait.
-    pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, pooled: Arc<Pooled>, arrival: u64) {
+    /// Nothing is remembered any longer of these.
+    #[cold]
+    fn let_go(&mut self, txs: &mut TxTable, group: u32, which: u64) {
+        self.known_to_no_peer(group, which);
+        bits(which).for_each(|bit| txs.release(TxNo(64 * group + bit)));
+    }
+
+    /// Puts a transaction among those that wait. `own`: as it was judged here, if that is not the first judgement.
+    pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, own: Option<Arc<Pooled>>, arrival: u32) {
         self.set(txs, no, WAITS);
         self.waits[no.0 as usize / 64] |= 1 << (no.0 % 64);
-        self.waiting[no.0 as usize] = Waiting { pooled: Some(pooled), arrival };
+        self.arrivals[no.0 as usize] = arrival;
+        if let Some(own) = own {
+            self.own.insert(no, own);
+        }
     }
 
     /// Takes a transaction out of those that wait.
-    pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) -> Option<Arc<Pooled>> {
-        let pooled = self.waiting.get_mut(no.0 as usize)?.pooled.take()?;
-        self.waits[no.0 as usize / 64] &= !(1 << (no.0 % 64));
-        self.unset(txs, no, &[WAITS]);
-        Some(pooled)
+    pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) {
+        self.own.remove(&no);
+        self.take_all(txs, no.group(), 1 << (no.0 % 64));
+    }
+
+    /// Takes those out that `which` names of a group; which had waited. To be followed by [`Slots::tidy`].
+    pub(super) fn take_all(&mut self, txs: &mut TxTable, group: u32, which: u64) -> u64 {
+        let Some(word) = self.waits.get_mut(group as usize) else { return 0 };
+        let there = *word & which;
+        if there != 0 {
+            *word &= !which;
+            self.unset(txs, group, there, &[WAITS]);
+        }
+        there
+    }
+
+    /// Drops the judgements of those that were taken out.
+    pub(super) fn tidy(&mut self) {
+        let waits = &self.waits;
+        self.own.retain(|no, _| waits[no.0 as usize / 64] >> (no.0 % 64) & 1 == 1);
     }
 
     /// Notes that a transaction was asked for.
@@ -208,31 +250,50 @@ impl Slots {
 
     /// It is no longer asked for; whether it was.
     pub(super) fn end_ask(&mut self, txs: &mut TxTable, no: TxNo) -> bool {
-        self.unset(txs, no, &[ASKED])
+        self.unset(txs, no.group(), 1 << (no.0 % 64), &[ASKED]) != 0
     }
 
-    /// Notes a transaction as dealt with; whether it is new.
-    pub(super) fn note(&mut self, txs: &mut TxTable, no: TxNo) -> bool {
-        if self.is_recent(no) {
-            return false;
-        }
-        if self.young.len() >= RECENT_TXS {
-            self.period ^= 1;
-            let expired = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-            for no in &expired {
-                self.unset(txs, *no, &[RECENT[self.period]]);
+    /// Notes a transaction as dealt with that does not wait, and that it came from `peer`; what was known of it.
+    pub(super) fn note(&mut self, txs: &mut TxTable, no: TxNo, peer: Option<PeerId>) -> Noted {
+        let (first, bit) = self.place(no);
+        if let Some(Line(words)) = self.lines.get(first) {
+            if words[WAITS] & bit != 0 {
+                return Noted::Waits;
             }
-            self.young = expired;
-            self.young.clear();
+            if (words[RECENT[0]] | words[RECENT[1]]) & bit != 0 {
+                return Noted::Recent;
+            }
+        }
+        if self.young_count >= RECENT_TXS {
+            self.begin_period(txs);
         }
         self.set(txs, no, RECENT[self.period]);
-        self.young.push(no);
-        true
+        self.young_count += 1;
+        // They come in the order of their numbers, nearly.
+        let group = no.group();
+        if !self.young.iter().rev().take(3).any(|other| *other == group) {
+            self.young.push(group);
+        }
+        if let Some(peer) = peer {
+            self.known_to(no, peer);
+        }
+        Noted::New
+    }
+
+    /// Forgets what was dealt with in the period before.
+    #[cold]
+    fn begin_period(&mut self, txs: &mut TxTable) {
+        self.period ^= 1;
+        let mut expired = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+        for group in expired.drain(..) {
+            self.unset(txs, group, u64::MAX, &[RECENT[self.period]]);
+        }
+        (self.young, self.young_count) = (expired, 0);
     }
 
     /// A transaction that was turned down may be fine after another block.
     pub(super) fn forget(&mut self, txs: &mut TxTable, no: TxNo) {
-        self.unset(txs, no, &RECENT);
+        self.unset(txs, no.group(), 1 << (no.0 % 64), &RECENT);
     }
 
     /// `peer` has this transaction. Nothing is noted of what the node does not remember; gives whether it does: whether
@@ -240,7 +301,7 @@ impl Slots {
     pub(super) fn known_to(&mut self, no: TxNo, peer: PeerId) -> bool {
         let (first, bit) = self.place(no);
         let Some(Line(words)) = self.lines.get_mut(first) else { return false };
-        if words[..FLAGS].iter().fold(0, |all, word| all | word) & bit == 0 {
+        if any(words) & bit == 0 {
             return false;
         }
         let word = FLAGS + peer.0 as usize;
@@ -274,6 +335,43 @@ impl Slots {
         self.lines[first + word / LINE].0[word % LINE] |= bit;
     }
 
+    /// Of which of the 64 transactions beside each other that this one is among anything is remembered.
+    pub(super) fn remembered(&self, no: TxNo) -> u64 {
+        let (first, _) = self.place(no);
+        self.lines.get(first).map_or(0, |Line(words)| any(words))
+    }
+
+    /// `peer` has those of them that `which` names. Nothing is remembered yet of `new` ones: they are asked for now.
+    pub(super) fn hear(&mut self, txs: &mut TxTable, no: TxNo, peer: PeerId, which: u64, new: u64) {
+        let of = |bit: u32| TxNo(no.0 / 64 * 64 + bit);
+        bits(new).for_each(|bit| self.ask(txs, of(bit)));
+        let (first, _) = self.place(no);
+        let word = FLAGS + peer.0 as usize;
+        match self.lines.get_mut(first + word / LINE) {
+            Some(Line(words)) if word < self.stride * LINE => words[word % LINE] |= which,
+            _ => bits(which).for_each(|bit| _ = self.known_to(of(bit), peer)),
+        }
+    }
+
+    /// Tells of one transaction after the other whether `peer` has said that it has it.
+    pub(super) fn known_by(&self, peer: PeerId) -> impl FnMut(TxNo) -> bool {
+        let word = FLAGS + peer.0 as usize;
+        let has_words = word < self.stride * LINE;
+        let (mut group, mut known) = (u32::MAX, 0);
+        move |no| {
+            if !has_words {
+                return self.is_known_to(no, peer);
+            }
+            // The next is nearly always beside the last one.
+            if no.0 / 64 != group {
+                group = no.0 / 64;
+                let line = self.lines.get(group as usize * self.stride + word / LINE);
+                known = line.map_or(0, |Line(words)| words[word % LINE]);
+            }
+            known >> (no.0 % 64) & 1 == 1
+        }
+    }
+
     /// Whether `peer` has said that it has this transaction.
     pub(super) fn is_known_to(&self, no: TxNo, peer: PeerId) -> bool {
         let word = FLAGS + peer.0 as usize;
@@ -293,17 +391,23 @@ impl Slots {
 
     /// Who had the transaction may have dropped it since.
     pub(super) fn known_to_nobody(&mut self, no: TxNo) {
-        let (first, bit) = self.place(no);
+        self.known_to_no_peer(no.group(), 1 << (no.0 % 64));
+    }
+
+    fn known_to_no_peer(&mut self, group: u32, which: u64) {
+        let first = group as usize * self.stride;
         let Some(lines) = self.lines.get_mut(first..first + self.stride) else { return };
         let words = lines.iter_mut().flat_map(|Line(words)| words).skip(FLAGS);
-        words.for_each(|word| *word &= !bit);
+        words.for_each(|word| *word &= !which);
         // And those without words.
         if self.known_far.is_empty() {
             return;
         }
-        let all = (no, PeerId(0))..=(no, PeerId(u32::MAX));
-        while let Some(one) = self.known_far.range(all.clone()).next().copied() {
-            self.known_far.remove(&one);
+        for no in bits(which).map(|bit| TxNo(64 * group + bit)) {
+            let all = (no, PeerId(0))..=(no, PeerId(u32::MAX));
+            while let Some(one) = self.known_far.range(all.clone()).next().copied() {
+                self.known_far.remove(&one);
+            }
         }
     }
 }
@@ -322,7 +426,7 @@ mod tests {
     /// The number of a transaction that nothing holds yet but `slots` will.
     fn note(slots: &mut Slots, txs: &mut TxTable, n: u32) -> bool {
         let no = txs.hold(name(n));
-        let new = slots.note(txs, no);
+        let new = slots.note(txs, no, None) == Noted::New;
         txs.release(no);
         new
     }
@@ -344,6 +448,26 @@ mod tests {
     }
 
     #[test]
+    fn neighbouring_numbers_are_noted_together() {
+        let (mut slots, mut txs) = (Slots::default(), TxTable::default());
+        let all: Vec<TxNo> = (0..130).map(|n| txs.hold(name(n))).collect();
+        for peer in [0, 3, 4, 70].map(PeerId) {
+            let known = slots.remembered(all[66]);
+            slots.hear(&mut txs, all[66], peer, 0b111, 0b111 & !known);
+            slots.hear(&mut txs, all[129], peer, 0b10, 0b10 & !slots.remembered(all[129]));
+            let mut has = slots.known_by(peer);
+            let has: Vec<TxNo> = all.iter().copied().filter(|no| has(*no)).collect();
+            assert_eq!(has, [64, 65, 66, 129].map(TxNo), "{peer:?}");
+            assert!(has.iter().all(|no| slots.is_asked(*no) && slots.is_known_to(*no, peer)));
+        }
+        assert_eq!(slots.remembered(all[64]), 0b111);
+        all.iter().for_each(|no| txs.release(*no));
+        assert!(txs.find(&name(63)).is_none() && txs.find(&name(66)).is_some(), "held by who asks");
+        assert!([64, 65, 66, 129].iter().all(|n| slots.end_ask(&mut txs, TxNo(*n))));
+        assert!(txs.find(&name(66)).is_none() && slots.who_has(TxNo(66)).is_empty());
+    }
+
+    #[test]
     fn what_was_dealt_with_is_remembered_for_a_while_and_then_no_number_is_held() {
         let (mut slots, mut txs) = (Slots::default(), TxTable::default());
         let most = RECENT_TXS as u32;
@@ -357,6 +481,6 @@ mod tests {
         slots.forget(&mut txs, no);
         assert!(txs.find(&name(most)).is_none());
         assert!((3 * most..9 * most).all(|n| note(&mut slots, &mut txs, n)));
-        assert!(slots.waiting.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
+        assert!(slots.arrivals.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
     }
 }

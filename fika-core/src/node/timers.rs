@@ -46,6 +46,11 @@ impl Timers {
         self.queue.pop().map(|(_, timer)| timer)
     }
 
+    /// Where the next one is.
+    pub(super) fn at(&self) -> *const u8 {
+        self.queue.as_ptr_range().end.wrapping_sub(1).cast()
+    }
+
     /// When the next one is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.queue.last().map(|(at, _)| *at)

@@ -216,6 +216,7 @@ impl Node {
             if self.mempool.slots.waits(no) {
                 self.mempool.slots.known_to_nobody(no);
                 self.pass_on(turn, no, Some(&tx), None);
+                turn.out.event(Event::Forwarded { id: tx.hash(), what: "tx" });
             }
             turn.world.txs_mut().release(no);
         }

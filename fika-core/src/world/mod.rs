@@ -33,6 +33,7 @@ pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
+pub(crate) use txs::Judgement;
 pub(crate) use txs::Use;
 pub use txs::{Confirmed, Pooled, TxNo, TxTable};
 

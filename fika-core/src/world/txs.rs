@@ -25,6 +25,13 @@ use crate::tx::Outcome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TxNo(pub u32);
 
+impl TxNo {
+    /// The number of the 64 transactions beside each other that it is among.
+    pub(crate) fn group(self) -> u32 {
+        self.0 / 64
+    }
+}
+
 /// A transaction with what it does. What every node needs that takes it in lies in front.
 #[derive(Debug)]
 #[repr(C)]
@@ -70,7 +77,7 @@ impl Use {
 
 /// Who a transaction of the table is: apart from the rest, for this is what messages need. One line of the machine's
 /// caches.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[repr(align(64))]
 struct Name {
     hash: Id,
@@ -78,8 +85,33 @@ struct Name {
     holders: u32,
     /// What it takes on the wire; 0: nobody has asked yet.
     wire_bytes: u32,
-    /// The latest judgement and its tip, where it depends on no other transaction.
-    latest: Option<(BlockIx, Arc<Pooled>)>,
+    /// Its own bytes.
+    bytes: u32,
+    /// The tip of the first judgement, if it is the latest and depends on no other transaction; else [`NO_TIP`].
+    over: BlockIx,
+    /// By the first judgement: the fee rate and the fee.
+    rate: u64,
+    fee: Amount,
+}
+
+/// No tip.
+const NO_TIP: BlockIx = BlockIx(u32::MAX);
+
+impl Default for Name {
+    fn default() -> Name {
+        let (hash, fee) = (Id::ZERO, Amount::ZERO);
+        Name { hash, holders: 0, wire_bytes: 0, bytes: 0, over: NO_TIP, rate: 0, fee }
+    }
+}
+
+/// What a mempool is to know of a transaction that it takes in.
+#[derive(Clone, Debug)]
+pub(crate) struct Judgement {
+    pub(crate) bytes: u64,
+    pub(crate) rate: u64,
+    pub(crate) fee: Amount,
+    /// The judgement itself, if it is not the [first](TxTable::first) one.
+    pub(crate) own: Option<Arc<Pooled>>,
 }
 
 /// What is known of a transaction of the table.
@@ -87,6 +119,8 @@ struct Name {
 struct Known {
     /// The transaction itself, once it was judged.
     tx: Option<Tx>,
+    /// What was found first: it is kept as long as the transaction is.
+    first: Option<Arc<Pooled>>,
     /// By tip, the latest last.
     judged: Vec<Arc<Pooled>>,
     /// How many judgements there have been.
@@ -105,6 +139,8 @@ const JUDGED_KEPT: usize = 4;
 pub struct Confirmed {
     /// Its transactions, as far as they have numbers, and their bytes.
     pub(crate) inside: Vec<(TxNo, u32)>,
+    /// The same by groups of 64 with neighbouring numbers: which of them, and their bytes.
+    pub(crate) groups: Vec<(u32, u64, u64)>,
     /// Others that spend what it spends, in the order of the entries.
     pub(crate) rivals: Vec<TxNo>,
 }
@@ -133,7 +169,7 @@ pub struct TxTable {
 
 impl TxTable {
     /// The number of the transaction called `hash`, if some node remembers it.
-    pub(crate) fn find(&self, hash: &Id) -> Option<TxNo> {
+    pub fn find(&self, hash: &Id) -> Option<TxNo> {
         self.numbers.get(hash).copied()
     }
 
@@ -197,7 +233,7 @@ impl TxTable {
     #[cold]
     fn forget(&mut self, no: TxNo) {
         let Known { keys, owners, .. } = std::mem::take(&mut self.all[no.0 as usize]);
-        self.names[no.0 as usize].latest = None;
+        self.names[no.0 as usize].over = NO_TIP;
         self.changes += 1;
         self.numbers.remove(&self.names[no.0 as usize].hash);
         for key in keys {
@@ -223,18 +259,28 @@ impl TxTable {
 
     /// A judgement of the transaction over `tip` that holds in a mempool in which the transactions wait that `waits`
     /// names, with the judgements whose serial numbers `serial` gives.
+    #[inline]
     pub(crate) fn judged(
         &self,
         no: TxNo,
         tip: BlockIx,
         waits: impl Fn(TxNo) -> bool,
         serial: impl Fn(TxNo) -> Option<u64>,
-    ) -> Option<&Arc<Pooled>> {
-        if let Some((over, latest)) = &self.names[no.0 as usize].latest
-            && *over == tip
-        {
-            return Some(latest);
+    ) -> Option<Judgement> {
+        let name = &self.names[no.0 as usize];
+        if name.over == tip {
+            return Some(Judgement { bytes: name.bytes.into(), rate: name.rate, fee: name.fee, own: None });
         }
+        self.judged_among(no, tip, waits, serial)
+    }
+
+    fn judged_among(
+        &self,
+        no: TxNo,
+        tip: BlockIx,
+        waits: impl Fn(TxNo) -> bool,
+        serial: impl Fn(TxNo) -> Option<u64>,
+    ) -> Option<Judgement> {
         let Known { judged, related, .. } = &self.all[no.0 as usize];
         // Of a transaction that was judged once there is no other judgement.
         let same =
@@ -247,7 +293,17 @@ impl TxTable {
                     && here.all(|other| touching.iter().any(|(one, of)| one == other && same(*one, *of)))
             })
         };
-        judged.iter().rev().find(holds)
+        judged.iter().rev().find(holds).map(|one| self.judgement(no, one))
+    }
+
+    fn judgement(&self, no: TxNo, one: &Arc<Pooled>) -> Judgement {
+        let is_first = self.first(no).is_some_and(|first| Arc::ptr_eq(first, one));
+        Judgement { bytes: one.bytes, rate: one.rate, fee: one.fee, own: (!is_first).then(|| one.clone()) }
+    }
+
+    /// The first judgement of a transaction.
+    pub(crate) fn first(&self, no: TxNo) -> Option<&Arc<Pooled>> {
+        self.all[no.0 as usize].first.as_ref()
     }
 
     /// Keeps a judgement. `reads`: the tip that it was made over and the entries that were read, where nothing else
@@ -259,15 +315,15 @@ impl TxTable {
         outcome: Outcome,
         reads: Option<(BlockIx, Vec<Vec<u8>>)>,
         owner: &dyn Fn(&[u8]) -> Option<Address>,
-        serial: impl Fn(TxNo) -> Option<u64>,
-    ) -> Arc<Pooled> {
+        serial: impl Fn(&TxTable, TxNo) -> Option<u64>,
+    ) -> Judgement {
         self.all[no.0 as usize].tx = Some(tx.clone());
         let (tip, reads) = reads.unzip();
         self.note_uses(no, &outcome, reads.as_deref().unwrap_or_default());
         self.note_owners(no, &outcome, owner);
         let over = tip.and_then(|tip| {
             let related = &self.all[no.0 as usize].related;
-            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(*other)?))).collect();
+            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(self, *other)?))).collect();
             // The value of what several have written depends on their order.
             let writes = |other: TxNo| {
                 let known = &self.all[other.0 as usize];
@@ -280,17 +336,28 @@ impl TxTable {
         let rate = u128::from(fee.0) * 1_000 / u128::from(bytes).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         let new = Arc::new(Pooled { rate, fee, bytes, serial: self.serials, tx, outcome, over });
-        let Known { judged, judgements, related, .. } = &mut self.all[no.0 as usize];
+        let Known { first, judged, judgements, related, .. } = &mut self.all[no.0 as usize];
         *judgements += 1;
-        let alone = new.over.as_ref().filter(|(_, touching)| related.is_empty() && touching.is_empty());
-        self.names[no.0 as usize].latest = alone.map(|(tip, _)| (*tip, new.clone()));
+        let name = &mut self.names[no.0 as usize];
+        name.over = NO_TIP;
+        if first.is_none() {
+            *first = Some(new.clone());
+            // What does not fit is looked up each time.
+            if let Some((tip, touching)) = &new.over
+                && related.is_empty()
+                && touching.is_empty()
+                && let Ok(bytes) = u32::try_from(bytes)
+            {
+                (name.over, name.bytes, name.rate, name.fee) = (*tip, bytes, rate, fee);
+            }
+        }
         if new.over.is_some() {
             if judged.len() == JUDGED_KEPT {
                 judged.remove(0);
             }
             judged.push(new.clone());
         }
-        new
+        self.judgement(no, &new)
     }
 
     fn note_uses(&mut self, no: TxNo, outcome: &Outcome, reads: &[Vec<u8>]) {
@@ -318,7 +385,7 @@ impl TxTable {
             for (other, theirs) in users.iter().filter(|(user, _)| *user != no) {
                 let mut relate = |one: TxNo, to: TxNo| {
                     add(&mut self.all[one.0 as usize].related, to);
-                    self.names[one.0 as usize].latest = None;
+                    self.names[one.0 as usize].over = NO_TIP;
                 };
                 if new.any_of(Use::CHANGES) && theirs.any_of(Use::READS) {
                     relate(*other, no);
@@ -362,7 +429,17 @@ impl TxTable {
         inside.sort_unstable();
         let spenders = spent.iter().flat_map(|key| self.users(key, Use::SPENDS));
         let rivals = spenders.filter(|no| inside.binary_search_by_key(no, |(no, _)| *no).is_err()).collect();
-        Confirmed { inside, rivals }
+        let mut groups: Vec<(u32, u64, u64)> = Vec::new();
+        for (no, bytes) in &inside {
+            if groups.last().is_none_or(|(group, ..)| *group != no.group()) {
+                groups.push((no.group(), 0, 0));
+            }
+            if let Some((_, which, sum)) = groups.last_mut() {
+                *which |= 1 << (no.0 % 64);
+                *sum += u64::from(*bytes);
+            }
+        }
+        Confirmed { inside, groups, rivals }
     }
 
     /// The same for a block of the tree, worked out once for all nodes that take it in soon after each other.

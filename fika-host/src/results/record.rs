@@ -75,16 +75,21 @@ impl Record {
         self.chain.nodes[node].new_tip(id, height, reorg_depth);
     }
 
-    /// A transaction went into a node's mempool.
-    pub fn tx(&mut self, at_us: u64, node: NodeIndex, hash: Id) {
-        self.txs[node] += 1;
-        if let Some(payment) = self.unheard.get(&hash) {
-            let payment = &mut self.chain.payments[*payment as usize];
-            if payment.from != node {
-                payment.accepted_us = Some(at_us);
-                self.unheard.remove(&hash);
-            }
+    /// So many transactions went into a node's mempool.
+    pub fn txs(&mut self, node: NodeIndex, count: usize) {
+        self.txs[node] += count as u64;
+    }
+
+    /// A node has this transaction, which may be a payment that only the payer had. Whether others than the payer have it.
+    pub fn heard(&mut self, at_us: u64, node: NodeIndex, hash: &Id) -> bool {
+        let Some(payment) = self.unheard.get(hash) else { return true };
+        let payment = &mut self.chain.payments[*payment as usize];
+        let is_heard = payment.from != node;
+        if is_heard {
+            payment.accepted_us = Some(at_us);
+            self.unheard.remove(hash);
         }
+        is_heard
     }
 
     /// A node turned a transaction down, or dropped it.

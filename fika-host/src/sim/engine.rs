@@ -11,13 +11,14 @@ mod sending;
 mod sparing;
 mod work;
 
+use fika_core::amount::Amount;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::{Item, Message};
 use fika_core::node::{Event, Input, Node, Numbered, Outputs, PaymentOrder, PeerId};
 use fika_core::transport::Transport;
-use fika_core::world::{IdMap, World};
+use fika_core::world::{IdMap, TxNo, World};
 use smallvec::SmallVec;
 
 use super::announcements::{Announcements, Waiting};
@@ -54,6 +55,9 @@ enum Happening {
 pub(crate) trait Observer {
     /// A node did something at `now`.
     fn event(&mut self, now: Time, node: u32, event: &Event, engine: Seen<'_>);
+
+    /// A node took in these transactions of its neighbours at `now`: in place of an event for each.
+    fn taken_in(&mut self, now: Time, node: u32, taken: &[(TxNo, Amount)], engine: Seen<'_>);
 }
 
 /// What an observer may look at.
@@ -110,6 +114,8 @@ pub(crate) struct Engine<'a> {
     out: Outputs,
     /// Whether transactions travel by their numbers.
     has_txs: bool,
+    /// The kinds and bytes of messages that name so many transactions: of `inv`, and of `getdata`.
+    list_bytes: [Vec<Option<(u8, u64)>>; 2],
     /// Of the node whose timer is next, while transactions travel: which one, and how much of it is fetched.
     next_wake: (u32, u8),
     now: Time,
@@ -162,6 +168,7 @@ impl<'a> Engine<'a> {
             last_number: 0,
             out: Outputs::default(),
             has_txs: false,
+            list_bytes: Default::default(),
             next_wake: (0, 0),
             now: 0,
             trace: TraceHash::default(),
@@ -332,6 +339,9 @@ impl<'a> Engine<'a> {
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
         if !self.out.events.is_empty() {
             self.take_note(node, observer);
+        }
+        if !self.out.taken_in.is_empty() {
+            self.note_taken_in(node, observer);
         }
         self.send_all(node);
         if let Some(mut work) = self.out.work.take() {

@@ -1,5 +1,6 @@
 //! One number for everything that happens in a run.
 
+use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use fika_core::node::Event;
 use fika_core::world::World;
@@ -19,10 +20,19 @@ fn fold(a: u64, b: u64) -> u64 {
 
 impl TraceHash {
     /// Adds a happening: when, at whom, and what.
+    #[inline]
     pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, more: u64) {
+        self.add_all(at, whom, [(what, more)]);
+    }
+
+    /// Adds several at one time, at one whom.
+    #[inline]
+    pub(crate) fn add_all(&mut self, at: u64, whom: u64, all: impl IntoIterator<Item = (u64, u64)>) {
         let first = fold(at ^ DIGITS[0], whom ^ DIGITS[1]);
-        let second = fold(what ^ DIGITS[2], more ^ DIGITS[3]);
-        self.0 = self.0.wrapping_add(u128::from(first) * u128::from(second | 1));
+        for (what, more) in all {
+            let second = fold(what ^ DIGITS[2], more ^ DIGITS[3]);
+            self.0 = self.0.wrapping_add(u128::from(first) * u128::from(second | 1));
+        }
     }
 
     /// Adds what a node did, in terms that do not depend on where blocks lie in an arena.
@@ -48,6 +58,13 @@ impl TraceHash {
             Event::Fault { .. } => (17, Id::ZERO, 0),
         };
         self.add(at, u64::from(node), what << 56 ^ id.prefix(), more);
+    }
+
+    /// Adds what the two events say that stand for each transaction which a node took in from a neighbour: the
+    /// [beginning](Id::prefix) of its hash, and its fee.
+    pub(crate) fn taken_in(&mut self, at: u64, node: u32, taken: impl Iterator<Item = (u64, Amount)>) {
+        let events = taken.flat_map(|(hash, fee)| [(4 << 56 ^ hash, fee.0), (13 << 56 ^ hash, 0)]);
+        self.add_all(at, u64::from(node), events);
     }
 
     /// The sum so far.

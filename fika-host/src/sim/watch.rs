@@ -1,11 +1,12 @@
 //! Follows what the nodes do: for the tables, and to know when the run is over.
 
 use fika_core::address::Address;
+use fika_core::amount::Amount;
 use fika_core::codec::Encode;
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::node::Event;
-use fika_core::world::{BlockIx, World};
+use fika_core::world::{BlockIx, TxNo, World};
 
 use super::engine::{Observer, Seen};
 use super::payments::{DuePayment, Payments};
@@ -20,6 +21,8 @@ pub(super) struct Watch<'a> {
     pub(super) begun: Vec<DuePayment>,
     /// Own transactions made, and those of them confirmed.
     pub(super) made: u64,
+    /// Payments that no node but the payer may have. A number may since stand for another transaction.
+    unheard: Numbers,
     pub(super) confirmed: u64,
     /// How many full nodes have which tip; there are few, the newest last.
     tips: Vec<(Id, u32)>,
@@ -43,6 +46,7 @@ impl<'a> Watch<'a> {
             payments: Payments::new(experiment),
             begun: Vec::new(),
             made: 0,
+            unheard: Numbers::default(),
             confirmed: 0,
             tips: vec![(genesis, full_count)],
             full,
@@ -109,13 +113,17 @@ impl Observer for Watch<'_> {
                 }
                 self.tip(node, old.id, new.id, new.height);
             }
-            Event::TxAccepted { hash, .. } => self.record.tx(now, n, *hash),
+            Event::TxAccepted { hash, .. } => {
+                self.record.txs(n, 1);
+                self.record.heard(now, n, hash);
+            }
             Event::TxRejected { .. } | Event::TxDropped { .. } => self.record.bad_tx(n),
             Event::Paid { reference, hash } => {
                 self.payments.made(*reference);
                 self.made += 1;
                 if let Some(own) = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash) {
                     self.record.paid(now, n, *hash, own.amount, own.fee);
+                    self.unheard.extend(seen.world.txs().find(hash));
                 }
             }
             Event::PaymentFailed { reference, .. } => {
@@ -137,6 +145,42 @@ impl Observer for Watch<'_> {
             }
             Event::Fault { why } => self.record.fault(n, why.clone()),
             Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => {}
+        }
+    }
+
+    fn taken_in(&mut self, now: Time, node: u32, taken: &[(TxNo, Amount)], seen: Seen<'_>) {
+        let n = node as usize;
+        self.record.txs(n, taken.len());
+        for (no, _) in taken {
+            if self.unheard.has(*no) && self.record.heard(now, n, &seen.world.txs().hash(*no)) {
+                self.unheard.remove(*no);
+            }
+        }
+    }
+}
+
+/// Transactions by their numbers, as bits.
+#[derive(Default)]
+struct Numbers(Vec<u64>);
+
+impl Numbers {
+    fn has(&self, no: TxNo) -> bool {
+        self.0.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
+    }
+
+    fn remove(&mut self, no: TxNo) {
+        self.0[no.0 as usize / 64] &= !(1 << (no.0 % 64));
+    }
+}
+
+impl Extend<TxNo> for Numbers {
+    fn extend<T: IntoIterator<Item = TxNo>>(&mut self, numbers: T) {
+        for no in numbers {
+            let word = no.0 as usize / 64;
+            if self.0.len() <= word {
+                self.0.resize(word + 1, 0);
+            }
+            self.0[word] |= 1 << (no.0 % 64);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Transactions by their numbers, between nodes of one world; see [`Numbered`].
 
+use fika_core::hash::Id;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Input, Kind, Numbered, PeerId};
 use fika_core::world::TxNo;
 
 use super::super::order::{Class, Order};
-use super::sending::content;
-use super::{Engine, Happening, Observer};
+use super::sending::content_of;
+use super::{Engine, Happening, Observer, Seen};
 
 /// The kind of [`Message::Tx`].
 const TX: u8 = 3;
@@ -25,6 +26,15 @@ impl Engine<'_> {
         self.give(node, Input::Numbered(peer, message), observer);
     }
 
+    /// Notes what a node has taken into its mempool.
+    pub(super) fn note_taken_in(&mut self, node: u32, observer: &mut dyn Observer) {
+        let Engine { worlds, nodes, out, now, trace, .. } = self;
+        let txs = worlds[0].txs();
+        trace.taken_in(*now, node, out.taken_in.iter().map(|(no, fee)| (txs.hash(*no).prefix(), *fee)));
+        observer.taken_in(*now, node, &out.taken_in, Seen { world: &worlds[0], node: &nodes[node as usize] });
+        out.taken_in.clear();
+    }
+
     /// Sends what is said of transactions, as [`send`](Engine::send) would send the messages that it stands for.
     pub(super) fn send_numbered(&mut self, from: u32, peer: PeerId, message: Numbered) {
         self.has_txs = true;
@@ -35,18 +45,21 @@ impl Engine<'_> {
         }
     }
 
-    fn send_list(&mut self, from: u32, peer: PeerId, numbered: Numbered, message: impl FnOnce(Vec<Item>) -> Message) {
+    fn send_list(&mut self, from: u32, peer: PeerId, numbered: Numbered, message: fn(Vec<Item>) -> Message) {
+        let count = numbered.txs.len();
+        let sizes = &mut self.list_bytes[usize::from(numbered.kind == Kind::GetData)];
+        if sizes.len() <= count {
+            sizes.resize(count + 1, None);
+        }
+        let (kind, bytes) = *sizes[count].get_or_insert_with(|| {
+            let message = message(vec![Item::Tx(Id::ZERO); count]);
+            (message.kind(), self.charges.bytes(from, &message, self.transport))
+        });
         let txs = self.worlds[0].txs();
-        let mut items = self.out.list();
-        items.extend(numbered.txs.iter().map(|no| Item::Tx(txs.hash(*no))));
-        let message = message(items);
-        let bytes = self.charges.bytes(from, &message, self.transport);
-        match self.carry_one(from, peer, message.kind(), content(&message), bytes) {
+        let content = content_of(numbered.txs.iter().map(|no| txs.hash(*no).prefix()));
+        match self.carry_one(from, peer, kind, content, bytes) {
             Some((order, back)) => self.queue.push(self.now, order, Happening::Numbered(back, numbered)),
             None => self.lose(numbered.txs),
-        }
-        if let Message::Inv(items) | Message::GetData(items) = message {
-            self.out.give_back(items);
         }
     }
 

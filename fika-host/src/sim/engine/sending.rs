@@ -133,11 +133,17 @@ fn of_header(header: &Header) -> u64 {
         ^ u64::from(header.bits).rotate_left(16)
 }
 
+/// What a list is about whose things begin so.
+pub(super) fn content_of(list: impl ExactSizeIterator<Item = u64>) -> u64 {
+    let count = list.len() as u64;
+    list.fold(count, |sum, one| sum.rotate_left(7) ^ one)
+}
+
 /// What a message is about, as a number.
-pub(super) fn content(message: &Message) -> u64 {
+fn content(message: &Message) -> u64 {
     match message {
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
-            items.iter().fold(items.len() as u64, |sum, one| sum.rotate_left(7) ^ one.id().prefix())
+            content_of(items.iter().map(|item| item.id().prefix()))
         }
         Message::Tx(tx) => tx.hash().prefix(),
         Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),
