@@ -184,7 +184,7 @@ impl Links {
 
     /// Has the machine fetch the link to this neighbour.
     pub(crate) fn fetch_neighbour(&self, node: u32, peer: u32) {
-        fetch(&self.ends[self.end(node, peer)], 1);
+        fetch(&self.ends[self.end(node, peer)], size_of::<End>());
     }
 
     /// Has the machine fetch all links of a node, of the first ones if there are many.
