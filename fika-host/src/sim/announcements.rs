@@ -100,9 +100,15 @@ impl Announcements {
 
     /// The number of the next event that is made for a node.
     pub(super) fn next_event(&mut self, node: u32) -> u32 {
+        self.next_events(node, 1)
+    }
+
+    /// The same for so many events: the first one's number, which those of the others follow.
+    pub(super) fn next_events(&mut self, node: u32, count: u32) -> u32 {
         let events = &mut self.slots[node as usize].events;
-        *events = events.wrapping_add(1);
-        *events
+        let first = events.wrapping_add(1);
+        *events = events.wrapping_add(count);
+        first
     }
 
     /// An announcement is on its way from this neighbour: its number among the node's events, and what is to be done

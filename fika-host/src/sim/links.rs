@@ -247,6 +247,20 @@ impl Links {
         load.put(end, &self.classes[end.class as usize], port, sent)
     }
 
+    /// The same for so many messages, if they arrive together whatever they weigh; else nothing is done.
+    pub(crate) fn carry_together(&mut self, from: u32, to: u32, kind: u8, count: u64, now: Time) -> Option<Carried> {
+        let load = self.load(kind, 0, now);
+        let end = &mut self.ends[(self.first[from as usize] + to) as usize];
+        let way = &self.classes[end.class as usize];
+        if load.waits || !end.up || !way.plain || !matches!(way.sampler, Sampler::Fixed { .. }) {
+            return None;
+        }
+        let port = &mut self.ports[from as usize];
+        port.sent += count;
+        let sent = port.sent;
+        Some(load.put(end, way, port, sent))
+    }
+
     #[inline(always)]
     fn load(&self, kind: u8, bytes: u64, now: Time) -> Load {
         Load {

@@ -5,8 +5,9 @@ use fika_core::message::{Item, Message};
 use fika_core::node::{Input, Kind, Numbered, PeerId};
 use fika_core::world::TxNo;
 
+use super::super::links::Carried;
 use super::super::order::{Class, Order};
-use super::sending::content_of;
+use super::sending::{content_of, in_trace, whom};
 use super::{Engine, Happening, Observer, Seen};
 
 /// The kind of [`Message::Tx`].
@@ -64,7 +65,27 @@ impl Engine<'_> {
     }
 
     /// Sends transactions: each is a message, and those that arrive together take one place in the queue.
-    fn send_txs(&mut self, from: u32, peer: PeerId, mut txs: Vec<TxNo>) {
+    fn send_txs(&mut self, from: u32, peer: PeerId, txs: Vec<TxNo>) {
+        let Engine { links, announcements, worlds, charges, transport, trace, sent, sent_bytes, now, .. } = self;
+        let count = txs.len();
+        let Some(Carried { to, back, at: Some(at) }) = links.carry_together(from, peer.0, TX, count as u64, *now)
+        else {
+            return self.send_each(from, peer, txs);
+        };
+        let first = announcements.next_events(to, count as u32);
+        let messages = txs.iter().zip(0..).map(|(no, after)| {
+            let bytes = worlds[0].wire_bytes(*no, |tx| charges.bytes(from, &Message::Tx(tx.clone()), *transport));
+            *sent_bytes += bytes;
+            let content = worlds[0].txs().hash(*no).prefix();
+            (in_trace(TX, content), bytes << 32 | u64::from(first.wrapping_add(after)))
+        });
+        trace.add_all(at, whom(to, back), messages);
+        sent[usize::from(TX)] += count as u64;
+        self.send_together(Some((Order::new(at, Class::Arrive, to, first), PeerId(back), txs)));
+    }
+
+    /// The same where not all arrive together.
+    fn send_each(&mut self, from: u32, peer: PeerId, mut txs: Vec<TxNo>) {
         let mut together: Option<(Order, PeerId, Vec<TxNo>)> = None;
         for no in txs.drain(..) {
             let Engine { worlds, charges, transport, .. } = self;

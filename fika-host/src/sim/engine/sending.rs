@@ -116,11 +116,11 @@ impl Engine<'_> {
 }
 
 /// What is sent, and whom it reaches, as the trace has them.
-fn in_trace(kind: u8, content: u64) -> u64 {
+pub(super) fn in_trace(kind: u8, content: u64) -> u64 {
     u64::from(kind) << 56 ^ content
 }
 
-fn whom(to: u32, back: u32) -> u64 {
+pub(super) fn whom(to: u32, back: u32) -> u64 {
     u64::from(to) << 32 | u64::from(back)
 }
 
