@@ -34,7 +34,9 @@ impl AsRef<[u8]> for Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().rev().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut bytes = self.0;
+        bytes.reverse();
+        f.write_str(&to_hex(&bytes))
     }
 }
 
@@ -70,7 +72,8 @@ impl<'de> Deserialize<'de> for Id {
 
 /// Lower-case hexadecimal of `bytes`, in their order.
 pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The bytes that `text` spells in hexadecimal.

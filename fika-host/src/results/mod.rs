@@ -5,6 +5,7 @@
 //! how the nodes ran, so all engines give the same tables.
 
 mod chain;
+pub(crate) mod json;
 mod judgement;
 mod record;
 pub mod report;

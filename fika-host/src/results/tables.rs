@@ -123,26 +123,13 @@ impl Tables<'_> {
                 crate::experiment::Role::Full => "full",
                 crate::experiment::Role::Wallet => "wallet",
             };
-            let fields = [
-                node.name.clone(),
-                node.address.to_string(),
-                role.into(),
-                node.starts.to_string(),
-                node.height.to_string(),
-                or_empty(node.tip),
-                or_empty(node.balance),
-                or_empty(node.locked),
-                node.produced.to_string(),
-                node.in_chain.to_string(),
-                node.reorgs.to_string(),
-                node.txs.to_string(),
-                node.turned_down.to_string(),
-                or_empty(node.hashes),
-                or_empty(node.memory_bytes),
-                or_empty(node.cpu_us),
-                if node.died.is_some() { "died" } else { "with the run" }.into(),
-            ];
-            writeln!(out, "{}", fields.join(","))?;
+            let crate::results::NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
+            write!(out, "{name},{address},{role},{starts},{height},{},", or_empty(node.tip))?;
+            write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
+            write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;
+            write!(out, "{},{},", or_empty(node.hashes), or_empty(node.memory_bytes))?;
+            let ended = if node.died.is_some() { "died" } else { "with the run" };
+            writeln!(out, "{},{ended}", or_empty(node.cpu_us))?;
         }
         out.flush()
     }

@@ -13,7 +13,7 @@ use super::usage::Usage;
 use super::{RunError, folder::Folder};
 use crate::experiment::{Experiment, Role};
 use crate::live::control::{Reply, Request, Status};
-use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ended, Ending, NodeEnding, Summary, Tables, report};
+use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ended, Ending, NodeEnding, Summary, Tables, json, report};
 
 /// How long wallets may take to get the newest chain.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(10);
@@ -219,7 +219,7 @@ pub(super) fn write_tables(
 /// Writes the numbers, and the report, which is made of all that is in the folder by then.
 pub(super) fn write_summary(experiment: &Experiment, folder: &Folder, summary: &Summary) -> Result<(), RunError> {
     if experiment.output.json {
-        write_file(folder, "summary.json", |out| Ok(serde_json::to_writer_pretty(out, summary)?))?;
+        write_file(folder, "summary.json", |mut out| out.write_all(&json::text(summary)?))?;
     }
     if let Err(why) = report::write(&folder.path) {
         // The results are there all the same, and whether somebody reads this changes nothing.

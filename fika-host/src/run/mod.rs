@@ -27,7 +27,7 @@ use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
-use crate::results::{Simulated, Summary};
+use crate::results::{Simulated, Summary, json};
 
 pub(crate) use chosen::Chosen;
 pub(crate) use folder::Folder;
@@ -295,7 +295,6 @@ fn write_run(
         command: std::env::args().collect(),
     };
     let path = folder.path.join("run.json");
-    let text = serde_json::to_vec_pretty(&run).map_err(std::io::Error::from);
-    let written = text.and_then(|text| std::fs::write(&path, text));
+    let written = json::text(&run).and_then(|text| std::fs::write(&path, text));
     written.map_err(|error| RunError::Environment(format!("{}: {error}", path.display())))
 }

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod numbered;
+mod opening;
 mod sending;
 mod sparing;
 mod work;
@@ -178,17 +179,7 @@ impl<'a> Engine<'a> {
             events: 0,
         };
         engine.out.by_number = by_number;
-        for node in 0..n as u32 {
-            engine.push(0, Class::Start, node, Happening::Start);
-            for peer in 0..engine.links.degree(node) {
-                let (other, back) = engine.links.neighbour(node, peer);
-                if node < other {
-                    engine.links.set_up(node, peer, true);
-                    engine.push(0, Class::Connect, node, Happening::Connect(PeerId(peer)));
-                    engine.push(0, Class::Connect, other, Happening::Connect(PeerId(back)));
-                }
-            }
-        }
+        engine.open();
         engine
     }
 

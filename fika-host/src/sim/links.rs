@@ -105,7 +105,7 @@ impl Links {
     pub(crate) fn new(experiment: &Experiment) -> Links {
         let medium = &experiment.medium;
         let nodes = &experiment.nodes;
-        let mut classes = Classes::new(medium);
+        let mut classes = Classes::new(medium, nodes);
         let count = nodes.len();
         let mut first = vec![0u32; count + 1];
         for (a, b) in &experiment.links {
@@ -114,18 +114,15 @@ impl Links {
         }
         (0..count).for_each(|n| first[n + 1] += first[n]);
         let mut used = first.clone();
-        let empty = End { node: 0, back: 0, class: 0, up: false, last_arrival: 0 };
+        let empty = End { node: 0, back: 0, class: 0, up: true, last_arrival: 0 };
         let mut ends = pages::list(first[count] as usize);
         ends.resize(first[count] as usize, empty);
         for (index, (a, b)) in experiment.links.iter().enumerate() {
             let (at_a, at_b) = (used[*a as usize], used[*b as usize]);
             let own = medium.own.get(&index);
-            let class = |from: u32, to: u32, classes: &mut Classes<'_>| {
-                classes.of(own, &nodes[from as usize], &nodes[to as usize])
-            };
-            let there = class(*a, *b, &mut classes);
+            let there = classes.of(own, *a, *b);
             ends[at_a as usize] = End { node: *b, back: at_b - first[*b as usize], class: there, ..empty };
-            let here = class(*b, *a, &mut classes);
+            let here = classes.of(own, *b, *a);
             ends[at_b as usize] = End { node: *a, back: at_a - first[*a as usize], class: here, ..empty };
             used[*a as usize] += 1;
             used[*b as usize] += 1;
@@ -144,7 +141,7 @@ impl Links {
             || classes.all.iter().any(|class| class.bandwidth_bps > 0);
         Links {
             first,
-            down: ends.len(),
+            down: 0,
             ends,
             classes: classes.all.into_iter().map(Way::new).collect(),
             rates,
@@ -201,6 +198,9 @@ impl Links {
 
     /// Lets the two ends of a link talk to each other, or parts them.
     pub(crate) fn set_up(&mut self, node: u32, peer: u32, up: bool) {
+        if up && self.down == 0 {
+            return;
+        }
         let at = self.end(node, peer);
         let (other, back) = (self.ends[at].node, self.ends[at].back);
         for at in [at, self.end(other, back)] {
@@ -337,19 +337,50 @@ impl Links {
     }
 }
 
+/// So many pairs of sorts of nodes have their class at hand.
+const PAIRS_MAX: usize = 1 << 16;
+
 /// The classes of links, each once.
 struct Classes<'a> {
     medium: &'a Medium,
+    nodes: &'a [NodeSpec],
     all: Vec<Class>,
     numbers: BTreeMap<Class, u32>,
+    /// By node, its sort: nodes of one sort are alike in everything that a class depends on.
+    sorts: Vec<u32>,
+    /// By sorts of the two ends, the number of the class where no cable of its own lies, and 1; 0: not known yet. Empty
+    /// where there are too many.
+    of_sorts: Vec<u32>,
+    sorts_count: usize,
 }
 
 impl<'a> Classes<'a> {
-    fn new(medium: &'a Medium) -> Classes<'a> {
-        Classes { medium, all: Vec::new(), numbers: BTreeMap::new() }
+    fn new(medium: &'a Medium, nodes: &'a [NodeSpec]) -> Classes<'a> {
+        let mut known = BTreeMap::new();
+        let sort = |node: &NodeSpec| {
+            let new = known.len() as u32;
+            *known.entry((node.region, node.upload_bps, node.download_bps)).or_insert(new)
+        };
+        let sorts = nodes.iter().map(sort).collect();
+        let sorts_count = known.len();
+        let of_sorts = vec![0; Some(sorts_count.pow(2)).filter(|pairs| *pairs <= PAIRS_MAX).unwrap_or(0)];
+        Classes { medium, nodes, all: Vec::new(), numbers: BTreeMap::new(), sorts, of_sorts, sorts_count }
     }
 
-    fn of(&mut self, own: Option<&Cable>, from: &NodeSpec, to: &NodeSpec) -> u32 {
+    fn of(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
+        if own.is_some() || self.of_sorts.is_empty() {
+            return self.find(own, from, to);
+        }
+        let [of_from, of_to] = [from, to].map(|node| self.sorts[node as usize] as usize);
+        let at = of_from * self.sorts_count + of_to;
+        if self.of_sorts[at] == 0 {
+            self.of_sorts[at] = self.find(None, from, to) + 1;
+        }
+        self.of_sorts[at] - 1
+    }
+
+    fn find(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
+        let (from, to) = (&self.nodes[from as usize], &self.nodes[to as usize]);
         let cable = own.unwrap_or(&self.medium.cable);
         let regional = || {
             let row = &self.medium.regions.get(usize::from(from.region?))?.latency;

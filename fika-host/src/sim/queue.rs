@@ -104,6 +104,15 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts the first events of a run into a queue that had none before. They are in order, the last first.
+    pub fn begin(&mut self, events: impl ExactSizeIterator<Item = (Order, T)>) {
+        debug_assert!(self.next.is_none() && self.slice == 0);
+        self.current = events.map(|(order, event)| Queued { order, event }).collect();
+        debug_assert!(self.current.is_sorted());
+        self.next = self.current.last().map(|queued| queued.order);
+        self.slice = self.current.first().map_or(0, |last| slice_of(last.order.at()));
+    }
+
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
     pub fn push(&mut self, now: Time, order: Order, event: T) {
         if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
@@ -284,6 +293,9 @@ mod tests {
         for seed in 0..20 {
             let (mut queue, mut heap) = (Queue::new(), BinaryHeap::new());
             let mut now = 0;
+            let first = (0..seed as u32 * 10).rev().map(|n| Order::new(u64::from(n / 4) * 900, Class::Start, n, 0));
+            heap.extend(first.clone().map(std::cmp::Reverse));
+            queue.begin(first.map(|order| (order, order.node())));
             for n in 0..3_000u32 {
                 let drawn = draw(seed, 1, n.into());
                 // Bunches, the near future, beyond the ring, and far beyond.

@@ -43,12 +43,12 @@ impl Field {
             borrow = next;
             word
         });
-        // What was borrowed is worth a carry. A second one may follow; then what is left is large.
+        // What was borrowed is worth a carry. It may have to be borrowed again; then what is left is large.
         for _ in 0..2 {
-            let mut less = CARRY * u64::from(borrow);
-            borrow = false;
-            for word in &mut out {
-                (*word, borrow) = word.borrowing_sub(std::mem::take(&mut less), borrow);
+            let less = CARRY * u64::from(borrow);
+            (out[0], borrow) = out[0].overflowing_sub(less);
+            for word in &mut out[1..] {
+                (*word, borrow) = word.borrowing_sub(0, borrow);
             }
         }
         Field(out)
@@ -72,13 +72,12 @@ impl Field {
         });
         // Twice, for the first time may end in a carry; then what is left is small.
         for _ in 0..2 {
-            let (mut more, high) = carry.carrying_mul(CARRY, 0);
-            let mut over = false;
-            (out[0], over) = out[0].carrying_add(more, over);
-            more = high;
-            for word in &mut out[1..] {
-                (*word, over) = word.carrying_add(std::mem::take(&mut more), over);
-            }
+            let (low, high) = carry.carrying_mul(CARRY, 0);
+            let mut over;
+            (out[0], over) = out[0].overflowing_add(low);
+            (out[1], over) = out[1].carrying_add(high, over);
+            (out[2], over) = out[2].carrying_add(0, over);
+            (out[3], over) = out[3].carrying_add(0, over);
             carry = over.into();
         }
         Field(out)
