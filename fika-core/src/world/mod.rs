@@ -256,7 +256,7 @@ impl World {
         entry.verdict = Verdict::Valid;
         entry.sealed = true;
         self.states.prepare(self.tree[ix].parent, &self.tree, &self.archive);
-        self.states.commit(ix, &record.diff);
+        self.states.commit(ix, self.tree[ix].parent, &record.diff);
         self.archive.keep(ix, id, record.diff);
         self.settle_in(ix);
         Ok(())
@@ -284,6 +284,12 @@ impl World {
             self.bodies.pop_front();
             self.archive.release(old, &mut self.tree);
         }
+    }
+
+    /// To be called where one chain is judged from end to end and nothing else is asked: older states are then slow to
+    /// read, and the newest quick to make. Verdicts do not depend on it.
+    pub fn follow_closely(&mut self) {
+        self.states.follow_closely();
     }
 
     /// The plugins and parameters.

@@ -39,9 +39,9 @@ pub(super) fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
 }
 
 impl Purses {
-    /// Without coins, for the state after genesis.
-    pub(super) fn new() -> Purses {
-        Purses { purses: BTreeMap::new(), root: Tree::GENESIS }
+    /// Without coins yet; all that are in some state after `root` are to follow.
+    pub(super) fn new(root: BlockIx) -> Purses {
+        Purses { purses: BTreeMap::new(), root }
     }
 
     /// An entry is in some state from now on.

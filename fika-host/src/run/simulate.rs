@@ -75,6 +75,7 @@ pub(super) fn once(
         // Here there is nothing else to do meanwhile, and threads change no result.
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut world = stage.world_with(experiment, chosen, workers)?;
+        world.follow_closely();
         let mut replays = outcome.replays.iter();
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
     }
