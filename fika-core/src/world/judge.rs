@@ -22,6 +22,9 @@ use crate::reject::{Reject, ensure};
 use crate::tx::{Action, Outcome, Place};
 use crate::view::BlockView;
 
+/// So many entries a payment changes as a rule: a coin that goes and two that come, each twice, and two balances.
+const CHANGES_PER_TX: usize = 8;
+
 /// Why a block cannot be taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadBlock {
@@ -232,6 +235,7 @@ impl World {
         let [coinbase, txs @ ..] = &block.txs[..] else { return Err(Reject::invalid("a block has no coinbase")) };
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
+        over.reserve(CHANGES_PER_TX * block.txs.len());
         let place = self.next_place(parent);
         let mut sums = Sums::default();
         let (mut unproven, mut spent) = (Vec::new(), Vec::new());

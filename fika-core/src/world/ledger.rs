@@ -243,6 +243,11 @@ impl<'a> Overlay<'a> {
         Overlay { base, changed: KeyMap::default(), undo: None }
     }
 
+    /// Makes room for so many changes.
+    pub(super) fn reserve(&mut self, changes: usize) {
+        self.changed.reserve(changes);
+    }
+
     /// Puts or removes an entry.
     pub fn set(&mut self, key: Key, value: Option<Value>) {
         let Some(undo) = &mut self.undo else {

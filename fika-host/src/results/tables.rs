@@ -82,15 +82,17 @@ impl Tables<'_> {
     pub fn arrivals(&self, mut out: impl Write) -> io::Result<()> {
         let is_full = is_full(self.experiment);
         writeln!(out, "block,node,delay_us")?;
-        // There may be millions of rows: each is put together without the machinery of formats.
-        let mut row = Vec::new();
-        // One after the other, for they are needed in no order.
+        // There may be millions of rows: each is put together without the machinery of formats, and of names that lie
+        // close together.
         let mut names = Vec::new();
-        let mut ends = vec![0];
+        let mut ends = Vec::with_capacity(is_full.len());
         for node in &self.experiment.nodes {
             names.extend_from_slice(node.name.as_bytes());
+            names.push(b',');
             ends.push(names.len());
         }
+        let name = |node: usize| &names[node.checked_sub(1).map_or(0, |before| ends[before])..ends[node]];
+        let mut row = Vec::new();
         for (number, (_, block)) in (1..).zip(self.sorted()) {
             let first_us = block.first_seen_us();
             row.clear();
@@ -98,8 +100,7 @@ impl Tables<'_> {
             let start = row.len();
             for (node, at_us) in block.arrivals.iter().filter(|(node, _)| is_full[*node]) {
                 row.truncate(start);
-                row.extend_from_slice(&names[ends[*node]..ends[*node + 1]]);
-                row.push(b',');
+                row.extend_from_slice(name(*node));
                 push_number(&mut row, at_us - first_us);
                 row.push(b'\n');
                 out.write_all(&row)?;
