@@ -76,9 +76,9 @@ impl Pareto {
         let step = (fraction >> 56) as usize;
         let within = u64::from((fraction >> 24) as u32);
         let (from, to) = (self.mantissa[step], self.mantissa[step + 1]);
-        let mantissa = u64::from(from) - (u64::from(from - to) * within >> 32);
+        let mantissa = u64::from(from) - ((u64::from(from - to) * within) >> 32);
         let halvings = (zeros + DIGITS - 63) as usize;
-        (u128::from(mantissa) * u128::from(self.exponent[halvings]) >> MANTISSA_BITS) as u64
+        ((u128::from(mantissa) * u128::from(self.exponent[halvings])) >> MANTISSA_BITS) as u64
     }
 }
 
