@@ -448,7 +448,8 @@ mod tests {
                     let expected = model.get(&key).map(|(_, amount)| owned_value(*amount, 1, 2));
                     assert_eq!(state.entry(&key), expected);
                 }
-                (diffs.push(changes), models.push(model));
+                diffs.push(changes);
+                models.push(model);
                 tip = ix;
                 continue;
             }
