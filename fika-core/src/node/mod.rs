@@ -12,6 +12,7 @@
 //! Then `accept_block`: shown to the agent, announced, and given to fork choice, which may
 //! change the tip (`set_tip`): mempool and wallet follow, and the agent sets new duties.
 
+mod ahead;
 mod batch;
 mod chain;
 mod compact;
@@ -28,6 +29,7 @@ mod sync;
 mod timers;
 mod wallet;
 
+pub use ahead::Need;
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger};
 pub use numbered::{Kind, Numbered};
@@ -280,20 +282,6 @@ impl Node {
         if ban {
             turn.out.bans.push(id);
         }
-    }
-
-    /// Where the state of the node's agent is: for a runtime of many nodes, to have it fetched ahead.
-    pub fn agent_state(&self) -> *const u8 {
-        self.agent.state()
-    }
-
-    /// The same for the node's parts that lie outside of it and that nearly every message of this neighbour needs.
-    pub fn parts(&self, peer: PeerId) -> [*const u8; 6] {
-        let agent: *const dyn Agent = &*self.agent;
-        let peer_state = self.peers.as_ptr().wrapping_add(peer.0 as usize);
-        let [duty, rest] = self.producer.newest();
-        let unfinished = self.compacts.unfinished_at();
-        [peer_state.cast(), self.requests.of_peer(peer), unfinished, duty, rest, agent.cast()]
     }
 
     /// The node's address.

@@ -62,10 +62,14 @@ impl Empty for Unpublished {
 }
 
 impl Producer {
-    /// Where the first duty is, and what is next to it.
-    pub(super) fn newest(&self) -> [*const u8; 2] {
-        let first: *const u8 = self.duties.as_ptr().cast();
-        [first, first.wrapping_add(size_of::<Duty>() - 1)]
+    /// Where the first duty is, and its bytes.
+    pub(super) fn newest(&self) -> (*const u8, usize) {
+        (self.duties.as_ptr().cast(), size_of::<Duty>())
+    }
+
+    /// Where it is said what is not public.
+    pub(super) fn unpublished_at(&self) -> *const u8 {
+        std::ptr::from_ref(&self.unpublished).cast()
     }
 
     /// Whether the runtime has the work that it is to have, but for newer transactions.

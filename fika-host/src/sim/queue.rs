@@ -11,9 +11,10 @@ use fika_core::header::Time;
 
 use super::order::Order;
 
-/// A slice of time is 2 to this power of microseconds, eight milliseconds.
-const SLICE_BITS: u32 = 13;
-/// So many slices are kept apart: half a minute.
+/// A slice of time is 2 to this power of microseconds, two milliseconds: an event that is added to a slice already in
+/// order costs more.
+const SLICE_BITS: u32 = 11;
+/// So many slices are kept apart: eight seconds.
 const SLICES: usize = 4_096;
 /// So many events lie together in memory.
 const CHUNK: usize = 16;

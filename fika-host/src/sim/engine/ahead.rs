@@ -1,6 +1,7 @@
 //! What the next events need of their nodes; see [`fetch`](super::super::fetch).
 
 use fika_core::message::Message;
+use fika_core::node::Need;
 
 use super::super::fetch::{fetch, fetch_at};
 use super::{Engine, Happening};
@@ -11,12 +12,18 @@ const AHEAD: usize = 3;
 const NEXT: usize = 1;
 /// Bytes of each of these.
 const PART_BYTES: usize = 128;
-/// Bytes of a node that nearly every message about blocks needs: [`Node`](fika_core::node::Node) has them in front.
-const NODE_BYTES: usize = 640;
 
-/// Whether a node will most likely have a new block after this message.
-fn brings_block(message: &Message) -> bool {
-    matches!(message, Message::CompactBlock(_) | Message::Block(_) | Message::BlockTxn(_))
+/// What a node will most likely do.
+fn need(happening: &Happening) -> Need {
+    match happening {
+        Happening::Announce(..) => Need::Hear,
+        Happening::Arrive(_, _, message) => match message {
+            Message::Inv(_) | Message::Headers(_) => Need::Hear,
+            Message::GetData(_) | Message::GetBlockTxn(_) => Need::Give,
+            _ => Need::Take,
+        },
+        _ => Need::Take,
+    }
 }
 
 /// Where the part of a message is that lies outside of it, if no other message has the same.
@@ -46,10 +53,13 @@ impl Engine<'_> {
                     self.nodes[n].near_txs(Some(message.kind), fetch_at);
                 }
                 _ => {
-                    fetch(&self.seats[n], 1);
-                    fetch(&self.nodes[n], NODE_BYTES);
-                    self.successes.fetch(node);
+                    let need = need(happening);
+                    self.nodes[n].near_block(need, fetch_at);
                     self.announcements.fetch(node);
+                    if need == Need::Take {
+                        fetch(&self.seats[n], 1);
+                        self.successes.fetch(node);
+                    }
                 }
             }
         }
@@ -61,21 +71,24 @@ impl Engine<'_> {
                     self.nodes[n].far_txs(&self.worlds[0], Some(message.kind), &message.txs, fetch_at);
                     return self.links.fetch_neighbour(node, peer.0);
                 }
-                // A block, most likely to be announced.
-                Happening::Arrive(_, _, message) if brings_block(message) => self.links.fetch_neighbours(node),
-                Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => self.links.fetch_neighbour(node, peer.0),
+                Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => {
+                    let need = need(happening);
+                    self.nodes[n].far_block(need, *peer, fetch_at);
+                    match need {
+                        // It is most likely to be announced.
+                        Need::Take => self.links.fetch_neighbours(node),
+                        Need::Hear | Need::Give => self.links.fetch_neighbour(node, peer.0),
+                    }
+                }
                 _ => {}
-            }
-            if let Happening::Arrive(peer, ..) | Happening::Announce(peer, _) = happening {
-                self.nodes[n].parts(*peer).into_iter().for_each(|part| fetch_at(part, 1));
             }
             if let Happening::Arrive(_, _, message) = happening {
                 fetch_at(outside(message), 1);
             }
         }
         // The agent is asked for new duties then. What was fetched names where its state is.
-        if let Some((order, Happening::Arrive(_, _, message))) = self.queue.upcoming(NEXT)
-            && brings_block(message)
+        if let Some((order, happening @ Happening::Arrive(..))) = self.queue.upcoming(NEXT)
+            && need(happening) == Need::Take
         {
             fetch_at(self.nodes[order.node() as usize].agent_state(), 1);
         }
