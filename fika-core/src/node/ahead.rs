@@ -29,12 +29,14 @@ impl Node {
         match need {
             Need::Hear => {
                 fetch(at(self), offset_of!(Node, compacts));
+                fetch(at(&self.producer.template_due), 1);
                 fetch(at(&self.config.relay), 1);
             }
             Need::Give => {
                 fetch(at(self), offset_of!(Node, timers));
                 fetch(at(&self.compacts), size_of_val(&self.compacts));
                 fetch(self.producer.unpublished_at(), 1);
+                fetch(at(&self.producer.template_due), 1);
                 fetch(at(&self.config.relay), 1);
             }
             Need::Take => fetch(at(self), offset_of!(Node, config) + size_of::<RelayConfig>()),

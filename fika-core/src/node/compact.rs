@@ -197,6 +197,8 @@ impl Node {
             return self.ask_in_full(turn, from, id);
         }
         let request = GetBlockTxn { id, indexes: asked.to_vec() };
+        // Nearly always it is the only one, and a list makes room for four.
+        self.compacts.unfinished.reserve_exact(1);
         self.compacts.unfinished.push(Unfinished { id, from, compact, txs, asked, guessed });
         self.extend_request(turn, &Item::Block(id), true);
         turn.out.send(from, Message::GetBlockTxn(Box::new(request)));

@@ -67,8 +67,6 @@ impl Open {
     fn get(&self, key: &Item) -> Option<&Request> {
         match &self.first {
             Some((item, request)) if item == key => Some(request),
-            // Once used, an empty map still has to be looked through somewhere else in memory.
-            _ if self.others.is_empty() => None,
             _ => self.others.get(key),
         }
     }
@@ -76,7 +74,6 @@ impl Open {
     fn get_mut(&mut self, key: &Item) -> Option<&mut Request> {
         match &mut self.first {
             Some((item, request)) if item == key => Some(request),
-            _ if self.others.is_empty() => None,
             _ => self.others.get_mut(key),
         }
     }
@@ -91,8 +88,14 @@ impl Open {
     fn remove(&mut self, key: &Item) -> Option<Request> {
         match self.first.take_if(|(item, _)| item == key) {
             Some((_, request)) => Some(request),
-            None if self.others.is_empty() => None,
-            None => self.others.remove(key),
+            None => {
+                let request = self.others.remove(key)?;
+                if self.others.is_empty() {
+                    // It would keep room for eleven, and be looked through there.
+                    self.others = BTreeMap::new();
+                }
+                Some(request)
+            }
         }
     }
 

@@ -70,8 +70,8 @@ impl Tables<'_> {
     /// The rows that [`Tables::arrivals`] would write: one for each block at each full node that had it.
     pub fn arrival_rows(&self) -> u64 {
         let is_full = is_full(self.experiment);
-        let arrivals = self.chain.blocks.values().flat_map(|block| &block.arrivals);
-        arrivals.filter(|(node, _)| is_full[*node]).count() as u64
+        let rows = |block: &BlockFacts| block.arrivals.iter().filter(|(node, _)| is_full[*node]).count() as u64;
+        self.chain.blocks.values().map(rows).sum()
     }
 
     /// `arrivals.csv`: how long after the first node each full node had each block. The block is the number of
