@@ -38,11 +38,6 @@ pub trait KeyScheme: Send + Sync {
     /// The pair that belongs to `seed`: the same one on every machine.
     fn generate(&self, seed: &Id) -> KeyPair;
 
-    /// One pair per seed, equal to what [`generate`](KeyScheme::generate) makes of it.
-    fn generate_many(&self, seeds: &[Id]) -> Vec<KeyPair> {
-        seeds.iter().map(|seed| self.generate(seed)).collect()
-    }
-
     /// A signature of `kind` over `digest`, the same one at every call.
     ///
     /// # Errors

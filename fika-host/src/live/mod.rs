@@ -43,7 +43,6 @@ use tracing::info;
 use chain::Chain;
 use hub::Hub;
 pub(crate) use report::payee;
-pub(crate) use setup::key_seed;
 pub use setup::{LoadEntry, Member, NodeSetup, node_keys};
 
 /// The exit code for what a user has to put right: a file, a name, a parameter.

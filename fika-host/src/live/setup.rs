@@ -138,10 +138,6 @@ impl NodeSetup {
 
 /// The key of the node at `index` in a network with this seed: the same one in every run.
 pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> KeyPair {
-    scheme.generate(&key_seed(seed, index))
-}
-
-/// What it is made of.
-pub(crate) fn key_seed(seed: u64, index: NodeIndex) -> Id {
-    domain_hash("fika node key", &[&seed.to_le_bytes(), &index.to_le_bytes()])
+    let seed: Id = domain_hash("fika node key", &[&seed.to_le_bytes(), &index.to_le_bytes()]);
+    scheme.generate(&seed)
 }

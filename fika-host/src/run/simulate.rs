@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use fika_core::address::Address;
 use fika_core::agent::Attack;
-use fika_core::hash::Id;
 use fika_core::keys::{KeyPair, KeyScheme};
 use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
@@ -24,7 +23,7 @@ use super::progress::Progress;
 use super::setup::on_all_cores;
 use super::{Chosen, Folder, RunError, end, signals};
 use crate::experiment::{Experiment, NodeIndex};
-use crate::live::{EXIT_INPUT, key_seed};
+use crate::live::{EXIT_INPUT, node_keys};
 use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation, Tracer};
@@ -153,25 +152,9 @@ impl Stage {
     }
 }
 
-/// So many keys are made together at most.
-const KEYS_MAX: usize = 1_024;
-
 /// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
-    let count = experiment.nodes.len();
-    // Some schemes make many keys faster than one by one, others take a second for each: every core is to have some.
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let together = (count / cores / 4).clamp(1, KEYS_MAX);
-    let made = on_all_cores(count.div_ceil(together), |part| {
-        let nodes = part * together..count.min((part + 1) * together);
-        let seeds: Vec<Id> = nodes.map(|index| key_seed(experiment.seed, index as NodeIndex)).collect();
-        let keys = scheme.generate_many(&seeds);
-        match keys.len() == seeds.len() {
-            true => Ok(keys),
-            false => Err(RunError::Input(format!("expected {} keys of the scheme, found {}", seeds.len(), keys.len()))),
-        }
-    })?;
-    Ok(made.into_iter().flatten().collect())
+    on_all_cores(experiment.nodes.len(), |index| Ok(node_keys(scheme, experiment.seed, index as NodeIndex)))
 }
 
 fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> String {

@@ -8,8 +8,6 @@
 //! Public keys made here are compressed. A digest is signed as it is, unhashed. PEM files are
 //! SEC 1's `EC PRIVATE KEY`, as `openssl ec` reads and writes them.
 
-mod field;
-mod many;
 mod parsed;
 mod pem;
 
@@ -73,36 +71,22 @@ fn public_key(secret: &[u8; 32]) -> Option<PublicKey> {
     (made == 1).then(|| PublicKey::from(public))
 }
 
-/// The compressed form of a public key.
+/// The compressed form of a public key. Here too the safe wrapper makes a context, which takes as long as the key itself.
 fn compressed(key: &PublicKey) -> [u8; 33] {
-    serialized(key)
-}
-
-/// A public key in 33 bytes, compressed, or in 65. Here too the safe wrapper makes a context, which takes as long as the
-/// key itself.
-fn serialized<const N: usize>(key: &PublicKey) -> [u8; N] {
-    const { assert!(N == 33 || N == 65) };
-    let flag = if N == 33 { ffi::SECP256K1_SER_COMPRESSED } else { ffi::SECP256K1_SER_UNCOMPRESSED };
-    let (mut form, mut bytes) = ([0; N], N);
+    let (mut form, mut bytes) = ([0; 33], 33);
     // SAFETY: the static context serves whatever needs no secret; the form has as many bytes as are announced.
     let made = unsafe {
         let (context, key) = (ffi::secp256k1_context_static, key.as_c_ptr());
-        ffi::secp256k1_ec_pubkey_serialize(context, form.as_mut_ptr(), &raw mut bytes, key, flag)
+        ffi::secp256k1_ec_pubkey_serialize(
+            context,
+            form.as_mut_ptr(),
+            &raw mut bytes,
+            key,
+            ffi::SECP256K1_SER_COMPRESSED,
+        )
     };
-    assert!(made == 1 && bytes == N, "a public key has this form");
+    assert!(made == 1 && bytes == form.len(), "a public key has a compressed form");
     form
-}
-
-/// Whether it is between 0 and the order of the curve.
-fn is_secret(secret: &[u8; 32]) -> bool {
-    // SAFETY: the static context serves whatever makes nothing; the secret key has 32 bytes.
-    unsafe { ffi::secp256k1_ec_seckey_verify(ffi::secp256k1_context_static, secret.as_ptr()) == 1 }
-}
-
-/// Hashes the seed with a counter until the hash is a secret key, which the first nearly always is.
-fn secret_of(seed: &Id) -> [u8; 32] {
-    let candidate = |n: u64| domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0;
-    (0..).map(candidate).find(is_secret).expect("one of 2^64 hashes is below the order")
 }
 
 /// Signs as the safe wrapper does, which makes a context for every key and for every signature and blinds it: half of the
@@ -162,15 +146,10 @@ fn verify_schnorr(key: &[u8], digest: &Id, signature: &[u8]) -> Option<bool> {
 }
 
 impl KeyScheme for Secp256k1 {
+    /// Hashes the seed with a counter until the hash is a key, which the first nearly always is.
     fn generate(&self, seed: &Id) -> KeyPair {
-        pair(&secret_of(seed)).expect("it is a secret key")
-    }
-
-    fn generate_many(&self, seeds: &[Id]) -> Vec<KeyPair> {
-        if seeds.len() < many::WORTH_FROM {
-            return seeds.iter().map(|seed| self.generate(seed)).collect();
-        }
-        many::pairs(&seeds.iter().map(secret_of).collect::<Vec<_>>())
+        let candidate = |n: u64| pair(&domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0);
+        (0..).find_map(candidate).expect("one of 2^64 hashes is below the order")
     }
 
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {

@@ -45,23 +45,6 @@ fn keys_never_change() {
     assert!(pair == SCHEME.generate(&Id([1; 32])));
 }
 
-#[test]
-fn keys_that_are_made_together_are_those_made_one_by_one() {
-    for count in [0, 3, many::WORTH_FROM, 1_500] {
-        let seeds: Vec<Id> = (0..count as u64).map(|n| sha256(&[&n.to_le_bytes()])).collect();
-        let one_by_one: Vec<KeyPair> = seeds.iter().map(|seed| SCHEME.generate(seed)).collect();
-        assert!(SCHEME.generate_many(&seeds) == one_by_one, "{count} keys");
-    }
-    // Every multiple of the generator that is added, bytes that are 0, and the ends of the range.
-    let byte = |n: usize| std::array::from_fn(|at| if at == n / 256 { (n % 256) as u8 } else { 0 });
-    let most = hex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364140");
-    let mut secrets: Vec<[u8; 32]> = (0..32 * 256).map(byte).filter(|secret| *secret != [0; 32]).collect();
-    secrets.extend((0..=255).map(|n| [n, 0, 0, n].repeat(8).try_into().unwrap()).filter(is_secret));
-    secrets.push(most.try_into().unwrap());
-    let expected: Vec<KeyPair> = secrets.iter().map(|secret| pair(secret).unwrap()).collect();
-    assert!(many::pairs(&secrets) == expected);
-}
-
 /// The other solution of the same equation, which anyone can compute, is not a signature here.
 #[test]
 fn a_high_s_is_refused() {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::answers::{Coded, Either, Harmless, List, One, Plain};
-use super::arguments::{CodedRef, CodedSlice, Jobs, Ref, Slice, Text, Value};
+use super::answers::{Coded, Either, List, One, Plain};
+use super::arguments::{CodedRef, Jobs, Ref, Slice, Text, Value};
 use super::remote::Remote;
 use crate::address::Address;
 use crate::hash::Id;
@@ -11,8 +11,6 @@ use crate::keys::{KeyPair, KeyScheme, VerifyJob};
 
 guarded_table! { KeysTable for KeyScheme {
     ref generate(seed: &Id as Ref<Id>) -> KeyPair as Coded<One<KeyPair>>;
-    ref generate_many(seeds: &[Id] as CodedSlice<Id>) -> Vec<KeyPair> as Coded<List<KeyPair>>
-        => seeds.iter().map(|_| KeyPair::harmless("")).collect();
     ref sign(
         kind: u8 as Value<u8>,
         secret: &[u8] as Slice,
@@ -39,10 +37,6 @@ pub(super) struct Shared(pub Arc<dyn KeyScheme>);
 impl KeyScheme for Shared {
     fn generate(&self, seed: &Id) -> KeyPair {
         self.0.generate(seed)
-    }
-
-    fn generate_many(&self, seeds: &[Id]) -> Vec<KeyPair> {
-        self.0.generate_many(seeds)
     }
 
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
