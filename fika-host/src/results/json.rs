@@ -5,14 +5,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// The text of a value.
+/// Writes a value.
 ///
 /// # Errors
-/// As [`Serialize`] says.
-pub(crate) fn text(value: &impl Serialize) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut text, Lines::default()))?;
-    Ok(text)
+/// As [`Serialize`] says, or when it cannot be written.
+pub(crate) fn write(value: &impl Serialize, mut out: impl Write) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut out, Lines::default()))?;
+    out.flush()
 }
 
 /// Where lines end: after each entry of what does not lie in a list itself.
@@ -112,7 +111,9 @@ mod tests {
             "links": [[0, 1], [1, 2]],
             "nodes": [{"coins": [1, 2], "name": "n1, \"n2\""}, {}],
         });
-        let text = String::from_utf8(super::text(&value).unwrap()).unwrap();
+        let mut text = Vec::new();
+        super::write(&value, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
         let expected = r#"{
   "a": {
     "empty": {},

@@ -219,7 +219,7 @@ pub(super) fn write_tables(
 /// Writes the numbers, and the report, which is made of all that is in the folder by then.
 pub(super) fn write_summary(experiment: &Experiment, folder: &Folder, summary: &Summary) -> Result<(), RunError> {
     if experiment.output.json {
-        write_file(folder, "summary.json", |mut out| out.write_all(&json::text(summary)?))?;
+        write_file(folder, "summary.json", |out| json::write(summary, out))?;
     }
     if let Err(why) = report::write(&folder.path) {
         // The results are there all the same, and whether somebody reads this changes nothing.

@@ -294,7 +294,5 @@ fn write_run(
         plugins: chosen.lines(),
         command: std::env::args().collect(),
     };
-    let path = folder.path.join("run.json");
-    let written = json::text(&run).and_then(|text| std::fs::write(&path, text));
-    written.map_err(|error| RunError::Environment(format!("{}: {error}", path.display())))
+    end::write_file(folder, "run.json", |out| json::write(&run, out))
 }
