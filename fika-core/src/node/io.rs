@@ -305,6 +305,7 @@ impl Outputs {
         self.wake_at = None;
     }
 
+    #[inline(always)]
     pub(super) fn send(&mut self, to: PeerId, message: Message) {
         self.messages.push((Dest::Peer(to), message));
     }
@@ -317,10 +318,12 @@ impl Outputs {
         }
     }
 
+    #[inline(always)]
     pub(super) fn send_all(&mut self, but: Option<PeerId>, message: Message) {
         self.messages.push((Dest::AllBut(but), message));
     }
 
+    #[inline(always)]
     pub(super) fn event(&mut self, event: Event) {
         self.events.push(event);
     }

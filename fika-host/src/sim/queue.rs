@@ -115,40 +115,50 @@ impl<T> Queue<T> {
     }
 
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
+    // A part of its caller, which so makes the event where it is to lie: moved in pieces it would be slow to put together.
+    #[inline(always)]
     pub fn push(&mut self, now: Time, order: Order, event: T) {
         if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
-            // The slice of `now` is yet to come, so that what happens at once is put in order once.
-            self.slice = slice_of(now) - 1;
-            self.take_from_far();
+            self.start_over(now);
         }
         self.next = Some(self.next.map_or(order, |next| next.min(order)));
         let slice = slice_of(order.at());
-        let queued = Queued { order, event };
-        if slice <= self.slice {
-            self.late.push(queued);
-        } else if slice - self.slice < SLICES as u64 {
-            self.put(slice as usize % SLICES, queued);
-        } else {
-            self.far.push(queued);
+        if slice <= self.slice || slice - self.slice >= SLICES as u64 {
+            return self.put_apart(slice, Queued { order, event });
         }
-    }
-
-    fn put(&mut self, at: usize, queued: Queued<T>) {
-        let last = self.ring[at];
-        let has_room = self.chunks.get(last as usize).is_some_and(|(chunk, _)| chunk.len() < CHUNK);
+        let at = slice as usize % SLICES;
+        let has_room = self.chunks.get(self.ring[at] as usize).is_some_and(|(chunk, _)| chunk.len() < CHUNK);
         if !has_room {
-            let new = self.free.pop().unwrap_or_else(|| {
-                self.chunks.push((Vec::new(), NONE));
-                self.chunks.len() as u32 - 1
-            });
-            let (events, before) = &mut self.chunks[new as usize];
-            events.reserve_exact(CHUNK);
-            *before = last;
-            self.ring[at] = new;
+            self.add_chunk(at);
         }
-        self.chunks[self.ring[at] as usize].0.push(queued);
+        self.chunks[self.ring[at] as usize].0.push(Queued { order, event });
         self.filled[at / 64] |= 1 << (at % 64);
         self.in_ring += 1;
+    }
+
+    /// The slice of `now` is yet to come, so that what happens at once is put in order once.
+    #[cold]
+    fn start_over(&mut self, now: Time) {
+        self.slice = slice_of(now) - 1;
+        self.take_from_far();
+    }
+
+    /// Keeps an event that belongs to no slice of the ring.
+    #[cold]
+    fn put_apart(&mut self, slice: u64, queued: Queued<T>) {
+        let heap = if slice <= self.slice { &mut self.late } else { &mut self.far };
+        heap.push(queued);
+    }
+
+    /// Makes room for more events of a slice.
+    fn add_chunk(&mut self, at: usize) {
+        let new = self.free.pop().unwrap_or_else(|| {
+            self.chunks.push((Vec::new(), NONE));
+            self.chunks.len() as u32 - 1
+        });
+        let (events, before) = &mut self.chunks[new as usize];
+        events.reserve_exact(CHUNK);
+        *before = std::mem::replace(&mut self.ring[at], new);
     }
 
     /// The events of a slice of the ring.
