@@ -199,13 +199,10 @@ impl Node {
             return Err(Refusal::Early(earliest));
         }
         let ix = turn.world.insert_named(id, block.clone())?;
-        if !turn.world.named_by(ix).is_empty() {
-            let named = turn.world.named_by(ix).to_vec();
-            let known = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn, id);
-            let unseen: Vec<Id> = named.into_iter().filter(|id| !known(id)).collect();
-            if !unseen.is_empty() {
-                return Err(Refusal::Waits(unseen));
-            }
+        let mut unseen = turn.world.named_by(ix).to_vec();
+        unseen.retain(|id| !self.has_block(turn.world, id) && !self.is_refused(turn, id));
+        if !unseen.is_empty() {
+            return Err(Refusal::Waits(unseen));
         }
         let Err(reject) = turn.world.judge(ix) else { return Ok(ix) };
         // Not what another node of a shared world has found out: this node must have asked for itself.
