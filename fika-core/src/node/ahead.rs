@@ -5,7 +5,7 @@
 use std::mem::offset_of;
 
 use super::io::PeerId;
-use super::{Node, RelayConfig};
+use super::{Agent, Node, RelayConfig};
 
 /// What a node does with a message about a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,8 @@ pub enum Need {
     Take,
 }
 
-fn at<T>(what: &T) -> *const u8 {
+/// Where something is.
+pub(super) fn at<T>(what: &T) -> *const u8 {
     std::ptr::from_ref(what).cast()
 }
 
@@ -51,7 +52,7 @@ impl Node {
             fetch(self.requests.of_peer(peer), 1);
         }
         if need == Need::Take {
-            let agent: *const dyn super::Agent = &*self.agent;
+            let agent: *const dyn Agent = &*self.agent;
             fetch(agent.cast(), 1);
             fetch(self.compacts.unfinished_at(), 1);
             let (duty, bytes) = self.producer.newest();

@@ -59,9 +59,9 @@ impl Waiting {
         held: BTreeMap::new(),
     };
 
-    /// Whether no block waits for another one.
-    fn has_no_orphans(&self) -> bool {
-        self.orphans.is_empty()
+    /// Whether any block waits for another one.
+    fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
     }
 
     fn add(&mut self, waits_for: Id, arrival: Arrival) {
@@ -244,7 +244,7 @@ impl Node {
                 .out
                 .event(Event::Fault { why: format!("fork choice named {best}, which this node has not accepted") }),
         }
-        if !self.sync.waiting.has_no_orphans() {
+        if self.sync.waiting.has_orphans() {
             turn.out.arrived.extend(self.sync.waiting.take(&id));
         }
         self.pump(turn);

@@ -5,6 +5,7 @@
 //! node does the same with them, and whether it names transactions so is the runtime's choice
 //! ([`Outputs::by_number`](super::Outputs::by_number)).
 
+use super::ahead::at;
 use super::io::PeerId;
 use super::{Node, Role, Turn, requests};
 use crate::env::Proof;
@@ -40,9 +41,6 @@ impl Node {
     /// itself: addresses, and bytes from there on. A runtime of many nodes has it fetched ahead.
     #[inline]
     pub fn near_txs(&self, kind: Option<Kind>, mut fetch: impl FnMut(*const u8, usize)) {
-        fn at<T>(what: &T) -> *const u8 {
-            std::ptr::from_ref(what).cast()
-        }
         // Up to what was asked for: whatever happens, timers and lists of things to do are looked at.
         fetch(at(self), std::mem::offset_of!(Node, requests) + std::mem::offset_of!(requests::Requests, open));
         fetch(at(&self.producer.template_due), 1);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::ahead::at;
 use super::chain::{Arrival, Refusal};
 use super::io::{Event, PeerId, Work};
 use super::rare::{Empty, Rare};
@@ -69,7 +70,7 @@ impl Producer {
 
     /// Where it is said what is not public.
     pub(super) fn unpublished_at(&self) -> *const u8 {
-        std::ptr::from_ref(&self.unpublished).cast()
+        at(&self.unpublished)
     }
 
     /// Whether the runtime has the work that it is to have, but for newer transactions.
