@@ -86,6 +86,7 @@ impl Waiting {
         }
     }
 
+    #[cold]
     fn take(&mut self, arrived: &Id) -> Vec<Arrival> {
         let Some(queue) = self.orphans.remove(arrived) else { return Vec::new() };
         self.order.retain(|(waits_for, id, bytes)| {
@@ -128,15 +129,25 @@ impl Node {
         }
         match self.try_block(turn, &arrival) {
             Ok(ix) => self.accept_block(turn, ix, from, true),
-            Err(Refusal::Waits(missing)) => {
+            Err(refusal) => self.put_off(turn, arrival, refusal),
+        }
+        self.pump(turn);
+    }
+
+    /// Keeps a block for later, or refuses it.
+    #[cold]
+    fn put_off(&mut self, turn: &mut Turn<'_>, arrival: Arrival, refusal: Refusal) {
+        let Arrival { id, from, .. } = arrival;
+        match refusal {
+            Refusal::Waits(missing) => {
                 for waits_for in &missing {
                     turn.out.event(Event::Orphan { id, waits_for: *waits_for });
                 }
                 self.sync.waiting.add(missing[0], arrival);
                 self.fetch_missing(turn, from, missing);
             }
-            Err(Refusal::Early(at)) => self.hold(at, arrival),
-            Err(Refusal::Bad { points, why }) => {
+            Refusal::Early(at) => self.hold(at, arrival),
+            Refusal::Bad { points, why } => {
                 turn.out.event(Event::BlockRejected { id, from, why: why.clone() });
                 self.blame(turn, from, points, &format!("it sent a block that is not accepted: {why}"));
                 from.inspect(|peer| self.chain_not_found(turn, *peer));
@@ -146,7 +157,6 @@ impl Node {
                 }
             }
         }
-        self.pump(turn);
     }
 
     /// Keeps a block until the node's clock says `at`. When there are too many, those furthest in the future go.
@@ -159,6 +169,7 @@ impl Node {
         self.timers.set(at, Timer::Held);
     }
 
+    #[inline(never)]
     pub(super) fn release_held(&mut self, turn: &mut Turn<'_>) {
         self.release_own(turn);
         while let Some(first) = self.sync.waiting.held.first_entry().filter(|entry| entry.key().0 <= turn.now) {
@@ -227,7 +238,7 @@ impl Node {
         if !public {
             self.producer.hide(ix);
         }
-        self.with_agent(turn, from, |agent, world, ctx| agent.on_block(&world.tree().view(ix), ctx));
+        self.show_block(turn, from, ix, |agent, view, ctx| agent.on_block(view, ctx));
         if public && !turn.out.effects.iter().any(|(effect, _)| *effect == Effect::Withhold(id)) {
             self.announce_block(turn, ix, from);
         }
@@ -293,19 +304,12 @@ impl Node {
         if let Some(store) = turn.world.store() {
             store.set("tip", Some(&id.0));
         }
-        self.with_agent(turn, None, |agent, world, ctx| agent.on_tip(&world.tree().view(new), ctx));
+        self.show_block(turn, None, new, |agent, view, ctx| agent.on_tip(view, ctx));
     }
 
     /// Takes out of the mempool what the new blocks confirm or exclude, and puts back what the old ones had confirmed.
     fn repair_mempool(&mut self, turn: &mut Turn<'_>, left: &[BlockIx], joined: &[BlockIx]) {
-        let mut again = Vec::new();
-        if !left.is_empty() {
-            for ix in left {
-                again.extend(turn.world.block(*ix).iter().flat_map(|block| block.txs.iter().skip(1).cloned()));
-            }
-            again.extend(self.mempool.take_all(turn.world.txs_mut()));
-        }
-        let mut confirmed = IdMap::<()>::default();
+        let again = if left.is_empty() { Vec::new() } else { self.take_back(turn, left) };
         for ix in joined {
             let block = turn.world.confirmed(*ix);
             if !block.is_empty() {
@@ -313,11 +317,27 @@ impl Node {
                     turn.out.event(Event::TxDropped { hash, why: EXCLUDED.into() });
                 }
             }
-            if let Some(block) = turn.world.block(*ix).filter(|_| !again.is_empty()) {
-                confirmed.extend(block.txs.iter().map(|tx| (tx.hash(), ())));
-            }
         }
-        again.retain(|tx| !confirmed.contains_key(&tx.hash()));
+        if !again.is_empty() {
+            self.pool_again(turn, again, left, joined);
+        }
+    }
+
+    /// Empties the mempool. Gives what the blocks had confirmed, and then what was there.
+    #[cold]
+    fn take_back(&mut self, turn: &mut Turn<'_>, left: &[BlockIx]) -> Vec<Tx> {
+        let blocks = left.iter().filter_map(|ix| turn.world.block(*ix));
+        let mut again: Vec<Tx> = blocks.flat_map(|block| block.txs.iter().skip(1).cloned().collect::<Vec<_>>()).collect();
+        again.extend(self.mempool.take_all(turn.world.txs_mut()));
+        again
+    }
+
+    /// Puts transactions into the mempool but for those that the new blocks confirm, and says which it takes no longer.
+    #[cold]
+    fn pool_again(&mut self, turn: &mut Turn<'_>, mut again: Vec<Tx>, left: &[BlockIx], joined: &[BlockIx]) {
+        let blocks = joined.iter().filter_map(|ix| turn.world.block(*ix));
+        let confirmed: BTreeSet<Id> = blocks.flat_map(|block| block.txs.iter().map(Tx::hash).collect::<Vec<_>>()).collect();
+        again.retain(|tx| !confirmed.contains(&tx.hash()));
         let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };
         let refused = again.into_iter().filter_map(|tx| Some((self.try_pool(turn, tx.clone(), None).err()?, tx)));
         let refused: Vec<(String, Tx)> = refused.collect();

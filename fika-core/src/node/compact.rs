@@ -105,6 +105,24 @@ fn fill(
     pool: &Mempool,
     table: &TxTable,
 ) -> Option<(Places<Option<Tx>>, bool)> {
+    if compact.short.is_empty() {
+        let given = |slot: &Slot<'_>| match slot {
+            Slot::Given(tx) => Some((*tx).clone()),
+            Slot::Short(_) => None,
+        };
+        return Some((slots.iter().map(given).collect(), false));
+    }
+    fill_from(slots, compact, pool, table)
+}
+
+/// The same for a block with short ids.
+#[inline(never)]
+fn fill_from(
+    slots: &[Slot<'_>],
+    compact: &CompactBlock,
+    pool: &Mempool,
+    table: &TxTable,
+) -> Option<(Places<Option<Tx>>, bool)> {
     #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
     type Wanted = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
     let mut txs = Places::with_capacity(slots.len());
@@ -119,9 +137,6 @@ fn fill(
             Slot::Given(tx) => Some((*tx).clone()),
             Slot::Short(_) => None,
         });
-    }
-    if places.is_empty() {
-        return Some((txs, false));
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();
@@ -286,12 +301,14 @@ impl Node {
     }
 
     /// The compact form was of no use, through nobody's fault.
+    #[cold]
     fn ask_in_full(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id) {
         self.extend_request(turn, &Item::Block(id), false);
         turn.out.send(from, Message::GetData(vec![Item::Block(id)]));
     }
 
     /// No honest node sends this.
+    #[cold]
     fn refuse_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id, why: &str) {
         self.blame(turn, Some(from), BAN_POINTS, why);
         self.ask_another(turn, Item::Block(id));

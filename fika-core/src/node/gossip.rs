@@ -78,6 +78,7 @@ impl Node {
         turn.out.send_all(None, Message::Gossip(message));
     }
 
+    #[inline(never)]
     pub(super) fn on_gossip(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Arc<GossipMessage>) {
         if self.config.role == Role::Wallet || !self.gossip.note(&message) {
             return;
@@ -102,6 +103,7 @@ impl Node {
     }
 
     /// Bytes from this neighbour's agent for this one alone.
+    #[inline(never)]
     pub(super) fn on_direct(&mut self, turn: &mut Turn<'_>, from: PeerId, bytes: &[u8]) {
         if self.config.role == Role::Wallet {
             return;

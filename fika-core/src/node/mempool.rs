@@ -268,6 +268,7 @@ impl Mempool {
     }
 
     /// A block was taken in: takes out what it confirms, and what can no longer be confirmed. Gives the latter.
+    #[inline(never)]
     pub fn confirm(&mut self, txs: &mut TxTable, block: &Confirmed) -> Vec<Id> {
         if self.ranks.is_some() {
             block.inside.iter().for_each(|(no, _)| self.unrank(txs, *no));

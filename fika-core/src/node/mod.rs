@@ -47,6 +47,7 @@ use crate::header::{SECOND, Time};
 use crate::keys::{KeyPair, KeyScheme};
 use crate::message::Message;
 use crate::transport::BAN_POINTS;
+use crate::view::BlockView;
 use crate::world::{BlockIx, BlockSet, Tree, World};
 
 /// What a node does in its network.
@@ -251,6 +252,19 @@ impl Node {
         answer
     }
 
+    /// Calls the agent with a block.
+    #[inline(never)]
+    fn show_block(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: Option<PeerId>,
+        ix: BlockIx,
+        call: fn(&mut dyn Agent, &BlockView<'_>, &mut Ctx<'_>),
+    ) {
+        self.with_agent(turn, from, |agent, world, ctx| call(agent, &world.tree().view(ix), ctx));
+    }
+
+    #[inline(never)]
     fn carry_out(&mut self, turn: &mut Turn<'_>, effect: Effect, from: Option<PeerId>) {
         match effect {
             Effect::Send(to, bytes) => self.say(turn, Some(to), bytes),
@@ -272,6 +286,7 @@ impl Node {
     }
 
     /// Blames a neighbour, and bans it when it has become too much.
+    #[cold]
     fn blame(&mut self, turn: &mut Turn<'_>, peer: Option<PeerId>, points: u32, why: &str) {
         let Some(id) = peer else { return };
         let peer = self.peer(id);

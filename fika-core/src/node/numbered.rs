@@ -103,6 +103,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn on_numbered(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Numbered) {
         let Numbered { kind, mut txs } = message;
         let listens = !self.peer(from).banned && (kind != Kind::Inv || self.config.role == Role::Full);

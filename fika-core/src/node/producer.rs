@@ -96,6 +96,7 @@ impl Producer {
     }
 
     /// Nobody else may know of this block yet.
+    #[cold]
     pub(super) fn hide(&mut self, ix: BlockIx) {
         self.unpublished.hidden.insert(ix);
     }
@@ -106,9 +107,10 @@ impl Producer {
 }
 
 impl Node {
+    #[inline(never)]
     pub(super) fn start(&mut self, turn: &mut Turn<'_>) {
         let tip = self.tip;
-        self.with_agent(turn, None, |agent, world, ctx| agent.on_tip(&world.tree().view(tip), ctx));
+        self.show_block(turn, None, tip, |agent, view, ctx| agent.on_tip(view, ctx));
         self.rebroadcast(turn);
     }
 
@@ -216,6 +218,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn on_found(&mut self, turn: &mut Turn<'_>, ticket: u64, header: Header) {
         let Some(at) = self.producer.jobs.iter().position(|job| job.ticket == ticket) else { return };
         let Some(mut block) = self.producer.jobs.remove(at).block else { return };
@@ -225,6 +228,7 @@ impl Node {
         self.producer.changed = true;
     }
 
+    #[inline(never)]
     pub(super) fn on_exhausted(&mut self, turn: &mut Turn<'_>, ticket: u64) {
         if self.producer.jobs.iter().any(|job| job.ticket == ticket) {
             self.producer.changed = true;
@@ -232,6 +236,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn on_drawn(&mut self, turn: &mut Turn<'_>, ticket: u64) {
         let Some(at) = self.producer.jobs.iter().position(|job| job.ticket == ticket) else { return };
         let duty = self.producer.jobs.remove(at).duty;
@@ -314,8 +319,10 @@ impl Node {
     }
 
     /// A neighbour proposes a block: judged like any other but for its seal, and shown to the agent.
+    #[inline(never)]
     pub(super) fn on_candidate(&mut self, turn: &mut Turn<'_>, from: PeerId, block: Arc<Block>) {
         let id = block.id();
+        self.end_request(&Item::Candidate(id));
         if self.config.role == Role::Wallet || self.producer.has_candidate(&id) || self.knows_block(turn, &id) {
             return;
         }
@@ -342,6 +349,7 @@ impl Node {
     }
 
     /// The agent publishes a block that was held or proposed, with its complete seal.
+    #[inline(never)]
     pub(super) fn publish(&mut self, turn: &mut Turn<'_>, id: &Id, seal: Vec<u8>) {
         let held = turn.world.tree().find(id).filter(|ix| self.producer.is_hidden(*ix));
         if let Some(ix) = held {

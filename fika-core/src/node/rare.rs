@@ -13,6 +13,11 @@ pub(super) trait Empty: Default + 'static {
     const EMPTY: &'static Self;
 }
 
+#[cold]
+fn first<T: Default>() -> Box<T> {
+    Box::default()
+}
+
 impl<T> Default for Rare<T> {
     fn default() -> Rare<T> {
         Rare(None)
@@ -29,6 +34,9 @@ impl<T: Empty> Deref for Rare<T> {
 
 impl<T: Empty> DerefMut for Rare<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.get_or_insert_default()
+        match &mut self.0 {
+            Some(value) => value,
+            none => none.insert(first()),
+        }
     }
 }

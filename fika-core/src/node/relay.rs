@@ -123,6 +123,7 @@ impl Node {
         ready.map(|(n, _)| PeerId(n as u32)).collect()
     }
 
+    #[inline(never)]
     pub(super) fn on_connected(&mut self, turn: &mut Turn<'_>, id: PeerId) {
         let peer = self.peer(id);
         peer.ready = true;
@@ -145,6 +146,7 @@ impl Node {
         }
     }
 
+    #[cold]
     pub(super) fn on_disconnected(&mut self, turn: &mut Turn<'_>, id: PeerId, points: u32) {
         self.peer(id).ready = false;
         if points > 0 {
@@ -163,13 +165,7 @@ impl Node {
         match message {
             Message::Inv(items) => self.on_inv(turn, from, items),
             Message::GetData(items) => self.on_get_data(turn, from, items),
-            Message::NotFound(items) => {
-                for item in items {
-                    if self.asked_of(turn, &item) == Some(from) {
-                        self.ask_another(turn, item);
-                    }
-                }
-            }
+            Message::NotFound(items) => self.on_not_found(turn, from, items),
             Message::Tx(tx) => {
                 let held = turn.world.txs_mut().hold(tx.hash());
                 self.on_held_tx(turn, from, held, Some(&tx));
@@ -182,10 +178,7 @@ impl Node {
                     turn.out.arrived.push_back(Arrival { id, block, from: Some(from) });
                 }
             }
-            Message::Candidate(block) => {
-                self.end_request(&Item::Candidate(block.id()));
-                self.on_candidate(turn, from, block);
-            }
+            Message::Candidate(block) => self.on_candidate(turn, from, block),
             Message::GetHeaders(locator) => self.on_get_headers(turn, from, &locator),
             Message::Headers(heads) => self.on_headers(turn, from, heads),
             Message::Gossip(gossip) => self.on_gossip(turn, from, gossip),
@@ -193,6 +186,15 @@ impl Node {
             Message::CompactBlock(compact) => self.on_compact(turn, from, compact),
             Message::GetBlockTxn(request) => self.on_get_block_txn(turn, from, &request),
             Message::BlockTxn(answer) => self.on_block_txn(turn, from, *answer),
+        }
+    }
+
+    #[inline(never)]
+    fn on_not_found(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+        for item in items {
+            if self.asked_of(turn, &item) == Some(from) {
+                self.ask_another(turn, item);
+            }
         }
     }
 

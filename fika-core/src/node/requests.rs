@@ -81,22 +81,31 @@ impl Open {
     fn insert(&mut self, key: Item, request: Request) {
         match &mut self.first {
             None => self.first = Some((key, request)),
-            Some(_) => drop(self.others.insert(key, request)),
+            Some(_) => self.insert_other(key, request),
         }
+    }
+
+    #[cold]
+    fn insert_other(&mut self, key: Item, request: Request) {
+        self.others.insert(key, request);
     }
 
     fn remove(&mut self, key: &Item) -> Option<Request> {
         match self.first.take_if(|(item, _)| item == key) {
             Some((_, request)) => Some(request),
-            None => {
-                let request = self.others.remove(key)?;
-                if self.others.is_empty() {
-                    // It would keep room for eleven, and be looked through there.
-                    self.others = BTreeMap::new();
-                }
-                Some(request)
-            }
+            None if self.others.is_empty() => None,
+            None => self.remove_other(key),
         }
+    }
+
+    #[cold]
+    fn remove_other(&mut self, key: &Item) -> Option<Request> {
+        let request = self.others.remove(key)?;
+        if self.others.is_empty() {
+            // It would keep room for eleven, and be looked through there.
+            self.others = BTreeMap::new();
+        }
+        Some(request)
     }
 
     fn is_empty(&self) -> bool {

@@ -72,6 +72,7 @@ impl Node {
         ids
     }
 
+    #[inline(never)]
     pub(super) fn on_get_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, locator: &[Id]) {
         if self.config.role == Role::Wallet {
             return;
@@ -96,6 +97,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
         let wanted = self.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
         if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.sync.update.is_none()) {
@@ -173,9 +175,13 @@ impl Node {
 
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
-        if self.sync.wanted.is_empty() && self.sync.more.is_empty() {
-            return;
+        if !self.sync.wanted.is_empty() || !self.sync.more.is_empty() {
+            self.ask_for_more(turn);
         }
+    }
+
+    #[inline(never)]
+    fn ask_for_more(&mut self, turn: &mut Turn<'_>) {
         let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
         let mut room = WINDOW.saturating_sub(self.requests.blocks());
         while room > 0
@@ -201,6 +207,7 @@ impl Node {
     }
 
     /// A block waits for others: ask whoever sent it for the way there.
+    #[inline(never)]
     pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, from: Option<PeerId>, missing: Vec<Id>) {
         let Some(peer) = from else { return };
         let parents_known = missing.iter().all(|id| self.knows_block(turn, id));
@@ -214,6 +221,7 @@ impl Node {
 
     /// A neighbour does not give a block that it named, or gave one that is not accepted: what it has named above is not
     /// wanted either.
+    #[inline(never)]
     pub(super) fn chain_not_found(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
         self.sync.wanted.retain(|(_, from)| *from != peer);
         self.sync.more.retain(|(from, _)| *from != peer);
@@ -228,6 +236,7 @@ impl Node {
     }
 
     /// The owner asks for the newest chain.
+    #[inline(never)]
     pub(super) fn update_chain(&mut self, turn: &mut Turn<'_>) {
         let peers = self.ready_peers();
         peers.iter().for_each(|peer| self.ask_headers(turn, *peer));

@@ -63,6 +63,7 @@ impl Timers {
 }
 
 impl Node {
+    #[inline(never)]
     pub(super) fn on_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         match timer {
             Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty),

@@ -113,6 +113,7 @@ impl Node {
         }
     }
 
+    #[inline(never)]
     pub(super) fn pay(&mut self, turn: &mut Turn<'_>, order: &PaymentOrder) {
         let lock = turn.world.rules().script.lock(&order.to);
         let made = self.make_tx(turn, vec![(lock, order.amount)], order.fee, Vec::new());
@@ -128,6 +129,7 @@ impl Node {
     }
 
     /// The agent asks the rules for something.
+    #[inline(never)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>, action: ActionRequest, fee: Amount) {
         let amount = action.amount;
         let made = self.make_tx(turn, Vec::new(), fee, vec![action]);
@@ -137,6 +139,7 @@ impl Node {
     }
 
     /// A transaction that someone else has signed.
+    #[inline(never)]
     pub(super) fn submit(&mut self, turn: &mut Turn<'_>, tx: Tx) {
         // The event says what became of it.
         let _ = self.accept_tx(turn, tx, None);

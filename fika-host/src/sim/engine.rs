@@ -378,8 +378,13 @@ impl<'a> Engine<'a> {
             {
                 self.out.give_back(items);
             }
-            return;
+        } else {
+            self.send_several(node);
         }
+    }
+
+    #[inline(never)]
+    fn send_several(&mut self, node: u32) {
         let mut numbered = std::mem::take(&mut self.out.numbered);
         let mut messages = std::mem::take(&mut self.out.messages);
         let mut by_number = numbered.drain(..).peekable();
@@ -396,6 +401,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A node keeps a neighbour away for a while.
+    #[cold]
     fn part(&mut self, node: u32, peer: PeerId) {
         let (other, back) = self.links.neighbour(node, peer.0);
         self.links.set_up(node, peer.0, false);

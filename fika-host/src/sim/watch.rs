@@ -95,24 +95,14 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Observer for Watch<'_> {
-    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
+impl Watch<'_> {
+    /// An event of another kind than nearly all events of blocks are.
+    #[inline(never)]
+    fn other(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
         let n = node as usize;
-        let tree = seen.world.tree();
         match event {
-            Event::BlockAccepted { block, .. } => {
-                self.record.block(now, n, tree[*block].id, || facts(seen.world, *block));
-            }
-            Event::Produced { block } => self.record.produced(n, tree[*block].id),
+            Event::Produced { block } => self.record.produced(n, seen.world.tree()[*block].id),
             Event::BlockRejected { .. } => self.record.bad_block(n),
-            Event::Tip { old, new, reorg_depth } => {
-                let (old, new) = (&tree[*old], &tree[*new]);
-                // Which tip a node has is asked at the end: to write it down each time would be to fetch its facts.
-                if *reorg_depth > 0 {
-                    self.record.tip(n, new.id, new.height, *reorg_depth);
-                }
-                self.tip(node, old.id, new.id, new.height);
-            }
             Event::TxAccepted { hash, .. } => {
                 self.record.txs(n, 1);
                 self.record.heard(now, n, hash);
@@ -144,7 +134,30 @@ impl Observer for Watch<'_> {
                 self.record.safety_violation(n, finalized, tip);
             }
             Event::Fault { why } => self.record.fault(n, why.clone()),
+            Event::BlockAccepted { .. } | Event::Tip { .. } => {}
             Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => {}
+        }
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
+        let n = node as usize;
+        let tree = seen.world.tree();
+        match event {
+            Event::BlockAccepted { block, .. } => {
+                self.record.block(now, n, tree[*block].id, || facts(seen.world, *block));
+            }
+            Event::Tip { old, new, reorg_depth } => {
+                let (old, new) = (&tree[*old], &tree[*new]);
+                // Which tip a node has is asked at the end: to write it down each time would be to fetch its facts.
+                if *reorg_depth > 0 {
+                    self.record.tip(n, new.id, new.height, *reorg_depth);
+                }
+                self.tip(node, old.id, new.id, new.height);
+            }
+            Event::Forwarded { .. } => {}
+            _ => self.other(now, node, event, seen),
         }
     }
 

@@ -15,6 +15,7 @@ const TX: u8 = 3;
 
 impl Engine<'_> {
     /// Hands over a message about transactions.
+    #[inline(never)]
     pub(super) fn receive_numbered(&mut self, node: u32, peer: PeerId, message: Numbered, observer: &mut dyn Observer) {
         if !self.links.is_up(node, peer.0) {
             return self.lose(message.txs);
@@ -28,6 +29,7 @@ impl Engine<'_> {
     }
 
     /// Notes what a node has taken into its mempool.
+    #[inline(never)]
     pub(super) fn note_taken_in(&mut self, node: u32, observer: &mut dyn Observer) {
         let Engine { worlds, nodes, out, now, trace, .. } = self;
         let txs = worlds[0].txs();

@@ -58,6 +58,7 @@ impl Engine<'_> {
     }
 
     /// The first of a node's pieces of work has come to its time.
+    #[inline(never)]
     pub(super) fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
         let jobs = &mut self.seats[node as usize].jobs;
         let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
