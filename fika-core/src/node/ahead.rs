@@ -48,9 +48,6 @@ impl Node {
     #[inline]
     pub fn far_block(&self, need: Need, peer: PeerId, mut fetch: impl FnMut(*const u8, usize)) {
         fetch(self.peers.as_ptr().wrapping_add(peer.0 as usize).cast(), 1);
-        if need != Need::Give {
-            fetch(self.requests.of_peer(peer), 1);
-        }
         if need == Need::Take {
             let agent: *const dyn Agent = &*self.agent;
             fetch(agent.cast(), 1);

@@ -7,6 +7,7 @@
 
 use super::ahead::at;
 use super::io::PeerId;
+use super::relay::peer_in;
 use super::{Node, Role, Turn, requests};
 use crate::env::Proof;
 use crate::message::{Item, Message};
@@ -63,14 +64,13 @@ impl Node {
         match (kind, txs) {
             (Some(kind), [first, .., last] | [first @ last]) => {
                 // They are nearly always of the same few minutes, and so are their numbers.
-                fetch(self.peers.as_ptr().cast(), 1);
+                fetch(self.peers.as_ptr().cast(), 128);
                 if kind == Kind::GetData {
                     return fetch(slots.waits_at(*first), 1);
                 }
                 for (part, bytes) in [slots.words_of(*first), slots.words_of(*last)] {
                     fetch(part, bytes);
                 }
-                fetch(self.requests.of_peer(PeerId(0)), 64);
                 let [first_asked, last_asked] = self.requests.asked_txs();
                 if kind == Kind::Inv {
                     return fetch(last_asked, 64);
@@ -120,7 +120,8 @@ impl Node {
 
     fn on_numbered_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
         let until = self.late_at(turn);
-        let (table, slots, requests) = (turn.world.txs_mut(), &mut self.mempool.slots, &mut self.requests);
+        let (table, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
+        let (requests, peer) = (&mut self.requests, peer_in(&mut self.peers, from));
         // Those with neighbouring numbers are looked up, and noted, together.
         let Some(mut at) = txs.first().copied() else { return turn.out.give_back_numbers(txs) };
         let (mut remembered, mut heard, mut new) = (slots.remembered(at), 0, 0);
@@ -132,7 +133,7 @@ impl Node {
             let bit = 1 << (no.0 % 64);
             // What it remembers it does not need, and only notes who else has it.
             let wanted = (remembered | new) & bit == 0;
-            let asked = wanted && requests.add_tx(*no, from, until);
+            let asked = wanted && requests.add_tx(peer, *no, from, until);
             if asked {
                 new |= bit;
             } else {

@@ -84,8 +84,10 @@ impl Default for RelayConfig {
 /// What a node knows about a neighbour.
 #[derive(Default)]
 pub(super) struct Peer {
-    pub(super) ready: bool,
+    /// How many things of each kind it was asked for and has not given yet.
+    pub(super) asked: [u16; 4],
     pub(super) points: u32,
+    pub(super) ready: bool,
     pub(super) banned: bool,
 }
 
@@ -95,14 +97,19 @@ impl Peer {
     }
 }
 
+/// A neighbour among those of a node; made when it is first heard of.
+pub(super) fn peer_in(peers: &mut Vec<Peer>, id: PeerId) -> &mut Peer {
+    let n = id.0 as usize;
+    if peers.len() <= n {
+        peers.resize_with(n + 1, Peer::default);
+    }
+    &mut peers[n]
+}
+
 impl Node {
     /// The state of a neighbour; made when it is first heard of.
     pub(super) fn peer(&mut self, id: PeerId) -> &mut Peer {
-        let n = id.0 as usize;
-        if self.peers.len() <= n {
-            self.peers.resize_with(n + 1, Peer::default);
-        }
-        &mut self.peers[n]
+        peer_in(&mut self.peers, id)
     }
 
     /// A neighbour has announced a block that the node [awaits](Node::awaits_block): what its `inv` would have said.
@@ -210,7 +217,7 @@ impl Node {
 
     /// Ends what is under way under this name.
     pub(super) fn end_request(&mut self, item: &Item) -> Option<Request> {
-        let request = self.requests.end(item)?;
+        let request = self.requests.end(&mut self.peers, item)?;
         if let Item::Block(id) | Item::Compact(id) = item {
             self.compacts.drop_unfinished(id);
             self.requests_idle();

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::io::PeerId;
-use super::relay::Peer;
+use super::relay::{Peer, peer_in};
 use super::timers::Timer;
 use super::{Node, Turn};
 use crate::hash::Id;
@@ -21,6 +21,15 @@ const OTHERS: usize = 8;
 const TX: usize = 0;
 /// How many things of a kind one neighbour may be asked for at the same time.
 const MAX_REQUESTS: u16 = 1_000;
+
+impl Peer {
+    /// Counts one more thing of a kind that it is asked for, if it may be.
+    fn ask(&mut self, kind: usize) -> bool {
+        let room = self.asked[kind] < MAX_REQUESTS;
+        self.asked[kind] += u16::from(room);
+        room
+    }
+}
 
 /// A block or message that was asked for.
 pub(super) struct Request {
@@ -121,8 +130,6 @@ impl Open {
 #[derive(Default)]
 #[repr(C)]
 pub(super) struct Requests {
-    /// How many things of each kind each neighbour was asked for.
-    counts: Vec<[u16; 4]>,
     /// Transactions, in the order of asking.
     txs: VecDeque<Asked>,
     /// Whether the timer is set.
@@ -140,11 +147,6 @@ fn key(item: Item) -> Item {
 }
 
 impl Requests {
-    /// Where it is counted what a neighbour was asked for.
-    pub(super) fn of_peer(&self, peer: PeerId) -> *const u8 {
-        self.counts.as_ptr().wrapping_add(peer.0 as usize).cast()
-    }
-
     /// Where the transaction is that was asked for first, and where the next one goes.
     pub(super) fn asked_txs(&self) -> [*const u8; 2] {
         let (early, late) = self.txs.as_slices();
@@ -160,36 +162,25 @@ impl Requests {
     }
 
     /// Notes that `from` has `item`; whether it is to be asked for it now.
-    fn add(&mut self, item: Item, from: PeerId, until: Time) -> bool {
+    fn add(&mut self, peer: &mut Peer, item: Item, from: PeerId, until: Time) -> bool {
         let key = key(item);
         if let Some(request) = self.open.get_mut(&key) {
             request.add_other(from);
             return false;
         }
-        if !self.has_room(key.kind(), from) {
+        if !peer.ask(key.kind()) {
             return false;
         }
-        self.counts[from.0 as usize][key.kind()] += 1;
         self.blocks += usize::from(matches!(key, Item::Block(_)));
         let compact = item != key;
         self.open.insert(key, Request { from, compact, others: [from; OTHERS], count: 0, until });
         true
     }
 
-    /// Whether a neighbour may be asked for one more thing of a kind.
-    fn has_room(&mut self, kind: usize, from: PeerId) -> bool {
-        let peer = from.0 as usize;
-        if self.counts.len() <= peer {
-            self.counts.resize(peer + 1, [0; 4]);
-        }
-        self.counts[peer][kind] < MAX_REQUESTS
-    }
-
     /// Notes that a neighbour is asked for a transaction, if it may be.
-    pub(super) fn add_tx(&mut self, no: TxNo, from: PeerId, until: Time) -> bool {
-        let room = self.has_room(TX, from);
+    pub(super) fn add_tx(&mut self, peer: &mut Peer, no: TxNo, from: PeerId, until: Time) -> bool {
+        let room = peer.ask(TX);
         if room {
-            self.counts[from.0 as usize][TX] += 1;
             self.txs.push_back(Asked { no, from, until });
         }
         room
@@ -201,13 +192,13 @@ impl Requests {
     }
 
     /// Ends the request of a transaction that is under way; gives who was asked.
-    fn end_tx(&mut self, no: TxNo) -> Option<PeerId> {
+    fn end_tx(&mut self, peers: &mut [Peer], no: TxNo) -> Option<PeerId> {
         // Most come in the order of asking.
         let asked = match self.txs.front().is_some_and(|first| first.no == no) {
             true => self.txs.pop_front()?,
             false => self.txs.remove(self.txs.iter().position(|asked| asked.no == no)?)?,
         };
-        self.counts[asked.from.0 as usize][TX] -= 1;
+        peers[asked.from.0 as usize].asked[TX] -= 1;
         if self.txs.is_empty() {
             // The next one goes where one was before, so that little memory is in use.
             self.txs.clear();
@@ -223,10 +214,10 @@ impl Requests {
     }
 
     /// Ends a request.
-    pub(super) fn end(&mut self, item: &Item) -> Option<Request> {
+    pub(super) fn end(&mut self, peers: &mut [Peer], item: &Item) -> Option<Request> {
         let key = key(*item);
         let request = self.open.remove(&key)?;
-        self.counts[request.from.0 as usize][key.kind()] -= 1;
+        peers[request.from.0 as usize].asked[key.kind()] -= 1;
         self.blocks -= usize::from(matches!(key, Item::Block(_)));
         Some(request)
     }
@@ -236,11 +227,8 @@ impl Requests {
         self.blocks
     }
 
-    /// What this neighbour was asked for.
+    /// What the neighbour of this number was asked for.
     pub(super) fn of(&self, peer: PeerId, txs: &TxTable) -> Vec<Item> {
-        if self.counts.get(peer.0 as usize).is_none_or(|counts| *counts == [0; 4]) {
-            return Vec::new();
-        }
         let asked = self.txs.iter().filter(|asked| asked.from == peer).map(|asked| Item::Tx(txs.hash(asked.no)));
         let open = self.open.iter().filter(|(_, request)| request.from == peer).map(|(item, _)| *item);
         asked.chain(open).collect()
@@ -263,7 +251,7 @@ impl Node {
     pub(super) fn is_to_ask(&mut self, turn: &mut Turn<'_>, item: &Item, from: PeerId, until: Time) -> bool {
         match item {
             Item::Tx(hash) => self.ask_tx(turn, *hash, from, until),
-            other => self.requests.add(*other, from, until),
+            other => self.requests.add(peer_in(&mut self.peers, from), *other, from, until),
         }
     }
 
@@ -295,10 +283,10 @@ impl Node {
 
     /// The same for a transaction whose number is held.
     pub(super) fn ask_numbered(&mut self, turn: &mut Turn<'_>, no: TxNo, from: PeerId, until: Time) -> bool {
-        let (txs, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
+        let (txs, slots, peer) = (turn.world.txs_mut(), &mut self.mempool.slots, peer_in(&mut self.peers, from));
         let new = !slots.is_asked(no);
         match new {
-            true if !self.requests.add_tx(no, from, until) => return false,
+            true if !self.requests.add_tx(peer, no, from, until) => return false,
             true => slots.ask(txs, no),
             false => {}
         }
@@ -319,7 +307,7 @@ impl Node {
         if !self.mempool.slots.end_ask(turn.world.txs_mut(), no) {
             return None;
         }
-        self.requests.end_tx(no)
+        self.requests.end_tx(&mut self.peers, no)
     }
 
     /// Who was asked for this.

@@ -1,14 +1,17 @@
 //! How long messages take, drawn quickly.
 
+use std::rc::Rc;
+
 use fika_core::header::Time;
 
 use crate::experiment::{Latency, unit};
 
 /// Draws from one [`Latency`]. Transcendental functions come from `libm`, which gives the same bits on every machine.
+#[derive(Clone)]
 pub(super) enum Sampler {
     Fixed { us: Time },
     Normal { mean_us: f64, sd_us: f64 },
-    Pareto(Box<Pareto>),
+    Pareto(Rc<Pareto>),
 }
 
 impl Sampler {
@@ -17,7 +20,7 @@ impl Sampler {
             Latency::Fixed { us } => Sampler::Fixed { us },
             Latency::Normal { mean_us, sd_us } => Sampler::Normal { mean_us: mean_us as f64, sd_us: sd_us as f64 },
             Latency::Pareto { scale_us, shape_milli, .. } => {
-                Sampler::Pareto(Box::new(Pareto::new(scale_us, shape_milli)))
+                Sampler::Pareto(Rc::new(Pareto::new(scale_us, shape_milli)))
             }
         }
     }

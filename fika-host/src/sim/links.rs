@@ -47,12 +47,6 @@ struct Way {
     plain: bool,
 }
 
-impl Way {
-    fn new(class: Class) -> Way {
-        Way { sampler: Sampler::new(class.latency), class, plain: class.jitter_us == 0 && class.loss_ppm == 0 }
-    }
-}
-
 /// What all links of one node share: one line of the machine's cache.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
@@ -139,11 +133,18 @@ impl Links {
         }
         let rates = ports.iter().any(|port| port.upload_bps + port.download_bps > 0)
             || classes.all.iter().any(|class| class.bandwidth_bps > 0);
+        // Links of one latency draw from one table, so that few are in use.
+        let mut samplers = BTreeMap::new();
+        let way = |class: Class| Way {
+            sampler: samplers.entry(class.latency).or_insert_with(|| Sampler::new(class.latency)).clone(),
+            class,
+            plain: class.jitter_us == 0 && class.loss_ppm == 0,
+        };
         Links {
             first,
             down: 0,
             ends,
-            classes: classes.all.into_iter().map(Way::new).collect(),
+            classes: classes.all.into_iter().map(way).collect(),
             rates,
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,

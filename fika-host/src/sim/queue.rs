@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 
 use fika_core::header::Time;
 
+use super::fetch::fetch_at;
 use super::order::Order;
 
 /// A slice of time is 2 to this power of microseconds, two milliseconds: an event that is added to a slice already in
@@ -20,6 +21,8 @@ const SLICES: usize = 4_096;
 const CHUNK: usize = 16;
 /// So many chunks keep their memory when they are empty: more are used only when a network starts.
 const KEPT: usize = 4_096;
+/// So many of the first events are made together.
+const AT_ONCE: usize = 256;
 /// So many events are in order before their time, as far as they lie in the next few slices.
 const KNOWN_AHEAD: usize = 8;
 const NEAR: u64 = 16;
@@ -28,6 +31,8 @@ const NONE: u32 = u32::MAX;
 
 /// Events in their order.
 pub struct Queue<T> {
+    /// The first ones of the run, which come before all others and are made when they are due.
+    first: Option<Box<dyn Iterator<Item = (Order, T)>>>,
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
     /// Empty, but for its memory.
@@ -91,6 +96,7 @@ impl<T> Queue<T> {
     /// Nothing yet.
     pub fn new() -> Queue<T> {
         Queue {
+            first: None,
             current: Vec::new(),
             taken: Vec::new(),
             late: BinaryHeap::new(),
@@ -105,13 +111,32 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts the first events of a run into a queue that had none before. They are in order, the last first.
-    pub fn begin(&mut self, events: impl ExactSizeIterator<Item = (Order, T)>) {
+    /// Puts the first events of a run into a queue that had none before. They are in their order, and none is after
+    /// `until`; they are asked for when they are due.
+    pub fn begin(&mut self, until: Time, events: impl Iterator<Item = (Order, T)> + 'static) {
         debug_assert!(self.next.is_none() && self.slice == 0);
-        self.current = events.map(|(order, event)| Queued { order, event }).collect();
-        debug_assert!(self.current.is_sorted());
+        self.slice = slice_of(until);
+        self.first = Some(Box::new(events));
+        self.go_on_beginning();
         self.next = self.current.last().map(|queued| queued.order);
-        self.slice = self.current.first().map_or(0, |last| slice_of(last.order.at()));
+    }
+
+    /// Has more of the first events at hand.
+    #[cold]
+    fn go_on_beginning(&mut self) {
+        let Some(first) = &mut self.first else { return };
+        self.taken.extend(first.take(AT_ONCE).map(|(order, event)| Queued { order, event }));
+        if self.taken.is_empty() {
+            self.first = None;
+        }
+        self.taken.reverse();
+        self.put_behind();
+    }
+
+    /// Puts what was taken, in its order, behind what is left of the slice at hand.
+    fn put_behind(&mut self) {
+        self.taken.append(&mut self.current);
+        std::mem::swap(&mut self.taken, &mut self.current);
     }
 
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
@@ -182,7 +207,11 @@ impl<T> Queue<T> {
     #[inline(never)]
     pub fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
+        if self.current.len() <= KNOWN_AHEAD && self.first.is_some() {
+            self.go_on_beginning();
+        }
         while self.current.len() <= KNOWN_AHEAD
+            && self.first.is_none()
             && let Some((slice, at)) = self.next_in_ring().filter(|(slice, _)| *slice <= self.slice + NEAR)
         {
             self.take_slice(slice, at);
@@ -264,9 +293,17 @@ impl<T> Queue<T> {
         self.filled[at / 64] &= !(1 << (at % 64));
         // Greatest first, as a heap would have it.
         self.taken.sort_unstable();
-        self.taken.append(&mut self.current);
-        std::mem::swap(&mut self.taken, &mut self.current);
+        self.put_behind();
         self.take_from_far();
+        self.fetch_next();
+    }
+
+    /// Has the machine fetch the slice after the one at hand.
+    fn fetch_next(&self) {
+        if let Some((_, at)) = self.next_in_ring() {
+            let (events, _) = &self.chunks[self.ring[at] as usize];
+            fetch_at(events.as_ptr().cast(), size_of_val(&events[..]));
+        }
     }
 
     /// Takes in what lies beyond the ring no longer, because its slice is at hand.
@@ -304,9 +341,9 @@ mod tests {
         for seed in 0..20 {
             let (mut queue, mut heap) = (Queue::new(), BinaryHeap::new());
             let mut now = 0;
-            let first = (0..seed as u32 * 10).rev().map(|n| Order::new(u64::from(n / 4) * 900, Class::Start, n, 0));
+            let first = (0..seed as u32 * 40).map(|n| Order::new(u64::from(n / 16) * 900, Class::Start, n, 0));
             heap.extend(first.clone().map(std::cmp::Reverse));
-            queue.begin(first.map(|order| (order, order.node())));
+            queue.begin(seed * 2_250, first.map(|order| (order, order.node())));
             for n in 0..3_000u32 {
                 let drawn = draw(seed, 1, n.into());
                 // Bunches, the near future, beyond the ring, and far beyond.

@@ -6,26 +6,24 @@ use super::super::order::{Class, Order};
 use super::{Engine, Happening};
 
 impl Engine<'_> {
-    /// Puts the first events into the queue, in their order: there are many, and nothing else is under way.
+    /// Puts the first events into the queue: nothing else is under way.
     pub(super) fn open(&mut self) {
         let Engine { nodes, links, announcements, queue, .. } = self;
         let nodes = nodes.len() as u32;
-        let ends: u32 = (0..nodes).map(|node| links.degree(node)).sum();
-        let mut events = Vec::with_capacity((nodes + ends) as usize);
-        let mut starts = Vec::with_capacity(nodes as usize);
-        let mut peers: Vec<u32> = Vec::new();
-        for node in (0..nodes).rev() {
-            let mut order = |class| Order::new(0, class, node, announcements.next_event(node));
-            starts.push((order(Class::Start), Happening::Start));
+        let mut ends = Vec::new();
+        for node in 0..nodes {
+            announcements.next_events(node, 1 + links.degree(node));
             // Whoever comes first among the nodes opens the links to it.
-            peers.clear();
-            peers.extend(0..links.degree(node));
-            peers.sort_by_key(|peer| links.neighbour(node, *peer).0.min(node));
-            let first = events.len();
-            events.extend(peers.iter().map(|peer| (order(Class::Connect), Happening::Connect(PeerId(*peer)))));
-            events[first..].reverse();
+            let first = ends.len();
+            ends.extend((0..links.degree(node)).map(|peer| (node, peer)));
+            ends[first..].sort_by_key(|(node, peer)| links.neighbour(*node, *peer).0.min(*node));
         }
-        events.append(&mut starts);
-        queue.begin(events.into_iter());
+        let starts = (0..nodes).map(|node| (Order::new(0, Class::Start, node, 1), Happening::Start));
+        let mut last = (0, 1);
+        let connects = ends.into_iter().map(move |(node, peer)| {
+            last = (node, if last.0 == node { last.1 + 1 } else { 2 });
+            (Order::new(0, Class::Connect, node, last.1), Happening::Connect(PeerId(peer)))
+        });
+        queue.begin(0, starts.chain(connects));
     }
 }
