@@ -11,6 +11,9 @@ use crate::block::{Block, Head, MAX_BLOCK_TXS, Tx};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_list, put_varint};
 use crate::hash::{Id, sha256};
 
+/// One of each of a few transactions: most often few are asked for.
+pub type Few<T> = SmallVec<[T; 2]>;
+
 /// Six bytes that stand for a transaction in one compact block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShortId(pub [u8; 6]);
@@ -93,8 +96,8 @@ impl CompactBlock {
 
     /// What is said about each transaction, in the block's order; `None` when the places do not fit together, which no
     /// honest node sends.
-    pub fn slots(&self) -> Option<SmallVec<[Slot<'_>; 2]>> {
-        let mut slots = SmallVec::with_capacity(self.tx_count());
+    pub fn slots(&self) -> Option<Few<Slot<'_>>> {
+        let mut slots = Few::with_capacity(self.tx_count());
         let mut short = self.short.iter();
         for (place, tx) in &self.prefilled {
             while slots.len() < *place as usize {
@@ -116,7 +119,7 @@ pub struct GetBlockTxn {
     /// The block.
     pub id: Id,
     /// Their places in the block, in ascending order.
-    pub indexes: Vec<u32>,
+    pub indexes: Few<u32>,
 }
 
 /// The transactions of a block that were asked for, in the order of the question.
@@ -125,7 +128,7 @@ pub struct BlockTxn {
     /// The block.
     pub id: Id,
     /// The transactions.
-    pub txs: Vec<Tx>,
+    pub txs: Few<Tx>,
 }
 
 /// Places in ascending order travel as the distance from the place after the last one (BIP 152).
@@ -211,7 +214,7 @@ impl Encode for BlockTxn {
 
 impl Decode for BlockTxn {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(BlockTxn { id: Id::decode(from)?, txs: from.list(MAX_BLOCK_TXS)? })
+        Ok(BlockTxn { id: Id::decode(from)?, txs: from.list(MAX_BLOCK_TXS)?.into() })
     }
 }
 
@@ -309,7 +312,7 @@ mod tests {
         compact.prefilled[1].0 = 0;
         assert_eq!(compact.slots(), None);
         assert!(CompactBlock::from_bytes(&compact.to_bytes()).is_err());
-        let far = GetBlockTxn { id: Id::ZERO, indexes: vec![5, MAX_BLOCK_TXS as u32] };
+        let far = GetBlockTxn { id: Id::ZERO, indexes: Few::from([5, MAX_BLOCK_TXS as u32]) };
         assert!(matches!(GetBlockTxn::from_bytes(&far.to_bytes()), Err(DecodeError::Limit { .. })));
     }
 

@@ -293,8 +293,8 @@ mod tests {
             Message::Gossip(Arc::new(gossip)),
             Message::Direct(vec![5; 100]),
             Message::CompactBlock(Arc::new(CompactBlock::new(&block, 6))),
-            Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([7; 32]), indexes: vec![0, 1, 300] })),
-            Message::BlockTxn(Box::new(BlockTxn { id: Id([8; 32]), txs: block.txs.clone() })),
+            Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([7; 32]), indexes: vec![0, 1, 300].into() })),
+            Message::BlockTxn(Box::new(BlockTxn { id: Id([8; 32]), txs: block.txs[..].into() })),
         ];
         assert_eq!(all.len(), Message::KINDS.len());
         for (kind, message) in all.iter().enumerate() {

@@ -97,7 +97,7 @@ fn told(out: &Outputs, peer: u32) -> Vec<Message> {
 }
 
 fn request(id: Id, indexes: &[u32]) -> Message {
-    Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes: indexes.to_vec() }))
+    Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes: indexes.into() }))
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn questions_for_transactions_are_answered_in_order_or_blamed() {
     case.send();
     let (id, solo) = (case.block.id(), &mut case.solo);
     let out = solo.hear(1, request(id, &[0, 3]));
-    let txs = vec![case.block.txs[0].clone(), case.block.txs[3].clone()];
+    let txs = [case.block.txs[0].clone(), case.block.txs[3].clone()].into();
     assert_eq!(told(&out, 1), [Message::BlockTxn(Box::new(BlockTxn { id, txs }))]);
     let out = solo.hear(1, request(Id::ZERO, &[0]));
     assert_eq!(told(&out, 1), [Message::NotFound(vec![Item::Compact(Id::ZERO)])]);
@@ -279,7 +279,7 @@ fn nobody_is_heard_who_was_not_asked() {
     let compact = Message::CompactBlock(Arc::new(case.compact.clone()));
     assert!(case.solo.hear(1, compact.clone()).events.is_empty());
     assert_eq!(case.solo.height(), 0);
-    let txs = case.block.txs[1..].to_vec();
+    let txs = case.block.txs[1..].into();
     let answer = Message::BlockTxn(Box::new(BlockTxn { id: case.block.id(), txs }));
     assert!(case.solo.hear(1, answer).messages.is_empty());
     let mut stranger = Solo::new(setup());

@@ -20,14 +20,12 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::chain::Arrival;
 use super::io::PeerId;
 use super::mempool::Mempool;
 use super::{Node, Turn};
 use crate::block::{Block, Tx};
-use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn, Slot};
+use crate::compact::{BlockTxn, CompactBlock, Few, GetBlockTxn, Slot};
 use crate::hash::{Id, draw};
 use crate::message::{Item, Message};
 use crate::reject::Reject;
@@ -41,17 +39,14 @@ const MAX_OF_ONE: usize = 2;
 const SALT: u64 = u64::from_be_bytes(*b"cb salt ");
 const FAILURE: u64 = u64::from_be_bytes(*b"cb fails");
 
-/// Something for each of a few transactions, for instance of a block that has a coinbase alone.
-type Places<T> = SmallVec<[T; 2]>;
-
 /// A compact block of which transactions are missing.
 struct Unfinished {
     id: Id,
     from: PeerId,
     compact: Arc<CompactBlock>,
-    txs: Places<Option<Tx>>,
+    txs: Few<Option<Tx>>,
     /// The places that were asked for, in ascending order.
-    asked: Places<u32>,
+    asked: Few<u32>,
     /// Whether a transaction was taken by its short id alone.
     guessed: bool,
 }
@@ -104,7 +99,7 @@ fn fill(
     compact: &CompactBlock,
     pool: &Mempool,
     table: &TxTable,
-) -> Option<(Places<Option<Tx>>, bool)> {
+) -> Option<(Few<Option<Tx>>, bool)> {
     if compact.short.is_empty() {
         let given = |slot: &Slot<'_>| match slot {
             Slot::Given(tx) => Some((*tx).clone()),
@@ -122,10 +117,10 @@ fn fill_from(
     compact: &CompactBlock,
     pool: &Mempool,
     table: &TxTable,
-) -> Option<(Places<Option<Tx>>, bool)> {
+) -> Option<(Few<Option<Tx>>, bool)> {
     #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
     type Wanted = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
-    let mut txs = Places::with_capacity(slots.len());
+    let mut txs = Few::with_capacity(slots.len());
     let mut places = Wanted::with_capacity_and_hasher(compact.short.len(), BuildHasherDefault::default());
     for slot in slots {
         if let Slot::Short(id) = slot
@@ -200,7 +195,7 @@ impl Node {
         };
         drop(slots);
         let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
-        let mut asked: Places<u32> = missing.map(|(place, _)| place as u32).collect();
+        let mut asked: Few<u32> = missing.map(|(place, _)| place as u32).collect();
         if fails && asked.is_empty() && !txs.is_empty() {
             asked.push(0);
         }
@@ -211,7 +206,7 @@ impl Node {
         if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
             return self.ask_in_full(turn, from, id);
         }
-        let request = GetBlockTxn { id, indexes: asked.to_vec() };
+        let request = GetBlockTxn { id, indexes: asked.clone() };
         // Nearly always it is the only one, and a list makes room for four.
         self.compacts.unfinished.reserve_exact(1);
         self.compacts.unfinished.push(Unfinished { id, from, compact, txs, asked, guessed });
@@ -270,11 +265,10 @@ impl Node {
         from: PeerId,
         id: Id,
         compact: Arc<CompactBlock>,
-        txs: Places<Option<Tx>>,
+        txs: Few<Option<Tx>>,
         guessed: bool,
     ) {
-        let block = Block { head: compact.head.clone(), txs: txs.into_iter().flatten().collect() };
-        if let Some(block) = turn.world.fitting(&id, block) {
+        if let Some(block) = turn.world.fitting(&id, &compact.head, txs.into_iter().flatten().collect()) {
             self.take_compact(turn, from, id, compact, block);
         } else if guessed {
             self.ask_in_full(turn, from, id);

@@ -35,6 +35,7 @@ impl Faults {
     }
 
     /// How many faults have been reported in all.
+    #[inline]
     pub fn count(&self) -> usize {
         self.0.0.load(Ordering::Acquire)
     }
@@ -48,11 +49,17 @@ impl Faults {
         self.0.0.fetch_add(1, Ordering::Release);
     }
 
+    #[cold]
+    fn take_kept(&self) -> Vec<Fault> {
+        std::mem::take(&mut self.0.1.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes what has been reported since the last time. Costs one load when nothing was ever reported.
+    #[inline]
     pub fn take(&self) -> Vec<Fault> {
         match self.count() {
             0 => Vec::new(),
-            _ => std::mem::take(&mut self.0.1.lock().unwrap_or_else(PoisonError::into_inner)),
+            _ => self.take_kept(),
         }
     }
 }

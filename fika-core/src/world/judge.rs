@@ -11,9 +11,9 @@ use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, sett
 use super::tree::{BlockIx, Verdict};
 use super::{Rules, World};
 use crate::amount::Amount;
-use crate::block::{Block, Tx, body_root, same_proof};
+use crate::block::{Block, Head, Tx, body_root, same_proof};
 use crate::codec::Encode;
-use crate::compact::CompactBlock;
+use crate::compact::{CompactBlock, Few};
 use crate::consensus::Summary;
 use crate::env::Proof;
 use crate::hash::Id;
@@ -82,12 +82,14 @@ impl World {
 
     /// The block called `id`, if its transactions and extra are those that its header names; the tree's own copy where
     /// that is equal.
-    pub(crate) fn fitting(&self, id: &Id, block: Block) -> Option<Arc<Block>> {
+    pub(crate) fn fitting(&self, id: &Id, head: &Head, txs: Few<Tx>) -> Option<Arc<Block>> {
         if let Some(kept) = self.tree.find(id).and_then(|known| self.tree[known].block.as_ref())
-            && **kept == block
+            && kept.head == *head
+            && kept.txs[..] == txs[..]
         {
             return Some(kept.clone());
         }
+        let block = Block { head: head.clone(), txs: txs.into_vec() };
         body_matches(&block).is_ok().then(|| Arc::new(block))
     }
 

@@ -297,7 +297,7 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
         "getblocktxn" => {
             let GetBlockTxnText { block: id, indexes } = read(kind, payload)?;
             let indexes = places(kind, indexes.0, MAX_BLOCK_TXS)?;
-            Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes }))
+            Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes: indexes.into() }))
         }
         "blocktxn" => {
             let BlockTxnText { block: id, txs } = read(kind, payload)?;

@@ -27,8 +27,8 @@ fn messages() -> Vec<Message> {
         Message::Gossip(Arc::new(gossip)),
         Message::Direct(vec![0xa5; 33]),
         Message::CompactBlock(Arc::new(CompactBlock::new(&block, 7))),
-        Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([2; 32]), indexes: vec![0, 3] })),
-        Message::BlockTxn(Box::new(BlockTxn { id: Id([2; 32]), txs: block.txs.clone() })),
+        Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([2; 32]), indexes: [0, 3].into() })),
+        Message::BlockTxn(Box::new(BlockTxn { id: Id([2; 32]), txs: block.txs[..].into() })),
     ]
 }
 

@@ -4,7 +4,7 @@ use fika_core::message::Message;
 use fika_core::node::Need;
 
 use super::super::fetch::{fetch, fetch_at};
-use super::{Engine, Happening};
+use super::{Engine, Happening, Seat};
 
 /// How far ahead nodes are fetched, then what they refer to, and then what that refers to, in events.
 const FAR_AHEAD: usize = 6;
@@ -57,7 +57,7 @@ impl Engine<'_> {
                     self.nodes[n].near_block(need, fetch_at);
                     self.announcements.fetch(node);
                     if need == Need::Take {
-                        fetch(&self.seats[n], 1);
+                        fetch(&self.seats[n], size_of::<Seat>());
                         self.successes.fetch(node);
                     }
                 }
@@ -90,7 +90,9 @@ impl Engine<'_> {
         if let Some((order, happening @ Happening::Arrive(..))) = self.queue.upcoming(NEXT)
             && need(happening) == Need::Take
         {
-            fetch_at(self.nodes[order.node() as usize].agent_state(), 1);
+            let node = order.node();
+            fetch_at(self.nodes[node as usize].agent_state(), 1);
+            self.links.neighbours(node, 0..self.links.degree(node)).for_each(|to| self.announcements.fetch(to));
         }
     }
 

@@ -56,9 +56,6 @@ impl Engine<'_> {
     ) -> Option<Message> {
         let kind = message.kind();
         let what = in_trace(kind, content(&message));
-        if block.is_some() {
-            self.links.neighbours(from, peers.clone()).for_each(|to| self.announcements.fetch(to));
-        }
         let Engine { links, tracer, queue, announcements, now, .. } = self;
         let now = *now;
         let (mut trace, mut sent, mut settled) = (self.trace, 0, 0);

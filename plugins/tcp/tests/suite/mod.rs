@@ -93,7 +93,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
     let places = proptest::collection::btree_set(0..MAX_BLOCK_TXS as u32, 0..20);
     let get_block_txn =
         (id(), places).prop_map(|(id, indexes)| Box::new(GetBlockTxn { id, indexes: indexes.into_iter().collect() }));
-    let block_txn = (id(), vec(tx(), 0..5)).prop_map(|(id, txs)| Box::new(BlockTxn { id, txs }));
+    let block_txn = (id(), vec(tx(), 0..5)).prop_map(|(id, txs)| Box::new(BlockTxn { id, txs: txs.into() }));
     prop_oneof![
         vec(item(), 0..20).prop_map(Message::Inv),
         vec(item(), 0..20).prop_map(Message::GetData),
