@@ -9,7 +9,9 @@
 use fika_core::header::Time;
 
 use super::fetch::fetch_at;
+use super::links::Carried;
 use super::pages;
+use super::tournament::NEVER;
 
 /// An announcement that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,10 +81,8 @@ impl Slot {
     }
 }
 
-/// Whether a node has accepted a block.
-fn has(accepted: &[Vec<u64>], node: u32, block: u32) -> bool {
-    let bits = accepted.get(block as usize);
-    bits.and_then(|bits| bits.get(node as usize / 64)).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
+fn is_set(bits: &[u64], node: u32) -> bool {
+    bits.get(node as usize / 64).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
 }
 
 impl Announcements {
@@ -111,32 +111,34 @@ impl Announcements {
         first
     }
 
-    /// An announcement is on its way from this neighbour: its number among the node's events, and what is to be done
-    /// with it. `at` is when it arrives; `None`: never.
+    /// A block is announced to all of these. `each` sees their numbers among the receivers' events, and what is to be done
+    /// with them.
     #[inline(always)]
-    pub(super) fn send(&mut self, node: u32, block: u32, at: Option<Time>, peer: u32) -> (u32, Way) {
-        let sequence = self.next_event(node);
-        let Some(at) = at else { return (sequence, Way::Lost) };
-        if !self.settles {
-            return (sequence, Way::Queue);
+    pub(super) fn send(&mut self, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
+        let Announcements { slots, log, in_use, accepted, settles } = self;
+        let accepted = accepted.get(block as usize).map_or(&[][..], |bits| bits);
+        for one in all {
+            let slot = &mut slots[one.to as usize];
+            slot.events = slot.events.wrapping_add(1);
+            let sequence = slot.events;
+            let waiting = Waiting { at: one.at, sequence, peer: one.back };
+            let way = match one.at {
+                NEVER => Way::Lost,
+                _ if !*settles => Way::Queue,
+                _ if slot.block == block && slot.is_after_first(waiting) => {
+                    slot.wait(waiting, log, in_use);
+                    Way::Settled
+                }
+                _ if slot.block != block && (slot.accepted == block || is_set(accepted, one.to)) => Way::Settled,
+                _ => {
+                    if slot.block == 0 || slot.block == block {
+                        (slot.block, slot.first_at, slot.first_sequence) = (block, waiting.at, waiting.sequence);
+                    }
+                    Way::Queue
+                }
+            };
+            each(*one, sequence, way);
         }
-        let waiting = Waiting { at, sequence, peer };
-        let slot = &mut self.slots[node as usize];
-        if slot.block == block {
-            if slot.is_after_first(waiting) {
-                slot.wait(waiting, &mut self.log, &mut self.in_use);
-                return (sequence, Way::Settled);
-            }
-            (slot.first_at, slot.first_sequence) = (waiting.at, waiting.sequence);
-            return (sequence, Way::Queue);
-        }
-        if slot.accepted == block || has(&self.accepted, node, block) {
-            return (sequence, Way::Settled);
-        }
-        if slot.block == 0 {
-            (slot.block, slot.first_at, slot.first_sequence) = (block, waiting.at, waiting.sequence);
-        }
-        (sequence, Way::Queue)
     }
 
     fn wait(&mut self, node: u32, waiting: Waiting) {
@@ -151,7 +153,8 @@ impl Announcements {
             self.wait(node, waiting);
             return false;
         }
-        slot.accepted != block && !has(&self.accepted, node, block)
+        let accepted = self.accepted.get(block as usize);
+        slot.accepted != block && !accepted.is_some_and(|bits| is_set(bits, node))
     }
 
     /// A node has accepted a block.
@@ -255,9 +258,12 @@ mod tests {
 
     fn send(known: &mut Announcements, node: u32, block: u32, at: Time) -> Way {
         let next = known.slots[node as usize].events + 1;
-        let (sequence, way) = known.send(node, block, Some(at), next);
-        assert_eq!(sequence, next);
-        way
+        let mut ways = Vec::new();
+        known.send(block, &[Carried { to: node, back: next, at }], |_, sequence, way| {
+            assert_eq!(sequence, next);
+            ways.push(way);
+        });
+        ways[0]
     }
 
     #[test]
@@ -280,7 +286,7 @@ mod tests {
         known.accept(0, 3);
         assert_eq!(send(&mut known, 0, 1, 95), Way::Settled, "an older block");
         assert_eq!(send(&mut known, 1, 1, 90), Way::Queue);
-        assert_eq!(known.send(1, 1, None, 0).1, Way::Lost);
+        assert_eq!(send(&mut known, 1, 1, NEVER), Way::Lost);
     }
 
     #[test]

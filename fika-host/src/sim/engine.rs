@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 use super::announcements::{Announcements, Waiting};
 use super::charge::Charges;
 use super::clock::Clock;
-use super::links::Links;
+use super::links::{Carried, Links};
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
@@ -113,6 +113,8 @@ pub(crate) struct Engine<'a> {
     numbers: IdMap<u32>,
     last_number: u32,
     out: Outputs,
+    /// Empty, but for its memory: whom a message reaches.
+    carried: Vec<Carried>,
     /// Whether transactions travel by their numbers.
     has_txs: bool,
     /// The kinds and bytes of messages that name so many transactions: of `inv`, and of `getdata`.
@@ -168,6 +170,7 @@ impl<'a> Engine<'a> {
             numbers: [(Id::ZERO, 0)].into_iter().collect(),
             last_number: 0,
             out: Outputs::default(),
+            carried: Vec::new(),
             has_txs: false,
             list_bytes: Default::default(),
             next_wake: (0, 0),

@@ -13,6 +13,7 @@ use fika_core::message::Message;
 use super::fetch::fetch;
 use super::latency::Sampler;
 use super::pages;
+use super::tournament::NEVER;
 use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
 /// One end of a link, as the node at the other end sees it.
@@ -69,6 +70,8 @@ pub(crate) struct Links {
     /// How many ends are not up.
     down: usize,
     classes: Vec<Way>,
+    /// Whether no link has jitter or loss.
+    plain: bool,
     /// When all rates are unlimited nothing queues.
     rates: bool,
     ports: Vec<Port>,
@@ -85,8 +88,8 @@ pub(crate) struct Carried {
     pub(crate) to: u32,
     /// The number of the sender there.
     pub(crate) back: u32,
-    /// When it arrives; `None`: never.
-    pub(crate) at: Option<Time>,
+    /// When it arrives, or [`NEVER`].
+    pub(crate) at: Time,
 }
 
 /// The purpose of the draws made here; each node counts its own messages.
@@ -140,11 +143,13 @@ impl Links {
             class,
             plain: class.jitter_us == 0 && class.loss_ppm == 0,
         };
+        let classes: Vec<Way> = classes.all.into_iter().map(way).collect();
         Links {
             first,
             down: 0,
             ends,
-            classes: classes.all.into_iter().map(way).collect(),
+            plain: classes.iter().all(|way| way.plain),
+            classes,
             rates,
             ports,
             one_upload_at_a_time: medium.one_upload_at_a_time,
@@ -210,31 +215,45 @@ impl Links {
         }
     }
 
-    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one;
-    /// `each` sees it.
+    /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one.
+    /// Adds to `carried` whom it reaches and when.
     pub(crate) fn carry(
         &mut self,
         from: u32,
         (to, but): (Range<u32>, Option<u32>),
         (kind, bytes): (u8, u64),
         now: Time,
-        mut each: impl FnMut(Carried),
+        carried: &mut Vec<Carried>,
     ) {
         let load = self.load(kind, bytes, now);
+        let only_latency = !load.waits && self.down == 0 && self.plain;
         let first = self.first[from as usize];
-        let port = &mut self.ports[from as usize];
-        let mut sent = port.sent;
-        let but = but.unwrap_or(u32::MAX);
-        let mut peer = to.start;
-        for end in &mut self.ends[(first + to.start) as usize..(first + to.end) as usize] {
-            peer += 1;
-            if peer - 1 == but {
-                continue;
+        let Links { ends, ports, classes, .. } = self;
+        let port = &mut ports[from as usize];
+        let ends = &mut ends[(first + to.start) as usize..(first + to.end) as usize];
+        let (before, after) = match but.and_then(|but| but.checked_sub(to.start)) {
+            Some(but) if (but as usize) < ends.len() => {
+                let (before, after) = ends.split_at_mut(but as usize);
+                (before, &mut after[1..])
             }
-            sent += 1;
-            each(load.put(end, &self.classes[end.class as usize], port, sent));
+            _ => (ends, &mut [][..]),
+        };
+        for ends in [before, after] {
+            let mut sent = port.sent;
+            port.sent += ends.len() as u64;
+            if only_latency {
+                let stream = port.stream;
+                carried.extend(ends.iter_mut().map(|end| {
+                    sent += 1;
+                    load.put_plain(end, &classes[end.class as usize], stream, sent)
+                }));
+            } else {
+                carried.extend(ends.iter_mut().map(|end| {
+                    sent += 1;
+                    load.put(end, &classes[end.class as usize], port, sent)
+                }));
+            }
         }
-        port.sent = sent;
     }
 
     /// The same to one neighbour.
@@ -312,7 +331,15 @@ impl Load {
             arrival = arrival.max(end.last_arrival);
             end.last_arrival = arrival;
         }
-        Carried { to: end.node, back: end.back, at: arrives.then_some(arrival) }
+        Carried { to: end.node, back: end.back, at: if arrives { arrival } else { NEVER } }
+    }
+
+    /// The same where nothing but latency matters.
+    #[inline(always)]
+    fn put_plain(&self, end: &mut End, way: &Way, stream: u64, sent: u64) -> Carried {
+        let delay = way.sampler.sample(|| draw_of(stream, sent << 2)) + self.processing_us;
+        end.last_arrival = end.last_arrival.max(self.now + delay);
+        Carried { to: end.node, back: end.back, at: end.last_arrival }
     }
 }
 

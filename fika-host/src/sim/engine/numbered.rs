@@ -70,8 +70,7 @@ impl Engine<'_> {
     fn send_txs(&mut self, from: u32, peer: PeerId, txs: Vec<TxNo>) {
         let Engine { links, announcements, worlds, charges, transport, trace, sent, sent_bytes, now, .. } = self;
         let count = txs.len();
-        let Some(Carried { to, back, at: Some(at) }) = links.carry_together(from, peer.0, TX, count as u64, *now)
-        else {
+        let Some(Carried { to, back, at }) = links.carry_together(from, peer.0, TX, count as u64, *now) else {
             return self.send_each(from, peer, txs);
         };
         let first = announcements.next_events(to, count as u32);

@@ -56,37 +56,52 @@ impl Engine<'_> {
     ) -> Option<Message> {
         let kind = message.kind();
         let what = in_trace(kind, content(&message));
-        let Engine { links, tracer, queue, announcements, now, .. } = self;
-        let now = *now;
-        let (mut trace, mut sent, mut settled) = (self.trace, 0, 0);
-        links.carry(from, (peers, but), (kind, bytes), now, |one| {
+        let mut carried = std::mem::take(&mut self.carried);
+        self.links.carry(from, (peers, but), (kind, bytes), self.now, &mut carried);
+        if let Some(tracer) = &mut self.tracer {
+            carried.iter().for_each(|one| tracer.sent(self.now, from, *one));
+        }
+        self.sent[usize::from(kind)] += carried.len() as u64;
+        self.sent_bytes += carried.len() as u64 * bytes;
+        match block {
+            Some(block) => self.announce_to(&carried, block, what, bytes),
+            None => self.copy_to(&carried, &message, what, bytes),
+        }
+        carried.clear();
+        self.carried = carried;
+        Some(message)
+    }
+
+    /// Announces a block to whom the announcement reaches.
+    fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64, bytes: u64) {
+        let Engine { queue, announcements, now, .. } = self;
+        let (mut trace, mut settled) = (self.trace, 0);
+        announcements.send(block, carried, |one, sequence, way| {
             let Carried { to, back, at } = one;
-            let (sequence, way) = match block {
-                Some(block) => announcements.send(to, block, at, back),
-                None => (announcements.next_event(to), Way::Queue),
-            };
-            trace.add(at.unwrap_or(NEVER), whom(to, back), what, bytes << 32 | u64::from(sequence));
-            sent += 1;
-            if let Some(tracer) = tracer {
-                tracer.sent(now, from, one);
+            trace.add(at, whom(to, back), what, bytes << 32 | u64::from(sequence));
+            match way {
+                Way::Settled => settled += 1,
+                Way::Queue => {
+                    let order = Order::new(at, Class::Arrive, to, sequence);
+                    queue.push(*now, order, Happening::Announce(PeerId(back), block));
+                }
+                Way::Lost => {}
             }
-            let Some(at) = at else { return };
-            if way == Way::Settled {
-                settled += 1;
-                return;
-            }
-            let peer = PeerId(back);
-            let happening = match block {
-                Some(block) => Happening::Announce(peer, block),
-                None => Happening::Arrive(peer, bytes as u32, message.clone()),
-            };
-            queue.push(now, Order::new(at, Class::Arrive, to, sequence), happening);
         });
         self.trace = trace;
-        self.sent[usize::from(kind)] += sent;
-        self.sent_bytes += sent * bytes;
         self.events += settled;
-        Some(message)
+    }
+
+    /// Sends a message to whom it reaches.
+    fn copy_to(&mut self, carried: &[Carried], message: &Message, what: u64, bytes: u64) {
+        for Carried { to, back, at } in carried.iter().copied() {
+            let sequence = self.announcements.next_event(to);
+            self.trace.add(at, whom(to, back), what, bytes << 32 | u64::from(sequence));
+            if at != NEVER {
+                let order = Order::new(at, Class::Arrive, to, sequence);
+                self.queue.push(self.now, order, Happening::Arrive(PeerId(back), bytes as u32, message.clone()));
+            }
+        }
     }
 
     /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
@@ -102,13 +117,13 @@ impl Engine<'_> {
         let one = links.carry_one(from, peer.0, (kind, bytes), *now);
         let Carried { to, back, at } = one;
         let sequence = announcements.next_event(to);
-        trace.add(at.unwrap_or(NEVER), whom(to, back), in_trace(kind, content), bytes << 32 | u64::from(sequence));
+        trace.add(at, whom(to, back), in_trace(kind, content), bytes << 32 | u64::from(sequence));
         if let Some(tracer) = tracer {
             tracer.sent(*now, from, one);
         }
         self.sent[usize::from(kind)] += 1;
         self.sent_bytes += bytes;
-        at.map(|at| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
+        (at != NEVER).then(|| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
     }
 }
 

@@ -13,6 +13,7 @@ use fika_core::world::IdMap;
 
 use super::super::engine::Seen;
 use super::super::links::{Carried, Links};
+use super::super::tournament::NEVER;
 use super::Format;
 use crate::experiment::Experiment;
 use crate::results::Ended;
@@ -90,9 +91,12 @@ impl Format for Flows {
     }
 
     fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()> {
-        let (Some(block), Some(arrives_us), Some(_)) = (self.block, carried.at, &self.file) else { return Ok(()) };
+        let (Some(block), Some(_)) = (self.block, &self.file) else { return Ok(()) };
+        if carried.at == NEVER {
+            return Ok(());
+        }
         self.arrive(now)?;
-        let flow = Flow { arrives_us, sequence: self.flows, sent_us: now, from, to: carried.to, block };
+        let flow = Flow { arrives_us: carried.at, sequence: self.flows, sent_us: now, from, to: carried.to, block };
         self.under_way.push(Reverse(flow));
         self.flows += 1;
         Ok(())

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::super::engine::Seen;
 use super::super::links::{Carried, Links};
+use super::super::tournament::NEVER;
 use super::super::watch::facts;
 use super::Format;
 use crate::experiment::Experiment;
@@ -93,8 +94,8 @@ impl Format for Lines {
         let (from, to) = (&self.names[from as usize], &self.names[carried.to as usize]);
         write!(self.out, "{{\"at_us\":{now},\"event\":\"sent\",\"from\":\"{from}\",\"to\":\"{to}\",\"arrives_us\":")?;
         match carried.at {
-            Some(at) => write!(self.out, "{at}")?,
-            None => self.out.write_all(b"null")?,
+            NEVER => self.out.write_all(b"null")?,
+            at => write!(self.out, "{at}")?,
         }
         self.out.write_all(&self.message)
     }
