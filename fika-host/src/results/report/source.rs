@@ -61,8 +61,9 @@ pub(super) struct ExperimentFacts {
     pub(super) seed: u64,
     pub(super) chain: ChainFacts,
     pub(super) nodes: Vec<NodeFacts>,
+    /// Pairs of nodes.
     #[serde(default)]
-    pub(super) links: Vec<Link>,
+    pub(super) links: Vec<(u32, u32)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,14 +77,6 @@ pub(super) struct NodeFacts {
     pub(super) role: Role,
     #[serde(default)]
     pub(super) hash_rate: u64,
-}
-
-/// A pair of nodes; what else a link may have is not drawn.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Link {
-    Bare(u32, u32),
-    Other(IgnoredAny),
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,7 +176,9 @@ fn json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>, Str
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
-    let mut text = Vec::new();
+    // The file is large where the network is.
+    let bytes = file.metadata().map_or(0, |facts| facts.len().min(JSON_BYTES_MAX));
+    let mut text = Vec::with_capacity(bytes as usize + 1);
     let read = file.take(JSON_BYTES_MAX).read_to_end(&mut text).map_err(|error| error.to_string());
     // At once: byte by byte it would be most of what the report of a large network costs.
     let read = read.and_then(|_| serde_json::from_slice(&text).map_err(|error| error.to_string()));

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::layout::layout;
 use super::page::{escape, legend, note};
 use super::plot::WIDTH;
-use super::source::{Link, MAP_NODES_MAX, Source};
+use super::source::{MAP_NODES_MAX, Source};
 use crate::experiment::Role;
 use crate::results::duration;
 
@@ -28,11 +28,8 @@ pub(super) fn topology(source: &Source) -> Result<String, String> {
         return Err(format!("{} nodes are more than the {MAP_NODES_MAX} that a map can show", nodes.len()));
     }
     let all = &source.run.experiment.links;
-    let inside = |link: &Link| match link {
-        Link::Bare(a, b) if (*a as usize) < nodes.len() && (*b as usize) < nodes.len() => Some((*a, *b)),
-        _ => None,
-    };
-    let links: Vec<(u32, u32)> = all.iter().filter_map(inside).collect();
+    let inside = |(a, b): &(u32, u32)| (*a.max(b) as usize) < nodes.len();
+    let links: Vec<(u32, u32)> = all.iter().copied().filter(inside).collect();
     if links.is_empty() {
         return Err("run.json has no links".into());
     }
@@ -86,7 +83,7 @@ pub(super) fn topology(source: &Source) -> Result<String, String> {
         said += &format!(" {LINKS_MAX} of {} links are drawn.", links.len());
     }
     if links.len() < all.len() {
-        said += &format!(" {} links of another form are not drawn.", all.len() - links.len());
+        said += &format!(" {} links of nodes that run.json does not have are not drawn.", all.len() - links.len());
     }
     let mut entries: Vec<(String, String)> = vec![];
     if source.arrivals.is_some() {
