@@ -60,6 +60,16 @@ pub enum Slot<'a> {
     Short(ShortId),
 }
 
+impl Slot<'_> {
+    /// The transaction, if it is given.
+    pub fn given(&self) -> Option<Tx> {
+        match self {
+            Slot::Given(tx) => Some((*tx).clone()),
+            Slot::Short(_) => None,
+        }
+    }
+}
+
 impl CompactBlock {
     /// The compact form of `block`: its coinbase is whole, as no other node can have it.
     pub fn new(block: &Block, salt: u64) -> CompactBlock {

@@ -327,7 +327,8 @@ impl Node {
     #[cold]
     fn take_back(&mut self, turn: &mut Turn<'_>, left: &[BlockIx]) -> Vec<Tx> {
         let blocks = left.iter().filter_map(|ix| turn.world.block(*ix));
-        let mut again: Vec<Tx> = blocks.flat_map(|block| block.txs.iter().skip(1).cloned().collect::<Vec<_>>()).collect();
+        let mut again: Vec<Tx> =
+            blocks.flat_map(|block| block.txs.iter().skip(1).cloned().collect::<Vec<_>>()).collect();
         again.extend(self.mempool.take_all(turn.world.txs_mut()));
         again
     }
@@ -336,7 +337,8 @@ impl Node {
     #[cold]
     fn pool_again(&mut self, turn: &mut Turn<'_>, mut again: Vec<Tx>, left: &[BlockIx], joined: &[BlockIx]) {
         let blocks = joined.iter().filter_map(|ix| turn.world.block(*ix));
-        let confirmed: BTreeSet<Id> = blocks.flat_map(|block| block.txs.iter().map(Tx::hash).collect::<Vec<_>>()).collect();
+        let confirmed: BTreeSet<Id> =
+            blocks.flat_map(|block| block.txs.iter().map(Tx::hash).collect::<Vec<_>>()).collect();
         again.retain(|tx| !confirmed.contains(&tx.hash()));
         let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };
         let refused = again.into_iter().filter_map(|tx| Some((self.try_pool(turn, tx.clone(), None).err()?, tx)));

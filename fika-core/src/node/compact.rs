@@ -101,11 +101,7 @@ fn fill(
     table: &TxTable,
 ) -> Option<(Few<Option<Tx>>, bool)> {
     if compact.short.is_empty() {
-        let given = |slot: &Slot<'_>| match slot {
-            Slot::Given(tx) => Some((*tx).clone()),
-            Slot::Short(_) => None,
-        };
-        return Some((slots.iter().map(given).collect(), false));
+        return Some((slots.iter().map(Slot::given).collect(), false));
     }
     fill_from(slots, compact, pool, table)
 }
@@ -128,10 +124,7 @@ fn fill_from(
         {
             return None;
         }
-        txs.push(match slot {
-            Slot::Given(tx) => Some((*tx).clone()),
-            Slot::Short(_) => None,
-        });
+        txs.push(slot.given());
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();

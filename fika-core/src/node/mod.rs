@@ -11,6 +11,9 @@
 //! `take_block`: parent accepted, not too early, inserted, judged and sealed in the world.
 //! Then `accept_block`: shown to the agent, announced, and given to fork choice, which may
 //! change the tip (`set_tip`): mempool and wallet follow, and the agent sets new duties.
+//!
+//! Functions marked `inline(never)` or `cold` lie beside these ways: among them they would double the code that each
+//! event of a large network runs through.
 
 mod ahead;
 mod batch;

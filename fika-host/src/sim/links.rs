@@ -95,6 +95,9 @@ pub(crate) struct Carried {
 /// The purpose of the draws made here; each node counts its own messages.
 const LINKS: u64 = (u32::from_be_bytes(*b"link") as u64) << 32;
 
+/// So many links of a node are fetched ahead.
+const FETCHED: u32 = 32;
+
 /// Messages with blocks or parts of them: the ones that `one_upload_at_a_time` is about.
 const PAYLOADS: [&str; 3] = ["block", "compactblock", "blocktxn"];
 
@@ -173,12 +176,6 @@ impl Links {
         (end.node, end.back)
     }
 
-    /// The neighbours of these numbers.
-    pub(crate) fn neighbours(&self, node: u32, peers: Range<u32>) -> impl Iterator<Item = u32> {
-        let first = self.first[node as usize];
-        self.ends[(first + peers.start) as usize..(first + peers.end) as usize].iter().map(|end| end.node)
-    }
-
     /// Has the machine fetch where a node's links are, and what it has sent.
     pub(crate) fn fetch(&self, node: u32) {
         fetch(&self.first[node as usize], 1);
@@ -193,8 +190,14 @@ impl Links {
     /// Has the machine fetch all links of a node, of the first ones if there are many.
     pub(crate) fn fetch_neighbours(&self, node: u32) {
         if let Some(first) = self.ends.get(self.first[node as usize] as usize) {
-            fetch(first, self.degree(node).min(32) as usize * size_of::<End>());
+            fetch(first, self.degree(node).min(FETCHED) as usize * size_of::<End>());
         }
+    }
+
+    /// The neighbours whose links are fetched so.
+    pub(crate) fn fetched_neighbours(&self, node: u32) -> impl Iterator<Item = u32> {
+        let first = self.first[node as usize] as usize;
+        self.ends[first..first + self.degree(node).min(FETCHED) as usize].iter().map(|end| end.node)
     }
 
     /// Whether a node and its neighbour talk to each other.

@@ -92,7 +92,7 @@ impl Engine<'_> {
         {
             let node = order.node();
             fetch_at(self.nodes[node as usize].agent_state(), 1);
-            self.links.neighbours(node, 0..self.links.degree(node)).for_each(|to| self.announcements.fetch(to));
+            self.links.fetched_neighbours(node).for_each(|to| self.announcements.fetch(to));
         }
     }
 
