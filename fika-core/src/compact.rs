@@ -11,7 +11,7 @@ use crate::block::{Block, Head, MAX_BLOCK_TXS, Tx};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_list, put_varint};
 use crate::hash::{Id, sha256};
 
-/// One of each of a few transactions: most often few are asked for.
+/// Something for each of a few transactions: up to two take no memory of their own.
 pub type Few<T> = SmallVec<[T; 2]>;
 
 /// Six bytes that stand for a transaction in one compact block.

@@ -12,8 +12,8 @@
 //! Then `accept_block`: shown to the agent, announced, and given to fork choice, which may
 //! change the tip (`set_tip`): mempool and wallet follow, and the agent sets new duties.
 //!
-//! Functions marked `inline(never)` or `cold` lie beside these ways: among them they would double the code that each
-//! event of a large network runs through.
+//! Functions marked `inline(never)` or `cold` are needed by few events, or by events of other kinds than a block's. As parts of
+//! their callers they would lie in the midst of what every block runs through, and the caches would have to hold them too.
 
 mod ahead;
 mod batch;

@@ -88,7 +88,7 @@ impl Node {
             _ => {
                 let (log, bytes) = self.batch.all();
                 fetch(log, bytes.min(512));
-                fetch(self.peers.as_ptr().cast(), 128);
+                fetch(self.peers.as_ptr().cast(), 256);
             }
         }
     }

@@ -13,8 +13,9 @@ pub(super) trait Empty: Default + 'static {
     const EMPTY: &'static Self;
 }
 
+/// The value to be changed for the first time.
 #[cold]
-fn first<T: Default>() -> Box<T> {
+fn made<T: Default>() -> Box<T> {
     Box::default()
 }
 
@@ -36,7 +37,7 @@ impl<T: Empty> DerefMut for Rare<T> {
     fn deref_mut(&mut self) -> &mut T {
         match &mut self.0 {
             Some(value) => value,
-            none => none.insert(first()),
+            none => none.insert(made()),
         }
     }
 }

@@ -84,7 +84,7 @@ impl Default for RelayConfig {
 /// What a node knows about a neighbour.
 #[derive(Default)]
 pub(super) struct Peer {
-    /// How many things of each kind it was asked for and has not given yet.
+    /// How many things of each kind it is being asked for.
     pub(super) asked: [u16; 4],
     pub(super) points: u32,
     pub(super) ready: bool,

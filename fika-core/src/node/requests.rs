@@ -24,7 +24,7 @@ const MAX_REQUESTS: u16 = 1_000;
 
 impl Peer {
     /// Counts one more thing of a kind that it is asked for, if it may be.
-    fn ask(&mut self, kind: usize) -> bool {
+    fn count_request(&mut self, kind: usize) -> bool {
         let room = self.asked[kind] < MAX_REQUESTS;
         self.asked[kind] += u16::from(room);
         room
@@ -161,14 +161,14 @@ impl Requests {
         self.open.get_mut(&key(*item))
     }
 
-    /// Notes that `from` has `item`; whether it is to be asked for it now.
+    /// Notes that `from`, which is `peer`, has `item`; whether it is to be asked for it now.
     fn add(&mut self, peer: &mut Peer, item: Item, from: PeerId, until: Time) -> bool {
         let key = key(item);
         if let Some(request) = self.open.get_mut(&key) {
             request.add_other(from);
             return false;
         }
-        if !peer.ask(key.kind()) {
+        if !peer.count_request(key.kind()) {
             return false;
         }
         self.blocks += usize::from(matches!(key, Item::Block(_)));
@@ -179,7 +179,7 @@ impl Requests {
 
     /// Notes that a neighbour is asked for a transaction, if it may be.
     pub(super) fn add_tx(&mut self, peer: &mut Peer, no: TxNo, from: PeerId, until: Time) -> bool {
-        let room = peer.ask(TX);
+        let room = peer.count_request(TX);
         if room {
             self.txs.push_back(Asked { no, from, until });
         }

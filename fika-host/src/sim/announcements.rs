@@ -111,8 +111,8 @@ impl Announcements {
         first
     }
 
-    /// A block is announced to all of these. `each` sees their numbers among the receivers' events, and what is to be done
-    /// with them.
+    /// A block is announced to all of these. `each` sees each announcement, its number among the receiver's events, and what
+    /// is to be done with it. One that is [`NEVER`] there gets lost.
     #[inline(always)]
     pub(super) fn send(&mut self, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
         let Announcements { slots, log, in_use, accepted, settles } = self;

@@ -113,7 +113,7 @@ pub(crate) struct Engine<'a> {
     numbers: IdMap<u32>,
     last_number: u32,
     out: Outputs,
-    /// Empty, but for its memory: whom a message reaches.
+    /// Empty, but for its memory: to whom a message is sent.
     carried: Vec<Carried>,
     /// Whether transactions travel by their numbers.
     has_txs: bool,

@@ -95,7 +95,7 @@ pub(crate) struct Carried {
 /// The purpose of the draws made here; each node counts its own messages.
 const LINKS: u64 = (u32::from_be_bytes(*b"link") as u64) << 32;
 
-/// So many links of a node are fetched ahead.
+/// At most so many links of a node are fetched ahead.
 const FETCHED: u32 = 32;
 
 /// Messages with blocks or parts of them: the ones that `one_upload_at_a_time` is about.
@@ -219,7 +219,7 @@ impl Links {
     }
 
     /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one.
-    /// Adds to `carried` whom it reaches and when.
+    /// Adds to `carried` to whom it is sent, and when it is there, if ever.
     pub(crate) fn carry(
         &mut self,
         from: u32,

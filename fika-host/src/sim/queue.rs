@@ -31,7 +31,7 @@ const NONE: u32 = u32::MAX;
 
 /// Events in their order.
 pub struct Queue<T> {
-    /// The first ones of the run, which come before all others and are made when they are due.
+    /// The first ones of the run, which are made when they are due.
     first: Option<Box<dyn Iterator<Item = (Order, T)>>>,
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
@@ -130,6 +130,9 @@ impl<T> Queue<T> {
             self.first = None;
         }
         self.taken.reverse();
+        debug_assert!(
+            self.taken.is_sorted() && self.taken.first().is_none_or(|last| slice_of(last.order.at()) <= self.slice)
+        );
         self.put_behind();
     }
 
@@ -298,7 +301,7 @@ impl<T> Queue<T> {
         self.fetch_next();
     }
 
-    /// Has the machine fetch the slice after the one at hand.
+    /// Has the machine fetch the slice after the one at hand, of a crowded one the last events that were added.
     fn fetch_next(&self) {
         if let Some((_, at)) = self.next_in_ring() {
             let (events, _) = &self.chunks[self.ring[at] as usize];

@@ -86,7 +86,8 @@ impl Engine<'_> {
                 fetch_at(outside(message), 1);
             }
         }
-        // The agent is asked for new duties then. What was fetched names where its state is.
+        // The agent is asked for new duties then, and the block is announced. What was fetched names where the agent's state
+        // is, and who the neighbours are.
         if let Some((order, happening @ Happening::Arrive(..))) = self.queue.upcoming(NEXT)
             && need(happening) == Need::Take
         {

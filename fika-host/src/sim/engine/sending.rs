@@ -72,7 +72,7 @@ impl Engine<'_> {
         Some(message)
     }
 
-    /// Announces a block to whom the announcement reaches.
+    /// Announces a block to all of these whom the announcement reaches.
     fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64, bytes: u64) {
         let Engine { queue, announcements, now, .. } = self;
         let (mut trace, mut settled) = (self.trace, 0);
@@ -92,7 +92,7 @@ impl Engine<'_> {
         self.events += settled;
     }
 
-    /// Sends a message to whom it reaches.
+    /// Sends a message to all of these whom it reaches.
     fn copy_to(&mut self, carried: &[Carried], message: &Message, what: u64, bytes: u64) {
         for Carried { to, back, at } in carried.iter().copied() {
             let sequence = self.announcements.next_event(to);
