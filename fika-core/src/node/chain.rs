@@ -326,9 +326,10 @@ impl Node {
     /// Empties the mempool. Gives what the blocks had confirmed, and then what was there.
     #[cold]
     fn take_back(&mut self, turn: &mut Turn<'_>, left: &[BlockIx]) -> Vec<Tx> {
-        let blocks = left.iter().filter_map(|ix| turn.world.block(*ix));
-        let mut again: Vec<Tx> =
-            blocks.flat_map(|block| block.txs.iter().skip(1).cloned().collect::<Vec<_>>()).collect();
+        let mut again = Vec::new();
+        for ix in left {
+            again.extend(turn.world.block(*ix).iter().flat_map(|block| block.txs.iter().skip(1).cloned()));
+        }
         again.extend(self.mempool.take_all(turn.world.txs_mut()));
         again
     }
@@ -336,9 +337,10 @@ impl Node {
     /// Puts transactions into the mempool but for those that the new blocks confirm, and says which it takes no longer.
     #[cold]
     fn pool_again(&mut self, turn: &mut Turn<'_>, mut again: Vec<Tx>, left: &[BlockIx], joined: &[BlockIx]) {
-        let blocks = joined.iter().filter_map(|ix| turn.world.block(*ix));
-        let confirmed: BTreeSet<Id> =
-            blocks.flat_map(|block| block.txs.iter().map(Tx::hash).collect::<Vec<_>>()).collect();
+        let mut confirmed = BTreeSet::new();
+        for ix in joined {
+            confirmed.extend(turn.world.block(*ix).iter().flat_map(|block| block.txs.iter().map(Tx::hash)));
+        }
         again.retain(|tx| !confirmed.contains(&tx.hash()));
         let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) else { return };
         let refused = again.into_iter().filter_map(|tx| Some((self.try_pool(turn, tx.clone(), None).err()?, tx)));

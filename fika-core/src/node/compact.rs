@@ -92,39 +92,25 @@ impl Compacts {
     }
 }
 
-/// What the node has of a compact block's transactions, and whether any was taken by its short id alone; `None` when
-/// short ids collide.
-fn fill(
-    slots: &[Slot<'_>],
-    compact: &CompactBlock,
-    pool: &Mempool,
-    table: &TxTable,
-) -> Option<(Few<Option<Tx>>, bool)> {
-    if compact.short.is_empty() {
-        return Some((slots.iter().map(Slot::given).collect(), false));
-    }
-    fill_from(slots, compact, pool, table)
-}
-
-/// The same for a block with short ids.
+/// Adds to the transactions that a compact block gives those that the node has. Whether there are any: they were taken by
+/// their short ids alone. `None` when short ids collide.
 #[inline(never)]
-fn fill_from(
+fn fill(
+    txs: &mut [Option<Tx>],
     slots: &[Slot<'_>],
     compact: &CompactBlock,
     pool: &Mempool,
     table: &TxTable,
-) -> Option<(Few<Option<Tx>>, bool)> {
+) -> Option<bool> {
     #[expect(clippy::disallowed_types, reason = "its hasher is fixed and nothing iterates")]
     type Wanted = std::collections::HashMap<u64, usize, BuildHasherDefault<IdHasher>>;
-    let mut txs = Few::with_capacity(slots.len());
     let mut places = Wanted::with_capacity_and_hasher(compact.short.len(), BuildHasherDefault::default());
-    for slot in slots {
+    for (place, slot) in slots.iter().enumerate() {
         if let Slot::Short(id) = slot
-            && places.insert(id.number(), txs.len()).is_some()
+            && places.insert(id.number(), place).is_some()
         {
             return None;
         }
-        txs.push(slot.given());
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();
@@ -137,8 +123,7 @@ fn fill_from(
     }
     // Nobody can say which of the two it is: the sender can.
     twice.into_iter().for_each(|place| txs[place] = None);
-    let guessed = slots.iter().zip(&txs).any(|(slot, tx)| matches!(slot, Slot::Short(_)) && tx.is_some());
-    Some((txs, guessed))
+    Some(slots.iter().zip(txs).any(|(slot, tx)| matches!(slot, Slot::Short(_)) && tx.is_some()))
 }
 
 impl Node {
@@ -183,9 +168,12 @@ impl Node {
         let Some(slots) = compact.slots() else {
             return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
         };
-        let Some((txs, guessed)) = fill(&slots, &compact, &self.mempool, turn.world.txs()) else {
-            return self.ask_in_full(turn, from, id);
+        let mut txs: Few<Option<Tx>> = slots.iter().map(Slot::given).collect();
+        let guessed = match compact.short.is_empty() {
+            true => Some(false),
+            false => fill(&mut txs, &slots, &compact, &self.mempool, turn.world.txs()),
         };
+        let Some(guessed) = guessed else { return self.ask_in_full(turn, from, id) };
         drop(slots);
         let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
         let mut asked: Few<u32> = missing.map(|(place, _)| place as u32).collect();
