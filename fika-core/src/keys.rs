@@ -38,6 +38,14 @@ pub trait KeyScheme: Send + Sync {
     /// The pair that belongs to `seed`: the same one on every machine.
     fn generate(&self, seed: &Id) -> KeyPair;
 
+    /// The pairs of `count` nodes from the one of number `first` on, in a network with this seed: each is the same one
+    /// whichever others are asked for with it. By default each is [generated](KeyScheme::generate) from a seed of its own;
+    /// where one key can be made out of the one before, a large network is sooner ready.
+    fn generate_many(&self, seed: u64, first: u32, count: u32) -> Vec<KeyPair> {
+        let seed_of = |n: u32| domain_hash("fika node key", &[&seed.to_le_bytes(), &n.to_le_bytes()]);
+        (0..count).map(|n| self.generate(&seed_of(first.wrapping_add(n)))).collect()
+    }
+
     /// A signature of `kind` over `digest`, the same one at every call.
     ///
     /// # Errors

@@ -28,7 +28,7 @@ use super::keyfile::read_or_create;
 use super::link::Link;
 use super::memory;
 use super::payer::Payer;
-use super::setup::{NodeSetup, node_keys};
+use super::setup::{NodeSetup, node_key};
 use super::store::DiskStore;
 use crate::experiment;
 use crate::results::trace::TraceEvent;
@@ -99,7 +99,7 @@ impl Hub {
             move |error: std::io::Error| Failure::Environment(format!("{path}: {error}"))
         };
         let keys =
-            read_or_create(&setup.key, &*rules.env.keys, || node_keys(&*rules.env.keys, setup.seed, setup.index))?;
+            read_or_create(&setup.key, &*rules.env.keys, || node_key(&*rules.env.keys, setup.seed, setup.index))?;
         let (block, _) = genesis.block(&rules).map_err(|reject| Failure::Input(format!("genesis: {reject}")))?;
         let store = DiskStore::open(&path, block.id(), setup.durability)?;
         let mut journal = Journal::open(&setup.events).map_err(environment(&setup.events))?;

@@ -12,9 +12,13 @@ use super::Failure;
 /// Reads the key at `path`; if there is none, `make`s one and keeps it there, durably, with mode 0600.
 ///
 /// # Errors
-/// [`Failure::Input`] when the file is not a key of this scheme or others can read it;
+/// [`Failure::Input`] when the file is not a key of this scheme, others can read it, or `make` fails;
 /// [`Failure::Environment`] when it cannot be read or written.
-pub fn read_or_create(path: &Path, scheme: &dyn KeyScheme, make: impl FnOnce() -> KeyPair) -> Result<KeyPair, Failure> {
+pub fn read_or_create(
+    path: &Path,
+    scheme: &dyn KeyScheme,
+    make: impl FnOnce() -> Result<KeyPair, String>,
+) -> Result<KeyPair, Failure> {
     let at = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
     match fs::read_to_string(path) {
         Ok(pem) => {
@@ -27,7 +31,7 @@ pub fn read_or_create(path: &Path, scheme: &dyn KeyScheme, make: impl FnOnce() -
             scheme.from_pem(&pem).map_err(|why| Failure::Input(at(&why)))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let keys = make();
+            let keys = make().map_err(|why| Failure::Input(at(&why)))?;
             // Under another name first: a half-written key must never be read as one.
             let draft = path.with_extension("new");
             let written = (|| {

@@ -43,7 +43,7 @@ use tracing::info;
 use chain::Chain;
 use hub::Hub;
 pub(crate) use report::payee;
-pub use setup::{LoadEntry, Member, NodeSetup, node_keys};
+pub use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 
 /// The exit code for what a user has to put right: a file, a name, a parameter.
 pub const EXIT_INPUT: u8 = 2;

@@ -1,12 +1,12 @@
 //! What a node process is told when it starts: `node.json` in the node's folder.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
-use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Time;
 use fika_core::keys::{KeyPair, KeyScheme};
 use serde::{Deserialize, Serialize};
@@ -136,8 +136,24 @@ impl NodeSetup {
     }
 }
 
-/// The key of the node at `index` in a network with this seed: the same one in every run.
-pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> KeyPair {
-    let seed: Id = domain_hash("fika node key", &[&seed.to_le_bytes(), &index.to_le_bytes()]);
-    scheme.generate(&seed)
+/// The keys of the nodes at these indexes in a network with this seed: the same ones in every run.
+///
+/// # Errors
+/// When the scheme does not make one for each.
+pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -> Result<Vec<KeyPair>, String> {
+    let count = indexes.end - indexes.start;
+    let keys = scheme.generate_many(seed, indexes.start, count);
+    match keys.len() == count as usize {
+        true => Ok(keys),
+        false => Err(format!("the key scheme: expected {count} key pairs of generate_many, found {}", keys.len())),
+    }
+}
+
+/// The key of one node.
+///
+/// # Errors
+/// As [`node_keys`].
+pub fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<KeyPair, String> {
+    let keys = node_keys(scheme, seed, index..index + 1)?;
+    Ok(keys.into_iter().next().expect("one was asked for"))
 }

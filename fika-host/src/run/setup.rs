@@ -12,7 +12,7 @@ use super::folder::Folder;
 use super::{Chosen, RunError};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
-use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_keys};
+use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
 
 /// When a run began and how its chain counts time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn make_keys(
 ) -> Result<Vec<Address>, RunError> {
     on_all_cores(experiment.nodes.len(), |index| {
         let path = folder.create_node(&experiment.nodes[index].name)?.join(KEY);
-        let make = || node_keys(scheme, experiment.seed, index as NodeIndex);
+        let make = || node_key(scheme, experiment.seed, index as NodeIndex);
         let pair = keyfile::read_or_create(&path, scheme, make)?;
         Ok(scheme.address(&pair.public))
     })

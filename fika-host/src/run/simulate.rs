@@ -154,7 +154,13 @@ impl Stage {
 
 /// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
-    on_all_cores(experiment.nodes.len(), |index| Ok(node_keys(scheme, experiment.seed, index as NodeIndex)))
+    let count = experiment.nodes.len();
+    let together = (count / 32).clamp(1, 256);
+    let of_part = |part: usize| {
+        let (first, end) = (part * together, (part * together + together).min(count));
+        node_keys(scheme, experiment.seed, first as NodeIndex..end as NodeIndex).map_err(RunError::Input)
+    };
+    Ok(on_all_cores(count.div_ceil(together), of_part)?.concat())
 }
 
 fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> String {

@@ -17,7 +17,7 @@ use fika_core::plugin::{Faults, Kind, Registry};
 use fika_host::experiment::{Announce, Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
 use fika_host::isolation::{Endpoint, Port, Side};
 use fika_host::live::control::{Client, Reply, Request, Status};
-use fika_host::live::{LoadEntry, Member, NodeSetup, node_keys};
+use fika_host::live::{LoadEntry, Member, NodeSetup, node_key};
 use fika_host::results::trace::{Trace, TraceEvent};
 use tempfile::TempDir;
 
@@ -83,7 +83,7 @@ impl Plan {
         let env = fika_core::env::Env { chain: self.chain.clone(), keys: std::sync::Arc::new(fika_core::keys::NoKeys) };
         let registry = registry();
         let keys = registry.get(Kind::Keys, "toy").unwrap().keys("", &env, &Faults::new()).unwrap();
-        let address = |index: usize| keys.address(&node_keys(&*keys, 42, index as u32).public);
+        let address = |index: usize| keys.address(&node_key(&*keys, 42, index as u32).unwrap().public);
         let names = self.nodes.iter().enumerate();
         let members: Vec<Member> =
             names.map(|(index, node)| Member { name: node.0.into(), address: address(index) }).collect();

@@ -19,7 +19,7 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::keys::{KeyPair, KeyScheme};
 use fika_core::plugin::Plugin;
 use secp256k1::ffi::{self, CPtr};
-use secp256k1::{Keypair, PublicKey, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
+use secp256k1::{Keypair, PublicKey, Scalar, SecretKey, XOnlyPublicKey, ecdsa, schnorr};
 use serde::{Deserialize, Serialize};
 
 /// The key scheme.
@@ -89,6 +89,28 @@ fn compressed(key: &PublicKey) -> [u8; 33] {
     form
 }
 
+/// `count` pairs, of the secret keys from `base` plus `first` on. `None` when one of them is no secret key.
+fn family(base: &[u8], first: u32, count: u32) -> Option<Vec<KeyPair>> {
+    let number = |n: u32| {
+        let mut bytes = [0; 32];
+        bytes[28..].copy_from_slice(&n.to_be_bytes());
+        Scalar::from_be_bytes(bytes).ok()
+    };
+    let one = number(1)?;
+    let generator = public_key(&one.to_be_bytes())?;
+    let mut secret = secret_key(base).ok()?.add_tweak(&number(first)?).ok()?;
+    let mut public = public_key(secret.as_secret_bytes())?;
+    let mut pairs = Vec::with_capacity(count as usize);
+    for n in 0..count {
+        if n > 0 {
+            secret = secret.add_tweak(&one).ok()?;
+            public = PublicKey::combine_keys(&[&public, &generator]).ok()?;
+        }
+        pairs.push(KeyPair { secret: secret.as_secret_bytes().to_vec(), public: compressed(&public).to_vec() });
+    }
+    Some(pairs)
+}
+
 /// Signs as the safe wrapper does, which makes a context for every key and for every signature and blinds it: half of the
 /// time. `None` when the secret key is none.
 fn sign_ecdsa(secret: &[u8; 32], digest: &Id) -> Option<ecdsa::Signature> {
@@ -150,6 +172,13 @@ impl KeyScheme for Secp256k1 {
     fn generate(&self, seed: &Id) -> KeyPair {
         let candidate = |n: u64| pair(&domain_hash("secp256k1 key", &[&seed.0, &n.to_le_bytes()]).0);
         (0..).find_map(candidate).expect("one of 2^64 hashes is below the order")
+    }
+
+    /// Their secrets follow each other, so a public key is the one before plus the generator: a seventh of the work that it
+    /// takes to make it out of the secret.
+    fn generate_many(&self, seed: u64, first: u32, count: u32) -> Vec<KeyPair> {
+        let base = self.generate(&domain_hash("secp256k1 node keys", &[&seed.to_le_bytes()])).secret;
+        family(&base, first, count).expect("no hash is so near to the order")
     }
 
     fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {

@@ -45,6 +45,22 @@ fn keys_never_change() {
     assert!(pair == SCHEME.generate(&Id([1; 32])));
 }
 
+#[test]
+fn many_keys_are_the_same_one_by_one_and_belong_together() {
+    let all = SCHEME.generate_many(7, 5, 20);
+    for (pair, n) in all.iter().zip(5..) {
+        assert!(SCHEME.generate_many(7, n, 1) == [pair.clone()]);
+        assert!(super::pair(secret_bytes(&pair.secret).unwrap()).unwrap() == *pair);
+    }
+    assert!(all[0] != all[1] && all[0] != SCHEME.generate_many(8, 5, 1)[0]);
+    assert!(SCHEME.generate_many(7, u32::MAX, 1)[0] != all[0]);
+    assert!(SCHEME.generate_many(7, 5, 0).is_empty());
+    // The order of the curve less 3: zero comes after three more.
+    let order = hex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd036413e");
+    assert!(family(&order, 0, 3).is_some_and(|pairs| pairs.len() == 3));
+    assert!(family(&order, 0, 4).is_none() && family(&order, 3, 1).is_none());
+}
+
 /// The other solution of the same equation, which anyone can compute, is not a signature here.
 #[test]
 fn a_high_s_is_refused() {

@@ -10,6 +10,8 @@ pub(crate) fn record(keys: Box<dyn KeyScheme>) -> String {
     let mut log = String::new();
     let digest = sha256(&[b"digest"]);
     let pairs: Vec<_> = (0u8..2).map(|seed| keys.generate(&Id([seed; 32]))).collect();
+    let many = keys.generate_many(3, 1, 2);
+    writeln!(log, "many {}", many.iter().map(|pair| to_hex(&pair.to_bytes())).collect::<String>()).unwrap();
     for pair in &pairs {
         writeln!(log, "pair {}", to_hex(&pair.to_bytes())).unwrap();
         writeln!(log, "address {}", keys.address(&pair.public)).unwrap();
