@@ -24,35 +24,64 @@ pub(super) struct Waiting {
 /// No place in the log.
 const NONE: u32 = u32::MAX;
 
-/// What one node has been told about one block: half a line of the machine's cache, for every announcement needs it.
+/// What one node has been told about one block: a quarter of a line of the machine's cache, for every announcement needs
+/// it.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
+#[repr(align(16))]
 struct Slot {
-    /// The first of all that are under way, which is in the event queue: when, and its place among those of that time.
-    first_at: Time,
-    first_sequence: u32,
+    /// The first of all that are under way, which is in the event queue: when, in the block's time.
+    first: u32,
     /// The block, by its number in the run, from 1 on; 0: none.
     block: u32,
     /// All others: the last one's place in the log.
     last: u32,
-    /// The block that the node has accepted last.
-    accepted: u32,
     /// How many events have been made for the node.
     events: u32,
 }
 
-const EMPTY: Slot = Slot { first_at: 0, first_sequence: 0, block: 0, last: NONE, accepted: 0, events: 0 };
+const EMPTY: Slot = Slot { first: 0, block: 0, last: NONE, events: 0 };
+
+/// An announcement of the log.
+#[derive(Clone, Copy)]
+struct Logged {
+    /// In the block's time.
+    at: u32,
+    sequence: u32,
+    peer: u32,
+    /// The place of the one before it of the same slot.
+    before: u32,
+}
+
+/// One block.
+struct Told {
+    /// When its time begins, which is short enough for 32 bits; what comes later goes through the queue.
+    since: Time,
+    /// A bit for each node that has accepted it.
+    accepted: Vec<u64>,
+}
+
+impl Logged {
+    fn waiting(self, since: Time) -> Waiting {
+        Waiting { at: since + u64::from(self.at), sequence: self.sequence, peer: self.peer }
+    }
+}
+
+impl Told {
+    fn time(&self, at: Time) -> Option<u32> {
+        u32::try_from(at - self.since).ok()
+    }
+}
 
 /// What all nodes have been told, and what they have.
 #[derive(Default)]
 pub(super) struct Announcements {
     slots: Vec<Slot>,
-    /// Those that wait, of all nodes, as they were sent; each with the place of the one before it of the same slot.
-    log: Vec<(Waiting, u32)>,
+    /// Those that wait, of all nodes, as they were sent.
+    log: Vec<Logged>,
     /// How many slots have something in the log.
     in_use: u32,
-    /// By block, a bit for each node that has accepted it.
-    accepted: Vec<Vec<u64>>,
+    /// By number.
+    blocks: Vec<Told>,
     /// Whether any is kept out of the event queue.
     settles: bool,
 }
@@ -69,15 +98,11 @@ pub(super) enum Way {
 }
 
 impl Slot {
-    fn is_after_first(&self, waiting: Waiting) -> bool {
-        waiting.at > self.first_at || (waiting.at == self.first_at && waiting.sequence > self.first_sequence)
-    }
-
     #[inline(always)]
-    fn wait(&mut self, waiting: Waiting, log: &mut Vec<(Waiting, u32)>, in_use: &mut u32) {
+    fn wait(&mut self, (at, sequence, peer): (u32, u32, u32), log: &mut Vec<Logged>, in_use: &mut u32) {
         *in_use += u32::from(self.last == NONE);
         let place = log.len() as u32;
-        log.push((waiting, std::mem::replace(&mut self.last, place)));
+        log.push(Logged { at, sequence, peer, before: std::mem::replace(&mut self.last, place) });
     }
 }
 
@@ -111,69 +136,80 @@ impl Announcements {
         first
     }
 
-    /// A block is announced to all of these. `each` sees each announcement, its number among the receiver's events, and what
+    /// What is known of a block, of which something happens at `now`.
+    #[inline]
+    fn told(&mut self, block: u32, now: Time) -> &mut Told {
+        let block = block as usize;
+        if self.blocks.len() <= block {
+            self.blocks.resize_with(block + 1, || Told { since: now, accepted: Vec::new() });
+        }
+        &mut self.blocks[block]
+    }
+
+    /// A block is announced to all of these at `now`. `each` sees each announcement, its number among the receiver's events, and what
     /// is to be done with it. One that is [`NEVER`] there gets lost.
     #[inline(always)]
-    pub(super) fn send(&mut self, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
-        let Announcements { slots, log, in_use, accepted, settles } = self;
-        let accepted = accepted.get(block as usize).map_or(&[][..], |bits| bits);
+    pub(super) fn send(&mut self, now: Time, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
+        self.told(block, now);
+        let Announcements { slots, log, in_use, blocks, settles } = self;
+        let told = &blocks[block as usize];
         for one in all {
             let slot = &mut slots[one.to as usize];
             slot.events = slot.events.wrapping_add(1);
             let sequence = slot.events;
-            let waiting = Waiting { at: one.at, sequence, peer: one.back };
-            let way = match one.at {
-                NEVER => Way::Lost,
-                _ if !*settles => Way::Queue,
-                _ if slot.block == block && slot.is_after_first(waiting) => {
-                    slot.wait(waiting, log, in_use);
+            let way = if one.at == NEVER {
+                Way::Lost
+            } else if !*settles {
+                Way::Queue
+            } else if slot.block != block && is_set(&told.accepted, one.to) {
+                Way::Settled
+            } else if let Some(at) = told.time(one.at).filter(|_| slot.block == block || slot.block == 0) {
+                // Of one time, what was sent first comes first.
+                if slot.block == block && at >= slot.first {
+                    slot.wait((at, sequence, one.back), log, in_use);
                     Way::Settled
-                }
-                _ if slot.block != block && (slot.accepted == block || is_set(accepted, one.to)) => Way::Settled,
-                _ => {
-                    if slot.block == 0 || slot.block == block {
-                        (slot.block, slot.first_at, slot.first_sequence) = (block, waiting.at, waiting.sequence);
-                    }
+                } else {
+                    (slot.block, slot.first) = (block, at);
                     Way::Queue
                 }
+            } else {
+                Way::Queue
             };
             each(*one, sequence, way);
         }
     }
 
-    fn wait(&mut self, node: u32, waiting: Waiting) {
+    fn wait(&mut self, node: u32, waiting: (u32, u32, u32)) {
         self.slots[node as usize].wait(waiting, &mut self.log, &mut self.in_use);
     }
 
     /// An announcement has come out of the event queue: whether the node is to be told.
     pub(super) fn arrive(&mut self, node: u32, block: u32, waiting: Waiting) -> bool {
+        let Some(told) = self.blocks.get(block as usize).filter(|_| self.settles) else { return true };
         let slot = &self.slots[node as usize];
-        if slot.block == block && slot.is_after_first(waiting) {
+        match told.time(waiting.at) {
             // An earlier one has been sent after this one.
-            self.wait(node, waiting);
-            return false;
+            Some(at) if slot.block == block && at > slot.first => {
+                self.wait(node, (at, waiting.sequence, waiting.peer));
+                false
+            }
+            _ => !is_set(&told.accepted, node),
         }
-        let accepted = self.accepted.get(block as usize);
-        slot.accepted != block && !accepted.is_some_and(|bits| is_set(bits, node))
     }
 
-    /// A node has accepted a block.
-    pub(super) fn accept(&mut self, node: u32, block: u32) {
+    /// A node has accepted a block at `now`.
+    pub(super) fn accept(&mut self, node: u32, block: u32, now: Time) {
         if !self.settles {
             return;
         }
         let words = self.slots.len().div_ceil(64);
-        if self.accepted.len() <= block as usize {
-            self.accepted.resize_with(block as usize + 1, Vec::new);
-        }
-        let bits = &mut self.accepted[block as usize];
+        let bits = &mut self.told(block, now).accepted;
         if bits.is_empty() {
             bits.resize(words, 0);
         }
         bits[node as usize / 64] |= 1 << (node % 64);
-        self.slots[node as usize].accepted = block;
         if self.slots[node as usize].block == block {
-            self.take(node, |_| false);
+            self.take(node, |_, _| false);
             self.slots[node as usize].block = 0;
         }
     }
@@ -181,18 +217,23 @@ impl Announcements {
     /// The block that a node has been told about but not accepted, if it was told by `now`.
     pub(super) fn open(&self, node: u32, now: Time) -> Option<u32> {
         let slot = &self.slots[node as usize];
-        (slot.block > 0 && slot.first_at <= now).then_some(slot.block)
+        if slot.block == 0 {
+            return None;
+        }
+        let since = self.blocks[slot.block as usize].since;
+        (since + u64::from(slot.first) <= now).then_some(slot.block)
     }
 
     /// Takes out the announcements that have come to a node by `now`, in their order.
     pub(super) fn take_due(&mut self, node: u32, now: Time) -> Vec<Waiting> {
         let mut due = Vec::new();
         let mut later = Vec::new();
-        self.take(node, |waiting| {
+        self.take(node, |since, logged| {
+            let waiting = logged.waiting(since);
             if waiting.at <= now {
                 due.push(waiting)
             } else {
-                later.push(waiting)
+                later.push((logged.at, logged.sequence, logged.peer))
             }
             true
         });
@@ -204,26 +245,29 @@ impl Announcements {
     /// Gives up the slot of a node, and what waits there.
     pub(super) fn give_up(&mut self, node: u32) -> Vec<Waiting> {
         let mut all = Vec::new();
-        self.take(node, |waiting| {
-            all.push(waiting);
+        self.take(node, |since, logged| {
+            all.push(logged.waiting(since));
             true
         });
         self.slots[node as usize].block = 0;
         all
     }
 
-    /// Empties a slot's list; `each` sees its members, the last first, until it answers false.
-    fn take(&mut self, node: u32, mut each: impl FnMut(Waiting) -> bool) {
-        let mut place = std::mem::replace(&mut self.slots[node as usize].last, NONE);
+    /// Empties a slot's list; `each` sees when the block's time began and the list's members, the last first, until it
+    /// answers false.
+    fn take(&mut self, node: u32, mut each: impl FnMut(Time, Logged) -> bool) {
+        let slot = &mut self.slots[node as usize];
+        let mut place = std::mem::replace(&mut slot.last, NONE);
         if place == NONE {
             return;
         }
+        let since = self.blocks[slot.block as usize].since;
         while place != NONE {
-            let (waiting, before) = self.log[place as usize];
-            if !each(waiting) {
+            let logged = self.log[place as usize];
+            if !each(since, logged) {
                 break;
             }
-            place = before;
+            place = logged.before;
         }
         self.in_use -= 1;
         if self.in_use == 0 {
@@ -239,10 +283,10 @@ impl Announcements {
         for slot in &mut self.slots {
             let mut place = std::mem::replace(&mut slot.last, NONE);
             while place != NONE {
-                let (waiting, before) = old[place as usize];
+                let logged = old[place as usize];
                 let at = self.log.len() as u32;
-                self.log.push((waiting, std::mem::replace(&mut slot.last, at)));
-                place = before;
+                self.log.push(Logged { before: std::mem::replace(&mut slot.last, at), ..logged });
+                place = logged.before;
             }
         }
     }
@@ -259,7 +303,7 @@ mod tests {
     fn send(known: &mut Announcements, node: u32, block: u32, at: Time) -> Way {
         let next = known.slots[node as usize].events + 1;
         let mut ways = Vec::new();
-        known.send(block, &[Carried { to: node, back: next, at }], |_, sequence, way| {
+        known.send(0, block, &[Carried { to: node, back: next, at }], |_, sequence, way| {
             assert_eq!(sequence, next);
             ways.push(way);
         });
@@ -280,13 +324,15 @@ mod tests {
         assert_eq!(known.take_due(0, 55), [at(50, 1)]);
         assert_eq!(known.give_up(0), [at(60, 2)]);
         assert!(known.arrive(0, 1, at(70, 5)), "nothing was asked for");
-        known.accept(0, 1);
+        known.accept(0, 1, 70);
         assert!(!known.arrive(0, 1, at(80, 6)));
         assert_eq!(send(&mut known, 0, 1, 90), Way::Settled);
-        known.accept(0, 3);
+        known.accept(0, 3, 90);
         assert_eq!(send(&mut known, 0, 1, 95), Way::Settled, "an older block");
         assert_eq!(send(&mut known, 1, 1, 90), Way::Queue);
         assert_eq!(send(&mut known, 1, 1, NEVER), Way::Lost);
+        assert_eq!(send(&mut known, 1, 1, 1 << 32), Way::Queue, "beyond the block's time");
+        assert!(known.arrive(1, 1, at(1 << 32, 3)));
     }
 
     #[test]
@@ -297,7 +343,7 @@ mod tests {
         for n in 0..2_000 {
             assert_eq!(send(&mut known, 0, 2 + n, 10), Way::Queue);
             assert_eq!(send(&mut known, 0, 2 + n, 11), Way::Settled);
-            known.accept(0, 2 + n);
+            known.accept(0, 2 + n, 10);
         }
         assert!(known.log.len() < 1_500);
         assert_eq!(known.give_up(1), [at(6, 2)]);

@@ -97,8 +97,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
     seats: Vec<Seat>,
-    /// No clock of a node is wrong.
-    clocks_are_right: bool,
+    /// By node; none at all where all clocks are right.
+    clocks: Vec<Clock>,
     links: Links,
     transport: &'a dyn Transport,
     consensus: std::sync::Arc<dyn Consensus>,
@@ -132,9 +132,11 @@ pub(crate) struct Engine<'a> {
     pub(crate) events: u64,
 }
 
-/// What the loop keeps of one node.
+/// What the loop keeps of one node: one line of the machine's cache.
+#[repr(align(64))]
 struct Seat {
-    machine: Machine,
+    /// Hashes per second.
+    hash_rate: u64,
     jobs: SmallVec<[Job; 1]>,
     /// Draws of work so far.
     draws: u64,
@@ -151,13 +153,14 @@ impl<'a> Engine<'a> {
         let settle = settle && arrivals_are_known;
         // Whoever writes down messages wants to see them, and a message that waits for a line must be one.
         let by_number = worlds.len() == 1 && arrivals_are_known && tracer.is_none();
-        let seat = |machine| Seat { machine, jobs: SmallVec::new(), draws: 0 };
+        let seat = |machine: &Machine| Seat { hash_rate: machine.hash_rate, jobs: SmallVec::new(), draws: 0 };
+        let clocks_are_right = machines.iter().all(|machine| machine.clock == Clock::default());
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
-            clocks_are_right: machines.iter().all(|machine| machine.clock == Clock::default()),
-            seats: machines.into_iter().map(seat).collect(),
+            seats: machines.iter().map(seat).collect(),
+            clocks: if clocks_are_right { Vec::new() } else { machines.iter().map(|machine| machine.clock).collect() },
             links,
             transport,
             charges,
@@ -327,7 +330,7 @@ impl<'a> Engine<'a> {
     fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         self.events += 1;
         let n = node as usize;
-        let clock = if self.clocks_are_right { Clock::default() } else { self.seats[n].machine.clock };
+        let clock = self.clocks.get(n).copied().unwrap_or_default();
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
@@ -358,7 +361,7 @@ impl<'a> Engine<'a> {
         for event in &events {
             if let Event::BlockAccepted { block, .. } = event {
                 let number = self.number(self.worlds[place].tree()[*block].id);
-                self.announcements.accept(node, number);
+                self.announcements.accept(node, number, self.now);
             }
             let world = &self.worlds[place];
             self.trace.event(self.now, node, event, world);

@@ -3,7 +3,7 @@
 //! The way of a message: it waits for the sender's upload (and the link's own rate), is put on the wire, is delayed, and
 //! waits for the receiver's download. Messages along one link do not overtake each other, as in a TCP connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use fika_core::hash::{below, draw_of, stream};
@@ -16,16 +16,16 @@ use super::pages;
 use super::tournament::NEVER;
 use crate::experiment::{Cable, Experiment, Latency, Medium, NodeSpec};
 
-/// One end of a link, as the node at the other end sees it.
+/// One end of a link, as the node at the other end sees it. Small, for whoever announces a block needs those of all its
+/// links.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
 struct End {
     /// The neighbour.
     node: u32,
     /// The number that the neighbour has for this node.
     back: u32,
     class: u32,
-    /// Whether the two talk to each other.
-    up: bool,
     /// When the last message that was sent along here arrives.
     last_arrival: Time,
 }
@@ -67,8 +67,8 @@ struct Port {
 pub(crate) struct Links {
     first: Vec<u32>,
     ends: Vec<End>,
-    /// How many ends are not up.
-    down: usize,
+    /// The ends of links whose nodes do not talk to each other.
+    down: BTreeSet<usize>,
     classes: Vec<Way>,
     /// Whether no link has jitter or loss.
     plain: bool,
@@ -114,7 +114,7 @@ impl Links {
         }
         (0..count).for_each(|n| first[n + 1] += first[n]);
         let mut used = first.clone();
-        let empty = End { node: 0, back: 0, class: 0, up: true, last_arrival: 0 };
+        let empty = End { node: 0, back: 0, class: 0, last_arrival: 0 };
         let mut ends = pages::list(first[count] as usize);
         ends.resize(first[count] as usize, empty);
         for (index, (a, b)) in experiment.links.iter().enumerate() {
@@ -149,7 +149,7 @@ impl Links {
         let classes: Vec<Way> = classes.all.into_iter().map(way).collect();
         Links {
             first,
-            down: 0,
+            down: BTreeSet::new(),
             ends,
             plain: classes.iter().all(|way| way.plain),
             classes,
@@ -202,19 +202,21 @@ impl Links {
 
     /// Whether a node and its neighbour talk to each other.
     pub(crate) fn is_up(&self, node: u32, peer: u32) -> bool {
-        self.down == 0 || self.ends[self.end(node, peer)].up
+        is_up(&self.down, self.end(node, peer))
     }
 
     /// Lets the two ends of a link talk to each other, or parts them.
     pub(crate) fn set_up(&mut self, node: u32, peer: u32, up: bool) {
-        if up && self.down == 0 {
+        if up && self.down.is_empty() {
             return;
         }
         let at = self.end(node, peer);
-        let (other, back) = (self.ends[at].node, self.ends[at].back);
+        let (other, back) = self.neighbour(node, peer);
         for at in [at, self.end(other, back)] {
-            let was = std::mem::replace(&mut self.ends[at].up, up);
-            self.down = self.down + usize::from(was) - usize::from(up);
+            match up {
+                true => self.down.remove(&at),
+                false => self.down.insert(at),
+            };
         }
     }
 
@@ -229,31 +231,24 @@ impl Links {
         carried: &mut Vec<Carried>,
     ) {
         let load = self.load(kind, bytes, now);
-        let only_latency = !load.waits && self.down == 0 && self.plain;
-        let first = self.first[from as usize];
-        let Links { ends, ports, classes, .. } = self;
+        let only_latency = !load.waits && self.down.is_empty() && self.plain;
+        let but = but.filter(|but| to.contains(but)).unwrap_or(to.end);
+        let [first, but, after, end] = [to.start, but, (but + 1).min(to.end), to.end].map(|to| self.end(from, to));
+        let Links { ends, ports, classes, down, .. } = self;
         let port = &mut ports[from as usize];
-        let ends = &mut ends[(first + to.start) as usize..(first + to.end) as usize];
-        let (before, after) = match but.and_then(|but| but.checked_sub(to.start)) {
-            Some(but) if (but as usize) < ends.len() => {
-                let (before, after) = ends.split_at_mut(but as usize);
-                (before, &mut after[1..])
-            }
-            _ => (ends, &mut [][..]),
-        };
-        for ends in [before, after] {
+        for places in [first..but, after..end] {
             let mut sent = port.sent;
-            port.sent += ends.len() as u64;
+            port.sent += places.len() as u64;
             if only_latency {
                 let stream = port.stream;
-                carried.extend(ends.iter_mut().map(|end| {
+                carried.extend(ends[places].iter_mut().map(|end| {
                     sent += 1;
                     load.put_plain(end, &classes[end.class as usize], stream, sent)
                 }));
             } else {
-                carried.extend(ends.iter_mut().map(|end| {
+                carried.extend(ends[places.clone()].iter_mut().zip(places).map(|(end, place)| {
                     sent += 1;
-                    load.put(end, &classes[end.class as usize], port, sent)
+                    load.put(end, is_up(down, place), &classes[end.class as usize], port, sent)
                 }));
             }
         }
@@ -263,25 +258,28 @@ impl Links {
     #[inline]
     pub(crate) fn carry_one(&mut self, from: u32, to: u32, (kind, bytes): (u8, u64), now: Time) -> Carried {
         let load = self.load(kind, bytes, now);
-        let end = &mut self.ends[(self.first[from as usize] + to) as usize];
+        let place = self.end(from, to);
+        let end = &mut self.ends[place];
         let port = &mut self.ports[from as usize];
         port.sent += 1;
         let sent = port.sent;
-        load.put(end, &self.classes[end.class as usize], port, sent)
+        load.put(end, is_up(&self.down, place), &self.classes[end.class as usize], port, sent)
     }
 
     /// The same for so many messages, if they arrive together whatever they weigh; else nothing is done.
     pub(crate) fn carry_together(&mut self, from: u32, to: u32, kind: u8, count: u64, now: Time) -> Option<Carried> {
         let load = self.load(kind, 0, now);
-        let end = &mut self.ends[(self.first[from as usize] + to) as usize];
+        let up = self.is_up(from, to);
+        let place = self.end(from, to);
+        let end = &mut self.ends[place];
         let way = &self.classes[end.class as usize];
-        if load.waits || !end.up || !way.plain || !matches!(way.sampler, Sampler::Fixed { .. }) {
+        if load.waits || !up || !way.plain || !matches!(way.sampler, Sampler::Fixed { .. }) {
             return None;
         }
         let port = &mut self.ports[from as usize];
         port.sent += count;
         let sent = port.sent;
-        Some(load.put(end, way, port, sent))
+        Some(load.put(end, up, way, port, sent))
     }
 
     #[inline(always)]
@@ -309,7 +307,7 @@ struct Load {
 impl Load {
     /// Puts it on the way along a link, as the message of this number that the node sends.
     #[inline(always)]
-    fn put(&self, end: &mut End, way: &Way, port: &mut Port, sent: u64) -> Carried {
+    fn put(&self, end: &mut End, up: bool, way: &Way, port: &mut Port, sent: u64) -> Carried {
         let Way { sampler, class, plain } = way;
         let (stream, count) = (port.stream, sent << 2);
         // Three draws for each message at most.
@@ -329,7 +327,7 @@ impl Load {
                 false => start + self.bits.checked_div(port.upload_bps).unwrap_or(0),
             };
         }
-        let arrives = !lost && end.up;
+        let arrives = !lost && up;
         if arrives {
             arrival = arrival.max(end.last_arrival);
             end.last_arrival = arrival;
@@ -366,6 +364,11 @@ impl Links {
         port.download_free_at = now.max(port.download_free_at + bytes * 8 * SECOND / port.download_bps);
         port.download_free_at
     }
+}
+
+#[inline]
+fn is_up(down: &BTreeSet<usize>, end: usize) -> bool {
+    down.is_empty() || !down.contains(&end)
 }
 
 /// So many pairs of sorts of nodes have their class at hand.

@@ -76,7 +76,7 @@ impl Engine<'_> {
     fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64, bytes: u64) {
         let Engine { queue, announcements, now, .. } = self;
         let (mut trace, mut settled) = (self.trace, 0);
-        announcements.send(block, carried, |one, sequence, way| {
+        announcements.send(*now, block, carried, |one, sequence, way| {
             let Carried { to, back, at } = one;
             trace.add(at, whom(to, back), what, bytes << 32 | u64::from(sequence));
             match way {

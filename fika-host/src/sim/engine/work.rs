@@ -33,7 +33,7 @@ impl Engine<'_> {
     pub(super) fn begin(&mut self, node: u32, work: &mut Vec<Work>) {
         let n = node as usize;
         let seat = &mut self.seats[n];
-        let hash_rate = seat.machine.hash_rate;
+        let hash_rate = seat.hash_rate;
         seat.jobs.clear();
         for work in work.drain(..).filter(|_| hash_rate > 0) {
             let (at, real) = match work.header {
@@ -84,7 +84,7 @@ impl Engine<'_> {
 
     /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
     fn grind(&mut self, node: u32, at: usize) {
-        let hash_rate = self.seats[node as usize].machine.hash_rate;
+        let hash_rate = self.seats[node as usize].hash_rate;
         let job = &mut self.seats[node as usize].jobs[at];
         let Some(work) = &mut job.real else { return };
         let left = (1 << 32) - work.tried;
