@@ -40,7 +40,10 @@ impl Node {
                 fetch(at(&self.producer.template_due), 1);
                 fetch(at(&self.config.relay), 1);
             }
-            Need::Take => fetch(at(self), offset_of!(Node, config) + size_of::<RelayConfig>()),
+            Need::Take => {
+                fetch(at(self), offset_of!(Node, config) + size_of::<RelayConfig>());
+                fetch(at(&self.address), 1);
+            }
         }
     }
 

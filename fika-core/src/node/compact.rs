@@ -70,7 +70,7 @@ impl Unfinished {
 pub(super) struct Compacts {
     unfinished: Vec<Unfinished>,
     /// The last one made: all who ask for a block get the same.
-    made: Option<(Id, Arc<CompactBlock>)>,
+    made: Option<Arc<CompactBlock>>,
     salts: u64,
     failures: u64,
 }
@@ -133,19 +133,18 @@ impl Node {
     }
 
     /// A block as it is sent to somebody who asked for its compact form.
-    pub(super) fn compact_form(&mut self, id: Id, block: Arc<Block>) -> Message {
+    pub(super) fn compact_form(&mut self, block: Arc<Block>) -> Message {
         if !self.config.relay.compact {
             return Message::Block(block);
         }
         // The same block may have come with another seal before, which did not hold.
-        let same = |(known, made): &&(Id, Arc<CompactBlock>)| *known == id && made.head == block.head;
-        if let Some((_, made)) = self.compacts.made.as_ref().filter(same) {
+        if let Some(made) = self.compacts.made.as_ref().filter(|made| made.head == block.head) {
             return Message::CompactBlock(made.clone());
         }
         self.compacts.salts += 1;
         let salt = draw(self.config.seed, SALT, self.compacts.salts);
         let made = Arc::new(CompactBlock::new(&block, salt));
-        self.compacts.made = Some((id, made.clone()));
+        self.compacts.made = Some(made.clone());
         Message::CompactBlock(made)
     }
 
@@ -270,7 +269,7 @@ impl Node {
         self.end_request(&Item::Block(id));
         if compact.short.is_empty() && compact.tx_count() == 1 {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
-            self.compacts.made = Some((id, compact));
+            self.compacts.made = Some(compact);
         }
         turn.out.arrived.push_back(Arrival { id, block, from: Some(from) });
     }

@@ -70,10 +70,10 @@ pub enum Role {
 pub struct NodeConfig {
     /// How it spreads what it has.
     pub relay: RelayConfig,
-    /// All draws of this node are made of it.
-    pub seed: u64,
     /// What it does.
     pub role: Role,
+    /// All draws of this node are made of it.
+    pub seed: u64,
     /// Signs for the node and owns its coins.
     pub keys: KeyPair,
     /// What its mempool takes in.
@@ -107,7 +107,7 @@ pub struct Node {
     /// The blocks that this node has accepted: nothing else is visible to its agent.
     seen: BlockSet,
     /// The blocks that this node has judged and found invalid.
-    refused: BlockSet,
+    refused: Rare<BlockSet>,
     sync: Rare<sync::Sync>,
     peers: Vec<relay::Peer>,
     timers: timers::Timers,
@@ -115,10 +115,10 @@ pub struct Node {
     compacts: compact::Compacts,
     producer: producer::Producer,
     agent: Box<dyn Agent>,
-    address: Address,
-    config: NodeConfig,
-    gossip: Rare<gossip::Gossips>,
     wallet: wallet::Wallet,
+    config: NodeConfig,
+    address: Address,
+    gossip: Rare<gossip::Gossips>,
     batch: batch::Batch,
     mempool: Mempool,
 }
@@ -149,7 +149,7 @@ impl Node {
             agent,
             tip: Tree::GENESIS,
             seen: BlockSet::default(),
-            refused: BlockSet::default(),
+            refused: Rare::default(),
             finalized: Tree::GENESIS,
             peers: Vec::new(),
             requests: requests::Requests::default(),

@@ -122,7 +122,7 @@ impl Node {
         self.producer.generation += 1;
         let generation = self.producer.generation;
         self.timers.cancel(|timer| matches!(timer, Timer::Slot { .. } | Timer::Template));
-        for (duty, wanted) in duties.iter().enumerate() {
+        for (duty, wanted) in (0..).zip(&duties) {
             if let Duty::Slot { time, .. } = wanted {
                 self.timers.set((*time).max(turn.now), Timer::Slot { generation, duty });
             }

@@ -2,6 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::world::BlockSet;
+
 /// A value that takes one word of memory until it is changed for the first time. Until then it is the empty one.
 ///
 /// Where many nodes run in one process, what lies between the parts that every message needs costs time.
@@ -11,6 +13,10 @@ pub(super) struct Rare<T>(Option<Box<T>>);
 pub(super) trait Empty: Default + 'static {
     /// The default, for all who have not changed theirs.
     const EMPTY: &'static Self;
+}
+
+impl Empty for BlockSet {
+    const EMPTY: &'static BlockSet = &BlockSet::EMPTY;
 }
 
 /// The value to be changed for the first time.

@@ -256,7 +256,7 @@ impl Node {
                 Item::Block(id) => self.public_block(turn, id).map(Message::Block),
                 Item::Candidate(id) => self.producer.candidate(id).map(Message::Candidate),
                 Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
-                Item::Compact(id) => self.public_block(turn, id).map(|block| self.compact_form(*id, block)),
+                Item::Compact(id) => self.public_block(turn, id).map(|block| self.compact_form(block)),
             };
             match found {
                 Some(message) => turn.out.send(from, message),

@@ -9,7 +9,7 @@ use crate::header::Time;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
     /// A slot of the duties with this generation.
-    Slot { generation: u64, duty: usize },
+    Slot { generation: u64, duty: u32 },
     /// The agent asked for it.
     Agent(u64),
     /// Something asked for may not have come.
@@ -66,7 +66,7 @@ impl Node {
     #[inline(never)]
     pub(super) fn on_timer(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         match timer {
-            Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty),
+            Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty as usize),
             Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
             Timer::Requests => self.on_requests_due(turn),
             Timer::Batch => self.on_batch_due(turn),

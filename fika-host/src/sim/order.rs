@@ -1,5 +1,7 @@
 //! The order of events.
 
+use std::cmp::Ordering;
+
 use fika_core::header::Time;
 
 /// What kind of event: events of one time are handled kind by kind.
@@ -18,30 +20,55 @@ pub enum Class {
 
 /// The place of an event in the run: by time, then class, then node, then the order in which
 /// events were made for that node. Total: no two events of a run are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Order(u128);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    at: Time,
+    /// 4 bits of class, 28 of node, 32 of sequence.
+    rest: u64,
+}
+
+// By hand: as one number the two are compared at once. They are not kept as one, which would have to lie at multiples of 16
+// bytes, and events would be larger.
+impl Ord for Order {
+    fn cmp(&self, other: &Order) -> Ordering {
+        self.number().cmp(&other.number())
+    }
+}
+
+impl PartialOrd for Order {
+    fn partial_cmp(&self, other: &Order) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    fn lt(&self, other: &Order) -> bool {
+        self.number() < other.number()
+    }
+}
 
 impl Order {
     /// The place of an event at this time, of this kind, at this node below 2^28, of this number there.
     pub fn new(at: Time, class: Class, node: u32, sequence: u32) -> Order {
-        // 64 bits of time, 4 of class, 28 of node, 32 of sequence.
         debug_assert!(node < 1 << 28);
-        Order(u128::from(at) << 64 | (class as u128) << 60 | u128::from(node) << 32 | u128::from(sequence))
+        Order { at, rest: (class as u64) << 60 | u64::from(node) << 32 | u64::from(sequence) }
+    }
+
+    fn number(self) -> u128 {
+        u128::from(self.at) << 64 | u128::from(self.rest)
     }
 
     /// When.
     pub fn at(self) -> Time {
-        (self.0 >> 64) as Time
+        self.at
     }
 
     /// At which node.
     pub fn node(self) -> u32 {
-        (self.0 >> 32) as u32 & 0x0fff_ffff
+        (self.rest >> 32) as u32 & 0x0fff_ffff
     }
 
     /// Of which number there.
     pub fn sequence(self) -> u32 {
-        self.0 as u32
+        self.rest as u32
     }
 }
 
