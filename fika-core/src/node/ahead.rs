@@ -34,7 +34,7 @@ impl Node {
                 fetch(at(&self.config.relay), 1);
             }
             Need::Give => {
-                fetch(at(self), offset_of!(Node, timers));
+                fetch(at(self), offset_of!(Node, refused));
                 fetch(at(&self.compacts), size_of_val(&self.compacts));
                 fetch(self.producer.unpublished_at(), 1);
                 fetch(at(&self.producer.template_due), 1);

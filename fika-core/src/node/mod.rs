@@ -106,11 +106,11 @@ pub struct Node {
     finalized: BlockIx,
     /// The blocks that this node has accepted: nothing else is visible to its agent.
     seen: BlockSet,
+    peers: Vec<relay::Peer>,
+    timers: timers::Timers,
     /// The blocks that this node has judged and found invalid.
     refused: Rare<BlockSet>,
     sync: Rare<sync::Sync>,
-    peers: Vec<relay::Peer>,
-    timers: timers::Timers,
     requests: requests::Requests,
     compacts: compact::Compacts,
     producer: producer::Producer,
@@ -300,6 +300,12 @@ impl Node {
         if ban {
             turn.out.bans.push(id);
         }
+    }
+
+    /// When the node wants to be woken, by its own clock, as it last said.
+    #[inline]
+    pub fn wakes_at(&self) -> Option<Time> {
+        self.timers.next()
     }
 
     /// The node's address.

@@ -185,6 +185,10 @@ impl<'a> Engine<'a> {
             events: 0,
         };
         engine.out.by_number = by_number;
+        for (n, node) in engine.nodes.iter().enumerate() {
+            let clock = engine.clocks.get(n).copied().unwrap_or_default();
+            engine.wakes.set(n as u32, node.wakes_at().map_or(NEVER, |at| clock.reaches(at)));
+        }
         engine.open();
         engine
     }
@@ -333,6 +337,7 @@ impl<'a> Engine<'a> {
         let clock = self.clocks.get(n).copied().unwrap_or_default();
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;
+        let woke_at = nodes[n].wakes_at();
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
         if !self.out.events.is_empty() {
             self.take_note(node, observer);
@@ -345,7 +350,10 @@ impl<'a> Engine<'a> {
             self.begin(node, &mut work);
             self.out.give_back_work(work);
         }
-        self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        // Most events change nothing here.
+        if self.out.wake_at != woke_at {
+            self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        }
         if !self.out.bans.is_empty() {
             for peer in std::mem::take(&mut self.out.bans) {
                 self.part(node, peer);

@@ -46,9 +46,9 @@ impl Engine<'_> {
             let node = order.node();
             let n = node as usize;
             self.links.fetch(node);
-            self.wakes.fetch(node);
             match happening {
                 Happening::Numbered(_, message) => {
+                    self.wakes.fetch(node);
                     fetch_at(message.txs.as_ptr().cast(), PART_BYTES);
                     self.nodes[n].near_txs(Some(message.kind), fetch_at);
                 }
@@ -56,9 +56,14 @@ impl Engine<'_> {
                     let need = need(happening);
                     self.nodes[n].near_block(need, fetch_at);
                     self.announcements.fetch(node);
-                    if need == Need::Take {
-                        fetch(&self.seats[n], size_of::<Seat>());
-                        self.successes.fetch(node);
+                    match need {
+                        // What it asks for may be late one day.
+                        Need::Hear => self.wakes.fetch(node),
+                        Need::Give => {}
+                        Need::Take => {
+                            fetch(&self.seats[n], size_of::<Seat>());
+                            self.successes.fetch(node);
+                        }
                     }
                 }
             }
