@@ -1,6 +1,6 @@
 //! Key schemes: who can sign, and what an address is.
 //!
-//! The node generates a pair from a seed (or reads it from a PEM file), takes its address, signs
+//! A node's pair is generated from the run's seed (or read from a PEM file). The node takes its address, signs
 //! spends and block proofs with it, and verifies those of others, one at a time or in batches.
 //! A scheme may have several *kinds* of signatures over the same keys (ECDSA and Schnorr, say);
 //! kind 0 is the one that wallets and producers use.
@@ -38,9 +38,10 @@ pub trait KeyScheme: Send + Sync {
     /// The pair that belongs to `seed`: the same one on every machine.
     fn generate(&self, seed: &Id) -> KeyPair;
 
-    /// The pairs of `count` nodes from the one of number `first` on, in a network with this seed: each is the same one
-    /// whichever others are asked for with it. By default each is [generated](KeyScheme::generate) from a seed of its own;
-    /// where one key can be made out of the one before, a large network is sooner ready.
+    /// The pairs of `count` nodes from the one of number `first` on, in a network with this seed: these are the keys that
+    /// nodes have, and each is the same one whichever others are asked for with it. By default each is
+    /// [generated](KeyScheme::generate) from a seed of its own; where one key can be made out of the one before, a large
+    /// network is sooner ready.
     fn generate_many(&self, seed: u64, first: u32, count: u32) -> Vec<KeyPair> {
         let seed_of = |n: u32| domain_hash("fika node key", &[&seed.to_le_bytes(), &n.to_le_bytes()]);
         (0..count).map(|n| self.generate(&seed_of(first.wrapping_add(n)))).collect()

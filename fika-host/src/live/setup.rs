@@ -157,3 +157,49 @@ pub fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<K
     let keys = node_keys(scheme, seed, index..index + 1)?;
     Ok(keys.into_iter().next().expect("one was asked for"))
 }
+
+#[cfg(test)]
+mod tests {
+    use fika_core::hash::Id;
+    use fika_core::keys::NoKeys;
+
+    use super::*;
+
+    /// Makes a key less than it is asked for.
+    struct TooFew;
+
+    impl KeyScheme for TooFew {
+        fn generate(&self, seed: &Id) -> KeyPair {
+            NoKeys.generate(seed)
+        }
+
+        fn generate_many(&self, seed: u64, first: u32, count: u32) -> Vec<KeyPair> {
+            NoKeys.generate_many(seed, first, count - 1)
+        }
+
+        fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
+            NoKeys.sign(kind, secret, digest)
+        }
+
+        fn verify(&self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+            NoKeys.verify(kind, key, digest, signature)
+        }
+
+        fn to_pem(&self, pair: &KeyPair) -> String {
+            NoKeys.to_pem(pair)
+        }
+
+        fn from_pem(&self, pem: &str) -> Result<KeyPair, String> {
+            NoKeys.from_pem(pem)
+        }
+    }
+
+    #[test]
+    fn every_node_gets_its_own_key_or_the_run_says_why_not() {
+        let all = node_keys(&NoKeys, 7, 2..6).unwrap();
+        assert!((2..).zip(&all).all(|(n, keys)| node_key(&NoKeys, 7, n).unwrap() == *keys));
+        let why = node_keys(&TooFew, 7, 2..6).err().unwrap();
+        assert_eq!(why, "the key scheme: expected 4 key pairs of generate_many, found 3");
+        assert!(node_key(&TooFew, 7, 0).is_err());
+    }
+}

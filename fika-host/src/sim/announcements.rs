@@ -24,8 +24,8 @@ pub(super) struct Waiting {
 /// No place in the log.
 const NONE: u32 = u32::MAX;
 
-/// What one node has been told about one block: a quarter of a line of the machine's cache, for every announcement needs
-/// it.
+/// What one node has been told about one block. Every announcement needs it, so it is a quarter of a line of the machine's
+/// cache.
 #[derive(Clone, Copy)]
 #[repr(align(16))]
 struct Slot {
@@ -54,7 +54,8 @@ struct Logged {
 
 /// One block.
 struct Told {
-    /// When its time begins, which is short enough for 32 bits; what comes later goes through the queue.
+    /// When its time begins, which is counted with 32 bits of microseconds: what comes more than an hour later goes through
+    /// the queue.
     since: Time,
     /// A bit for each node that has accepted it.
     accepted: Vec<u64>,
@@ -67,6 +68,7 @@ impl Logged {
 }
 
 impl Told {
+    /// In the block's time; `None`: too late for that.
     fn time(&self, at: Time) -> Option<u32> {
         u32::try_from(at - self.since).ok()
     }
@@ -146,8 +148,8 @@ impl Announcements {
         &mut self.blocks[block]
     }
 
-    /// A block is announced to all of these at `now`. `each` sees each announcement, its number among the receiver's events, and what
-    /// is to be done with it. One that is [`NEVER`] there gets lost.
+    /// A block is announced to all of these at `now`. `each` sees each announcement, its number among the receiver's
+    /// events, and what is to be done with it. One that is [`NEVER`] there gets lost.
     #[inline(always)]
     pub(super) fn send(&mut self, now: Time, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
         self.told(block, now);
@@ -188,13 +190,18 @@ impl Announcements {
         let Some(told) = self.blocks.get(block as usize).filter(|_| self.settles) else { return true };
         let slot = &self.slots[node as usize];
         match told.time(waiting.at) {
-            // An earlier one has been sent after this one.
+            // An earlier one has been sent after this one. Of those of one time the first was sent last, so none waits for it.
             Some(at) if slot.block == block && at > slot.first => {
                 self.wait(node, (at, waiting.sequence, waiting.peer));
                 false
             }
             _ => !is_set(&told.accepted, node),
         }
+    }
+
+    /// Whether an announcement that comes now comes too late to have waited here.
+    pub(super) fn is_late(&self, block: u32, now: Time) -> bool {
+        self.blocks.get(block as usize).is_some_and(|told| told.time(now).is_none())
     }
 
     /// A node has accepted a block at `now`.
@@ -332,6 +339,7 @@ mod tests {
         assert_eq!(send(&mut known, 1, 1, 90), Way::Queue);
         assert_eq!(send(&mut known, 1, 1, NEVER), Way::Lost);
         assert_eq!(send(&mut known, 1, 1, 1 << 32), Way::Queue, "beyond the block's time");
+        assert!(known.is_late(1, 1 << 32) && !known.is_late(1, (1 << 32) - 1));
         assert!(known.arrive(1, 1, at(1 << 32, 3)));
     }
 

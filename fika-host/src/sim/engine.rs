@@ -185,10 +185,10 @@ impl<'a> Engine<'a> {
             events: 0,
         };
         engine.out.by_number = by_number;
-        for (n, node) in engine.nodes.iter().enumerate() {
-            let clock = engine.clocks.get(n).copied().unwrap_or_default();
-            engine.wakes.set(n as u32, node.wakes_at().map_or(NEVER, |at| clock.reaches(at)));
-        }
+        debug_assert!(
+            engine.nodes.iter().all(|node| node.wakes_at().is_none()),
+            "a node wants nothing before its start"
+        );
         engine.open();
         engine
     }
@@ -293,6 +293,10 @@ impl<'a> Engine<'a> {
             Happening::Announce(peer, block) => {
                 let waiting = Waiting { at: self.now, sequence: order.sequence(), peer: peer.0 };
                 if self.announcements.arrive(node, block, waiting) {
+                    // Those that came before it may still wait.
+                    if self.announcements.is_late(block, self.now) {
+                        self.hand_over(node);
+                    }
                     self.announce(node, peer, block, observer);
                     self.look_again(node);
                 }

@@ -59,8 +59,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
     Context(unsafe { ffi::secp256k1_context_create(ffi::SECP256K1_START_SIGN) })
 });
 
-/// Simulations make a hundred thousand keys, and the safe wrappers make a context for each, and one to see whether the
-/// secret key is one.
+/// The safe wrappers make a context for each key, and one to see whether the secret key is one.
 fn public_key(secret: &[u8; 32]) -> Option<PublicKey> {
     // SAFETY: the context can sign; the secret key has 32 bytes, and the public one is used only when it was made.
     let (public, made) = unsafe {
@@ -174,8 +173,8 @@ impl KeyScheme for Secp256k1 {
         (0..).find_map(candidate).expect("one of 2^64 hashes is below the order")
     }
 
-    /// Their secrets follow each other, so a public key is the one before plus the generator: a seventh of the work that it
-    /// takes to make it out of the secret.
+    /// Their secrets follow each other, so whoever has one has them all, as with the seed. A public key is the one
+    /// before plus the generator: a seventh of the work that it takes to make it out of the secret.
     fn generate_many(&self, seed: u64, first: u32, count: u32) -> Vec<KeyPair> {
         let base = self.generate(&domain_hash("secp256k1 node keys", &[&seed.to_le_bytes()])).secret;
         family(&base, first, count).expect("no hash is so near to the order")
