@@ -155,6 +155,7 @@ impl Stage {
 /// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
     let count = experiment.nodes.len();
+    // Parts large enough for the scheme to gain by making many at once, and enough of them for all cores.
     let together = (count / 32).clamp(1, 256);
     let of_part = |part: usize| {
         let (first, end) = (part * together, (part * together + together).min(count));
