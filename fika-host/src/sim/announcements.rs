@@ -101,10 +101,10 @@ pub(super) enum Way {
 
 impl Slot {
     #[inline(always)]
-    fn wait(&mut self, (at, sequence, peer): (u32, u32, u32), log: &mut Vec<Logged>, in_use: &mut u32) {
+    fn wait(&mut self, waiting: Logged, log: &mut Vec<Logged>, in_use: &mut u32) {
         *in_use += u32::from(self.last == NONE);
         let place = log.len() as u32;
-        log.push(Logged { at, sequence, peer, before: std::mem::replace(&mut self.last, place) });
+        log.push(Logged { before: std::mem::replace(&mut self.last, place), ..waiting });
     }
 }
 
@@ -168,7 +168,7 @@ impl Announcements {
             } else if let Some(at) = told.time(one.at).filter(|_| slot.block == block || slot.block == 0) {
                 // Of one time, what was sent first comes first.
                 if slot.block == block && at >= slot.first {
-                    slot.wait((at, sequence, one.back), log, in_use);
+                    slot.wait(Logged { at, sequence, peer: one.back, before: NONE }, log, in_use);
                     Way::Settled
                 } else {
                     (slot.block, slot.first) = (block, at);
@@ -181,7 +181,7 @@ impl Announcements {
         }
     }
 
-    fn wait(&mut self, node: u32, waiting: (u32, u32, u32)) {
+    fn wait(&mut self, node: u32, waiting: Logged) {
         self.slots[node as usize].wait(waiting, &mut self.log, &mut self.in_use);
     }
 
@@ -192,7 +192,8 @@ impl Announcements {
         match told.time(waiting.at) {
             // An earlier one has been sent after this one. Of those of one time the first was sent last, so none waits for it.
             Some(at) if slot.block == block && at > slot.first => {
-                self.wait(node, (at, waiting.sequence, waiting.peer));
+                let Waiting { sequence, peer, .. } = waiting;
+                self.wait(node, Logged { at, sequence, peer, before: NONE });
                 false
             }
             _ => !is_set(&told.accepted, node),
@@ -240,7 +241,7 @@ impl Announcements {
             if waiting.at <= now {
                 due.push(waiting)
             } else {
-                later.push((logged.at, logged.sequence, logged.peer))
+                later.push(logged)
             }
             true
         });
