@@ -6,11 +6,13 @@
 //! many connections to a node learns no more than who has one. What a neighbour has announced itself in the
 //! meantime, and what has left the mempool again, it is not told.
 
-use super::io::PeerId;
-use super::numbered::Kind;
+use super::bulletin::Bulletin;
+use super::io::{Dest, Outputs, PeerId};
+use super::numbered::Numbered;
 use super::timers::Timer;
 use super::{Node, Turn};
 use crate::hash::draw;
+use crate::header::Time;
 use crate::message::{Item, MAX_ITEMS, Message};
 use crate::world::TxNo;
 
@@ -45,44 +47,50 @@ impl Batch {
 impl Node {
     /// A transaction is to be announced at the next moment.
     pub(super) fn announce_later(&mut self, turn: &Turn<'_>, no: TxNo) {
+        let arrival = self.mempool.slots.arrival(no);
+        self.announce_arrival_later(turn.now, no, arrival);
+    }
+
+    /// The same for one with this arrival in the mempool.
+    #[inline]
+    pub(super) fn announce_arrival_later(&mut self, now: Time, no: TxNo, arrival: u32) {
         if self.batch.log.is_empty() {
             let every = self.config.relay.batch_us.max(1);
             let phase = draw(self.config.seed, PHASE, 0) % every;
-            let at = turn.now + every - (turn.now % every + every - phase) % every;
-            self.timers.set(at, Timer::Batch);
+            self.timers.set(now + every - (now % every + every - phase) % every, Timer::Batch);
         }
-        self.batch.log.push((no, self.mempool.slots.arrival(no)));
+        self.batch.log.push((no, arrival));
     }
 
     pub(super) fn on_batch_due(&mut self, turn: &mut Turn<'_>) {
         let mut log = std::mem::take(&mut self.batch.log);
         log.retain(|(no, arrival)| self.mempool.still_has(*no, *arrival));
-        for n in (0..self.peers.len()).filter(|n| self.peers[*n].ready) {
-            let peer = PeerId(n as u32);
-            let mut news = turn.out.numbers();
-            let mut known = self.mempool.slots.known_by(peer);
-            news.extend(log.iter().map(|(no, _)| *no).filter(|no| !known(*no)));
-            announce(turn, peer, news);
+        for part in log.chunks(MAX_ITEMS) {
+            let mut bulletin = turn.out.bulletins.new_one();
+            part.iter().for_each(|(no, _)| bulletin.add(*no));
+            for n in (0..self.peers.len()).filter(|n| self.peers[*n].ready) {
+                let peer = PeerId(n as u32);
+                bulletin.tell(peer, |group, which| which & !self.mempool.slots.known_by(peer, group, which));
+            }
+            announce(turn, bulletin);
         }
         log.clear();
         self.batch.log = log;
     }
 }
 
-/// Announces transactions to a neighbour.
-fn announce(turn: &mut Turn<'_>, to: PeerId, mut txs: Vec<TxNo>) {
-    while txs.len() > MAX_ITEMS {
-        let rest = txs.split_off(MAX_ITEMS);
-        announce(turn, to, std::mem::replace(&mut txs, rest));
+/// Announces transactions to the readers of a bulletin.
+fn announce(turn: &mut Turn<'_>, bulletin: Bulletin) {
+    let Outputs { bulletins, messages, numbered, by_number, .. } = &mut *turn.out;
+    if *by_number {
+        let at = messages.len();
+        return bulletins.publish(bulletin, turn.world.txs_mut(), |peer, news| {
+            numbered.push((at, peer, Numbered::Inv(news)));
+        });
     }
-    if turn.out.by_number {
-        txs.iter().for_each(|no| turn.world.txs_mut().hold_again(*no));
-        return turn.out.send_numbered(to, Kind::Inv, txs);
+    for (peer, told) in bulletin.read() {
+        let items = told.map(|no| Item::Tx(turn.world.txs().hash(no))).collect();
+        messages.push((Dest::Peer(peer), Message::Inv(items)));
     }
-    if !txs.is_empty() {
-        let mut items = turn.out.list();
-        items.extend(txs.iter().map(|no| Item::Tx(turn.world.txs().hash(*no))));
-        turn.out.send(to, Message::Inv(items));
-    }
-    turn.out.give_back_numbers(txs);
+    bulletins.give_back(bulletin);
 }

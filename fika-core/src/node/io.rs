@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::bulletin::Bulletins;
 use super::chain::Arrival;
-use super::numbered::{Kind, Numbered};
+use super::numbered::Numbered;
 use crate::address::Address;
 use crate::agent::{Duty, Effect};
 use crate::amount::Amount;
@@ -11,7 +12,7 @@ use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
-use crate::world::{BlockIx, TxNo};
+use crate::world::{BlockIx, TxNo, World};
 
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,6 +243,7 @@ pub struct Outputs {
     /// Empty lists of messages that were read: the next ones need no memory of their own.
     lists: Vec<Vec<Item>>,
     numbers: Vec<Vec<TxNo>>,
+    pub(super) bulletins: Bulletins,
     /// The same for work and duties.
     work_list: Vec<Work>,
     pub(super) duty_list: Vec<Duty>,
@@ -311,10 +313,21 @@ impl Outputs {
     }
 
     /// Sends something of transactions whose numbers are held; nothing where there are none.
-    pub(super) fn send_numbered(&mut self, to: PeerId, kind: Kind, txs: Vec<TxNo>) {
+    pub(super) fn send_numbered(&mut self, to: PeerId, txs: Vec<TxNo>, message: fn(Vec<TxNo>) -> Numbered) {
         match txs.is_empty() {
             true => self.give_back_numbers(txs),
-            false => self.numbered.push((self.messages.len(), to, Numbered { kind, txs })),
+            false => self.numbered.push((self.messages.len(), to, message(txs))),
+        }
+    }
+
+    /// A message gets lost.
+    pub fn lose(&mut self, message: Numbered, world: &mut World) {
+        match message {
+            Numbered::Inv(news) => self.bulletins.end(news, world.txs_mut()),
+            Numbered::GetData(txs) | Numbered::Txs(txs) => {
+                txs.iter().for_each(|no| world.release(*no));
+                self.give_back_numbers(txs);
+            }
         }
     }
 

@@ -193,10 +193,8 @@ impl Mempool {
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
         }
-        self.arrivals += 1;
-        self.len += 1;
-        self.bytes += bytes;
-        self.slots.put(txs, no, own, self.arrivals as u32);
+        let arrival = self.count_in(bytes);
+        self.slots.put(txs, no, own, arrival);
         if let Some(ranks) = &mut self.ranks {
             ranks.insert((Reverse(rate), self.arrivals, no));
         }
@@ -209,6 +207,27 @@ impl Mempool {
             gone.extend(self.remove_numbered(txs, cheapest));
         }
         Ok(gone)
+    }
+
+    /// Whether one with this judgement, which is the first, can come in without anything else to be seen to.
+    #[inline]
+    pub(super) fn is_welcome(&self, judged: &Judgement) -> bool {
+        let Judgement { bytes, rate, fee, own } = judged;
+        let limits = &self.limits;
+        own.is_none()
+            && *fee >= limits.min_fee
+            && *rate >= limits.min_fee_rate
+            && self.bytes.saturating_add(*bytes) <= limits.max_bytes
+            && self.ranks.is_none()
+    }
+
+    /// Counts one that comes in; gives the low bits of how many that were.
+    #[inline]
+    pub(super) fn count_in(&mut self, bytes: u64) -> u32 {
+        self.arrivals += 1;
+        self.len += 1;
+        self.bytes += bytes;
+        self.arrivals as u32
     }
 
     /// The waiting transactions that must be in a block before the one called `no`.

@@ -17,6 +17,7 @@
 
 mod ahead;
 mod batch;
+mod bulletin;
 mod chain;
 mod compact;
 mod gossip;
@@ -33,9 +34,10 @@ mod timers;
 mod wallet;
 
 pub use ahead::Need;
+pub use bulletin::News;
 pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerId, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger};
-pub use numbered::{Kind, Numbered};
+pub use numbered::Numbered;
 use rare::Rare;
 pub use relay::{Announce, RelayConfig};
 pub use wallet::{Balance, OwnTx};

@@ -5,90 +5,84 @@
 //! node does the same with them, and whether it names transactions so is the runtime's choice
 //! ([`Outputs::by_number`](super::Outputs::by_number)).
 
+use smallvec::SmallVec;
+
 use super::ahead::at;
+use super::bulletin::News;
 use super::io::PeerId;
-use super::relay::peer_in;
-use super::{Node, Role, Turn, requests};
+use super::relay::{Announce, peer_in};
+use super::requests::Requests;
+use super::{Node, Role, Turn};
 use crate::env::Proof;
 use crate::message::{Item, Message};
-use crate::world::{TxNo, World};
+use crate::world::TxNo;
 
-/// Of so many transactions of a message it is fetched where they go.
-const FETCHED: usize = 16;
-
-/// What is said of transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// I have these: [`Message::Inv`].
-    Inv,
-    /// Send me these: [`Message::GetData`].
-    GetData,
-    /// Here they are: a [`Message::Tx`] for each.
-    Txs,
-}
+/// Of so many groups of transactions that an announcement names it is fetched what is known of them.
+const GROUPS_FETCHED: usize = 4;
 
 /// A message, or several, with transactions by their numbers. Each number is held for it: the receiver releases it, or
-/// who loses it ([`World::release`](crate::world::World::release)).
+/// who [loses](super::Outputs::lose) it.
 #[derive(Debug)]
-pub struct Numbered {
-    /// What is said.
-    pub kind: Kind,
-    /// Of which transactions, in this order.
-    pub txs: Vec<TxNo>,
+pub enum Numbered {
+    /// I have these: [`Message::Inv`](crate::message::Message::Inv).
+    Inv(News),
+    /// Send me these: [`Message::GetData`](crate::message::Message::GetData).
+    GetData(Vec<TxNo>),
+    /// Here they are: a [`Message::Tx`](crate::message::Message::Tx) for each.
+    Txs(Vec<TxNo>),
 }
 
 impl Node {
     /// Names to `fetch` what a message about transactions, or the moment to announce some (`None`), needs of the node
     /// itself: addresses, and bytes from there on. A runtime of many nodes has it fetched ahead.
     #[inline]
-    pub fn near_txs(&self, kind: Option<Kind>, mut fetch: impl FnMut(*const u8, usize)) {
+    pub fn near_txs(&self, message: Option<&Numbered>, mut fetch: impl FnMut(*const u8, usize)) {
         // Up to what was asked for: whatever happens, timers and lists of things to do are looked at.
-        fetch(at(self), std::mem::offset_of!(Node, requests) + std::mem::offset_of!(requests::Requests, open));
+        fetch(at(self), std::mem::offset_of!(Node, requests) + std::mem::offset_of!(Requests, open));
         fetch(at(&self.producer.template_due), 1);
         // The mempool begins with what says who has what.
-        match kind {
+        match message {
             None => fetch(at(&self.batch), size_of_val(&self.batch) + 64),
-            Some(Kind::Txs) => fetch(at(&self.batch), size_of_val(&self.batch) + size_of_val(&self.mempool)),
-            Some(Kind::Inv | Kind::GetData) => fetch(at(&self.mempool), 64),
+            Some(Numbered::Txs(_)) => fetch(at(&self.batch), size_of_val(&self.batch) + size_of_val(&self.mempool)),
+            Some(Numbered::Inv(_) | Numbered::GetData(_)) => fetch(at(&self.mempool), 64),
         }
-        if kind != Some(Kind::GetData) {
+        if !matches!(message, Some(Numbered::GetData(_))) {
             fetch(at(&self.config.relay), size_of_val(&self.config.relay));
         }
     }
 
-    /// What that refers to, for a message about these transactions of `world`. It need not be anybody's memory.
+    /// What that refers to. It need not be anybody's memory.
     #[inline]
-    pub fn far_txs(&self, world: &World, kind: Option<Kind>, txs: &[TxNo], mut fetch: impl FnMut(*const u8, usize)) {
+    pub fn far_txs(&self, message: Option<&Numbered>, mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
+        let [first_asked, last_asked] = self.requests.asked_txs();
         fetch(self.timers.at(), 1);
-        match (kind, txs) {
-            (Some(kind), [first, .., last] | [first @ last]) => {
-                // They are nearly always of the same few minutes, and so are their numbers.
-                fetch(self.peers.as_ptr().cast(), 128);
-                if kind == Kind::GetData {
-                    return fetch(slots.waits_at(*first), 1);
-                }
-                for (part, bytes) in [slots.words_of(*first), slots.words_of(*last)] {
-                    fetch(part, bytes);
-                }
-                let [first_asked, last_asked] = self.requests.asked_txs();
-                if kind == Kind::Inv {
-                    return fetch(last_asked, 64);
-                }
-                fetch(first_asked, 64);
-                fetch(slots.waits_at(*first), 1);
-                fetch(slots.young_end(), 1);
-                fetch(self.batch.end(), 64);
-                for no in txs.iter().take(FETCHED) {
-                    fetch(slots.waiting_at(*no), 1);
-                    // Those that it builds on are older.
-                    world.txs().related(*no).iter().for_each(|other| fetch(slots.waits_at(*other), 1));
-                }
-            }
-            _ => {
+        fetch(self.peers.as_ptr().cast(), 128);
+        match message {
+            None => {
                 let (log, bytes) = self.batch.all();
                 fetch(log, bytes.min(512));
-                fetch(self.peers.as_ptr().cast(), 256);
+            }
+            Some(Numbered::Inv(news)) => {
+                fetch(last_asked, 64);
+                for (group, _) in news.groups().take(GROUPS_FETCHED) {
+                    let (part, bytes) = slots.words_of(group);
+                    fetch(part, bytes);
+                }
+            }
+            Some(Numbered::GetData(txs)) => txs.iter().take(1).for_each(|no| fetch(slots.waits_at(*no), 1)),
+            Some(Numbered::Txs(txs)) => {
+                let [Some(first), Some(last)] = [txs.first(), txs.last()] else { return };
+                fetch(first_asked, 64);
+                fetch(slots.young_end(), 1);
+                fetch(self.batch.end(), 64);
+                // They are nearly always of the same few minutes, and so are their numbers.
+                for no in [first, last] {
+                    let (part, bytes) = slots.words_of(no.group());
+                    fetch(part, bytes);
+                    fetch(slots.waits_at(*no), 1);
+                    fetch(slots.waiting_at(*no), 1);
+                }
             }
         }
     }
@@ -98,57 +92,50 @@ impl Node {
     pub fn farther_txs(&self, mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
         for no in self.batch.ends().into_iter().flatten() {
-            let (part, bytes) = slots.words_of(no);
+            let (part, bytes) = slots.words_of(no.group());
             fetch(part, bytes);
         }
     }
 
     #[inline(never)]
     pub(super) fn on_numbered(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Numbered) {
-        let Numbered { kind, mut txs } = message;
-        let listens = !self.peer(from).banned && (kind != Kind::Inv || self.config.role == Role::Full);
-        if !listens {
-            txs.drain(..).for_each(|no| turn.world.release(no));
-            return turn.out.give_back_numbers(txs);
+        let is_inv = matches!(message, Numbered::Inv(_));
+        if self.peer(from).banned || is_inv && self.config.role != Role::Full {
+            return turn.out.lose(message, turn.world);
         }
-        match kind {
-            Kind::Inv => self.on_numbered_inv(turn, from, txs),
-            Kind::GetData => self.on_numbered_get_data(turn, from, txs),
-            Kind::Txs => self.on_numbered_txs(turn, from, txs),
+        match message {
+            Numbered::Inv(news) => self.on_news(turn, from, news),
+            Numbered::GetData(txs) => self.on_numbered_get_data(turn, from, txs),
+            Numbered::Txs(txs) => self.on_numbered_txs(turn, from, txs),
         }
     }
 
-    fn on_numbered_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
-        let until = self.late_at(turn);
+    fn on_news(&mut self, turn: &mut Turn<'_>, from: PeerId, news: News) {
         let (table, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
-        let (requests, peer) = (&mut self.requests, peer_in(&mut self.peers, from));
-        // Those with neighbouring numbers are looked up, and noted, together.
-        let Some(mut at) = txs.first().copied() else { return turn.out.give_back_numbers(txs) };
-        let (mut remembered, mut heard, mut new) = (slots.remembered(at), 0, 0);
-        txs.retain(|no| {
-            if no.0 / 64 != at.0 / 64 {
-                slots.hear(table, at, from, heard, new);
-                (at, remembered, heard, new) = (*no, slots.remembered(*no), 0, 0);
+        // What it remembers it does not need, and only notes who else has it.
+        let new = |(group, told): (u32, u64)| told & !slots.remembered(group);
+        let new: SmallVec<[u64; 8]> = news.groups().map(new).collect();
+        let room = Requests::room_for_txs(peer_in(&mut self.peers, from));
+        let mut txs = turn.out.numbers();
+        txs.extend(news.pick(&new).take(room));
+        let is_full = txs.len() == room;
+        for ((group, told), new) in news.groups().zip(new) {
+            let mut asked = new;
+            if is_full {
+                // What it may not ask for it has not heard of.
+                asked = txs.iter().filter(|no| no.group() == group).fold(0, |all, no| all | no.bit());
             }
-            let bit = 1 << (no.0 % 64);
-            // What it remembers it does not need, and only notes who else has it.
-            let wanted = (remembered | new) & bit == 0;
-            let asked = wanted && requests.add_tx(peer, *no, from, until);
-            if asked {
-                new |= bit;
-            } else {
-                table.release(*no);
-            }
-            if asked || !wanted {
-                heard |= bit;
-            }
-            asked
-        });
-        slots.hear(table, at, from, heard, new);
-        if !txs.is_empty() {
-            self.time_requests(until);
+            slots.hear(table, group, from, told & !(new & !asked), asked);
         }
-        turn.out.send_numbered(from, Kind::GetData, txs);
+        turn.out.bulletins.end(news, table);
+        if txs.is_empty() {
+            return turn.out.give_back_numbers(txs);
+        }
+        txs.iter().for_each(|no| table.hold_again(*no));
+        let until = self.late_at(turn);
+        self.requests.add_txs(&mut self.peers[from.0 as usize], &txs, from, until);
+        self.time_requests(until);
+        turn.out.send_numbered(from, txs, Numbered::GetData);
     }
 
     fn on_numbered_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
@@ -161,23 +148,84 @@ impl Node {
             }
             waits
         });
-        turn.out.send_numbered(from, Kind::Txs, txs);
+        turn.out.send_numbered(from, txs, Numbered::Txs);
         if !missing.is_empty() {
             turn.out.send(from, Message::NotFound(missing));
         }
     }
 
     fn on_numbered_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, txs: Vec<TxNo>) {
-        let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;
-        for no in txs.iter().copied() {
-            if !self.peer(from).banned {
-                self.on_held_tx(turn, from, no, None);
-                if !self.is_settled(turn, sampled) {
-                    self.settle(turn);
-                }
-            }
-            turn.world.release(no);
+        let mut left = &txs[..];
+        while !left.is_empty() {
+            left = &left[self.take_in_together(turn, from, left)..];
+            let Some((no, rest)) = left.split_first() else { break };
+            self.on_numbered_tx(turn, from, *no);
+            left = rest;
         }
         turn.out.give_back_numbers(txs);
     }
+
+    #[inline(never)]
+    fn on_numbered_tx(&mut self, turn: &mut Turn<'_>, from: PeerId, no: TxNo) {
+        if !self.peer(from).banned {
+            self.on_held_tx(turn, from, no, None);
+            if !self.is_settled(turn, is_sampled(turn)) {
+                self.settle(turn);
+            }
+        }
+        turn.world.release(no);
+    }
+
+    /// Takes in the first of `txs` as far as they are like nearly all: asked for, not known, judged already, and welcome. Gives
+    /// how many these are. The next needs a closer look.
+    fn take_in_together(&mut self, turn: &mut Turn<'_>, from: PeerId, txs: &[TxNo]) -> usize {
+        let relay = &self.config.relay;
+        let announces_later = relay.announce != Announce::Flood && relay.batch_us > 0;
+        let is_plain = self.config.role == Role::Full && announces_later && is_sampled(turn);
+        if !is_plain || self.peer(from).banned || !self.is_settled(turn, true) {
+            return 0;
+        }
+        let (tip, room) = (self.tip, self.mempool.slots.room());
+        let mut done = 0;
+        while let Some(group) = txs.get(done).map(|no| no.group()) {
+            let awaited = self.mempool.slots.awaited(group, from);
+            let (before, mut taken) = (done, 0);
+            for no in &txs[done..] {
+                let slots = &self.mempool.slots;
+                let is_next = no.group() == group
+                    && awaited & !taken & no.bit() != 0
+                    && done < room
+                    && self.requests.is_next_tx(done, *no, from);
+                if !is_next {
+                    break;
+                }
+                let table = turn.world.txs_mut();
+                let waits = |other: TxNo| slots.waits(other) || other.group() == group && taken & other.bit() != 0;
+                let judged = table.judged(*no, tip, waits, |no| slots.serial(table, no));
+                let Some(judged) = judged.filter(|judged| self.mempool.is_welcome(judged)) else { break };
+                taken |= no.bit();
+                done += 1;
+                table.release(*no);
+                let arrival = self.mempool.count_in(judged.bytes);
+                self.mempool.slots.set_arrival(*no, arrival);
+                self.announce_arrival_later(turn.now, *no, arrival);
+                turn.out.taken_in.push((*no, judged.fee));
+            }
+            if taken == 0 {
+                break;
+            }
+            debug_assert_eq!(taken.count_ones() as usize, done - before);
+            self.mempool.slots.take_in(group, from, taken);
+        }
+        if done > 0 {
+            self.producer.mempool_changed = true;
+            self.requests.end_first_txs(done, &mut self.peers[from.0 as usize]);
+        }
+        done
+    }
+}
+
+/// Whether nobody works on a block that each new transaction belongs into.
+fn is_sampled(turn: &Turn<'_>) -> bool {
+    turn.world.rules().env.chain.proof == Proof::Sampled
 }

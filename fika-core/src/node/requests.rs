@@ -186,6 +186,37 @@ impl Requests {
         room
     }
 
+    /// Notes that a neighbour is asked for these transactions: not more than it may be.
+    pub(super) fn add_txs(&mut self, peer: &mut Peer, txs: &[TxNo], from: PeerId, until: Time) {
+        peer.asked[TX] += txs.len() as u16;
+        self.txs.extend(txs.iter().map(|no| Asked { no: *no, from, until }));
+    }
+
+    /// For how many more transactions a neighbour may be asked.
+    pub(super) fn room_for_txs(peer: &Peer) -> usize {
+        usize::from(MAX_REQUESTS - peer.asked[TX])
+    }
+
+    /// Whether after so many others this transaction was asked for, from this neighbour.
+    #[inline]
+    pub(super) fn is_next_tx(&self, after: usize, no: TxNo, from: PeerId) -> bool {
+        self.txs.get(after).is_some_and(|asked| asked.no == no && asked.from == from)
+    }
+
+    /// Ends the first requests of transactions, so many, of which this neighbour was asked.
+    pub(super) fn end_first_txs(&mut self, count: usize, peer: &mut Peer) {
+        self.txs.drain(..count);
+        peer.asked[TX] -= count as u16;
+        self.reuse();
+    }
+
+    /// The next request goes where one was before, if there is none left, so that little memory is in use.
+    fn reuse(&mut self) {
+        if self.txs.is_empty() {
+            self.txs.clear();
+        }
+    }
+
     /// Who was asked for a transaction.
     fn asked_tx(&self, no: TxNo) -> Option<PeerId> {
         self.txs.iter().find(|asked| asked.no == no).map(|asked| asked.from)
@@ -199,10 +230,7 @@ impl Requests {
             false => self.txs.remove(self.txs.iter().position(|asked| asked.no == no)?)?,
         };
         peers[asked.from.0 as usize].asked[TX] -= 1;
-        if self.txs.is_empty() {
-            // The next one goes where one was before, so that little memory is in use.
-            self.txs.clear();
-        }
+        self.reuse();
         Some(asked.from)
     }
 

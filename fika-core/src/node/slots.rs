@@ -39,15 +39,6 @@ fn any(words: &[u64; LINE]) -> u64 {
     words[..FLAGS].iter().fold(0, |all, word| all | word)
 }
 
-/// The places of the bits that are set.
-fn bits(mut word: u64) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        let next = (word != 0).then(|| word.trailing_zeros());
-        word &= word.wrapping_sub(1);
-        next
-    })
-}
-
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 struct Line([u64; LINE]);
@@ -99,9 +90,9 @@ impl Default for Slots {
 impl Slots {
     // Where things are that a message needs. Nothing is read there, so it does not matter whether it is this node's.
 
-    /// Where the words of a transaction are, and their bytes.
-    pub(super) fn words_of(&self, no: TxNo) -> (*const u8, usize) {
-        let (first, _) = self.place(no);
+    /// Where the words of a group are, and their bytes.
+    pub(super) fn words_of(&self, group: u32) -> (*const u8, usize) {
+        let first = group as usize * self.stride;
         (self.lines.as_ptr().wrapping_add(first).cast(), self.stride * size_of::<Line>())
     }
 
@@ -144,7 +135,7 @@ impl Slots {
     /// All that wait for a block, in no order.
     pub(super) fn pooled(&self) -> impl Iterator<Item = TxNo> {
         let words = self.waits.iter().zip(0..);
-        words.flat_map(|(word, group)| bits(*word).map(move |bit| TxNo(64 * group + bit)))
+        words.flat_map(|(word, group)| TxNo::each(group, *word))
     }
 
     /// The transaction, if it waits for a block.
@@ -207,14 +198,14 @@ impl Slots {
     #[cold]
     fn let_go(&mut self, txs: &mut TxTable, group: u32, which: u64) {
         self.known_to_no_peer(group, which);
-        bits(which).for_each(|bit| txs.release(TxNo(64 * group + bit)));
+        TxNo::each(group, which).for_each(|no| txs.release(no));
     }
 
     /// Puts a transaction among those that wait. `own`: as it was judged here, if that is not the first judgement.
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, own: Option<Arc<Pooled>>, arrival: u32) {
         self.set(txs, no, WAITS);
-        self.waits[no.0 as usize / 64] |= 1 << (no.0 % 64);
-        self.arrivals[no.0 as usize] = arrival;
+        self.waits[no.0 as usize / 64] |= no.bit();
+        self.set_arrival(no, arrival);
         if let Some(own) = own {
             self.own.insert(no, own);
         }
@@ -268,12 +259,7 @@ impl Slots {
             self.begin_period(txs);
         }
         self.set(txs, no, RECENT[self.period]);
-        self.young_count += 1;
-        // They come in the order of their numbers, nearly.
-        let group = no.group();
-        if !self.young.iter().rev().take(3).any(|other| *other == group) {
-            self.young.push(group);
-        }
+        self.dealt_with(no.group(), 1);
         if let Some(peer) = peer {
             self.known_to(no, peer);
         }
@@ -335,40 +321,80 @@ impl Slots {
         self.lines[first + word / LINE].0[word % LINE] |= bit;
     }
 
-    /// Of which of the 64 transactions beside each other that this one is among anything is remembered.
-    pub(super) fn remembered(&self, no: TxNo) -> u64 {
-        let (first, _) = self.place(no);
-        self.lines.get(first).map_or(0, |Line(words)| any(words))
+    /// Of which transactions of a group anything is remembered.
+    #[inline]
+    pub(super) fn remembered(&self, group: u32) -> u64 {
+        self.lines.get(group as usize * self.stride).map_or(0, |Line(words)| any(words))
     }
 
-    /// `peer` has those of them that `which` names. Nothing is remembered yet of `new` ones: they are asked for now.
-    pub(super) fn hear(&mut self, txs: &mut TxTable, no: TxNo, peer: PeerId, which: u64, new: u64) {
-        let of = |bit: u32| TxNo(no.0 / 64 * 64 + bit);
-        bits(new).for_each(|bit| self.ask(txs, of(bit)));
-        let (first, _) = self.place(no);
+    /// The word that says which transactions of a group `peer` has, if there is one.
+    fn word_of(&mut self, group: u32, peer: PeerId) -> Option<&mut u64> {
         let word = FLAGS + peer.0 as usize;
-        match self.lines.get_mut(first + word / LINE) {
-            Some(Line(words)) if word < self.stride * LINE => words[word % LINE] |= which,
-            _ => bits(which).for_each(|bit| _ = self.known_to(of(bit), peer)),
+        let line = if word < self.stride * LINE { Some(group as usize * self.stride + word / LINE) } else { None };
+        self.lines.get_mut(line?).map(|Line(words)| &mut words[word % LINE])
+    }
+
+    /// `peer` has those of a group that `which` names. Nothing is remembered yet of `new` ones: they are asked for now.
+    pub(super) fn hear(&mut self, txs: &mut TxTable, group: u32, peer: PeerId, which: u64, new: u64) {
+        TxNo::each(group, new).for_each(|no| self.ask(txs, no));
+        match self.word_of(group, peer) {
+            Some(word) => *word |= which,
+            None => TxNo::each(group, which).for_each(|no| _ = self.known_to(no, peer)),
         }
     }
 
-    /// Tells of one transaction after the other whether `peer` has said that it has it.
-    pub(super) fn known_by(&self, peer: PeerId) -> impl FnMut(TxNo) -> bool {
+    /// Which of those of a group that `which` names `peer` has.
+    pub(super) fn known_by(&self, peer: PeerId, group: u32, which: u64) -> u64 {
         let word = FLAGS + peer.0 as usize;
-        let has_words = word < self.stride * LINE;
-        let (mut group, mut known) = (u32::MAX, 0);
-        move |no| {
-            if !has_words {
-                return self.is_known_to(no, peer);
-            }
-            // The next is nearly always beside the last one.
-            if no.0 / 64 != group {
-                group = no.0 / 64;
-                let line = self.lines.get(group as usize * self.stride + word / LINE);
-                known = line.map_or(0, |Line(words)| words[word % LINE]);
-            }
-            known >> (no.0 % 64) & 1 == 1
+        if word < self.stride * LINE {
+            let line = self.lines.get(group as usize * self.stride + word / LINE);
+            return line.map_or(0, |Line(words)| words[word % LINE] & which);
+        }
+        let known = TxNo::each(group, which).filter(|no| self.known_far.contains(&(*no, peer)));
+        known.fold(0, |known, no| known | no.bit())
+    }
+
+    /// Which transactions of a group [`take_in`](Slots::take_in) may name that come from `peer`.
+    pub(super) fn awaited(&mut self, group: u32, peer: PeerId) -> u64 {
+        if self.word_of(group, peer).is_none() {
+            return 0;
+        }
+        let Line(words) = &self.lines[group as usize * self.stride];
+        words[ASKED] & !(words[WAITS] | words[RECENT[0]] | words[RECENT[1]])
+    }
+
+    /// How many can be noted as dealt with before others are forgotten for it.
+    pub(super) fn room(&self) -> usize {
+        RECENT_TXS - self.young_count
+    }
+
+    /// Where a transaction that is remembered has come in the mempool.
+    #[inline]
+    pub(super) fn set_arrival(&mut self, no: TxNo, arrival: u32) {
+        self.arrivals[no.0 as usize] = arrival;
+    }
+
+    /// Those [awaited](Slots::awaited) of a group that `which` names have come from `peer`: they wait for a block, and are dealt
+    /// with. Not more than there is [room](Slots::room) for.
+    pub(super) fn take_in(&mut self, group: u32, peer: PeerId, which: u64) {
+        let Line(words) = &mut self.lines[group as usize * self.stride];
+        words[ASKED] &= !which;
+        words[RECENT[self.period]] |= which;
+        words[WAITS] |= which;
+        self.waits[group as usize] |= which;
+        self.dealt_with(group, which.count_ones() as usize);
+        if let Some(word) = self.word_of(group, peer) {
+            *word |= which;
+        }
+    }
+
+    /// So many of a group were dealt with in this period.
+    #[inline]
+    fn dealt_with(&mut self, group: u32, count: usize) {
+        self.young_count += count;
+        // They come in the order of their numbers, nearly.
+        if !self.young.iter().rev().take(3).any(|other| *other == group) {
+            self.young.push(group);
         }
     }
 
@@ -403,7 +429,7 @@ impl Slots {
         if self.known_far.is_empty() {
             return;
         }
-        for no in bits(which).map(|bit| TxNo(64 * group + bit)) {
+        for no in TxNo::each(group, which) {
             let all = (no, PeerId(0))..=(no, PeerId(u32::MAX));
             while let Some(one) = self.known_far.range(all.clone()).next().copied() {
                 self.known_far.remove(&one);
@@ -413,74 +439,4 @@ impl Slots {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hash::Id;
-
-    fn name(n: u32) -> Id {
-        let mut id = Id::ZERO;
-        id.0[..4].copy_from_slice(&n.to_le_bytes());
-        id
-    }
-
-    /// The number of a transaction that nothing holds yet but `slots` will.
-    fn note(slots: &mut Slots, txs: &mut TxTable, n: u32) -> bool {
-        let no = txs.hold(name(n));
-        let new = slots.note(txs, no, None) == Noted::New;
-        txs.release(no);
-        new
-    }
-
-    #[test]
-    fn any_number_of_neighbours_can_have_it() {
-        let (mut slots, mut txs) = (Slots::default(), TxTable::default());
-        let no = txs.hold(name(1));
-        slots.known_to(no, PeerId(3));
-        assert!(slots.who_has(no).is_empty(), "nothing is noted of what is not remembered");
-        slots.ask(&mut txs, no);
-        let all = [0, 63, 64, 127, 128, 1_000].map(PeerId);
-        for (n, peer) in all.iter().enumerate() {
-            slots.known_to(no, *peer);
-            assert_eq!(slots.who_has(no), all[..=n]);
-        }
-        assert!(slots.end_ask(&mut txs, no) && !slots.end_ask(&mut txs, no));
-        assert!(slots.who_has(no).is_empty(), "forgotten with the transaction");
-    }
-
-    #[test]
-    fn neighbouring_numbers_are_noted_together() {
-        let (mut slots, mut txs) = (Slots::default(), TxTable::default());
-        let all: Vec<TxNo> = (0..130).map(|n| txs.hold(name(n))).collect();
-        for peer in [0, 3, 4, 70].map(PeerId) {
-            let known = slots.remembered(all[66]);
-            slots.hear(&mut txs, all[66], peer, 0b111, 0b111 & !known);
-            slots.hear(&mut txs, all[129], peer, 0b10, 0b10 & !slots.remembered(all[129]));
-            let mut has = slots.known_by(peer);
-            let has: Vec<TxNo> = all.iter().copied().filter(|no| has(*no)).collect();
-            assert_eq!(has, [64, 65, 66, 129].map(TxNo), "{peer:?}");
-            assert!(has.iter().all(|no| slots.is_asked(*no) && slots.is_known_to(*no, peer)));
-        }
-        assert_eq!(slots.remembered(all[64]), 0b111);
-        all.iter().for_each(|no| txs.release(*no));
-        assert!(txs.find(&name(63)).is_none() && txs.find(&name(66)).is_some(), "held by who asks");
-        assert!([64, 65, 66, 129].iter().all(|n| slots.end_ask(&mut txs, TxNo(*n))));
-        assert!(txs.find(&name(66)).is_none() && slots.who_has(TxNo(66)).is_empty());
-    }
-
-    #[test]
-    fn what_was_dealt_with_is_remembered_for_a_while_and_then_no_number_is_held() {
-        let (mut slots, mut txs) = (Slots::default(), TxTable::default());
-        let most = RECENT_TXS as u32;
-        assert!((0..2 * most).all(|n| note(&mut slots, &mut txs, n)));
-        assert!(!(0..2 * most).any(|n| note(&mut slots, &mut txs, n)));
-        // The third period begins: the first is forgotten.
-        assert!(note(&mut slots, &mut txs, 2 * most));
-        assert!(txs.find(&name(0)).is_none() && txs.find(&name(most - 1)).is_none());
-        assert!((most..=2 * most).all(|n| !note(&mut slots, &mut txs, n)));
-        let no = txs.find(&name(most)).unwrap();
-        slots.forget(&mut txs, no);
-        assert!(txs.find(&name(most)).is_none());
-        assert!((3 * most..9 * most).all(|n| note(&mut slots, &mut txs, n)));
-        assert!(slots.arrivals.len() <= 2 * RECENT_TXS + 2 + 64, "numbers are used again");
-    }
-}
+mod tests;

@@ -35,7 +35,7 @@ pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
 pub(crate) use txs::Judgement;
 pub(crate) use txs::Use;
-pub use txs::{Confirmed, Pooled, TxNo, TxTable};
+pub use txs::{Confirmed, OnWire, Pooled, TxNo, TxTable};
 
 use thiserror::Error;
 
@@ -392,9 +392,11 @@ impl World {
         &mut self.txs
     }
 
-    /// What a message with a numbered transaction takes on the wire: what `ask` says, which need be asked only once.
-    pub fn wire_bytes(&mut self, no: TxNo, ask: impl FnOnce(&Tx) -> u64) -> u64 {
-        self.txs.wire_bytes(no, ask)
+    /// What the runtime makes of a numbered transaction that was judged, and its fee: what `ask` says for that fee, which
+    /// is asked once.
+    #[inline]
+    pub fn on_wire(&mut self, no: TxNo, ask: impl FnOnce(&Tx, Amount) -> OnWire) -> (OnWire, Amount) {
+        self.txs.on_wire(no, ask)
     }
 
     /// A message with this transaction, one of [`Numbered`](crate::node::Numbered), has got lost.

@@ -30,6 +30,22 @@ impl TxNo {
     pub(crate) fn group(self) -> u32 {
         self.0 / 64
     }
+
+    /// Its place among these, as a bit.
+    #[inline]
+    pub(crate) fn bit(self) -> u64 {
+        1 << (self.0 % 64)
+    }
+
+    /// Those of a group that the bits of `which` name.
+    #[inline]
+    pub(crate) fn each(group: u32, mut which: u64) -> impl Iterator<Item = TxNo> {
+        std::iter::from_fn(move || {
+            let next = (which != 0).then(|| TxNo(64 * group + which.trailing_zeros()));
+            which &= which.wrapping_sub(1);
+            next
+        })
+    }
 }
 
 /// A transaction with what it does. What every node needs that takes it in lies in front.
@@ -75,32 +91,43 @@ impl Use {
     }
 }
 
-/// Who a transaction of the table is: apart from the rest, for this is what messages need. One line of the machine's
-/// caches.
+/// What a runtime makes of a transaction when messages carry it, once for all of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnWire {
+    /// What a message with it takes.
+    pub bytes: u32,
+    /// Numbers of the runtime's own, for the transaction as it is sent and as it is taken in.
+    pub sent: u64,
+    /// See [`sent`](OnWire::sent).
+    pub taken_in: u64,
+}
+
+/// What messages need of a transaction of the table, apart from the rest: one line of the machine's caches.
 #[derive(Clone)]
 #[repr(align(64))]
-struct Name {
-    hash: Id,
+struct Brief {
+    /// The beginning of its hash.
+    prefix: u64,
     /// How many nodes remember it, and messages under way that name it.
     holders: u32,
-    /// What it takes on the wire; 0: nobody has asked yet.
-    wire_bytes: u32,
-    /// Its own bytes.
-    bytes: u32,
     /// The tip of the first judgement, if it is the latest and depends on no other transaction; else [`NO_TIP`].
     over: BlockIx,
     /// By the first judgement: the fee rate and the fee.
     rate: u64,
     fee: Amount,
+    /// Its own bytes.
+    bytes: u32,
+    /// With no bytes: nobody has asked yet.
+    on_wire: OnWire,
 }
 
 /// No tip.
 const NO_TIP: BlockIx = BlockIx(u32::MAX);
 
-impl Default for Name {
-    fn default() -> Name {
-        let (hash, fee) = (Id::ZERO, Amount::ZERO);
-        Name { hash, holders: 0, wire_bytes: 0, bytes: 0, over: NO_TIP, rate: 0, fee }
+impl Brief {
+    fn new(hash: Id) -> Brief {
+        let on_wire = OnWire::default();
+        Brief { prefix: hash.prefix(), holders: 0, over: NO_TIP, rate: 0, fee: Amount::ZERO, bytes: 0, on_wire }
     }
 }
 
@@ -156,7 +183,8 @@ impl Confirmed {
 #[derive(Default)]
 pub struct TxTable {
     numbers: IdMap<TxNo>,
-    names: Vec<Name>,
+    hashes: Vec<Id>,
+    briefs: Vec<Brief>,
     all: Vec<Known>,
     free: VecDeque<TxNo>,
     uses: BytesMap<Box<[u8]>, Vec<(TxNo, Use)>>,
@@ -175,23 +203,31 @@ impl TxTable {
 
     /// The transaction's name.
     pub fn hash(&self, no: TxNo) -> Id {
-        self.names[no.0 as usize].hash
+        self.hashes[no.0 as usize]
     }
 
-    /// Others that change an entry which this one reads.
-    pub(crate) fn related(&self, no: TxNo) -> &[TxNo] {
-        &self.all[no.0 as usize].related
+    /// The [beginning](Id::prefix) of it.
+    #[inline]
+    pub fn prefix(&self, no: TxNo) -> u64 {
+        self.briefs[no.0 as usize].prefix
     }
 
-    /// What a message with the transaction takes on the wire: what `ask` says, which is asked once.
-    pub(crate) fn wire_bytes(&mut self, no: TxNo, ask: impl FnOnce(&Tx) -> u64) -> u64 {
-        let name = &mut self.names[no.0 as usize];
-        if name.wire_bytes > 0 {
-            return name.wire_bytes.into();
+    /// Those of the transactions of a group that `which` names.
+    #[inline]
+    pub fn prefixes(&self, group: u32, which: u64) -> impl Iterator<Item = u64> {
+        TxNo::each(group, which).map(|no| self.prefix(no))
+    }
+
+    /// What the runtime makes of a transaction that was judged, and its fee by the first judgement.
+    #[inline]
+    pub(crate) fn on_wire(&mut self, no: TxNo, ask: impl FnOnce(&Tx, Amount) -> OnWire) -> (OnWire, Amount) {
+        let brief = &mut self.briefs[no.0 as usize];
+        if brief.on_wire.bytes == 0
+            && let Some(first) = &self.all[no.0 as usize].first
+        {
+            (brief.on_wire, brief.fee) = (ask(&first.tx, first.fee), first.fee);
         }
-        let bytes = self.all[no.0 as usize].tx.as_ref().map_or(0, ask);
-        name.wire_bytes = u32::try_from(bytes).unwrap_or(0);
-        bytes
+        (brief.on_wire, brief.fee)
     }
 
     /// The transaction, if some node has judged it and remembers it.
@@ -201,31 +237,32 @@ impl TxTable {
 
     /// The number of the transaction called `hash`; one more node remembers it from now on.
     pub(crate) fn hold(&mut self, hash: Id) -> TxNo {
-        let TxTable { numbers, names, all, free, changes, .. } = self;
+        let TxTable { numbers, hashes, briefs, all, free, changes, .. } = self;
         let no = *numbers.entry(hash).or_insert_with(|| {
             *changes += 1;
             let no = free.pop_front().unwrap_or_else(|| {
-                names.push(Name::default());
+                hashes.push(hash);
+                briefs.push(Brief::new(hash));
                 all.push(Known::default());
                 TxNo(all.len() as u32 - 1)
             });
-            names[no.0 as usize] = Name { hash, ..Name::default() };
+            (hashes[no.0 as usize], briefs[no.0 as usize]) = (hash, Brief::new(hash));
             no
         });
-        names[no.0 as usize].holders += 1;
+        briefs[no.0 as usize].holders += 1;
         no
     }
 
     /// One more that remembers it.
     pub(crate) fn hold_again(&mut self, no: TxNo) {
-        self.names[no.0 as usize].holders += 1;
+        self.briefs[no.0 as usize].holders += 1;
     }
 
     /// One of those that remember it does so no longer.
     pub(crate) fn release(&mut self, no: TxNo) {
-        let name = &mut self.names[no.0 as usize];
-        name.holders -= 1;
-        if name.holders == 0 {
+        let brief = &mut self.briefs[no.0 as usize];
+        brief.holders -= 1;
+        if brief.holders == 0 {
             self.forget(no);
         }
     }
@@ -233,9 +270,9 @@ impl TxTable {
     #[cold]
     fn forget(&mut self, no: TxNo) {
         let Known { keys, owners, .. } = std::mem::take(&mut self.all[no.0 as usize]);
-        self.names[no.0 as usize].over = NO_TIP;
+        self.briefs[no.0 as usize].over = NO_TIP;
         self.changes += 1;
-        self.numbers.remove(&self.names[no.0 as usize].hash);
+        self.numbers.remove(&self.hashes[no.0 as usize]);
         for key in keys {
             let Some(users) = self.uses.get_mut(&key) else { continue };
             users.retain(|(user, _)| *user != no);
@@ -267,9 +304,9 @@ impl TxTable {
         waits: impl Fn(TxNo) -> bool,
         serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Option<Judgement> {
-        let name = &self.names[no.0 as usize];
-        if name.over == tip {
-            return Some(Judgement { bytes: name.bytes.into(), rate: name.rate, fee: name.fee, own: None });
+        let brief = &self.briefs[no.0 as usize];
+        if brief.over == tip {
+            return Some(Judgement { bytes: brief.bytes.into(), rate: brief.rate, fee: brief.fee, own: None });
         }
         self.judged_among(no, tip, waits, serial)
     }
@@ -338,8 +375,8 @@ impl TxTable {
         let new = Arc::new(Pooled { rate, fee, bytes, serial: self.serials, tx, outcome, over });
         let Known { first, judged, judgements, related, .. } = &mut self.all[no.0 as usize];
         *judgements += 1;
-        let name = &mut self.names[no.0 as usize];
-        name.over = NO_TIP;
+        let brief = &mut self.briefs[no.0 as usize];
+        brief.over = NO_TIP;
         if first.is_none() {
             *first = Some(new.clone());
             // What does not fit is looked up each time.
@@ -348,7 +385,7 @@ impl TxTable {
                 && touching.is_empty()
                 && let Ok(bytes) = u32::try_from(bytes)
             {
-                (name.over, name.bytes, name.rate, name.fee) = (*tip, bytes, rate, fee);
+                (brief.over, brief.bytes, brief.rate, brief.fee) = (*tip, bytes, rate, fee);
             }
         }
         if new.over.is_some() {
@@ -385,7 +422,7 @@ impl TxTable {
             for (other, theirs) in users.iter().filter(|(user, _)| *user != no) {
                 let mut relate = |one: TxNo, to: TxNo| {
                     add(&mut self.all[one.0 as usize].related, to);
-                    self.names[one.0 as usize].over = NO_TIP;
+                    self.briefs[one.0 as usize].over = NO_TIP;
                 };
                 if new.any_of(Use::CHANGES) && theirs.any_of(Use::READS) {
                     relate(*other, no);

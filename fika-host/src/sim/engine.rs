@@ -31,6 +31,7 @@ use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
 use super::tracer::Tracer;
+use numbered::Lists;
 use work::Job;
 
 /// Something that will happen to a node.
@@ -117,8 +118,8 @@ pub(crate) struct Engine<'a> {
     carried: Vec<Carried>,
     /// Whether transactions travel by their numbers.
     has_txs: bool,
-    /// The kinds and bytes of messages that name so many transactions: of `inv`, and of `getdata`.
-    list_bytes: [Vec<Option<(u8, u64)>>; 2],
+    /// Of `inv` and of `getdata` with transactions.
+    lists: [Lists; 2],
     /// Of the node whose timer is next, while transactions travel: which one, and how much of it is fetched.
     next_wake: (u32, u8),
     now: Time,
@@ -175,7 +176,7 @@ impl<'a> Engine<'a> {
             out: Outputs::default(),
             carried: Vec::new(),
             has_txs: false,
-            list_bytes: Default::default(),
+            lists: Default::default(),
             next_wake: (0, 0),
             now: 0,
             trace: TraceHash::default(),

@@ -19,20 +19,24 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 impl TraceHash {
-    /// Adds a happening: when, at whom, and what.
+    /// What happens, as a number that is odd and has 63 bits, so that two of them fit into a word.
     #[inline]
-    pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, more: u64) {
-        self.add_all(at, whom, [(what, more)]);
+    pub(crate) fn what(what: u64, more: u64) -> u64 {
+        fold(what ^ DIGITS[2], more ^ DIGITS[3]) >> 1 | 1
     }
 
-    /// Adds several at one time, at one whom.
+    /// Adds a happening: when, at whom, [what](TraceHash::what), and its number there.
     #[inline]
-    pub(crate) fn add_all(&mut self, at: u64, whom: u64, all: impl IntoIterator<Item = (u64, u64)>) {
-        let first = fold(at ^ DIGITS[0], whom ^ DIGITS[1]);
-        for (what, more) in all {
-            let second = fold(what ^ DIGITS[2], more ^ DIGITS[3]);
-            self.0 = self.0.wrapping_add(u128::from(first) * u128::from(second | 1));
-        }
+    pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, sequence: u32) {
+        self.add_all(at, whom, what.into(), sequence.into());
+    }
+
+    /// Adds several at one time, at one whom: the sum of what happens, and that of their numbers.
+    #[inline]
+    pub(crate) fn add_all(&mut self, at: u64, whom: u64, what: u128, sequences: u64) {
+        let first = u128::from(fold(at ^ DIGITS[0], whom ^ DIGITS[1]));
+        let happened = first.wrapping_mul(what.wrapping_add(u128::from(sequences) << 64));
+        self.0 = self.0.wrapping_add(happened);
     }
 
     /// Adds what a node did, in terms that do not depend on where blocks lie in an arena.
@@ -57,14 +61,13 @@ impl TraceHash {
             Event::SafetyViolation { finalized, tip } => (16, *finalized, tip.prefix()),
             Event::Fault { .. } => (17, Id::ZERO, 0),
         };
-        self.add(at, u64::from(node), what << 56 ^ id.prefix(), more);
+        self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id.prefix(), more), 0);
     }
 
-    /// Adds what the two events say that stand for each transaction which a node took in from a neighbour: the
+    /// What the two events say together that stand for a transaction which a node took in from a neighbour: of the
     /// [beginning](Id::prefix) of its hash, and its fee.
-    pub(crate) fn taken_in(&mut self, at: u64, node: u32, taken: impl Iterator<Item = (u64, Amount)>) {
-        let events = taken.flat_map(|(hash, fee)| [(4 << 56 ^ hash, fee.0), (13 << 56 ^ hash, 0)]);
-        self.add_all(at, u64::from(node), events);
+    pub(crate) fn taken_in(hash: u64, fee: Amount) -> u64 {
+        TraceHash::what(4 << 56 ^ hash, fee.0) + TraceHash::what(13 << 56 ^ hash, 0)
     }
 
     /// The sum so far.
@@ -79,9 +82,11 @@ mod tests {
 
     #[test]
     fn the_order_does_not_matter_and_everything_else_does() {
-        let hash = |happenings: &[(u64, u64, u64, u64)]| {
+        let hash = |happenings: &[(u64, u64, u64, u32)]| {
             let mut hash = TraceHash::default();
-            happenings.iter().for_each(|(at, whom, what, more)| hash.add(*at, *whom, *what, *more));
+            for (at, whom, what, sequence) in happenings {
+                hash.add(*at, *whom, TraceHash::what(*what, 9), *sequence);
+            }
             hash
         };
         let (a, b) = ((1, 2, 3, 4), (5, 6, 7, 8));
@@ -90,5 +95,18 @@ mod tests {
             assert_ne!(hash(&[a, b]), hash(&[other, b]));
         }
         assert_ne!(hash(&[a]), hash(&[a, a]));
+        assert_ne!(TraceHash::what(3, 9), TraceHash::what(3, 8));
+    }
+
+    #[test]
+    fn many_at_once_are_what_they_are_one_by_one() {
+        let what = [(1, u64::MAX), (7, 3), (u64::MAX, 0)].map(|(what, more)| TraceHash::what(what, more));
+        let (mut one_by_one, mut at_once) = (TraceHash::default(), TraceHash::default());
+        what.iter().zip(u32::MAX - 2..=u32::MAX).for_each(|(what, sequence)| one_by_one.add(5, 6, *what, sequence));
+        let sequences = (u32::MAX - 2..=u32::MAX).map(u64::from).sum();
+        at_once.add_all(5, 6, what.iter().copied().map(u128::from).sum(), sequences);
+        assert_eq!(one_by_one, at_once);
+        let two = TraceHash::taken_in(8, Amount(5));
+        assert_eq!(two, TraceHash::what(4 << 56 ^ 8, 5) + TraceHash::what(13 << 56 ^ 8, 0));
     }
 }

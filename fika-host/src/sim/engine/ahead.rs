@@ -1,7 +1,7 @@
 //! What the next events need of their nodes; see [`fetch`](super::super::fetch).
 
 use fika_core::message::Message;
-use fika_core::node::Need;
+use fika_core::node::{Need, Numbered};
 
 use super::super::fetch::{fetch, fetch_at};
 use super::{Engine, Happening, Seat};
@@ -49,8 +49,10 @@ impl Engine<'_> {
             match happening {
                 Happening::Numbered(_, message) => {
                     self.wakes.fetch(node);
-                    fetch_at(message.txs.as_ptr().cast(), PART_BYTES);
-                    self.nodes[n].near_txs(Some(message.kind), fetch_at);
+                    if let Numbered::GetData(txs) | Numbered::Txs(txs) = message {
+                        fetch_at(txs.as_ptr().cast(), PART_BYTES);
+                    }
+                    self.nodes[n].near_txs(Some(message), fetch_at);
                 }
                 _ => {
                     let need = need(happening);
@@ -73,7 +75,7 @@ impl Engine<'_> {
             let n = node as usize;
             match happening {
                 Happening::Numbered(peer, message) => {
-                    self.nodes[n].far_txs(&self.worlds[0], Some(message.kind), &message.txs, fetch_at);
+                    self.nodes[n].far_txs(Some(message), fetch_at);
                     return self.links.fetch_neighbour(node, peer.0);
                 }
                 Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => {
@@ -115,7 +117,7 @@ impl Engine<'_> {
                 self.links.fetch(node);
             }
             1 => {
-                next.far_txs(&self.worlds[0], None, &[], fetch_at);
+                next.far_txs(None, fetch_at);
                 self.links.fetch_neighbours(node);
             }
             2 => next.farther_txs(fetch_at),

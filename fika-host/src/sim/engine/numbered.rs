@@ -1,28 +1,66 @@
 //! Transactions by their numbers, between nodes of one world; see [`Numbered`].
 
+use fika_core::amount::Amount;
+use fika_core::block::Tx;
 use fika_core::hash::Id;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Input, Kind, Numbered, PeerId};
-use fika_core::world::TxNo;
+use fika_core::node::{Input, Numbered, PeerId};
+use fika_core::transport::Transport;
+use fika_core::world::{OnWire, TxNo};
 
+use super::super::charge::Charges;
 use super::super::links::Carried;
 use super::super::order::{Class, Order};
+use super::super::trace_hash::TraceHash;
 use super::sending::{content_of, in_trace, whom};
 use super::{Engine, Happening, Observer, Seen};
 
 /// The kind of [`Message::Tx`].
 const TX: u8 = 3;
 
+/// A kind of message with a list: its number, and the bytes of one that names so many transactions, as far as these are
+/// known.
+#[derive(Default)]
+pub(super) struct Lists(u8, Vec<Option<u64>>);
+
+impl Lists {
+    /// The kind of these messages, and the bytes of one with `count` transactions, which are asked for once.
+    fn of(&mut self, count: usize, ask: impl FnOnce(Vec<Item>) -> (u8, u64)) -> (u8, u64) {
+        let Lists(kind, bytes) = self;
+        if bytes.len() <= count {
+            bytes.resize(count + 1, None);
+        }
+        let ask = || {
+            let (known, bytes) = ask(vec![Item::Tx(Id::ZERO); count]);
+            *kind = known;
+            bytes
+        };
+        let bytes = *bytes[count].get_or_insert_with(ask);
+        (*kind, bytes)
+    }
+}
+
+/// What is made of a transaction of this fee when a node sends it.
+fn on_wire(from: u32, tx: &Tx, fee: Amount, charges: &mut Charges, transport: &dyn Transport) -> OnWire {
+    let bytes = charges.bytes(from, &Message::Tx(tx.clone()), transport);
+    let prefix = tx.hash().prefix();
+    OnWire {
+        bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        sent: in_trace(TX, prefix, bytes),
+        taken_in: TraceHash::taken_in(prefix, fee),
+    }
+}
+
 impl Engine<'_> {
     /// Hands over a message about transactions.
     #[inline(never)]
     pub(super) fn receive_numbered(&mut self, node: u32, peer: PeerId, message: Numbered, observer: &mut dyn Observer) {
         if !self.links.is_up(node, peer.0) {
-            return self.lose(message.txs);
+            return self.lose(message);
         }
-        if message.kind == Kind::Txs {
+        if let Numbered::Txs(txs) = &message {
             // Each is an event.
-            self.events += message.txs.len() as u64 - 1;
+            self.events += txs.len() as u64 - 1;
         }
         // It makes nobody give up a block.
         self.give(node, Input::Numbered(peer, message), observer);
@@ -31,9 +69,16 @@ impl Engine<'_> {
     /// Notes what a node has taken into its mempool.
     #[inline(never)]
     pub(super) fn note_taken_in(&mut self, node: u32, observer: &mut dyn Observer) {
-        let Engine { worlds, nodes, out, now, trace, .. } = self;
-        let txs = worlds[0].txs();
-        trace.taken_in(*now, node, out.taken_in.iter().map(|(no, fee)| (txs.hash(*no).prefix(), *fee)));
+        let Engine { worlds, nodes, out, now, trace, charges, transport, .. } = self;
+        let mut sum = 0u128;
+        for (no, fee) in &out.taken_in {
+            let (wire, first_fee) = worlds[0].on_wire(*no, |tx, fee| on_wire(node, tx, fee, charges, *transport));
+            sum += u128::from(match *fee == first_fee {
+                true => wire.taken_in,
+                false => TraceHash::taken_in(worlds[0].txs().prefix(*no), *fee),
+            });
+        }
+        trace.add_all(*now, u64::from(node), sum, 0);
         observer.taken_in(*now, node, &out.taken_in, Seen { world: &worlds[0], node: &nodes[node as usize] });
         out.taken_in.clear();
     }
@@ -41,28 +86,26 @@ impl Engine<'_> {
     /// Sends what is said of transactions, as [`send`](Engine::send) would send the messages that it stands for.
     pub(super) fn send_numbered(&mut self, from: u32, peer: PeerId, message: Numbered) {
         self.has_txs = true;
-        match message.kind {
-            Kind::Inv => self.send_list(from, peer, message, Message::Inv),
-            Kind::GetData => self.send_list(from, peer, message, Message::GetData),
-            Kind::Txs => self.send_txs(from, peer, message.txs),
-        }
-    }
-
-    fn send_list(&mut self, from: u32, peer: PeerId, numbered: Numbered, message: fn(Vec<Item>) -> Message) {
-        let count = numbered.txs.len();
-        let sizes = &mut self.list_bytes[usize::from(numbered.kind == Kind::GetData)];
-        if sizes.len() <= count {
-            sizes.resize(count + 1, None);
-        }
-        let (kind, bytes) = *sizes[count].get_or_insert_with(|| {
-            let message = message(vec![Item::Tx(Id::ZERO); count]);
-            (message.kind(), self.charges.bytes(from, &message, self.transport))
-        });
         let txs = self.worlds[0].txs();
-        let content = content_of(numbered.txs.iter().map(|no| txs.hash(*no).prefix()));
+        let (list, of, count, content) = match message {
+            Numbered::Txs(list) => return self.send_txs(from, peer, list),
+            Numbered::Inv(ref news) => {
+                let prefixes = news.groups().flat_map(|(group, told)| txs.prefixes(group, told));
+                (0, Message::Inv as fn(Vec<Item>) -> Message, news.count(), content_of(news.count(), prefixes))
+            }
+            Numbered::GetData(ref list) => {
+                let prefixes = list.iter().map(|no| txs.prefix(*no));
+                (1, Message::GetData as fn(Vec<Item>) -> Message, list.len(), content_of(list.len(), prefixes))
+            }
+        };
+        let Engine { lists, charges, transport, .. } = self;
+        let (kind, bytes) = lists[list].of(count, |items| {
+            let message: Message = of(items);
+            (message.kind(), charges.bytes(from, &message, *transport))
+        });
         match self.carry_one(from, peer, kind, content, bytes) {
-            Some((order, back)) => self.queue.push(self.now, order, Happening::Numbered(back, numbered)),
-            None => self.lose(numbered.txs),
+            Some((order, back)) => self.queue.push(self.now, order, Happening::Numbered(back, message)),
+            None => self.lose(message),
         }
     }
 
@@ -74,13 +117,14 @@ impl Engine<'_> {
             return self.send_each(from, peer, txs);
         };
         let first = announcements.next_events(to, count as u32);
-        let messages = txs.iter().zip(0..).map(|(no, after)| {
-            let bytes = worlds[0].wire_bytes(*no, |tx| charges.bytes(from, &Message::Tx(tx.clone()), *transport));
-            *sent_bytes += bytes;
-            let content = worlds[0].txs().hash(*no).prefix();
-            (in_trace(TX, content), bytes << 32 | u64::from(first.wrapping_add(after)))
-        });
-        trace.add_all(at, whom(to, back), messages);
+        let mut what = 0u128;
+        for no in &txs {
+            let (wire, _) = worlds[0].on_wire(*no, |tx, fee| on_wire(from, tx, fee, charges, *transport));
+            *sent_bytes += u64::from(wire.bytes);
+            what += u128::from(wire.sent);
+        }
+        let sequences = (0..count as u32).map(|after| u64::from(first.wrapping_add(after))).sum();
+        trace.add_all(at, whom(to, back), what, sequences);
         sent[usize::from(TX)] += count as u64;
         self.send_together(Some((Order::new(at, Class::Arrive, to, first), PeerId(back), txs)));
     }
@@ -90,9 +134,9 @@ impl Engine<'_> {
         let mut together: Option<(Order, PeerId, Vec<TxNo>)> = None;
         for no in txs.drain(..) {
             let Engine { worlds, charges, transport, .. } = self;
-            let bytes = worlds[0].wire_bytes(no, |tx| charges.bytes(from, &Message::Tx(tx.clone()), *transport));
-            let name = worlds[0].txs().hash(no).prefix();
-            let Some((order, back)) = self.carry_one(from, peer, TX, name, bytes) else {
+            let (wire, _) = worlds[0].on_wire(no, |tx, fee| on_wire(from, tx, fee, charges, *transport));
+            let name = worlds[0].txs().prefix(no);
+            let Some((order, back)) = self.carry_one(from, peer, TX, name, wire.bytes.into()) else {
                 self.worlds[0].release(no);
                 continue;
             };
@@ -112,14 +156,13 @@ impl Engine<'_> {
 
     fn send_together(&mut self, together: Option<(Order, PeerId, Vec<TxNo>)>) {
         if let Some((order, peer, txs)) = together {
-            self.queue.push(self.now, order, Happening::Numbered(peer, Numbered { kind: Kind::Txs, txs }));
+            self.queue.push(self.now, order, Happening::Numbered(peer, Numbered::Txs(txs)));
         }
     }
 
     /// A message gets lost.
-    fn lose(&mut self, txs: Vec<TxNo>) {
-        txs.iter().for_each(|no| self.worlds[0].release(*no));
-        self.out.give_back_numbers(txs);
+    fn lose(&mut self, message: Numbered) {
+        self.out.lose(message, &mut self.worlds[0]);
     }
 }
 

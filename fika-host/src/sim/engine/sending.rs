@@ -11,6 +11,7 @@ use super::super::announcements::Way;
 use super::super::links::Carried;
 use super::super::order::{Class, Order};
 use super::super::tournament::NEVER;
+use super::super::trace_hash::TraceHash;
 use super::{Engine, Happening};
 
 impl Engine<'_> {
@@ -55,7 +56,7 @@ impl Engine<'_> {
         block: Option<u32>,
     ) -> Option<Message> {
         let kind = message.kind();
-        let what = in_trace(kind, content(&message));
+        let what = in_trace(kind, content(&message), bytes);
         let mut carried = std::mem::take(&mut self.carried);
         self.links.carry(from, (peers, but), (kind, bytes), self.now, &mut carried);
         if let Some(tracer) = &mut self.tracer {
@@ -64,7 +65,7 @@ impl Engine<'_> {
         self.sent[usize::from(kind)] += carried.len() as u64;
         self.sent_bytes += carried.len() as u64 * bytes;
         match block {
-            Some(block) => self.announce_to(&carried, block, what, bytes),
+            Some(block) => self.announce_to(&carried, block, what),
             None => self.copy_to(&carried, &message, what, bytes),
         }
         carried.clear();
@@ -73,12 +74,12 @@ impl Engine<'_> {
     }
 
     /// Announces a block to all of these whom the announcement reaches.
-    fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64, bytes: u64) {
+    fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64) {
         let Engine { queue, announcements, now, .. } = self;
         let (mut trace, mut settled) = (self.trace, 0);
         announcements.send(*now, block, carried, |one, sequence, way| {
             let Carried { to, back, at } = one;
-            trace.add(at, whom(to, back), what, bytes << 32 | u64::from(sequence));
+            trace.add(at, whom(to, back), what, sequence);
             match way {
                 Way::Settled => settled += 1,
                 Way::Queue => {
@@ -96,7 +97,7 @@ impl Engine<'_> {
     fn copy_to(&mut self, carried: &[Carried], message: &Message, what: u64, bytes: u64) {
         for Carried { to, back, at } in carried.iter().copied() {
             let sequence = self.announcements.next_event(to);
-            self.trace.add(at, whom(to, back), what, bytes << 32 | u64::from(sequence));
+            self.trace.add(at, whom(to, back), what, sequence);
             if at != NEVER {
                 let order = Order::new(at, Class::Arrive, to, sequence);
                 self.queue.push(self.now, order, Happening::Arrive(PeerId(back), bytes as u32, message.clone()));
@@ -117,7 +118,7 @@ impl Engine<'_> {
         let one = links.carry_one(from, peer.0, (kind, bytes), *now);
         let Carried { to, back, at } = one;
         let sequence = announcements.next_event(to);
-        trace.add(at, whom(to, back), in_trace(kind, content), bytes << 32 | u64::from(sequence));
+        trace.add(at, whom(to, back), in_trace(kind, content, bytes), sequence);
         if let Some(tracer) = tracer {
             tracer.sent(*now, from, one);
         }
@@ -128,8 +129,8 @@ impl Engine<'_> {
 }
 
 /// What is sent, and whom it reaches, as the trace has them.
-pub(super) fn in_trace(kind: u8, content: u64) -> u64 {
-    u64::from(kind) << 56 ^ content
+pub(super) fn in_trace(kind: u8, content: u64, bytes: u64) -> u64 {
+    TraceHash::what(u64::from(kind) << 56 ^ content, bytes)
 }
 
 pub(super) fn whom(to: u32, back: u32) -> u64 {
@@ -145,17 +146,17 @@ fn of_header(header: &Header) -> u64 {
         ^ u64::from(header.bits).rotate_left(16)
 }
 
-/// What a list is about whose things begin so.
-pub(super) fn content_of(list: impl ExactSizeIterator<Item = u64>) -> u64 {
-    let count = list.len() as u64;
-    list.fold(count, |sum, one| sum.rotate_left(7) ^ one)
+/// What a list is about that has so many things, which begin so. Their order does not matter: it follows from that in
+/// which the sender got to know them.
+pub(super) fn content_of(count: usize, list: impl Iterator<Item = u64>) -> u64 {
+    list.fold(count as u64, u64::wrapping_add)
 }
 
 /// What a message is about, as a number.
 fn content(message: &Message) -> u64 {
     match message {
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
-            content_of(items.iter().map(|item| item.id().prefix()))
+            content_of(items.len(), items.iter().map(|item| item.id().prefix()))
         }
         Message::Tx(tx) => tx.hash().prefix(),
         Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),
