@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::io::PeerId;
 use crate::world::{TxNo, TxTable};
 
@@ -15,6 +17,8 @@ pub(super) struct Bulletin {
     txs: Vec<TxNo>,
     /// The groups that they are of, and which of each.
     groups: Vec<(u32, u64)>,
+    /// The places in the order, for each group by the places there.
+    places: Vec<[u16; 64]>,
     /// Who is told something, and how much.
     readers: Vec<(PeerId, u32)>,
     /// Which each reader is told, as words for the groups.
@@ -22,17 +26,19 @@ pub(super) struct Bulletin {
 }
 
 impl Bulletin {
-    /// Adds a transaction, if it is not there.
+    /// Adds a transaction, if it is not there. Not more than [`MAX_ITEMS`](crate::message::MAX_ITEMS) are added.
     #[inline]
     pub(super) fn add(&mut self, no: TxNo) {
         // Nearly all are of the same few groups.
         let at = self.groups.iter().position(|(group, _)| *group == no.group()).unwrap_or_else(|| {
             self.groups.push((no.group(), 0));
+            self.places.push([0; 64]);
             self.groups.len() - 1
         });
         let (_, there) = &mut self.groups[at];
         if *there & no.bit() == 0 {
             *there |= no.bit();
+            self.places[at][no.place()] = self.txs.len() as u16;
             self.txs.push(no);
         }
     }
@@ -54,7 +60,11 @@ impl Bulletin {
 
     /// Who is told what, in the order of the list.
     pub(super) fn read(&self) -> impl Iterator<Item = (PeerId, impl Iterator<Item = TxNo>)> {
-        self.readers.iter().zip(0..).map(|((peer, _), reader)| (*peer, self.pick(self.told(reader))))
+        self.readers.iter().zip(0..).map(|((peer, _), reader)| {
+            let mut picked = Picked::default();
+            self.told(reader).iter().enumerate().for_each(|(group, told)| picked.add(self, group, *told));
+            (*peer, picked.in_order(self))
+        })
     }
 
     /// Which this reader is told, as words for the groups.
@@ -63,23 +73,36 @@ impl Bulletin {
         &self.told[reader as usize * groups..][..groups]
     }
 
-    /// Those that such words name, in the order of the list.
-    fn pick<'a>(&'a self, words: &'a [u64]) -> impl Iterator<Item = TxNo> + 'a {
-        let mut at = 0;
-        self.txs.iter().copied().filter(move |no| {
-            // The next is nearly always of the group of the last one.
-            if self.groups[at].0 != no.group() {
-                at = self.groups.iter().position(|(group, _)| *group == no.group()).unwrap_or(at);
-            }
-            words[at] & no.bit() != 0
-        })
-    }
-
     fn clear(&mut self) {
         self.txs.clear();
         self.groups.clear();
+        self.places.clear();
         self.readers.clear();
         self.told.clear();
+    }
+}
+
+/// Some transactions of a bulletin, by their places in its order.
+#[derive(Default)]
+pub(super) struct Picked(SmallVec<[u64; 2]>);
+
+impl Picked {
+    /// Adds those of the group with this place that `which` names.
+    #[inline]
+    fn add(&mut self, bulletin: &Bulletin, group: usize, which: u64) {
+        let Picked(words) = self;
+        for bit in TxNo::each(0, which) {
+            let place = usize::from(bulletin.places[group][bit.place()]);
+            if words.len() <= place / 64 {
+                words.resize(place / 64 + 1, 0);
+            }
+            words[place / 64] |= 1 << (place % 64);
+        }
+    }
+
+    fn in_order(self, bulletin: &Bulletin) -> impl Iterator<Item = TxNo> {
+        let places = self.0.into_iter().zip(0..).flat_map(|(word, at)| TxNo::each(at, word));
+        places.map(|place| bulletin.txs[place.0 as usize])
     }
 }
 
@@ -104,9 +127,15 @@ impl News {
         self.bulletin.groups.iter().zip(self.bulletin.told(self.reader)).map(|((group, _), told)| (*group, *told))
     }
 
-    /// Those of them, in their order, that `words` names for each of the [groups](News::groups).
-    pub(super) fn pick<'a>(&'a self, words: &'a [u64]) -> impl Iterator<Item = TxNo> + 'a {
-        self.bulletin.pick(words)
+    /// Picks those of the group with this place that `which` names.
+    #[inline]
+    pub(super) fn pick(&self, picked: &mut Picked, group: usize, which: u64) {
+        picked.add(&self.bulletin, group, which);
+    }
+
+    /// Those that were picked, in their order.
+    pub(super) fn picked(&self, picked: Picked) -> impl Iterator<Item = TxNo> + '_ {
+        picked.in_order(&self.bulletin)
     }
 }
 

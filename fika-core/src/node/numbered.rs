@@ -8,7 +8,7 @@
 use smallvec::SmallVec;
 
 use super::ahead::at;
-use super::bulletin::News;
+use super::bulletin::{News, Picked};
 use super::io::PeerId;
 use super::relay::{Announce, peer_in};
 use super::requests::Requests;
@@ -111,31 +111,45 @@ impl Node {
     }
 
     fn on_news(&mut self, turn: &mut Turn<'_>, from: PeerId, news: News) {
-        let (table, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
-        // What it remembers it does not need, and only notes who else has it.
-        let new = |(group, told): (u32, u64)| told & !slots.remembered(group);
-        let new: SmallVec<[u64; 8]> = news.groups().map(new).collect();
-        let room = Requests::room_for_txs(peer_in(&mut self.peers, from));
-        let mut txs = turn.out.numbers();
-        txs.extend(news.pick(&new).take(room));
-        let is_full = txs.len() == room;
-        for ((group, told), new) in news.groups().zip(new) {
-            let mut asked = new;
-            if is_full {
-                // What it may not ask for it has not heard of.
-                asked = txs.iter().filter(|no| no.group() == group).fold(0, |all, no| all | no.bit());
-            }
-            slots.hear(table, group, from, told & !(new & !asked), asked);
-        }
-        turn.out.bulletins.end(news, table);
-        if txs.is_empty() {
-            return turn.out.give_back_numbers(txs);
-        }
-        txs.iter().for_each(|no| table.hold_again(*no));
         let until = self.late_at(turn);
-        self.requests.add_txs(&mut self.peers[from.0 as usize], &txs, from, until);
-        self.time_requests(until);
+        let mut txs = turn.out.numbers();
+        let (table, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
+        let peer = peer_in(&mut self.peers, from);
+        let new = |(group, told): (u32, u64)| told & !slots.remembered(group);
+        let new: SmallVec<[u64; 4]> = news.groups().map(new).collect();
+        let count: u32 = new.iter().map(|new| new.count_ones()).sum();
+        if count as usize <= Requests::room_for_txs(peer) {
+            let mut picked = Picked::default();
+            for ((at, (group, told)), new) in news.groups().enumerate().zip(new) {
+                // What it remembers it does not need, and only notes who else has it.
+                slots.hear(table, group, from, told, new);
+                news.pick(&mut picked, at, new);
+            }
+            txs.extend(news.picked(picked));
+            self.requests.add_txs(peer, &txs, from, until);
+        } else {
+            self.hear_in_part(turn, from, &news, &mut txs);
+        }
+        let table = turn.world.txs_mut();
+        txs.iter().for_each(|no| table.hold_again(*no));
+        turn.out.bulletins.end(news, table);
+        if !txs.is_empty() {
+            self.time_requests(until);
+        }
         turn.out.send_numbered(from, txs, Numbered::GetData);
+    }
+
+    /// Hears of more transactions than it may ask this neighbour for; what it may not ask for it has not heard of.
+    #[cold]
+    fn hear_in_part(&mut self, turn: &mut Turn<'_>, from: PeerId, news: &News, txs: &mut Vec<TxNo>) {
+        let until = self.late_at(turn);
+        let mut picked = Picked::default();
+        news.groups().enumerate().for_each(|(at, (_, told))| news.pick(&mut picked, at, told));
+        for no in news.picked(picked) {
+            if !self.mempool.slots.known_to(no, from) && self.ask_numbered(turn, no, from, until) {
+                txs.push(no);
+            }
+        }
     }
 
     fn on_numbered_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
@@ -185,36 +199,31 @@ impl Node {
         if !is_plain || self.peer(from).banned || !self.is_settled(turn, true) {
             return 0;
         }
-        let (tip, room) = (self.tip, self.mempool.slots.room());
+        let txs = &txs[..self.requests.first_txs(txs, from).min(self.mempool.slots.room())];
+        let (tip, now) = (self.tip, turn.now);
         let mut done = 0;
         while let Some(group) = txs.get(done).map(|no| no.group()) {
             let awaited = self.mempool.slots.awaited(group, from);
-            let (before, mut taken) = (done, 0);
+            let mut taken = 0;
             for no in &txs[done..] {
-                let slots = &self.mempool.slots;
-                let is_next = no.group() == group
-                    && awaited & !taken & no.bit() != 0
-                    && done < room
-                    && self.requests.is_next_tx(done, *no, from);
-                if !is_next {
+                if no.group() != group || awaited & !taken & no.bit() == 0 {
                     break;
                 }
-                let table = turn.world.txs_mut();
+                let (table, slots) = (turn.world.txs_mut(), &self.mempool.slots);
                 let waits = |other: TxNo| slots.waits(other) || other.group() == group && taken & other.bit() != 0;
                 let judged = table.judged(*no, tip, waits, |no| slots.serial(table, no));
                 let Some(judged) = judged.filter(|judged| self.mempool.is_welcome(judged)) else { break };
                 taken |= no.bit();
-                done += 1;
                 table.release(*no);
                 let arrival = self.mempool.count_in(judged.bytes);
-                self.mempool.slots.set_arrival(*no, arrival);
-                self.announce_arrival_later(turn.now, *no, arrival);
+                self.mempool.slots.arrivals_of(group)[no.place()] = arrival;
+                self.announce_arrival_later(now, *no, arrival);
                 turn.out.taken_in.push((*no, judged.fee));
             }
             if taken == 0 {
                 break;
             }
-            debug_assert_eq!(taken.count_ones() as usize, done - before);
+            done += taken.count_ones() as usize;
             self.mempool.slots.take_in(group, from, taken);
         }
         if done > 0 {

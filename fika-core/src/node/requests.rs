@@ -197,10 +197,12 @@ impl Requests {
         usize::from(MAX_REQUESTS - peer.asked[TX])
     }
 
-    /// Whether after so many others this transaction was asked for, from this neighbour.
+    /// How many of `txs` are, in this order, the first that were asked for, of this neighbour.
     #[inline]
-    pub(super) fn is_next_tx(&self, after: usize, no: TxNo, from: PeerId) -> bool {
-        self.txs.get(after).is_some_and(|asked| asked.no == no && asked.from == from)
+    pub(super) fn first_txs(&self, txs: &[TxNo], from: PeerId) -> usize {
+        let same = |(asked, no): &(&Asked, &TxNo)| asked.no == **no && asked.from == from;
+        // What lies behind the end of the ring has time until the next look.
+        self.txs.as_slices().0.iter().zip(txs).take_while(same).count()
     }
 
     /// Ends the first requests of transactions, so many, of which this neighbour was asked.

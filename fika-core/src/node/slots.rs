@@ -205,7 +205,7 @@ impl Slots {
     pub(super) fn put(&mut self, txs: &mut TxTable, no: TxNo, own: Option<Arc<Pooled>>, arrival: u32) {
         self.set(txs, no, WAITS);
         self.waits[no.0 as usize / 64] |= no.bit();
-        self.set_arrival(no, arrival);
+        self.arrivals[no.0 as usize] = arrival;
         if let Some(own) = own {
             self.own.insert(no, own);
         }
@@ -335,8 +335,16 @@ impl Slots {
     }
 
     /// `peer` has those of a group that `which` names. Nothing is remembered yet of `new` ones: they are asked for now.
+    #[inline]
     pub(super) fn hear(&mut self, txs: &mut TxTable, group: u32, peer: PeerId, which: u64, new: u64) {
-        TxNo::each(group, new).for_each(|no| self.ask(txs, no));
+        if new != 0 {
+            let first = group as usize * self.stride;
+            if first >= self.lines.len() {
+                self.grow(TxNo(64 * group));
+            }
+            self.lines[first].0[ASKED] |= new;
+            TxNo::each(group, new).for_each(|no| txs.hold_again(no));
+        }
         match self.word_of(group, peer) {
             Some(word) => *word |= which,
             None => TxNo::each(group, which).for_each(|no| _ = self.known_to(no, peer)),
@@ -368,10 +376,10 @@ impl Slots {
         RECENT_TXS - self.young_count
     }
 
-    /// Where a transaction that is remembered has come in the mempool.
+    /// Where the transactions of a group of which anything is remembered have come in the mempool.
     #[inline]
-    pub(super) fn set_arrival(&mut self, no: TxNo, arrival: u32) {
-        self.arrivals[no.0 as usize] = arrival;
+    pub(super) fn arrivals_of(&mut self, group: u32) -> &mut [u32] {
+        &mut self.arrivals[group as usize * 64..][..64]
     }
 
     /// Those [awaited](Slots::awaited) of a group that `which` names have come from `peer`: they wait for a block, and are dealt

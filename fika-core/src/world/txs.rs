@@ -31,10 +31,16 @@ impl TxNo {
         self.0 / 64
     }
 
-    /// Its place among these, as a bit.
+    /// Its place among these.
+    #[inline]
+    pub(crate) fn place(self) -> usize {
+        self.0 as usize % 64
+    }
+
+    /// The same as a bit.
     #[inline]
     pub(crate) fn bit(self) -> u64 {
-        1 << (self.0 % 64)
+        1 << self.place()
     }
 
     /// Those of a group that the bits of `which` name.
@@ -110,24 +116,28 @@ struct Brief {
     prefix: u64,
     /// How many nodes remember it, and messages under way that name it.
     holders: u32,
-    /// The tip of the first judgement, if it is the latest and depends on no other transaction; else [`NO_TIP`].
+    /// The tip of the first judgement, if it is the latest and depends on `needs` at most; else [`NO_TIP`].
     over: BlockIx,
     /// By the first judgement: the fee rate and the fee.
     rate: u64,
     fee: Amount,
     /// Its own bytes.
     bytes: u32,
+    /// The one transaction that must wait where that judgement is to hold, and was judged once; or [`NO_TX`].
+    needs: TxNo,
     /// With no bytes: nobody has asked yet.
     on_wire: OnWire,
 }
 
 /// No tip.
 const NO_TIP: BlockIx = BlockIx(u32::MAX);
+/// No transaction.
+const NO_TX: TxNo = TxNo(u32::MAX);
 
 impl Brief {
     fn new(hash: Id) -> Brief {
-        let on_wire = OnWire::default();
-        Brief { prefix: hash.prefix(), holders: 0, over: NO_TIP, rate: 0, fee: Amount::ZERO, bytes: 0, on_wire }
+        let (prefix, fee, on_wire) = (hash.prefix(), Amount::ZERO, OnWire::default());
+        Brief { prefix, holders: 0, over: NO_TIP, rate: 0, fee, bytes: 0, needs: NO_TX, on_wire }
     }
 }
 
@@ -278,6 +288,9 @@ impl TxTable {
             users.retain(|(user, _)| *user != no);
             for (user, _) in &*users {
                 self.all[user.0 as usize].related.retain(|other| *other != no);
+                if self.briefs[user.0 as usize].needs == no {
+                    self.briefs[user.0 as usize].over = NO_TIP;
+                }
             }
             if users.is_empty() {
                 self.uses.remove(&key);
@@ -305,12 +318,13 @@ impl TxTable {
         serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Option<Judgement> {
         let brief = &self.briefs[no.0 as usize];
-        if brief.over == tip {
+        if brief.over == tip && (brief.needs == NO_TX || waits(brief.needs)) {
             return Some(Judgement { bytes: brief.bytes.into(), rate: brief.rate, fee: brief.fee, own: None });
         }
         self.judged_among(no, tip, waits, serial)
     }
 
+    #[inline(never)]
     fn judged_among(
         &self,
         no: TxNo,
@@ -373,21 +387,14 @@ impl TxTable {
         let rate = u128::from(fee.0) * 1_000 / u128::from(bytes).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
         let new = Arc::new(Pooled { rate, fee, bytes, serial: self.serials, tx, outcome, over });
-        let Known { first, judged, judgements, related, .. } = &mut self.all[no.0 as usize];
-        *judgements += 1;
-        let brief = &mut self.briefs[no.0 as usize];
-        brief.over = NO_TIP;
-        if first.is_none() {
-            *first = Some(new.clone());
-            // What does not fit is looked up each time.
-            if let Some((tip, touching)) = &new.over
-                && related.is_empty()
-                && touching.is_empty()
-                && let Ok(bytes) = u32::try_from(bytes)
-            {
-                (brief.over, brief.bytes, brief.rate, brief.fee) = (*tip, bytes, rate, fee);
-            }
+        self.all[no.0 as usize].judgements += 1;
+        self.briefs[no.0 as usize].over = NO_TIP;
+        match self.all[no.0 as usize].judgements {
+            1 => self.keep_first(no, &new),
+            2 => self.judged_twice(no),
+            _ => {}
         }
+        let judged = &mut self.all[no.0 as usize].judged;
         if new.over.is_some() {
             if judged.len() == JUDGED_KEPT {
                 judged.remove(0);
@@ -395,6 +402,31 @@ impl TxTable {
             judged.push(new.clone());
         }
         self.judgement(no, &new)
+    }
+
+    /// Keeps the first judgement, at hand if it depends on one transaction at most. What does not fit is looked up each time.
+    fn keep_first(&mut self, no: TxNo, new: &Arc<Pooled>) {
+        self.all[no.0 as usize].first = Some(new.clone());
+        let (Some((tip, touching)), Ok(bytes)) = (&new.over, u32::try_from(new.bytes)) else { return };
+        let needs = match (&self.all[no.0 as usize].related[..], &touching[..]) {
+            ([], []) => NO_TX,
+            ([needs], [_]) if self.all[needs.0 as usize].judgements == 1 => *needs,
+            _ => return,
+        };
+        let brief = &mut self.briefs[no.0 as usize];
+        (brief.over, brief.needs, brief.bytes, brief.rate, brief.fee) = (*tip, needs, bytes, new.rate, new.fee);
+    }
+
+    /// Where one was judged twice, what was found of those that need it is no longer all that there is to say.
+    fn judged_twice(&mut self, no: TxNo) {
+        for key in &self.all[no.0 as usize].keys {
+            for (user, _) in self.uses.get(key).into_iter().flatten() {
+                let brief = &mut self.briefs[user.0 as usize];
+                if brief.needs == no {
+                    brief.over = NO_TIP;
+                }
+            }
+        }
     }
 
     fn note_uses(&mut self, no: TxNo, outcome: &Outcome, reads: &[Vec<u8>]) {
