@@ -15,8 +15,10 @@ use super::requests::Requests;
 use super::{Node, Role, Turn};
 use crate::env::Proof;
 use crate::message::{Item, Message};
-use crate::world::TxNo;
+use crate::world::{TxNo, World};
 
+/// Of so many transactions of a message it is fetched what they build on.
+const FETCHED: usize = 16;
 /// Of so many groups of transactions that an announcement names it is fetched what is known of them.
 const GROUPS_FETCHED: usize = 4;
 
@@ -51,9 +53,9 @@ impl Node {
         }
     }
 
-    /// What that refers to. It need not be anybody's memory.
+    /// What that refers to, for a message about transactions of `world`. It need not be anybody's memory.
     #[inline]
-    pub fn far_txs(&self, message: Option<&Numbered>, mut fetch: impl FnMut(*const u8, usize)) {
+    pub fn far_txs(&self, world: &World, message: Option<&Numbered>, mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
         let [first_asked, last_asked] = self.requests.asked_txs();
         fetch(self.timers.at(), 1);
@@ -83,6 +85,9 @@ impl Node {
                     fetch(slots.waits_at(*no), 1);
                     fetch(slots.waiting_at(*no), 1);
                 }
+                // Those that they build on are older.
+                let needed = txs.iter().take(FETCHED).filter_map(|no| world.txs().needed_by(*no));
+                needed.for_each(|no| fetch(slots.waits_at(no), 1));
             }
         }
     }

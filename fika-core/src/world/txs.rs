@@ -263,6 +263,12 @@ impl TxTable {
         no
     }
 
+    /// The one that must wait where the first judgement of this one is to hold, if there is such a one.
+    #[inline]
+    pub(crate) fn needed_by(&self, no: TxNo) -> Option<TxNo> {
+        Some(self.briefs[no.0 as usize].needs).filter(|needs| *needs != NO_TX)
+    }
+
     /// One more that remembers it.
     pub(crate) fn hold_again(&mut self, no: TxNo) {
         self.briefs[no.0 as usize].holders += 1;

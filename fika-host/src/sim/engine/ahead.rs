@@ -75,7 +75,7 @@ impl Engine<'_> {
             let n = node as usize;
             match happening {
                 Happening::Numbered(peer, message) => {
-                    self.nodes[n].far_txs(Some(message), fetch_at);
+                    self.nodes[n].far_txs(&self.worlds[0], Some(message), fetch_at);
                     return self.links.fetch_neighbour(node, peer.0);
                 }
                 Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => {
@@ -117,7 +117,7 @@ impl Engine<'_> {
                 self.links.fetch(node);
             }
             1 => {
-                next.far_txs(None, fetch_at);
+                next.far_txs(&self.worlds[0], None, fetch_at);
                 self.links.fetch_neighbours(node);
             }
             2 => next.farther_txs(fetch_at),
