@@ -30,11 +30,14 @@ impl Bulletin {
     #[inline]
     pub(super) fn add(&mut self, no: TxNo) {
         // Nearly all are of the same few groups.
-        let at = self.groups.iter().position(|(group, _)| *group == no.group()).unwrap_or_else(|| {
+        let mut at = 0;
+        while self.groups.get(at).is_some_and(|(group, _)| *group != no.group()) {
+            at += 1;
+        }
+        if at == self.groups.len() {
             self.groups.push((no.group(), 0));
             self.places.push([0; 64]);
-            self.groups.len() - 1
-        });
+        }
         let (_, there) = &mut self.groups[at];
         if *there & no.bit() == 0 {
             *there |= no.bit();

@@ -201,7 +201,14 @@ impl Node {
     }
 
     /// Does what follows from an input, and what is due.
+    #[inline]
     fn settle(&mut self, turn: &mut Turn<'_>) {
+        if !self.is_settled(turn, false) {
+            self.follow_up(turn);
+        }
+    }
+
+    fn follow_up(&mut self, turn: &mut Turn<'_>) {
         self.drain(turn);
         let mut left = MAX_EFFECTS;
         while let Some(timer) = self.timers.due(turn.now) {

@@ -232,14 +232,13 @@ impl Node {
             self.mempool.slots.take_in(group, from, taken);
         }
         if done > 0 {
-            self.producer.mempool_changed = true;
             self.requests.end_first_txs(done, &mut self.peers[from.0 as usize]);
         }
         done
     }
 }
 
-/// Whether nobody works on a block that each new transaction belongs into.
+/// Whether work is drawn: nobody grinds a block that each new transaction belongs into.
 fn is_sampled(turn: &Turn<'_>) -> bool {
     turn.world.rules().env.chain.proof == Proof::Sampled
 }

@@ -10,6 +10,9 @@
 //! tip whose mempool has the same transactions, judged the same way, of those that touch these entries. One that has
 //! looked at balances is not shared.
 
+mod confirmed;
+mod judgements;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -20,6 +23,9 @@ use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::tx::Outcome;
+pub use confirmed::Confirmed;
+use judgements::Held;
+pub(crate) use judgements::Judgement;
 
 /// A transaction's number in a [`TxTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,9 +53,12 @@ impl TxNo {
     #[inline]
     pub(crate) fn each(group: u32, mut which: u64) -> impl Iterator<Item = TxNo> {
         std::iter::from_fn(move || {
-            let next = (which != 0).then(|| TxNo(64 * group + which.trailing_zeros()));
-            which &= which.wrapping_sub(1);
-            next
+            if which == 0 {
+                return None;
+            }
+            let place = which.trailing_zeros();
+            which &= which - 1;
+            Some(TxNo(64 * group + place))
         })
     }
 }
@@ -70,8 +79,6 @@ pub struct Pooled {
     pub tx: Tx,
     /// What it does.
     pub outcome: Outcome,
-    /// The tip that it was judged over, and the judgements in the mempool that touch what it reads.
-    over: Option<(BlockIx, Vec<(TxNo, u64)>)>,
 }
 
 impl Pooled {
@@ -116,7 +123,8 @@ struct Brief {
     prefix: u64,
     /// How many nodes remember it, and messages under way that name it.
     holders: u32,
-    /// The tip of the first judgement, if it is the latest and depends on `needs` at most; else [`NO_TIP`].
+    /// The latest tip over which it was judged, if there is one judgement and that depends on `needs` at most; else
+    /// [`NO_TIP`].
     over: BlockIx,
     /// By the first judgement: the fee rate and the fee.
     rate: u64,
@@ -141,16 +149,6 @@ impl Brief {
     }
 }
 
-/// What a mempool is to know of a transaction that it takes in.
-#[derive(Clone, Debug)]
-pub(crate) struct Judgement {
-    pub(crate) bytes: u64,
-    pub(crate) rate: u64,
-    pub(crate) fee: Amount,
-    /// The judgement itself, if it is not the [first](TxTable::first) one.
-    pub(crate) own: Option<Arc<Pooled>>,
-}
-
 /// What is known of a transaction of the table.
 #[derive(Default)]
 struct Known {
@@ -158,35 +156,14 @@ struct Known {
     tx: Option<Tx>,
     /// What was found first: it is kept as long as the transaction is.
     first: Option<Arc<Pooled>>,
-    /// By tip, the latest last.
-    judged: Vec<Arc<Pooled>>,
-    /// How many judgements there have been.
+    /// Where judgements hold, the latest last.
+    held: Vec<Held>,
+    /// How many different judgements there have been.
     judgements: u32,
     /// Others that change an entry which this one reads.
     related: Vec<TxNo>,
     keys: Vec<Box<[u8]>>,
     owners: Vec<Address>,
-}
-
-/// Judgements kept of one transaction.
-const JUDGED_KEPT: usize = 4;
-
-/// What a block means for mempools.
-#[derive(Debug, Default)]
-pub struct Confirmed {
-    /// Its transactions, as far as they have numbers, and their bytes.
-    pub(crate) inside: Vec<(TxNo, u32)>,
-    /// The same by groups of 64 with neighbouring numbers: which of them, and their bytes.
-    pub(crate) groups: Vec<(u32, u64, u64)>,
-    /// Others that spend what it spends, in the order of the entries.
-    pub(crate) rivals: Vec<TxNo>,
-}
-
-impl Confirmed {
-    /// Whether it means nothing for any of them.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.inside.is_empty() && self.rivals.is_empty()
-    }
 }
 
 /// The transactions that nodes remember.
@@ -222,10 +199,10 @@ impl TxTable {
         self.briefs[no.0 as usize].prefix
     }
 
-    /// Those of the transactions of a group that `which` names.
+    /// The sum of those of a group that `which` names.
     #[inline]
-    pub fn prefixes(&self, group: u32, which: u64) -> impl Iterator<Item = u64> {
-        TxNo::each(group, which).map(|no| self.prefix(no))
+    pub fn sum_of_prefixes(&self, group: u32, which: u64) -> u64 {
+        TxNo::each(group, which).fold(0, |sum, no| sum.wrapping_add(self.prefix(no)))
     }
 
     /// What the runtime makes of a transaction that was judged, and its fee by the first judgement.
@@ -313,128 +290,6 @@ impl TxTable {
         self.free.push_back(no);
     }
 
-    /// A judgement of the transaction over `tip` that holds in a mempool in which the transactions wait that `waits`
-    /// names, with the judgements whose serial numbers `serial` gives.
-    #[inline]
-    pub(crate) fn judged(
-        &self,
-        no: TxNo,
-        tip: BlockIx,
-        waits: impl Fn(TxNo) -> bool,
-        serial: impl Fn(TxNo) -> Option<u64>,
-    ) -> Option<Judgement> {
-        let brief = &self.briefs[no.0 as usize];
-        if brief.over == tip && (brief.needs == NO_TX || waits(brief.needs)) {
-            return Some(Judgement { bytes: brief.bytes.into(), rate: brief.rate, fee: brief.fee, own: None });
-        }
-        self.judged_among(no, tip, waits, serial)
-    }
-
-    #[inline(never)]
-    fn judged_among(
-        &self,
-        no: TxNo,
-        tip: BlockIx,
-        waits: impl Fn(TxNo) -> bool,
-        serial: impl Fn(TxNo) -> Option<u64>,
-    ) -> Option<Judgement> {
-        let Known { judged, related, .. } = &self.all[no.0 as usize];
-        // Of a transaction that was judged once there is no other judgement.
-        let same =
-            |other: TxNo, expected: u64| self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected);
-        let holds = |one: &&Arc<Pooled>| {
-            one.over.as_ref().is_some_and(|(over, touching)| {
-                let mut here = related.iter().filter(|other| waits(**other));
-                *over == tip
-                    && here.clone().count() == touching.len()
-                    && here.all(|other| touching.iter().any(|(one, of)| one == other && same(*one, *of)))
-            })
-        };
-        judged.iter().rev().find(holds).map(|one| self.judgement(no, one))
-    }
-
-    fn judgement(&self, no: TxNo, one: &Arc<Pooled>) -> Judgement {
-        let is_first = self.first(no).is_some_and(|first| Arc::ptr_eq(first, one));
-        Judgement { bytes: one.bytes, rate: one.rate, fee: one.fee, own: (!is_first).then(|| one.clone()) }
-    }
-
-    /// The first judgement of a transaction.
-    pub(crate) fn first(&self, no: TxNo) -> Option<&Arc<Pooled>> {
-        self.all[no.0 as usize].first.as_ref()
-    }
-
-    /// Keeps a judgement. `reads`: the tip that it was made over and the entries that were read, where nothing else
-    /// was; `serial` as in [`judged`](TxTable::judged), of the mempool that it was made in.
-    pub(crate) fn keep(
-        &mut self,
-        no: TxNo,
-        tx: Tx,
-        outcome: Outcome,
-        reads: Option<(BlockIx, Vec<Vec<u8>>)>,
-        owner: &dyn Fn(&[u8]) -> Option<Address>,
-        serial: impl Fn(&TxTable, TxNo) -> Option<u64>,
-    ) -> Judgement {
-        self.all[no.0 as usize].tx = Some(tx.clone());
-        let (tip, reads) = reads.unzip();
-        self.note_uses(no, &outcome, reads.as_deref().unwrap_or_default());
-        self.note_owners(no, &outcome, owner);
-        let over = tip.and_then(|tip| {
-            let related = &self.all[no.0 as usize].related;
-            let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(self, *other)?))).collect();
-            // The value of what several have written depends on their order.
-            let writes = |other: TxNo| {
-                let known = &self.all[other.0 as usize];
-                known.keys.iter().any(|key| self.users(key, Use::PUTS).any(|user| user == other))
-            };
-            (outcome.puts.is_empty() && !here.iter().any(|(other, _)| writes(*other))).then_some((tip, here))
-        });
-        self.serials += 1;
-        let (fee, bytes) = (outcome.fee, tx.bytes().len() as u64);
-        let rate = u128::from(fee.0) * 1_000 / u128::from(bytes).max(1);
-        let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        let new = Arc::new(Pooled { rate, fee, bytes, serial: self.serials, tx, outcome, over });
-        self.all[no.0 as usize].judgements += 1;
-        self.briefs[no.0 as usize].over = NO_TIP;
-        match self.all[no.0 as usize].judgements {
-            1 => self.keep_first(no, &new),
-            2 => self.judged_twice(no),
-            _ => {}
-        }
-        let judged = &mut self.all[no.0 as usize].judged;
-        if new.over.is_some() {
-            if judged.len() == JUDGED_KEPT {
-                judged.remove(0);
-            }
-            judged.push(new.clone());
-        }
-        self.judgement(no, &new)
-    }
-
-    /// Keeps the first judgement, at hand if it depends on one transaction at most. What does not fit is looked up each time.
-    fn keep_first(&mut self, no: TxNo, new: &Arc<Pooled>) {
-        self.all[no.0 as usize].first = Some(new.clone());
-        let (Some((tip, touching)), Ok(bytes)) = (&new.over, u32::try_from(new.bytes)) else { return };
-        let needs = match (&self.all[no.0 as usize].related[..], &touching[..]) {
-            ([], []) => NO_TX,
-            ([needs], [_]) if self.all[needs.0 as usize].judgements == 1 => *needs,
-            _ => return,
-        };
-        let brief = &mut self.briefs[no.0 as usize];
-        (brief.over, brief.needs, brief.bytes, brief.rate, brief.fee) = (*tip, needs, bytes, new.rate, new.fee);
-    }
-
-    /// Where one was judged twice, what was found of those that need it is no longer all that there is to say.
-    fn judged_twice(&mut self, no: TxNo) {
-        for key in &self.all[no.0 as usize].keys {
-            for (user, _) in self.uses.get(key).into_iter().flatten() {
-                let brief = &mut self.briefs[user.0 as usize];
-                if brief.needs == no {
-                    brief.over = NO_TIP;
-                }
-            }
-        }
-    }
-
     fn note_uses(&mut self, no: TxNo, outcome: &Outcome, reads: &[Vec<u8>]) {
         self.changes += 1;
         let spends = outcome.spends.iter().map(|spend| (&spend.key, Use::SPENDS));
@@ -494,39 +349,6 @@ impl TxTable {
     /// The transactions that take from `owner` or give to it.
     pub(crate) fn of_owner(&self, owner: &Address) -> &[TxNo] {
         self.owners.get(owner).map_or(&[], |theirs| theirs)
-    }
-
-    /// What a block of these transactions, which spends the entries `spent`, means for mempools.
-    pub fn confirmed(&self, txs: &[Tx], spent: &[Vec<u8>]) -> Confirmed {
-        let numbered = |tx: &Tx| Some((self.find(&tx.hash())?, tx.bytes().len() as u32));
-        let mut inside: Vec<(TxNo, u32)> = txs.iter().filter_map(numbered).collect();
-        // The order in which they lie in every node's memory.
-        inside.sort_unstable();
-        let spenders = spent.iter().flat_map(|key| self.users(key, Use::SPENDS));
-        let rivals = spenders.filter(|no| inside.binary_search_by_key(no, |(no, _)| *no).is_err()).collect();
-        let mut groups: Vec<(u32, u64, u64)> = Vec::new();
-        for (no, bytes) in &inside {
-            if groups.last().is_none_or(|(group, ..)| *group != no.group()) {
-                groups.push((no.group(), 0, 0));
-            }
-            if let Some((_, which, sum)) = groups.last_mut() {
-                *which |= 1 << (no.0 % 64);
-                *sum += u64::from(*bytes);
-            }
-        }
-        Confirmed { inside, groups, rivals }
-    }
-
-    /// The same for a block of the tree, worked out once for all nodes that take it in soon after each other.
-    pub(crate) fn confirmed_by(&mut self, ix: BlockIx, txs: &[Tx], spent: &[Vec<u8>]) -> Arc<Confirmed> {
-        if let Some((known, changes, confirmed)) = &self.confirmed
-            && (*known, *changes) == (ix, self.changes)
-        {
-            return confirmed.clone();
-        }
-        let confirmed = Arc::new(self.confirmed(txs, spent));
-        self.confirmed = Some((ix, self.changes, confirmed.clone()));
-        confirmed
     }
 }
 

@@ -404,6 +404,9 @@ impl<'a> Engine<'a> {
 
     #[inline(never)]
     fn send_several(&mut self, node: u32) {
+        if self.out.messages.is_empty() {
+            return self.send_all_numbered(node);
+        }
         let mut numbered = std::mem::take(&mut self.out.numbered);
         let mut messages = std::mem::take(&mut self.out.messages);
         let mut by_number = numbered.drain(..).peekable();
@@ -417,6 +420,16 @@ impl<'a> Engine<'a> {
         }
         by_number.for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
         (self.out.numbered, self.out.messages) = (numbered, messages);
+    }
+
+    fn send_all_numbered(&mut self, node: u32) {
+        if self.out.numbered.len() < 2 {
+            let only = self.out.numbered.pop();
+            return only.into_iter().for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
+        }
+        let mut numbered = std::mem::take(&mut self.out.numbered);
+        numbered.drain(..).for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
+        self.out.numbered = numbered;
     }
 
     /// A node keeps a neighbour away for a while.

@@ -45,17 +45,21 @@ impl Engine<'_> {
         if let Some((order, happening)) = self.queue.upcoming(FAR_AHEAD) {
             let node = order.node();
             let n = node as usize;
-            self.links.fetch(node);
             match happening {
                 Happening::Numbered(_, message) => {
-                    self.wakes.fetch(node);
                     if let Numbered::GetData(txs) | Numbered::Txs(txs) = message {
                         fetch_at(txs.as_ptr().cast(), PART_BYTES);
                     }
-                    self.nodes[n].near_txs(Some(message), fetch_at);
+                    // What one neighbour after the other asks a node for comes together.
+                    if !self.queue.upcoming(FAR_AHEAD - 1).is_some_and(|(before, _)| before.node() == node) {
+                        self.links.fetch(node);
+                        self.wakes.fetch(node);
+                        self.nodes[n].near_txs(Some(message), fetch_at);
+                    }
                 }
                 _ => {
                     let need = need(happening);
+                    self.links.fetch(node);
                     self.nodes[n].near_block(need, fetch_at);
                     self.announcements.fetch(node);
                     match need {

@@ -90,8 +90,8 @@ impl Engine<'_> {
         let (list, of, count, content) = match message {
             Numbered::Txs(list) => return self.send_txs(from, peer, list),
             Numbered::Inv(ref news) => {
-                let prefixes = news.groups().flat_map(|(group, told)| txs.prefixes(group, told));
-                (0, Message::Inv as fn(Vec<Item>) -> Message, news.count(), content_of(news.count(), prefixes))
+                let sums = news.groups().map(|(group, told)| txs.sum_of_prefixes(group, told));
+                (0, Message::Inv as fn(Vec<Item>) -> Message, news.count(), content_of(news.count(), sums))
             }
             Numbered::GetData(ref list) => {
                 let prefixes = list.iter().map(|no| txs.prefix(*no));
