@@ -48,18 +48,24 @@ impl Node {
     /// A transaction is to be announced at the next moment.
     pub(super) fn announce_later(&mut self, turn: &Turn<'_>, no: TxNo) {
         let arrival = self.mempool.slots.arrival(no);
-        self.announce_arrival_later(turn.now, no, arrival);
+        self.announce_all_later(turn.now, &[no], arrival);
     }
 
-    /// The same for one with this arrival in the mempool.
+    /// The same for several, of which the first has this arrival in the mempool, and those after it the next.
     #[inline]
-    pub(super) fn announce_arrival_later(&mut self, now: Time, no: TxNo, arrival: u32) {
-        if self.batch.log.is_empty() {
-            let every = self.config.relay.batch_us.max(1);
-            let phase = draw(self.config.seed, PHASE, 0) % every;
-            self.timers.set(now + every - (now % every + every - phase) % every, Timer::Batch);
+    pub(super) fn announce_all_later(&mut self, now: Time, txs: &[TxNo], arrival: u32) {
+        if self.batch.log.is_empty() && !txs.is_empty() {
+            self.time_batch(now);
         }
-        self.batch.log.push((no, arrival));
+        let arrivals = (0..).map(|after| arrival.wrapping_add(after));
+        self.batch.log.extend(txs.iter().copied().zip(arrivals));
+    }
+
+    #[inline(never)]
+    fn time_batch(&mut self, now: Time) {
+        let every = self.config.relay.batch_us.max(1);
+        let phase = draw(self.config.seed, PHASE, 0) % every;
+        self.timers.set(now + every - (now % every + every - phase) % every, Timer::Batch);
     }
 
     pub(super) fn on_batch_due(&mut self, turn: &mut Turn<'_>) {
@@ -88,9 +94,9 @@ fn announce(turn: &mut Turn<'_>, bulletin: Bulletin) {
             numbered.push((at, peer, Numbered::Inv(news)));
         });
     }
-    for (peer, told) in bulletin.read() {
-        let items = told.map(|no| Item::Tx(turn.world.txs().hash(no))).collect();
+    bulletin.read(|peer, told| {
+        let items = told.into_iter().map(|no| Item::Tx(turn.world.txs().hash(no))).collect();
         messages.push((Dest::Peer(peer), Message::Inv(items)));
-    }
+    });
     bulletins.give_back(bulletin);
 }

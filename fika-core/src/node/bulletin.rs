@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use super::io::PeerId;
+use crate::message::MAX_ITEMS;
 use crate::world::{TxNo, TxTable};
 
 /// Transactions in an order, and the same by groups of neighbouring numbers.
@@ -26,7 +25,7 @@ pub(super) struct Bulletin {
 }
 
 impl Bulletin {
-    /// Adds a transaction, if it is not there. Not more than [`MAX_ITEMS`](crate::message::MAX_ITEMS) are added.
+    /// Adds a transaction, if it is not there. Not more than [`MAX_ITEMS`] are added.
     #[inline]
     pub(super) fn add(&mut self, no: TxNo) {
         // Nearly all are of the same few groups.
@@ -61,13 +60,15 @@ impl Bulletin {
         }
     }
 
-    /// Who is told what, in the order of the list.
-    pub(super) fn read(&self) -> impl Iterator<Item = (PeerId, impl Iterator<Item = TxNo>)> {
-        self.readers.iter().zip(0..).map(|((peer, _), reader)| {
+    /// Calls `each` with who is told what, in the order of the list.
+    pub(super) fn read(&self, mut each: impl FnMut(PeerId, Vec<TxNo>)) {
+        for ((peer, count), reader) in self.readers.iter().zip(0..) {
             let mut picked = Picked::default();
             self.told(reader).iter().enumerate().for_each(|(group, told)| picked.add(self, group, *told));
-            (*peer, picked.in_order(self))
-        })
+            let mut txs = Vec::with_capacity(*count as usize);
+            picked.in_order(self, |no| txs.push(no));
+            each(*peer, txs);
+        }
     }
 
     /// Which this reader is told, as words for the groups.
@@ -85,27 +86,27 @@ impl Bulletin {
     }
 }
 
-/// Some transactions of a bulletin, by their places in its order.
+/// Some transactions of a bulletin, as bits at their places in its order.
 #[derive(Default)]
-pub(super) struct Picked(SmallVec<[u64; 2]>);
+pub(super) struct Picked([u64; MAX_ITEMS.div_ceil(64)]);
 
 impl Picked {
     /// Adds those of the group with this place that `which` names.
     #[inline]
     fn add(&mut self, bulletin: &Bulletin, group: usize, which: u64) {
-        let Picked(words) = self;
+        let places = &bulletin.places[group];
         for bit in TxNo::each(0, which) {
-            let place = usize::from(bulletin.places[group][bit.place()]);
-            if words.len() <= place / 64 {
-                words.resize(place / 64 + 1, 0);
-            }
-            words[place / 64] |= 1 << (place % 64);
+            let place = usize::from(places[bit.place()]);
+            self.0[place / 64] |= 1 << (place % 64);
         }
     }
 
-    fn in_order(self, bulletin: &Bulletin) -> impl Iterator<Item = TxNo> {
-        let places = self.0.into_iter().zip(0..).flat_map(|(word, at)| TxNo::each(at, word));
-        places.map(|place| bulletin.txs[place.0 as usize])
+    /// Calls `each` with all of them, in their order.
+    #[inline]
+    fn in_order(&self, bulletin: &Bulletin, mut each: impl FnMut(TxNo)) {
+        for (word, txs) in self.0.iter().zip(bulletin.txs.chunks(64)) {
+            TxNo::each(0, *word).for_each(|place| each(txs[place.0 as usize]));
+        }
     }
 }
 
@@ -136,9 +137,10 @@ impl News {
         picked.add(&self.bulletin, group, which);
     }
 
-    /// Those that were picked, in their order.
-    pub(super) fn picked(&self, picked: Picked) -> impl Iterator<Item = TxNo> + '_ {
-        picked.in_order(&self.bulletin)
+    /// Calls `each` with those that were picked, in their order.
+    #[inline]
+    pub(super) fn picked(&self, picked: &Picked, each: impl FnMut(TxNo)) {
+        picked.in_order(&self.bulletin, each);
     }
 }
 

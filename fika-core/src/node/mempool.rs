@@ -193,7 +193,7 @@ impl Mempool {
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
         }
-        let arrival = self.count_in(bytes);
+        let arrival = self.count_in(1, bytes);
         self.slots.put(txs, no, own, arrival);
         if let Some(ranks) = &mut self.ranks {
             ranks.insert((Reverse(rate), self.arrivals, no));
@@ -209,25 +209,25 @@ impl Mempool {
         Ok(gone)
     }
 
-    /// Whether one with this judgement, which is the first, can come in without anything else to be seen to.
-    #[inline]
-    pub(super) fn is_welcome(&self, judged: &Judgement) -> bool {
-        let Judgement { bytes, rate, fee, own } = judged;
-        let limits = &self.limits;
-        own.is_none()
-            && *fee >= limits.min_fee
-            && *rate >= limits.min_fee_rate
-            && self.bytes.saturating_add(*bytes) <= limits.max_bytes
-            && self.ranks.is_none()
+    /// How many bytes can come in of transactions for which nothing else is to be seen to.
+    pub(super) fn room(&self) -> u64 {
+        if self.ranks.is_none() { self.limits.max_bytes.saturating_sub(self.bytes) } else { 0 }
     }
 
-    /// Counts one that comes in; gives the low bits of how many that were.
+    /// Whether a transaction that pays so much is welcome.
     #[inline]
-    pub(super) fn count_in(&mut self, bytes: u64) -> u32 {
-        self.arrivals += 1;
-        self.len += 1;
+    pub(super) fn is_enough(&self, rate: u64, fee: Amount) -> bool {
+        fee >= self.limits.min_fee && rate >= self.limits.min_fee_rate
+    }
+
+    /// Counts so many that come in, with these bytes; gives the low bits of which arrival the first is.
+    #[inline]
+    pub(super) fn count_in(&mut self, count: usize, bytes: u64) -> u32 {
+        let first = self.arrivals as u32;
+        self.arrivals += count as u64;
+        self.len += count;
         self.bytes += bytes;
-        self.arrivals as u32
+        first.wrapping_add(1)
     }
 
     /// The waiting transactions that must be in a block before the one called `no`.

@@ -5,8 +5,6 @@
 //! node does the same with them, and whether it names transactions so is the runtime's choice
 //! ([`Outputs::by_number`](super::Outputs::by_number)).
 
-use smallvec::SmallVec;
-
 use super::ahead::at;
 use super::bulletin::{News, Picked};
 use super::io::PeerId;
@@ -120,41 +118,40 @@ impl Node {
         let mut txs = turn.out.numbers();
         let (table, slots) = (turn.world.txs_mut(), &mut self.mempool.slots);
         let peer = peer_in(&mut self.peers, from);
-        let new = |(group, told): (u32, u64)| told & !slots.remembered(group);
-        let new: SmallVec<[u64; 4]> = news.groups().map(new).collect();
-        let count: u32 = new.iter().map(|new| new.count_ones()).sum();
-        if count as usize <= Requests::room_for_txs(peer) {
+        if news.count() <= Requests::room_for_txs(peer) {
             let mut picked = Picked::default();
-            for ((at, (group, told)), new) in news.groups().enumerate().zip(new) {
+            for (at, (group, told)) in news.groups().enumerate() {
                 // What it remembers it does not need, and only notes who else has it.
+                let new = told & !slots.remembered(group);
                 slots.hear(table, group, from, told, new);
                 news.pick(&mut picked, at, new);
             }
-            txs.extend(news.picked(picked));
+            news.picked(&picked, |no| txs.push(no));
             self.requests.add_txs(peer, &txs, from, until);
         } else {
             self.hear_in_part(turn, from, &news, &mut txs);
         }
-        let table = turn.world.txs_mut();
-        txs.iter().for_each(|no| table.hold_again(*no));
-        turn.out.bulletins.end(news, table);
-        if !txs.is_empty() {
-            self.time_requests(until);
+        turn.out.bulletins.end(news, turn.world.txs_mut());
+        if txs.is_empty() {
+            return turn.out.give_back_numbers(txs);
         }
+        self.time_requests(until);
         turn.out.send_numbered(from, txs, Numbered::GetData);
     }
 
-    /// Hears of more transactions than it may ask this neighbour for; what it may not ask for it has not heard of.
+    /// Hears of transactions, not all of which it may be able to ask this neighbour for; what it may not ask for it has not
+    /// heard of.
     #[cold]
     fn hear_in_part(&mut self, turn: &mut Turn<'_>, from: PeerId, news: &News, txs: &mut Vec<TxNo>) {
         let until = self.late_at(turn);
         let mut picked = Picked::default();
         news.groups().enumerate().for_each(|(at, (_, told))| news.pick(&mut picked, at, told));
-        for no in news.picked(picked) {
+        news.picked(&picked, |no| {
             if !self.mempool.slots.known_to(no, from) && self.ask_numbered(turn, no, from, until) {
+                turn.world.txs_mut().hold_again(no);
                 txs.push(no);
             }
-        }
+        });
     }
 
     fn on_numbered_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxNo>) {
@@ -205,31 +202,38 @@ impl Node {
             return 0;
         }
         let txs = &txs[..self.requests.first_txs(txs, from).min(self.mempool.slots.room())];
-        let (tip, now) = (self.tip, turn.now);
+        let mut room = self.mempool.room();
         let mut done = 0;
         while let Some(group) = txs.get(done).map(|no| no.group()) {
-            let awaited = self.mempool.slots.awaited(group, from);
-            let mut taken = 0;
-            for no in &txs[done..] {
-                if no.group() != group || awaited & !taken & no.bit() == 0 {
-                    break;
+            let slots = &self.mempool.slots;
+            let (awaited, mut taken, before) = (slots.awaited(group, from), 0, room);
+            let waits =
+                |other: TxNo, taken: u64| slots.waits(other) || other.group() == group && taken & other.bit() != 0;
+            let table = turn.world.txs_mut();
+            let is_plain = |no: &&TxNo| {
+                let judged = table.judged_at_hand(**no, self.tip, |other| waits(other, taken));
+                let Some((bytes, rate, fee)) = judged else { return false };
+                let is_plain = no.group() == group
+                    && awaited & !taken & no.bit() != 0
+                    && bytes <= room
+                    && self.mempool.is_enough(rate, fee);
+                if is_plain {
+                    taken |= no.bit();
+                    room -= bytes;
+                    turn.out.taken_in.push((**no, fee));
                 }
-                let (table, slots) = (turn.world.txs_mut(), &self.mempool.slots);
-                let waits = |other: TxNo| slots.waits(other) || other.group() == group && taken & other.bit() != 0;
-                let judged = table.judged(*no, tip, waits, |no| slots.serial(table, no));
-                let Some(judged) = judged.filter(|judged| self.mempool.is_welcome(judged)) else { break };
-                taken |= no.bit();
-                table.release(*no);
-                let arrival = self.mempool.count_in(judged.bytes);
-                self.mempool.slots.arrivals_of(group)[no.place()] = arrival;
-                self.announce_arrival_later(now, *no, arrival);
-                turn.out.taken_in.push((*no, judged.fee));
-            }
-            if taken == 0 {
+                is_plain
+            };
+            let count = txs[done..].iter().take_while(is_plain).count();
+            if count == 0 {
                 break;
             }
-            done += taken.count_ones() as usize;
-            self.mempool.slots.take_in(group, from, taken);
+            let these = &txs[done..][..count];
+            these.iter().for_each(|no| table.release(*no));
+            let arrival = self.mempool.count_in(count, before - room);
+            self.mempool.slots.take_in(group, from, (taken, these), arrival);
+            self.announce_all_later(turn.now, these, arrival);
+            done += count;
         }
         if done > 0 {
             self.requests.end_first_txs(done, &mut self.peers[from.0 as usize]);

@@ -187,6 +187,7 @@ impl Requests {
     }
 
     /// Notes that a neighbour is asked for these transactions: not more than it may be.
+    #[inline]
     pub(super) fn add_txs(&mut self, peer: &mut Peer, txs: &[TxNo], from: PeerId, until: Time) {
         peer.asked[TX] += txs.len() as u16;
         self.txs.extend(txs.iter().map(|no| Asked { no: *no, from, until }));

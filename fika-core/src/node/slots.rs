@@ -334,7 +334,8 @@ impl Slots {
         self.lines.get_mut(line?).map(|Line(words)| &mut words[word % LINE])
     }
 
-    /// `peer` has those of a group that `which` names. Nothing is remembered yet of `new` ones: they are asked for now.
+    /// `peer` has those of a group that `which` names. Nothing is remembered yet of `new` ones: they are asked for now, and
+    /// held once more, for the message that does so.
     #[inline]
     pub(super) fn hear(&mut self, txs: &mut TxTable, group: u32, peer: PeerId, which: u64, new: u64) {
         if new != 0 {
@@ -343,7 +344,7 @@ impl Slots {
                 self.grow(TxNo(64 * group));
             }
             self.lines[first].0[ASKED] |= new;
-            TxNo::each(group, new).for_each(|no| txs.hold_again(no));
+            TxNo::each(group, new).for_each(|no| txs.hold_twice(no));
         }
         match self.word_of(group, peer) {
             Some(word) => *word |= which,
@@ -363,11 +364,11 @@ impl Slots {
     }
 
     /// Which transactions of a group [`take_in`](Slots::take_in) may name that come from `peer`.
-    pub(super) fn awaited(&mut self, group: u32, peer: PeerId) -> u64 {
-        if self.word_of(group, peer).is_none() {
+    pub(super) fn awaited(&self, group: u32, peer: PeerId) -> u64 {
+        if FLAGS + peer.0 as usize >= self.stride * LINE {
             return 0;
         }
-        let Line(words) = &self.lines[group as usize * self.stride];
+        let Some(Line(words)) = self.lines.get(group as usize * self.stride) else { return 0 };
         words[ASKED] & !(words[WAITS] | words[RECENT[0]] | words[RECENT[1]])
     }
 
@@ -376,23 +377,22 @@ impl Slots {
         RECENT_TXS - self.young_count
     }
 
-    /// Where the transactions of a group of which anything is remembered have come in the mempool.
+    /// Those [awaited](Slots::awaited) of a group that `which` names have come from `peer`, in this order and the first with
+    /// this arrival in the mempool: they wait for a block, and are dealt with. Not more than there is [room](Slots::room) for.
     #[inline]
-    pub(super) fn arrivals_of(&mut self, group: u32) -> &mut [u32] {
-        &mut self.arrivals[group as usize * 64..][..64]
-    }
-
-    /// Those [awaited](Slots::awaited) of a group that `which` names have come from `peer`: they wait for a block, and are dealt
-    /// with. Not more than there is [room](Slots::room) for.
-    pub(super) fn take_in(&mut self, group: u32, peer: PeerId, which: u64) {
+    pub(super) fn take_in(&mut self, group: u32, peer: PeerId, (which, order): (u64, &[TxNo]), arrival: u32) {
         let Line(words) = &mut self.lines[group as usize * self.stride];
         words[ASKED] &= !which;
         words[RECENT[self.period]] |= which;
         words[WAITS] |= which;
         self.waits[group as usize] |= which;
-        self.dealt_with(group, which.count_ones() as usize);
+        self.dealt_with(group, order.len());
         if let Some(word) = self.word_of(group, peer) {
             *word |= which;
+        }
+        let arrivals = &mut self.arrivals[group as usize * 64..][..64];
+        for (no, after) in order.iter().zip(0..) {
+            arrivals[no.place()] = arrival.wrapping_add(after);
         }
     }
 

@@ -251,6 +251,11 @@ impl TxTable {
         self.briefs[no.0 as usize].holders += 1;
     }
 
+    /// Two more.
+    pub(crate) fn hold_twice(&mut self, no: TxNo) {
+        self.briefs[no.0 as usize].holders += 2;
+    }
+
     /// One of those that remember it does so no longer.
     pub(crate) fn release(&mut self, no: TxNo) {
         let brief = &mut self.briefs[no.0 as usize];

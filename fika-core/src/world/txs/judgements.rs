@@ -42,11 +42,23 @@ impl TxTable {
         waits: impl Fn(TxNo) -> bool,
         serial: impl Fn(TxNo) -> Option<u64>,
     ) -> Option<Judgement> {
-        let brief = &self.briefs[no.0 as usize];
-        if brief.over == tip && (brief.needs == NO_TX || waits(brief.needs)) {
-            return Some(Judgement { bytes: brief.bytes.into(), rate: brief.rate, fee: brief.fee, own: None });
+        if let Some((bytes, rate, fee)) = self.judged_at_hand(no, tip, &waits) {
+            return Some(Judgement { bytes, rate, fee, own: None });
         }
         self.judged_among(no, tip, waits, serial)
+    }
+
+    /// The same if it is at hand: the bytes, fee rate and fee. It is the first judgement.
+    #[inline]
+    pub(crate) fn judged_at_hand(
+        &self,
+        no: TxNo,
+        tip: BlockIx,
+        waits: impl Fn(TxNo) -> bool,
+    ) -> Option<(u64, u64, Amount)> {
+        let brief = &self.briefs[no.0 as usize];
+        let holds = brief.over == tip && (brief.needs == NO_TX || waits(brief.needs));
+        holds.then(|| (brief.bytes.into(), brief.rate, brief.fee))
     }
 
     fn judged_among(

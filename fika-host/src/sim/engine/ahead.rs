@@ -50,8 +50,7 @@ impl Engine<'_> {
                     if let Numbered::GetData(txs) | Numbered::Txs(txs) = message {
                         fetch_at(txs.as_ptr().cast(), PART_BYTES);
                     }
-                    // What one neighbour after the other asks a node for comes together.
-                    if !self.queue.upcoming(FAR_AHEAD - 1).is_some_and(|(before, _)| before.node() == node) {
+                    if !self.comes_after_its_like(FAR_AHEAD, node) {
                         self.links.fetch(node);
                         self.wakes.fetch(node);
                         self.nodes[n].near_txs(Some(message), fetch_at);
@@ -79,7 +78,9 @@ impl Engine<'_> {
             let n = node as usize;
             match happening {
                 Happening::Numbered(peer, message) => {
-                    self.nodes[n].far_txs(&self.worlds[0], Some(message), fetch_at);
+                    if !self.comes_after_its_like(AHEAD, node) {
+                        self.nodes[n].far_txs(&self.worlds[0], Some(message), fetch_at);
+                    }
                     return self.links.fetch_neighbour(node, peer.0);
                 }
                 Happening::Arrive(peer, ..) | Happening::Announce(peer, _) => {
@@ -106,6 +107,12 @@ impl Engine<'_> {
             fetch_at(self.nodes[node as usize].agent_state(), 1);
             self.links.fetched_neighbours(node).for_each(|to| self.announcements.fetch(to));
         }
+    }
+
+    /// Whether the event so many places ahead comes right after another one of its node: what one neighbour after the other
+    /// asks a node for comes together.
+    fn comes_after_its_like(&self, places: usize, node: u32) -> bool {
+        self.queue.upcoming(places - 1).is_some_and(|(before, _)| before.node() == node)
     }
 
     /// The timers are those of announcements: the node first, what it refers to an event later, and then what that
