@@ -84,8 +84,8 @@ impl Node {
                     fetch(slots.waiting_at(*no), 1);
                 }
                 // Those that they build on are older.
-                let needed = txs.iter().take(FETCHED).filter_map(|no| world.txs().needed_by(*no));
-                needed.for_each(|no| fetch(slots.waits_at(no), 1));
+                let beside = txs.iter().take(FETCHED).filter_map(|no| world.txs().beside(*no));
+                beside.for_each(|no| fetch(slots.waits_at(no), 1));
             }
         }
     }

@@ -105,7 +105,9 @@ impl Use {
 }
 
 /// What a runtime makes of a transaction when messages carry it, once for all of them.
+// Packed, so that all that messages need fits into a line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, packed(4))]
 pub struct OnWire {
     /// What a message with it takes.
     pub bytes: u32,
@@ -123,7 +125,7 @@ struct Brief {
     prefix: u64,
     /// How many nodes remember it, and messages under way that name it.
     holders: u32,
-    /// The latest tip over which it was judged, if there is one judgement and that depends on `needs` at most; else
+    /// The latest tip over which it was judged, if there is one judgement and that depends on `beside` at most; else
     /// [`NO_TIP`].
     over: BlockIx,
     /// By the first judgement: the fee rate and the fee.
@@ -131,8 +133,10 @@ struct Brief {
     fee: Amount,
     /// Its own bytes.
     bytes: u32,
-    /// The one transaction that must wait where that judgement is to hold, and was judged once; or [`NO_TX`].
-    needs: TxNo,
+    /// The one transaction on which it depends where that judgement holds, or [`NO_TX`].
+    beside: TxNo,
+    /// Whether that must wait there, and was judged in one way, or must not wait.
+    beside_waits: bool,
     /// With no bytes: nobody has asked yet.
     on_wire: OnWire,
 }
@@ -142,10 +146,12 @@ const NO_TIP: BlockIx = BlockIx(u32::MAX);
 /// No transaction.
 const NO_TX: TxNo = TxNo(u32::MAX);
 
+const _: () = assert!(size_of::<Brief>() == 64, "one line");
+
 impl Brief {
     fn new(hash: Id) -> Brief {
         let (prefix, fee, on_wire) = (hash.prefix(), Amount::ZERO, OnWire::default());
-        Brief { prefix, holders: 0, over: NO_TIP, rate: 0, fee, bytes: 0, needs: NO_TX, on_wire }
+        Brief { prefix, holders: 0, over: NO_TIP, rate: 0, fee, bytes: 0, beside: NO_TX, beside_waits: false, on_wire }
     }
 }
 
@@ -240,10 +246,10 @@ impl TxTable {
         no
     }
 
-    /// The one that must wait where the first judgement of this one is to hold, if there is such a one.
+    /// The one on which it depends where the judgement of this one holds, if there is such a one.
     #[inline]
-    pub(crate) fn needed_by(&self, no: TxNo) -> Option<TxNo> {
-        Some(self.briefs[no.0 as usize].needs).filter(|needs| *needs != NO_TX)
+    pub(crate) fn beside(&self, no: TxNo) -> Option<TxNo> {
+        Some(self.briefs[no.0 as usize].beside).filter(|beside| *beside != NO_TX)
     }
 
     /// One more that remembers it.
@@ -276,7 +282,7 @@ impl TxTable {
             users.retain(|(user, _)| *user != no);
             for (user, _) in &*users {
                 self.all[user.0 as usize].related.retain(|other| *other != no);
-                if self.briefs[user.0 as usize].needs == no {
+                if self.briefs[user.0 as usize].beside == no {
                     self.briefs[user.0 as usize].over = NO_TIP;
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Known, NO_TIP, NO_TX, Pooled, TxNo, TxTable, Use};
+use super::{Brief, Known, NO_TIP, NO_TX, Pooled, TxNo, TxTable, Use};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
@@ -57,7 +57,7 @@ impl TxTable {
         waits: impl Fn(TxNo) -> bool,
     ) -> Option<(u64, u64, Amount)> {
         let brief = &self.briefs[no.0 as usize];
-        let holds = brief.over == tip && (brief.needs == NO_TX || waits(brief.needs));
+        let holds = brief.over == tip && (brief.beside == NO_TX || waits(brief.beside) == brief.beside_waits);
         holds.then(|| (brief.bytes.into(), brief.rate, brief.fee))
     }
 
@@ -154,21 +154,23 @@ impl TxTable {
     fn have_at_hand(&mut self, no: TxNo, over: BlockIx, touching: &[(TxNo, u64)]) {
         let Known { first: Some(first), judgements: 1, related, .. } = &self.all[no.0 as usize] else { return };
         let Ok(bytes) = u32::try_from(first.bytes) else { return };
-        let needs = match (&related[..], touching) {
-            ([], []) => NO_TX,
-            ([needs], [_]) if self.all[needs.0 as usize].judgements == 1 => *needs,
+        let (beside, beside_waits) = match (&related[..], touching) {
+            ([], []) => (NO_TX, false),
+            ([one], []) => (*one, false),
+            ([one], [_]) if self.all[one.0 as usize].judgements == 1 => (*one, true),
             _ => return,
         };
+        let (rate, fee) = (first.rate, first.fee);
         let brief = &mut self.briefs[no.0 as usize];
-        (brief.over, brief.needs, brief.bytes, brief.rate, brief.fee) = (over, needs, bytes, first.rate, first.fee);
+        *brief = Brief { over, rate, fee, bytes, beside, beside_waits, ..brief.clone() };
     }
 
-    /// Where one was judged in two ways, what was found of those that need it is no longer all that there is to say.
+    /// Where one was judged in two ways, what was found of those beside it is no longer all that there is to say.
     fn judged_twice(&mut self, no: TxNo) {
         for key in &self.all[no.0 as usize].keys {
             for (user, _) in self.uses.get(key).into_iter().flatten() {
                 let brief = &mut self.briefs[user.0 as usize];
-                if brief.needs == no {
+                if brief.beside == no {
                     brief.over = NO_TIP;
                 }
             }
