@@ -193,8 +193,8 @@ impl Mempool {
         if bytes > self.limits.max_bytes {
             return Err(format!("expected at most {} bytes, found {bytes}", self.limits.max_bytes));
         }
-        let arrival = self.count_in(1, bytes);
-        self.slots.put(txs, no, own, arrival);
+        self.count_in(1, bytes);
+        self.slots.put(txs, no, own, self.arrivals as u32);
         if let Some(ranks) = &mut self.ranks {
             ranks.insert((Reverse(rate), self.arrivals, no));
         }
@@ -220,14 +220,17 @@ impl Mempool {
         fee >= self.limits.min_fee && rate >= self.limits.min_fee_rate
     }
 
-    /// Counts so many that come in, with these bytes; gives the low bits of which arrival the first is.
+    /// The low bits of which arrival the next is.
+    pub(super) fn next_arrival(&self) -> u32 {
+        (self.arrivals as u32).wrapping_add(1)
+    }
+
+    /// Counts so many that come in, with these bytes.
     #[inline]
-    pub(super) fn count_in(&mut self, count: usize, bytes: u64) -> u32 {
-        let first = self.arrivals as u32;
+    pub(super) fn count_in(&mut self, count: usize, bytes: u64) {
         self.arrivals += count as u64;
         self.len += count;
         self.bytes += bytes;
-        first.wrapping_add(1)
     }
 
     /// The waiting transactions that must be in a block before the one called `no`.

@@ -201,44 +201,28 @@ impl Node {
         if !is_plain || self.peer(from).banned || !self.is_settled(turn, true) {
             return 0;
         }
-        let txs = &txs[..self.requests.first_txs(txs, from).min(self.mempool.slots.room())];
-        let mut room = self.mempool.room();
-        let mut done = 0;
-        while let Some(group) = txs.get(done).map(|no| no.group()) {
-            let slots = &self.mempool.slots;
-            let (awaited, mut taken, before) = (slots.awaited(group, from), 0, room);
-            let waits =
-                |other: TxNo, taken: u64| slots.waits(other) || other.group() == group && taken & other.bit() != 0;
-            let table = turn.world.txs_mut();
-            let is_plain = |no: &&TxNo| {
-                let judged = table.judged_at_hand(**no, self.tip, |other| waits(other, taken));
-                let Some((bytes, rate, fee)) = judged else { return false };
-                let is_plain = no.group() == group
-                    && awaited & !taken & no.bit() != 0
-                    && bytes <= room
-                    && self.mempool.is_enough(rate, fee);
-                if is_plain {
-                    taken |= no.bit();
-                    room -= bytes;
-                    turn.out.taken_in.push((**no, fee));
-                }
-                is_plain
-            };
-            let count = txs[done..].iter().take_while(is_plain).count();
-            if count == 0 {
+        let Node { mempool, requests, peers, tip, .. } = self;
+        let most = requests.first_txs(txs, from).min(mempool.slots.room());
+        let (table, room, first) = (turn.world.txs_mut(), mempool.room(), mempool.next_arrival());
+        let (mut bytes_in, mut count) = (0, 0);
+        for (no, arrival) in txs[..most].iter().zip((0..).map(|after| first.wrapping_add(after))) {
+            let judged = table.judged_at_hand(*no, *tip, |other| mempool.slots.waits(other));
+            let Some((bytes, rate, fee)) = judged else { break };
+            let is_welcome = bytes <= room - bytes_in && mempool.is_enough(rate, fee);
+            if !is_welcome || !mempool.slots.take_in(*no, from, arrival) {
                 break;
             }
-            let these = &txs[done..][..count];
-            these.iter().for_each(|no| table.release(*no));
-            let arrival = self.mempool.count_in(count, before - room);
-            self.mempool.slots.take_in(group, from, (taken, these), arrival);
-            self.announce_all_later(turn.now, these, arrival);
-            done += count;
+            bytes_in += bytes;
+            count += 1;
+            turn.out.taken_in.push((*no, fee));
+            table.release(*no);
         }
-        if done > 0 {
-            self.requests.end_first_txs(done, &mut self.peers[from.0 as usize]);
+        if count > 0 {
+            mempool.count_in(count, bytes_in);
+            requests.end_first_txs(count, &mut peers[from.0 as usize]);
+            self.announce_all_later(turn.now, &txs[..count], first);
         }
-        done
+        count
     }
 }
 

@@ -259,7 +259,7 @@ impl Slots {
             self.begin_period(txs);
         }
         self.set(txs, no, RECENT[self.period]);
-        self.dealt_with(no.group(), 1);
+        self.dealt_with(no.group());
         if let Some(peer) = peer {
             self.known_to(no, peer);
         }
@@ -363,43 +363,37 @@ impl Slots {
         known.fold(0, |known, no| known | no.bit())
     }
 
-    /// Which transactions of a group [`take_in`](Slots::take_in) may name that come from `peer`.
-    pub(super) fn awaited(&self, group: u32, peer: PeerId) -> u64 {
-        if FLAGS + peer.0 as usize >= self.stride * LINE {
-            return 0;
-        }
-        let Some(Line(words)) = self.lines.get(group as usize * self.stride) else { return 0 };
-        words[ASKED] & !(words[WAITS] | words[RECENT[0]] | words[RECENT[1]])
-    }
-
     /// How many can be noted as dealt with before others are forgotten for it.
     pub(super) fn room(&self) -> usize {
         RECENT_TXS - self.young_count
     }
 
-    /// Those [awaited](Slots::awaited) of a group that `which` names have come from `peer`, in this order and the first with
-    /// this arrival in the mempool: they wait for a block, and are dealt with. Not more than there is [room](Slots::room) for.
+    /// A transaction has come from `peer`, with this arrival in the mempool: it waits for a block, and was dealt with. Nothing
+    /// is done, and false given, if it is not one that was asked for and of which nothing else is remembered. Needs
+    /// [room](Slots::room).
     #[inline]
-    pub(super) fn take_in(&mut self, group: u32, peer: PeerId, (which, order): (u64, &[TxNo]), arrival: u32) {
-        let Line(words) = &mut self.lines[group as usize * self.stride];
-        words[ASKED] &= !which;
-        words[RECENT[self.period]] |= which;
-        words[WAITS] |= which;
-        self.waits[group as usize] |= which;
-        self.dealt_with(group, order.len());
-        if let Some(word) = self.word_of(group, peer) {
-            *word |= which;
+    pub(super) fn take_in(&mut self, no: TxNo, peer: PeerId, arrival: u32) -> bool {
+        let (first, bit) = self.place(no);
+        let word = FLAGS + peer.0 as usize;
+        let [flags, ..] = &mut self.lines[first..][..self.stride] else { return false };
+        let asked_alone = flags.0[ASKED] & !(flags.0[WAITS] | flags.0[RECENT[0]] | flags.0[RECENT[1]]);
+        if asked_alone & bit == 0 || word >= self.stride * LINE {
+            return false;
         }
-        let arrivals = &mut self.arrivals[group as usize * 64..][..64];
-        for (no, after) in order.iter().zip(0..) {
-            arrivals[no.place()] = arrival.wrapping_add(after);
-        }
+        flags.0[ASKED] &= !bit;
+        flags.0[RECENT[self.period]] |= bit;
+        flags.0[WAITS] |= bit;
+        self.lines[first + word / LINE].0[word % LINE] |= bit;
+        self.waits[no.group() as usize] |= bit;
+        self.arrivals[no.0 as usize] = arrival;
+        self.dealt_with(no.group());
+        true
     }
 
-    /// So many of a group were dealt with in this period.
+    /// One more of a group was dealt with in this period.
     #[inline]
-    fn dealt_with(&mut self, group: u32, count: usize) {
-        self.young_count += count;
+    fn dealt_with(&mut self, group: u32) {
+        self.young_count += 1;
         // They come in the order of their numbers, nearly.
         if !self.young.iter().rev().take(3).any(|other| *other == group) {
             self.young.push(group);
