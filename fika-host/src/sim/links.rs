@@ -262,8 +262,11 @@ impl Links {
         let end = &mut self.ends[place];
         let port = &mut self.ports[from as usize];
         port.sent += 1;
-        let sent = port.sent;
-        load.put(end, is_up(&self.down, place), &self.classes[end.class as usize], port, sent)
+        let (sent, way) = (port.sent, &self.classes[end.class as usize]);
+        if !load.waits && way.plain && self.down.is_empty() {
+            return load.put_plain(end, way, port.stream, sent);
+        }
+        load.put(end, is_up(&self.down, place), way, port, sent)
     }
 
     /// The same for so many messages, if they arrive together whatever they weigh; else nothing is done.

@@ -286,7 +286,8 @@ impl<T> Queue<T> {
         self.slice = slice;
         let mut place = std::mem::replace(&mut self.ring[at], NONE);
         while let Some((events, before)) = self.chunks.get_mut(place as usize) {
-            self.taken.append(events);
+            // Where all messages take equally long they were added in their order.
+            self.taken.extend(events.drain(..).rev());
             if self.free.len() >= KEPT {
                 *events = Vec::new();
             }
