@@ -179,6 +179,26 @@ fn judging_payments_once_for_all_nodes_changes_nothing() {
 }
 
 #[test]
+fn more_payments_at_once_than_a_neighbour_may_be_asked_for_are_one_run_too() {
+    // A moment of a node has some 2,000 of them: two announcements, of which the second is more than may be asked for.
+    let changes = [
+        "load.0.rate=1000/s",
+        "experiment.stop_time=10 s",
+        "keys.plugin=toy",
+        "network.nodes=4",
+        "network.graph.degree=3",
+        "mempool.max_bytes=64 MB",
+        "defaults.node.coins=[9000, 9000, 9000, 9000]",
+    ];
+    let (shared, ..) = traffic(false, &changes);
+    let (private, ..) = traffic(true, &changes);
+    assert_eq!(shared.simulated.messages, private.simulated.messages);
+    assert_eq!(shared.simulated.trace_hash, private.simulated.trace_hash);
+    let [inv, tx] = ["inv", "tx"].map(|kind| shared.simulated.messages[kind]);
+    assert!(inv > 0 && tx / inv > 150, "{inv} announcements for {tx} transactions");
+}
+
+#[test]
 fn replayed_chains_give_every_balance_and_the_supply() {
     let (outcome, mut fresh, addresses) = traffic(false, &[]);
     assert_eq!(outcome.replays.len(), 3);
