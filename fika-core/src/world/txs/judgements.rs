@@ -34,7 +34,6 @@ const HELD_KEPT: usize = 4;
 impl TxTable {
     /// A judgement of the transaction over `tip` that holds in a mempool in which the transactions wait that `waits`
     /// names, with the judgements whose serial numbers `serial` gives.
-    #[inline]
     pub(crate) fn judged(
         &self,
         no: TxNo,
@@ -45,7 +44,17 @@ impl TxTable {
         if let Some((bytes, rate, fee)) = self.judged_at_hand(no, tip, &waits) {
             return Some(Judgement { bytes, rate, fee, own: None });
         }
-        self.judged_among(no, tip, waits, serial)
+        let Known { held, related, .. } = &self.all[no.0 as usize];
+        // Of a transaction that was judged once there is no other judgement.
+        let same =
+            |other: TxNo, expected: u64| self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected);
+        let holds = |Held { over, touching, .. }: &&Held| {
+            let mut here = related.iter().filter(|other| waits(**other));
+            *over == tip
+                && here.clone().count() == touching.len()
+                && here.all(|other| touching.iter().any(|(one, of)| one == other && same(*one, *of)))
+        };
+        held.iter().rev().find(holds).map(|one| self.judgement(no, &one.judged))
     }
 
     /// The same if it is at hand: the bytes, fee rate and fee. It is the first judgement.
@@ -61,26 +70,6 @@ impl TxTable {
         holds.then(|| (brief.bytes.into(), brief.rate, brief.fee))
     }
 
-    fn judged_among(
-        &self,
-        no: TxNo,
-        tip: BlockIx,
-        waits: impl Fn(TxNo) -> bool,
-        serial: impl Fn(TxNo) -> Option<u64>,
-    ) -> Option<Judgement> {
-        let Known { held, related, .. } = &self.all[no.0 as usize];
-        // Of a transaction that was judged once there is no other judgement.
-        let same =
-            |other: TxNo, expected: u64| self.all[other.0 as usize].judgements == 1 || serial(other) == Some(expected);
-        let holds = |Held { over, touching, .. }: &&Held| {
-            let mut here = related.iter().filter(|other| waits(**other));
-            *over == tip
-                && here.clone().count() == touching.len()
-                && here.all(|other| touching.iter().any(|(one, of)| one == other && same(*one, *of)))
-        };
-        held.iter().rev().find(holds).map(|one| self.judgement(no, &one.judged))
-    }
-
     fn judgement(&self, no: TxNo, one: &Arc<Pooled>) -> Judgement {
         let is_first = self.first(no).is_some_and(|first| Arc::ptr_eq(first, one));
         Judgement { bytes: one.bytes, rate: one.rate, fee: one.fee, own: (!is_first).then(|| one.clone()) }
@@ -91,8 +80,8 @@ impl TxTable {
         self.all[no.0 as usize].first.as_ref()
     }
 
-    /// Keeps a judgement; one that is like the first is that. `reads`: the tip that it was made over and the entries that were read, where nothing else
-    /// was; `serial` as in [`judged`](TxTable::judged), of the mempool that it was made in.
+    /// Keeps a judgement; one that is like the first is that. `reads`: the tip that it was made over and the entries that
+    /// were read, where nothing else was; `serial` as in [`judged`](TxTable::judged), of the mempool that it was made in.
     pub(crate) fn keep(
         &mut self,
         no: TxNo,
