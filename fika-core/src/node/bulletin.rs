@@ -39,6 +39,7 @@ impl Bulletin {
         }
         let (_, there) = &mut self.groups[at];
         if *there & no.bit() == 0 {
+            debug_assert!(self.txs.len() < MAX_ITEMS);
             *there |= no.bit();
             self.places[at][no.place()] = self.txs.len() as u16;
             self.txs.push(no);
@@ -111,7 +112,7 @@ impl Picked {
 }
 
 /// An `inv` with transactions by their numbers: what one neighbour is told. What all are told is held until the last one
-/// has read it.
+/// has read it, or its message is [lost](super::Outputs::lose).
 #[derive(Debug)]
 pub struct News {
     bulletin: Arc<Bulletin>,
@@ -125,7 +126,7 @@ impl News {
         self.count as usize
     }
 
-    /// Which: by groups of 64 with neighbouring numbers, in no order.
+    /// Which: by groups of 64 with neighbouring numbers, in no order, and perhaps none of a group.
     #[inline]
     pub fn groups(&self) -> impl Iterator<Item = (u32, u64)> {
         self.bulletin.groups.iter().zip(self.bulletin.told(self.reader)).map(|((group, _), told)| (*group, *told))

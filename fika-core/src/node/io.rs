@@ -298,8 +298,8 @@ impl Outputs {
 
     /// Empties everything but keeps the memory, and what the runtime has set.
     pub fn clear(&mut self) {
+        debug_assert!(self.numbered.is_empty(), "what is said by numbers is sent or lost");
         self.messages.clear();
-        self.numbered.clear();
         self.events.clear();
         self.taken_in.clear();
         self.bans.clear();
@@ -320,7 +320,8 @@ impl Outputs {
         }
     }
 
-    /// A message gets lost.
+    /// A message gets lost: the numbers that it holds are released. Each that is not given to a node comes here, with the world
+    /// that its sender was called with; or its numbers would never be used again.
     pub fn lose(&mut self, message: Numbered, world: &mut World) {
         match message {
             Numbered::Inv(news) => self.bulletins.end(news, world.txs_mut()),

@@ -113,7 +113,7 @@ impl Slots {
 
     /// The first line of the words of a transaction, and its bit in them.
     fn place(&self, no: TxNo) -> (usize, u64) {
-        (no.0 as usize / 64 * self.stride, 1 << (no.0 % 64))
+        (no.0 as usize / 64 * self.stride, no.bit())
     }
 
     /// Whether it was asked for and has not come.
@@ -124,7 +124,7 @@ impl Slots {
 
     /// Whether it waits for a block.
     pub(super) fn waits(&self, no: TxNo) -> bool {
-        self.waits.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
+        self.waits.get(no.group() as usize).is_some_and(|word| word & no.bit() != 0)
     }
 
     /// The low bits of how many came into the mempool before one that waits.
@@ -214,7 +214,7 @@ impl Slots {
     /// Takes a transaction out of those that wait.
     pub(super) fn take(&mut self, txs: &mut TxTable, no: TxNo) {
         self.own.remove(&no);
-        self.take_all(txs, no.group(), 1 << (no.0 % 64));
+        self.take_all(txs, no.group(), no.bit());
     }
 
     /// Takes those out that `which` names of a group; which had waited. To be followed by [`Slots::tidy`].
@@ -231,7 +231,7 @@ impl Slots {
     /// Drops the judgements of those that were taken out.
     pub(super) fn tidy(&mut self) {
         let waits = &self.waits;
-        self.own.retain(|no, _| waits[no.0 as usize / 64] >> (no.0 % 64) & 1 == 1);
+        self.own.retain(|no, _| waits[no.group() as usize] & no.bit() != 0);
     }
 
     /// Notes that a transaction was asked for.
@@ -241,7 +241,7 @@ impl Slots {
 
     /// It is no longer asked for; whether it was.
     pub(super) fn end_ask(&mut self, txs: &mut TxTable, no: TxNo) -> bool {
-        self.unset(txs, no.group(), 1 << (no.0 % 64), &[ASKED]) != 0
+        self.unset(txs, no.group(), no.bit(), &[ASKED]) != 0
     }
 
     /// Notes a transaction as dealt with that does not wait, and that it came from `peer`; what was known of it.
@@ -279,7 +279,7 @@ impl Slots {
 
     /// A transaction that was turned down may be fine after another block.
     pub(super) fn forget(&mut self, txs: &mut TxTable, no: TxNo) {
-        self.unset(txs, no.group(), 1 << (no.0 % 64), &RECENT);
+        self.unset(txs, no.group(), no.bit(), &RECENT);
     }
 
     /// `peer` has this transaction. Nothing is noted of what the node does not remember; gives whether it does: whether
@@ -402,12 +402,7 @@ impl Slots {
 
     /// Whether `peer` has said that it has this transaction.
     pub(super) fn is_known_to(&self, no: TxNo, peer: PeerId) -> bool {
-        let word = FLAGS + peer.0 as usize;
-        let (first, bit) = self.place(no);
-        match word < self.stride * LINE {
-            true => self.lines.get(first + word / LINE).is_some_and(|Line(words)| words[word % LINE] & bit != 0),
-            false => self.known_far.contains(&(no, peer)),
-        }
+        self.known_by(peer, no.group(), no.bit()) != 0
     }
 
     /// The neighbours that have said that they have this transaction.
@@ -419,7 +414,7 @@ impl Slots {
 
     /// Who had the transaction may have dropped it since.
     pub(super) fn known_to_nobody(&mut self, no: TxNo) {
-        self.known_to_no_peer(no.group(), 1 << (no.0 % 64));
+        self.known_to_no_peer(no.group(), no.bit());
     }
 
     fn known_to_no_peer(&mut self, group: u32, which: u64) {

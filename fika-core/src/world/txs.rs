@@ -164,7 +164,7 @@ struct Known {
     first: Option<Arc<Pooled>>,
     /// Where judgements hold, the latest last.
     held: Vec<Held>,
-    /// How many different judgements there have been.
+    /// How many judgements there have been, those that were like the first not counted again.
     judgements: u32,
     /// Others that change an entry which this one reads.
     related: Vec<TxNo>,
@@ -205,7 +205,7 @@ impl TxTable {
         self.briefs[no.0 as usize].prefix
     }
 
-    /// The sum of those of a group that `which` names.
+    /// The sum, modulo 2^64, of those of a group that `which` names.
     #[inline]
     pub fn sum_of_prefixes(&self, group: u32, which: u64) -> u64 {
         TxNo::each(group, which).fold(0, |sum, no| sum.wrapping_add(self.prefix(no)))
@@ -233,12 +233,12 @@ impl TxTable {
         let TxTable { numbers, hashes, briefs, all, free, changes, .. } = self;
         let no = *numbers.entry(hash).or_insert_with(|| {
             *changes += 1;
-            let no = free.pop_front().unwrap_or_else(|| {
+            let Some(no) = free.pop_front() else {
                 hashes.push(hash);
                 briefs.push(Brief::new(hash));
                 all.push(Known::default());
-                TxNo(all.len() as u32 - 1)
-            });
+                return TxNo(all.len() as u32 - 1);
+            };
             (hashes[no.0 as usize], briefs[no.0 as usize]) = (hash, Brief::new(hash));
             no
         });
@@ -246,7 +246,8 @@ impl TxTable {
         no
     }
 
-    /// The one on which it depends where the judgement of this one holds, if there is such a one.
+    /// The one that is looked at before the judgement at hand is used, if there is such a one: to be fetched ahead, for it may
+    /// be gone.
     #[inline]
     pub(crate) fn beside(&self, no: TxNo) -> Option<TxNo> {
         Some(self.briefs[no.0 as usize].beside).filter(|beside| *beside != NO_TX)
@@ -281,7 +282,10 @@ impl TxTable {
             let Some(users) = self.uses.get_mut(&key) else { continue };
             users.retain(|(user, _)| *user != no);
             for (user, _) in &*users {
-                self.all[user.0 as usize].related.retain(|other| *other != no);
+                let Known { related, held, .. } = &mut self.all[user.0 as usize];
+                related.retain(|other| *other != no);
+                // The number will stand for another one.
+                held.retain(|held| !held.depends_on(no));
                 if self.briefs[user.0 as usize].beside == no {
                     self.briefs[user.0 as usize].over = NO_TIP;
                 }

@@ -25,18 +25,23 @@ impl TraceHash {
         fold(what ^ DIGITS[2], more ^ DIGITS[3]) >> 1 | 1
     }
 
+    /// [What](TraceHash::what) happens as the event of this number at its node. The sum of a thousand of these fits.
+    #[inline]
+    pub(crate) fn placed(what: u64, sequence: u32) -> u128 {
+        u128::from(what) * u128::from(2 * u64::from(sequence) + 1)
+    }
+
     /// Adds a happening: when, at whom, [what](TraceHash::what), and its number there.
     #[inline]
     pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, sequence: u32) {
-        self.add_all(at, whom, what.into(), sequence.into());
+        self.add_all(at, whom, TraceHash::placed(what, sequence));
     }
 
-    /// Adds several at one time, at one whom: the sum of what happens, and that of their numbers.
+    /// Adds several at one time, at one whom: the sum of them, each in its [place](TraceHash::placed).
     #[inline]
-    pub(crate) fn add_all(&mut self, at: u64, whom: u64, what: u128, sequences: u64) {
+    pub(crate) fn add_all(&mut self, at: u64, whom: u64, placed: u128) {
         let first = u128::from(fold(at ^ DIGITS[0], whom ^ DIGITS[1]));
-        let happened = first.wrapping_mul(what.wrapping_add(u128::from(sequences) << 64));
-        self.0 = self.0.wrapping_add(happened);
+        self.0 = self.0.wrapping_add(first.wrapping_mul(placed));
     }
 
     /// Adds what a node did, in terms that do not depend on where blocks lie in an arena.
@@ -80,15 +85,16 @@ impl TraceHash {
 mod tests {
     use super::*;
 
+    fn hash(happenings: &[(u64, u64, u64, u32)]) -> TraceHash {
+        let mut hash = TraceHash::default();
+        for (at, whom, what, sequence) in happenings {
+            hash.add(*at, *whom, TraceHash::what(*what, 9), *sequence);
+        }
+        hash
+    }
+
     #[test]
-    fn the_order_does_not_matter_and_everything_else_does() {
-        let hash = |happenings: &[(u64, u64, u64, u32)]| {
-            let mut hash = TraceHash::default();
-            for (at, whom, what, sequence) in happenings {
-                hash.add(*at, *whom, TraceHash::what(*what, 9), *sequence);
-            }
-            hash
-        };
+    fn the_order_of_adding_does_not_matter_and_everything_else_does() {
         let (a, b) = ((1, 2, 3, 4), (5, 6, 7, 8));
         assert_eq!(hash(&[a, b]), hash(&[b, a]));
         for other in [(2, 2, 3, 4), (1, 3, 3, 4), (1, 2, 4, 4), (1, 2, 3, 5), (2, 1, 3, 4), (1, 2, 4, 3)] {
@@ -99,12 +105,22 @@ mod tests {
     }
 
     #[test]
+    fn which_of_two_came_first_along_a_link_matters() {
+        assert_ne!(hash(&[(1, 2, 3, 4), (1, 2, 5, 5)]), hash(&[(1, 2, 5, 4), (1, 2, 3, 5)]));
+        let taking_turns = |first: [u32; 2], second: [u32; 2]| {
+            let of = |whom, [one, other]: [u32; 2]| [(1, whom, 3, one), (1, whom, 5, other)];
+            hash(&[of(2, first), of(7, second)].concat())
+        };
+        assert_ne!(taking_turns([5, 8], [6, 7]), taking_turns([6, 7], [5, 8]), "of two neighbours");
+    }
+
+    #[test]
     fn many_at_once_are_what_they_are_one_by_one() {
         let what = [(1, u64::MAX), (7, 3), (u64::MAX, 0)].map(|(what, more)| TraceHash::what(what, more));
         let (mut one_by_one, mut at_once) = (TraceHash::default(), TraceHash::default());
-        what.iter().zip(u32::MAX - 2..=u32::MAX).for_each(|(what, sequence)| one_by_one.add(5, 6, *what, sequence));
-        let sequences = (u32::MAX - 2..=u32::MAX).map(u64::from).sum();
-        at_once.add_all(5, 6, what.iter().copied().map(u128::from).sum(), sequences);
+        let all = || what.iter().copied().zip(u32::MAX - 2..=u32::MAX);
+        all().for_each(|(what, sequence)| one_by_one.add(5, 6, what, sequence));
+        at_once.add_all(5, 6, all().map(|(what, sequence)| TraceHash::placed(what, sequence)).sum());
         assert_eq!(one_by_one, at_once);
         let two = TraceHash::taken_in(8, Amount(5));
         assert_eq!(two, TraceHash::what(4 << 56 ^ 8, 5) + TraceHash::what(13 << 56 ^ 8, 0));

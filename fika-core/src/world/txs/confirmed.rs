@@ -39,7 +39,7 @@ impl TxTable {
                 groups.push((no.group(), 0, 0));
             }
             if let Some((_, which, sum)) = groups.last_mut() {
-                *which |= 1 << (no.0 % 64);
+                *which |= no.bit();
                 *sum += u64::from(*bytes);
             }
         }

@@ -28,6 +28,13 @@ pub(super) struct Held {
     judged: Arc<Pooled>,
 }
 
+impl Held {
+    /// Whether it holds only where this one waits.
+    pub(super) fn depends_on(&self, no: TxNo) -> bool {
+        self.touching.iter().any(|(one, _)| *one == no)
+    }
+}
+
 /// So many of these are kept of one transaction.
 const HELD_KEPT: usize = 4;
 
@@ -107,7 +114,7 @@ impl TxTable {
         };
         let over = tip.and_then(touching);
         // Nearly always another tip changes nothing.
-        let known = self.first(no).filter(|first| first.tx == tx && first.outcome == outcome).cloned();
+        let known = self.first(no).filter(|first| first.outcome == outcome).cloned();
         let judged = known.unwrap_or_else(|| self.keep_new(no, tx, outcome));
         self.briefs[no.0 as usize].over = NO_TIP;
         if let Some((over, touching)) = over {
@@ -166,3 +173,6 @@ impl TxTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl Engine<'_> {
                     if let Numbered::GetData(txs) | Numbered::Txs(txs) = message {
                         fetch_at(txs.as_ptr().cast(), PART_BYTES);
                     }
-                    if !self.comes_after_its_like(FAR_AHEAD, node) {
+                    if !self.follows_its_node(FAR_AHEAD, node) {
                         self.links.fetch(node);
                         self.wakes.fetch(node);
                         self.nodes[n].near_txs(Some(message), fetch_at);
@@ -78,7 +78,7 @@ impl Engine<'_> {
             let n = node as usize;
             match happening {
                 Happening::Numbered(peer, message) => {
-                    if !self.comes_after_its_like(AHEAD, node) {
+                    if !self.follows_its_node(AHEAD, node) {
                         self.nodes[n].far_txs(&self.worlds[0], Some(message), fetch_at);
                     }
                     return self.links.fetch_neighbour(node, peer.0);
@@ -109,9 +109,9 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether the event so many places ahead comes right after another one of its node: what one neighbour after the other
-    /// asks a node for comes together.
-    fn comes_after_its_like(&self, places: usize, node: u32) -> bool {
+    /// Whether the event so many places ahead comes right after another one of its node, for which the same is fetched, nearly
+    /// always: what one neighbour after the other asks a node for comes together.
+    fn follows_its_node(&self, places: usize, node: u32) -> bool {
         self.queue.upcoming(places - 1).is_some_and(|(before, _)| before.node() == node)
     }
 

@@ -15,28 +15,23 @@ use super::super::trace_hash::TraceHash;
 use super::sending::{content_of, in_trace, whom};
 use super::{Engine, Happening, Observer, Seen};
 
-/// The kind of [`Message::Tx`].
+/// The kinds of [`Message::Inv`], [`Message::GetData`] and [`Message::Tx`].
+const INV: u8 = 0;
+const GET_DATA: u8 = 1;
 const TX: u8 = 3;
 
-/// A kind of message with a list: its number, and the bytes of one that names so many transactions, as far as these are
-/// known.
+/// The bytes of messages of one kind that name so many transactions, as far as these are known.
 #[derive(Default)]
-pub(super) struct Lists(u8, Vec<Option<u64>>);
+pub(super) struct Lists(Vec<Option<u64>>);
 
 impl Lists {
-    /// The kind of these messages, and the bytes of one with `count` transactions, which are asked for once.
-    fn of(&mut self, count: usize, ask: impl FnOnce(Vec<Item>) -> (u8, u64)) -> (u8, u64) {
-        let Lists(kind, bytes) = self;
+    /// The bytes of one that names `count`, which are asked for once.
+    fn bytes(&mut self, count: usize, ask: impl FnOnce(Vec<Item>) -> u64) -> u64 {
+        let Lists(bytes) = self;
         if bytes.len() <= count {
             bytes.resize(count + 1, None);
         }
-        let ask = || {
-            let (known, bytes) = ask(vec![Item::Tx(Id::ZERO); count]);
-            *kind = known;
-            bytes
-        };
-        let bytes = *bytes[count].get_or_insert_with(ask);
-        (*kind, bytes)
+        *bytes[count].get_or_insert_with(|| ask(vec![Item::Tx(Id::ZERO); count]))
     }
 }
 
@@ -78,7 +73,7 @@ impl Engine<'_> {
                 false => TraceHash::taken_in(worlds[0].txs().prefix(*no), *fee),
             });
         }
-        trace.add_all(*now, u64::from(node), sum, 0);
+        trace.add_all(*now, u64::from(node), sum);
         observer.taken_in(*now, node, &out.taken_in, Seen { world: &worlds[0], node: &nodes[node as usize] });
         out.taken_in.clear();
     }
@@ -86,23 +81,20 @@ impl Engine<'_> {
     /// Sends what is said of transactions, as [`send`](Engine::send) would send the messages that it stands for.
     pub(super) fn send_numbered(&mut self, from: u32, peer: PeerId, message: Numbered) {
         self.has_txs = true;
-        let txs = self.worlds[0].txs();
-        let (list, of, count, content) = match message {
+        let Engine { worlds, lists, charges, transport, .. } = self;
+        let txs = worlds[0].txs();
+        let mut ask = |message: Message| charges.bytes(from, &message, *transport);
+        let (kind, content, bytes) = match message {
             Numbered::Txs(list) => return self.send_txs(from, peer, list),
             Numbered::Inv(ref news) => {
-                let sums = news.groups().map(|(group, told)| txs.sum_of_prefixes(group, told));
-                (0, Message::Inv as fn(Vec<Item>) -> Message, news.count(), content_of(news.count(), sums))
+                let (count, sums) = (news.count(), news.groups().map(|(group, told)| txs.sum_of_prefixes(group, told)));
+                (INV, content_of(count, sums), lists[0].bytes(count, |items| ask(Message::Inv(items))))
             }
             Numbered::GetData(ref list) => {
-                let prefixes = list.iter().map(|no| txs.prefix(*no));
-                (1, Message::GetData as fn(Vec<Item>) -> Message, list.len(), content_of(list.len(), prefixes))
+                let (count, prefixes) = (list.len(), list.iter().map(|no| txs.prefix(*no)));
+                (GET_DATA, content_of(count, prefixes), lists[1].bytes(count, |items| ask(Message::GetData(items))))
             }
         };
-        let Engine { lists, charges, transport, .. } = self;
-        let (kind, bytes) = lists[list].of(count, |items| {
-            let message: Message = of(items);
-            (message.kind(), charges.bytes(from, &message, *transport))
-        });
         match self.carry_one(from, peer, kind, content, bytes) {
             Some((order, back)) => self.queue.push(self.now, order, Happening::Numbered(back, message)),
             None => self.lose(message),
@@ -117,14 +109,13 @@ impl Engine<'_> {
             return self.send_each(from, peer, txs);
         };
         let first = announcements.next_events(to, count as u32);
-        let mut what = 0u128;
-        for no in &txs {
+        let mut placed = 0;
+        for (no, after) in txs.iter().zip(0..) {
             let (wire, _) = worlds[0].on_wire(*no, |tx, fee| on_wire(from, tx, fee, charges, *transport));
             *sent_bytes += u64::from(wire.bytes);
-            what += u128::from(wire.sent);
+            placed += TraceHash::placed(wire.sent, first.wrapping_add(after));
         }
-        let sequences = (0..count as u32).map(|after| u64::from(first.wrapping_add(after))).sum();
-        trace.add_all(at, whom(to, back), what, sequences);
+        trace.add_all(at, whom(to, back), placed);
         sent[usize::from(TX)] += count as u64;
         self.send_together(Some((Order::new(at, Class::Arrive, to, first), PeerId(back), txs)));
     }
