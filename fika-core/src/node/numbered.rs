@@ -55,7 +55,6 @@ impl Node {
     #[inline]
     pub fn far_txs(&self, world: &World, message: Option<&Numbered>, mut fetch: impl FnMut(*const u8, usize)) {
         let slots = &self.mempool.slots;
-        let [first_asked, last_asked] = self.requests.asked_txs();
         fetch(self.timers.at(), 1);
         fetch(self.peers.as_ptr().cast(), 128);
         match message {
@@ -64,6 +63,7 @@ impl Node {
                 fetch(log, bytes.min(512));
             }
             Some(Numbered::Inv(news)) => {
+                let [_, last_asked] = self.requests.asked_txs();
                 fetch(last_asked, 64);
                 for (group, _) in news.groups().take(GROUPS_FETCHED) {
                     let (part, bytes) = slots.words_of(group);
@@ -73,6 +73,7 @@ impl Node {
             Some(Numbered::GetData(txs)) => txs.iter().take(1).for_each(|no| fetch(slots.waits_at(*no), 1)),
             Some(Numbered::Txs(txs)) => {
                 let [Some(first), Some(last)] = [txs.first(), txs.last()] else { return };
+                let [first_asked, _] = self.requests.asked_txs();
                 fetch(first_asked, 64);
                 fetch(slots.young_end(), 1);
                 fetch(self.batch.end(), 64);

@@ -285,18 +285,12 @@ impl Slots {
     /// `peer` has this transaction. Nothing is noted of what the node does not remember; gives whether it does: whether
     /// the transaction waits, was asked for, or was dealt with lately.
     pub(super) fn known_to(&mut self, no: TxNo, peer: PeerId) -> bool {
-        let (first, bit) = self.place(no);
-        let Some(Line(words)) = self.lines.get_mut(first) else { return false };
-        if any(words) & bit == 0 {
+        if self.remembered(no.group()) & no.bit() == 0 {
             return false;
         }
-        let word = FLAGS + peer.0 as usize;
-        if word < LINE {
-            words[word] |= bit;
-        } else if word < self.stride * LINE {
-            self.lines[first + word / LINE].0[word % LINE] |= bit;
-        } else {
-            self.known_to_farther(no, peer);
+        match self.word_of(no.group(), peer) {
+            Some(word) => *word |= no.bit(),
+            None => self.known_to_farther(no, peer),
         }
         true
     }
@@ -327,11 +321,19 @@ impl Slots {
         self.lines.get(group as usize * self.stride).map_or(0, |Line(words)| any(words))
     }
 
-    /// The word that says which transactions of a group `peer` has, if there is one.
-    fn word_of(&mut self, group: u32, peer: PeerId) -> Option<&mut u64> {
+    /// Where the word is that says which transactions of a group `peer` has: its line, and its place there. `None`: there are
+    /// no such words of this neighbour.
+    #[inline]
+    fn word_at(&self, group: u32, peer: PeerId) -> Option<(usize, usize)> {
         let word = FLAGS + peer.0 as usize;
-        let line = if word < self.stride * LINE { Some(group as usize * self.stride + word / LINE) } else { None };
-        self.lines.get_mut(line?).map(|Line(words)| &mut words[word % LINE])
+        (word < self.stride * LINE).then(|| (group as usize * self.stride + word / LINE, word % LINE))
+    }
+
+    /// That word, if there is one.
+    #[inline]
+    fn word_of(&mut self, group: u32, peer: PeerId) -> Option<&mut u64> {
+        let (line, word) = self.word_at(group, peer)?;
+        self.lines.get_mut(line).map(|Line(words)| &mut words[word])
     }
 
     /// `peer` has those of a group that `which` names. Nothing is remembered yet of `new` ones: they are asked for now, and
@@ -354,10 +356,8 @@ impl Slots {
 
     /// Which of those of a group that `which` names `peer` has.
     pub(super) fn known_by(&self, peer: PeerId, group: u32, which: u64) -> u64 {
-        let word = FLAGS + peer.0 as usize;
-        if word < self.stride * LINE {
-            let line = self.lines.get(group as usize * self.stride + word / LINE);
-            return line.map_or(0, |Line(words)| words[word % LINE] & which);
+        if let Some((line, word)) = self.word_at(group, peer) {
+            return self.lines.get(line).map_or(0, |Line(words)| words[word] & which);
         }
         let known = TxNo::each(group, which).filter(|no| self.known_far.contains(&(*no, peer)));
         known.fold(0, |known, no| known | no.bit())
@@ -374,16 +374,15 @@ impl Slots {
     #[inline]
     pub(super) fn take_in(&mut self, no: TxNo, peer: PeerId, arrival: u32) -> bool {
         let (first, bit) = self.place(no);
-        let word = FLAGS + peer.0 as usize;
-        let [flags, ..] = &mut self.lines[first..][..self.stride] else { return false };
-        let asked_alone = flags.0[ASKED] & !(flags.0[WAITS] | flags.0[RECENT[0]] | flags.0[RECENT[1]]);
-        if asked_alone & bit == 0 || word >= self.stride * LINE {
+        let Some((line, word)) = self.word_at(no.group(), peer) else { return false };
+        let Line(flags) = &mut self.lines[first];
+        if flags[ASKED] & !(flags[WAITS] | flags[RECENT[0]] | flags[RECENT[1]]) & bit == 0 {
             return false;
         }
-        flags.0[ASKED] &= !bit;
-        flags.0[RECENT[self.period]] |= bit;
-        flags.0[WAITS] |= bit;
-        self.lines[first + word / LINE].0[word % LINE] |= bit;
+        flags[ASKED] &= !bit;
+        flags[RECENT[self.period]] |= bit;
+        flags[WAITS] |= bit;
+        self.lines[line].0[word] |= bit;
         self.waits[no.group() as usize] |= bit;
         self.arrivals[no.0 as usize] = arrival;
         self.dealt_with(no.group());

@@ -423,10 +423,6 @@ impl<'a> Engine<'a> {
     }
 
     fn send_all_numbered(&mut self, node: u32) {
-        if self.out.numbered.len() < 2 {
-            let only = self.out.numbered.pop();
-            return only.into_iter().for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
-        }
         let mut numbered = std::mem::take(&mut self.out.numbered);
         numbered.drain(..).for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
         self.out.numbered = numbered;

@@ -146,8 +146,8 @@ fn of_header(header: &Header) -> u64 {
         ^ u64::from(header.bits).rotate_left(16)
 }
 
-/// What a list is about that has so many things, which begin so, or with such sums. Their order does not matter: it follows from that in
-/// which the sender got to know them.
+/// What a list is about that has so many things, which begin so, or with such sums. Their order does not matter: it follows
+/// from that in which the sender got to know them.
 pub(super) fn content_of(count: usize, list: impl Iterator<Item = u64>) -> u64 {
     list.fold(count as u64, u64::wrapping_add)
 }
