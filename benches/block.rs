@@ -56,7 +56,7 @@ fn blocks(criterion: &mut Criterion) {
                 bencher.iter_batched(
                     world,
                     |(mut world, ix)| {
-                        world.judge(ix).expect("a good block");
+                        world.validate(ix).expect("a good block");
                         world
                     },
                     BatchSize::PerIteration,

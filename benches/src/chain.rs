@@ -126,7 +126,7 @@ impl Chain {
     pub fn grow(&self, world: &mut World, blocks: u32) -> BlockIx {
         (0..blocks).fold(Tree::GENESIS, |parent, _| {
             let ix = world.insert(self.block(world, parent, [])).expect("it matches its header");
-            world.judge(ix).expect("it is valid");
+            world.validate(ix).expect("it is valid");
             world.seal(ix, &[]).expect("it needs no seal");
             ix
         })

@@ -30,7 +30,7 @@
 //! # The way of a block
 //!
 //! [`agent::Duty`] → a template → [`agent::Agent::seal`] → `take_block` in every node →
-//! [`world::World::insert`] (work, body) → [`world::World::judge`] (rules, transactions, supply)
+//! [`world::World::insert`] (work, body) → [`world::World::validate`] (rules, transactions, supply)
 //! → [`world::World::seal`] → [`consensus::Consensus::choose`] → new tip → mempool, wallet,
 //! [`agent::Agent::on_tip`] → new duties.
 //!

@@ -54,14 +54,14 @@ pub struct Output {
 pub struct Close {
     /// In one lower-case line.
     pub reason: String,
-    /// Misbehaviour points for the other end; at [`BAN_POINTS`] the node bans it.
+    /// Misbehaviour points for the other end; at [`BAN_SCORE`] the node bans it.
     pub points: u32,
 }
 
 coded_struct!(Close { reason, points });
 
 /// Misbehaviour points at which a neighbour is banned.
-pub const BAN_POINTS: u32 = 100;
+pub const BAN_SCORE: u32 = 100;
 
 /// One end of one connection.
 pub trait Session: Send {
@@ -133,7 +133,7 @@ impl Session for FramesSession {
                         Ok(Some(message)) => out.messages.push(message),
                         Ok(None) => break,
                         Err(error) => {
-                            out.close = Some(Close { reason: format!("a frame {error}"), points: BAN_POINTS });
+                            out.close = Some(Close { reason: format!("a frame {error}"), points: BAN_SCORE });
                             break;
                         }
                     }
@@ -160,6 +160,6 @@ mod tests {
         sent.bytes.iter().for_each(|byte| b.handle(0, Input::Bytes(&[*byte]), &mut got));
         assert_eq!(got.messages, [message]);
         b.handle(0, Input::Bytes(&[0xff; 4]), &mut got);
-        assert_eq!(got.close.map(|close| close.points), Some(BAN_POINTS));
+        assert_eq!(got.close.map(|close| close.points), Some(BAN_SCORE));
     }
 }

@@ -14,10 +14,10 @@ use fika_core::env::{ChainParams, Proof};
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, NodeConfig, Outputs, PeerId};
+use fika_core::node::{Dest, NodeConfig, PeerId};
 use lockstep::Setup;
 use rules::quiet::{BAD_SEAL, NO_WORK, Quiet};
-use solo::{Factory, Solo, changed};
+use solo::{Answer, Factory, Solo, changed};
 
 fn setup() -> Setup {
     let chain = ChainParams { proof: Proof::Real, ..lockstep::chain() };
@@ -50,15 +50,15 @@ impl Case {
         Case { solo, block, compact }
     }
 
-    fn hear(&mut self, compact: &CompactBlock) -> Outputs {
+    fn hear(&mut self, compact: &CompactBlock) -> Answer {
         self.solo.hear(0, Message::CompactBlock(Arc::new(compact.clone())))
     }
 
-    fn send(&mut self) -> Outputs {
+    fn send(&mut self) -> Answer {
         self.hear(&self.compact.clone())
     }
 
-    fn answer(&mut self, places: &[usize]) -> Outputs {
+    fn answer(&mut self, places: &[usize]) -> Answer {
         let txs = places.iter().map(|place| self.block.txs[*place].clone()).collect();
         self.solo.hear(0, Message::BlockTxn(Box::new(BlockTxn { id: self.block.id(), txs })))
     }
@@ -68,7 +68,7 @@ impl Case {
     }
 
     /// Neighbour 0 is banned, and neighbour 1 is asked and brings the block.
-    fn zero_is_banned(&mut self, out: &Outputs) {
+    fn zero_is_banned(&mut self, out: &Answer) {
         assert_eq!(out.bans, [PeerId(0)], "{:?}", out.events);
         assert_eq!(told(out, 1), self.in_full());
         self.one_brings_it();
@@ -81,7 +81,7 @@ impl Case {
     }
 
     /// Neighbour 0 is asked for the full block, unblamed, and brings it.
-    fn zero_is_asked_in_full(&mut self, out: &Outputs) {
+    fn zero_is_asked_in_full(&mut self, out: &Answer) {
         assert!(out.bans.is_empty() && out.events.is_empty(), "{:?}", out.events);
         assert_eq!(told(out, 0), self.in_full());
         let block = self.block.clone();
@@ -91,7 +91,7 @@ impl Case {
 }
 
 /// What was said to this neighbour alone.
-fn told(out: &Outputs, peer: u32) -> Vec<Message> {
+fn told(out: &Answer, peer: u32) -> Vec<Message> {
     let to = |(dest, message): &(Dest, Message)| (*dest == Dest::Peer(PeerId(peer))).then(|| message.clone());
     out.messages.iter().filter_map(to).collect()
 }

@@ -13,11 +13,11 @@ use fika_core::env::{ChainParams, Proof};
 use fika_core::hash::{Id, sha256};
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Event, Input, NodeConfig, Outputs, PeerId, Role};
+use fika_core::node::{Dest, Event, Input, NodeConfig, PeerId, Role, TxReject};
 use fika_core::world::Verdict;
 use lockstep::Setup;
 use rules::quiet::{BAD_EXTRA, BAD_SEAL, NO_WORK, Quiet};
-use solo::{Factory, Solo, changed, rerooted};
+use solo::{Answer, Factory, Solo, changed, rerooted};
 
 fn quiet() -> Setup {
     let chain = ChainParams { proof: Proof::Real, max_block_bytes: 20_000, ..lockstep::chain() };
@@ -28,12 +28,12 @@ fn start() -> (Solo, Factory) {
     (Solo::new(quiet()), Factory::new(quiet()))
 }
 
-fn banned(out: &Outputs) -> Vec<u32> {
+fn banned(out: &Answer) -> Vec<u32> {
     out.bans.iter().map(|peer| peer.0).collect()
 }
 
 /// What was asked of a neighbour.
-fn asked(out: &Outputs, peer: u32) -> Vec<Item> {
+fn asked(out: &Answer, peer: u32) -> Vec<Item> {
     let to = |(dest, message): &(Dest, Message)| match message {
         Message::GetData(items) if *dest == Dest::Peer(PeerId(peer)) => items.clone(),
         _ => Vec::new(),
@@ -41,11 +41,10 @@ fn asked(out: &Outputs, peer: u32) -> Vec<Item> {
     out.messages.iter().flat_map(to).collect()
 }
 
-fn rejections(out: &Outputs) -> Vec<String> {
+fn rejections(out: &Answer) -> Vec<String> {
     let why = |event: &Event| match event {
-        Event::BlockRejected { why, .. } | Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => {
-            Some(why.clone())
-        }
+        Event::BlockRejected { why, .. } => Some(why.clone()),
+        Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => Some(why.to_string()),
         _ => None,
     };
     out.events.iter().filter_map(why).collect()
@@ -182,13 +181,13 @@ fn a_double_spend_is_refused_with_its_rival_named() {
     solo.hear(0, Message::Tx(one.clone()));
     let out = solo.hear(1, Message::Tx(other.clone()));
     assert_eq!(rejections(&out), [format!("double spend: it conflicts with {} in the mempool", one.hash())]);
-    assert!(out.bans.is_empty() && solo.node.mempool().get(solo.world.txs(), &other.hash()).is_none());
+    assert!(out.bans.is_empty() && solo.in_mempool(&other).is_none());
     let forged = Tx::new({
         let mut bytes = factory.pay(genesis, 3, 4, 6, 7).bytes().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         bytes
     });
-    let points = |out: &Outputs| out.events.iter().any(|event| matches!(event, Event::Misbehaved { points: 50, .. }));
+    let points = |out: &Answer| out.events.iter().any(|event| matches!(event, Event::Misbehaved { score: 50, .. }));
     assert!(points(&solo.hear(1, Message::Tx(forged))), "a false signature is blamed");
     let poor = factory.pay_over(&Rich, genesis, 3, 4, 106, 0);
     let out = solo.hear(1, Message::Tx(poor));
@@ -223,9 +222,8 @@ fn a_double_spend_across_a_reorganisation_is_dropped_and_the_rest_comes_back() {
     solo.hear_block(1, &long);
     let out = solo.hear_block(1, &longer);
     assert_eq!(solo.tip(), longer.id());
-    assert!(solo.node.mempool().get(solo.world.txs(), &kept.hash()).is_some());
-    let why = "double spend: a block spends the same".to_string();
-    assert!(out.events.contains(&Event::TxDropped { hash: one.hash(), why }), "{:?}", out.events);
+    assert!(solo.in_mempool(&kept).is_some());
+    assert_eq!(solo.dropped(&out), [(one.hash(), TxReject::SpentByBlock)]);
     assert!(out.events.iter().any(|event| matches!(event, Event::Tip { reorg_depth: 1, .. })));
 }
 
@@ -276,7 +274,7 @@ fn what_is_not_answered_is_asked_of_the_next_who_announced_it() {
     assert!(asked(&solo.hear(2, inv()), 2).is_empty());
     let out = solo.hear(2, Message::NotFound(vec![item]));
     assert!(out.messages.is_empty(), "whoever was not asked cannot call it off");
-    let asked_later = |outs: &[Outputs], peer| outs.iter().flat_map(|out| asked(out, peer)).collect::<Vec<_>>();
+    let asked_later = |outs: &[Answer], peer| outs.iter().flat_map(|out| asked(out, peer)).collect::<Vec<_>>();
     let outs = solo.run(solo.now + 21 * SECOND);
     assert_eq!(asked_later(&outs, 1), [item]);
     let out = solo.hear(1, Message::NotFound(vec![item]));
@@ -314,13 +312,13 @@ fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
     let good = factory.block(factory.genesis(), Vec::new());
     let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
     let ix = solo.world.insert(bad.clone()).unwrap();
-    assert!(solo.world.judge(ix).is_err(), "judged for somebody else");
+    assert!(solo.world.validate(ix).is_err(), "judged for somebody else");
     let item = Item::Block(bad.id());
     assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
     assert_eq!(banned(&solo.hear_block(0, &bad)), [0]);
     // A good one that only others have accepted is neither served nor built on.
     let ix = solo.world.insert(good.clone()).unwrap();
-    solo.world.judge(ix).unwrap();
+    solo.world.validate(ix).unwrap();
     solo.world.seal(ix, &[]).unwrap();
     let out = solo.hear(1, Message::GetData(vec![Item::Block(good.id())]));
     assert!(matches!(&out.messages[..], [(_, Message::NotFound(_))]));
@@ -356,7 +354,7 @@ fn a_wallet_neither_relays_nor_follows_unasked() {
     let out = solo.hear_block(0, &blocks[1]);
     assert_eq!(solo.height(), 2);
     assert!(!out.messages.iter().any(|(_, message)| matches!(message, Message::Inv(_) | Message::Block(_))));
-    let mut last = Outputs::default();
+    let mut last = Answer::default();
     (0..3).for_each(|peer| last = solo.hear(peer, Message::Headers(Vec::new())));
     assert!(last.events.contains(&Event::Updated { height: 2 }), "{:?}", last.events);
 }

@@ -10,11 +10,12 @@ use fika_core::address::Address;
 use fika_core::agent::Draft;
 use fika_core::amount::Amount;
 use fika_core::block::Tx;
+use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Event, Mempool, MempoolLimits, NodeConfig, PeerId};
+use fika_core::node::{Dest, Mempool, MempoolLimits, NodeConfig, PeerId, TxReject};
 use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
-use fika_core::world::{Assembly, TxTable};
+use fika_core::world::{Assembly, TxIndex, TxTable};
 use lockstep::Setup;
 use rules::quiet::{BAD_ACTION, Quiet};
 use solo::{Factory, Solo};
@@ -32,8 +33,13 @@ fn coins(name: u8, fee: u64, spends: &[u8], makes: &[u8]) -> (Tx, Outcome) {
     (Tx::new([name; 100]), outcome)
 }
 
-fn names(txs: &[Tx]) -> Vec<u8> {
-    txs.iter().map(|tx| tx.bytes()[0]).collect()
+/// What the mempool selects, by the first bytes.
+fn selected(pool: &Mempool, table: &TxTable, max_cost: u64) -> Vec<u8> {
+    pool.select(table, max_cost).into_iter().map(|tx| table.tx(tx).unwrap().bytes()[0]).collect()
+}
+
+fn hashes(table: &TxTable, txs: &[TxIndex]) -> Vec<Id> {
+    txs.iter().map(|tx| table.hash(*tx)).collect()
 }
 
 fn limited(max_bytes: u64) -> Mempool {
@@ -55,16 +61,14 @@ fn the_order_is_by_fee_rate_with_parents_first() {
         coins(4, 500, &[102], &[4]),
         coins(5, 800, &[3, 4], &[5]),
     ] {
-        assert_eq!(pool.insert(&mut table, tx, outcome, &nobody), Ok(vec![]));
+        assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
     }
-    assert_eq!(names(&pool.select(&table, 10_000)), [1, 3, 4, 5, 2]);
-    assert_eq!(names(&pool.select(&table, 150)), [1, 3], "as much as is asked for, whole packages");
-    let all: Vec<Tx> = pool.all(&table).map(|pooled| pooled.tx.clone()).collect();
-    assert_eq!(names(&all), [3, 5, 2, 4, 1]);
+    assert_eq!(selected(&pool, &table, 10_000), [1, 3, 4, 5, 2]);
+    assert_eq!(selected(&pool, &table, 150), [1, 3], "as much as is asked for, whole packages");
+    let all: Vec<u8> = pool.entries(&table).map(|entry| entry.tx.bytes()[0]).collect();
+    assert_eq!(all, [3, 5, 2, 4, 1]);
     let (tx, outcome) = coins(9, 9_999, &[1], &[9]);
-    assert!(pool.insert(&mut table, tx, outcome, &nobody).is_err(), "no replacement");
-    assert_eq!(names(&pool.take_all(&mut table)), [1, 2, 3, 4, 5], "as they came");
-    assert!(pool.is_empty() && pool.bytes() == 0);
+    assert!(pool.insert(&mut table, &tx, outcome, &nobody).is_err(), "no replacement");
 }
 
 #[test]
@@ -73,7 +77,8 @@ fn a_full_mempool_drops_the_cheapest_with_its_children() {
     let hash = |name: u8| coins(name, 0, &[], &[]).0.hash();
     let mut insert = |name, fee, spends: &[u8], makes: &[u8]| {
         let (tx, outcome) = coins(name, fee, spends, makes);
-        pool.insert(&mut table, tx, outcome, &nobody).unwrap()
+        let evicted = pool.insert(&mut table, &tx, outcome, &nobody).unwrap();
+        hashes(&table, &evicted)
     };
     insert(1, 10, &[100], &[1]);
     insert(2, 900, &[1], &[2]);
@@ -82,38 +87,38 @@ fn a_full_mempool_drops_the_cheapest_with_its_children() {
     insert(5, 16, &[103], &[5]);
     assert_eq!(insert(6, 1, &[104], &[6]), [hash(6)], "the new one is the cheapest");
     assert_eq!((pool.len(), pool.bytes()), (3, 300));
-    assert_eq!(names(&pool.select(&table, 1_000)), [3, 5, 4]);
+    assert_eq!(selected(&pool, &table, 1_000), [3, 5, 4]);
 }
 
 #[test]
-fn confirming_takes_out_the_block_and_its_losers_with_children() {
+fn confirming_removes_the_block_and_its_conflicts_with_children() {
     let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for (tx, outcome) in [coins(1, 1, &[100], &[1]), coins(2, 1, &[101], &[2]), coins(3, 1, &[2], &[3])] {
-        pool.insert(&mut table, tx, outcome, &nobody).unwrap();
+        pool.insert(&mut table, &tx, outcome, &nobody).unwrap();
     }
     let (block_tx, _) = coins(1, 1, &[100], &[1]);
     let block = table.confirmed(&[block_tx], &[vec![100], vec![101]]);
-    let gone = pool.confirm(&mut table, &block);
-    assert_eq!(gone, [coins(2, 0, &[], &[]).0.hash(), coins(3, 0, &[], &[]).0.hash()]);
+    let excluded = pool.confirm(&mut table, &block);
+    assert_eq!(hashes(&table, &excluded), [coins(2, 0, &[], &[]).0.hash(), coins(3, 0, &[], &[]).0.hash()]);
     assert!(pool.is_empty());
 }
 
 #[test]
-fn a_block_takes_out_what_waits_of_it() {
+fn a_block_removes_what_a_mempool_has_of_it() {
     let mut table = TxTable::default();
     let mut pools = [limited(10_000), limited(10_000)];
     for (name, here) in [(1, 0..2), (2, 1..2), (3, 0..2)] {
-        // The second one judges for itself what the first one has.
+        // The second one validates for itself what the first one has.
         for pool in &mut pools[here] {
             let (tx, outcome) = coins(name, 1, &[100 + name], &[name]);
-            pool.insert(&mut table, tx, outcome, &nobody).unwrap();
+            pool.insert(&mut table, &tx, outcome, &nobody).unwrap();
         }
     }
     let block = table.confirmed(&[1, 2].map(|name| coins(name, 1, &[], &[]).0), &[vec![101], vec![102]]);
     for pool in &mut pools {
         assert!(pool.confirm(&mut table, &block).is_empty());
-        assert_eq!((pool.len(), pool.bytes(), names(&pool.select(&table, 10_000))), (1, 100, vec![3]));
-        assert!(pool.confirm(&mut table, &block).is_empty() && pool.len() == 1, "nothing of it waits");
+        assert_eq!((pool.len(), pool.bytes(), selected(pool, &table, 10_000)), (1, 100, vec![3]));
+        assert!(pool.confirm(&mut table, &block).is_empty() && pool.len() == 1, "nothing of it is in");
     }
 }
 
@@ -133,27 +138,24 @@ fn account_payments_keep_their_numbers_in_order() {
         drop(state);
         solo.hear(0, Message::Tx(txs[n as usize].clone()));
     }
-    assert_eq!(
-        solo.node.mempool().select(solo.world.txs(), 1_000_000),
-        txs,
-        "a better fee does not overtake its own account"
-    );
+    assert_eq!(solo.selected(), txs, "a better fee does not overtake its own account");
     let template = solo.world.assemble(Assembly {
         draft: &Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() },
         time: 10_000,
         exact: true,
-        txs: solo.node.mempool().select(solo.world.txs(), 1_000_000),
+        txs: solo.selected(),
         payee: solo.node.address(),
         extra_nonce: 1,
     });
     assert_eq!(template.unwrap().block.txs.len(), 5);
     let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for tx in &txs {
-        let pooled = solo.node.mempool().get(solo.world.txs(), &tx.hash()).unwrap();
-        pool.insert(&mut table, tx.clone(), pooled.outcome.clone(), &nobody).unwrap();
+        let entry = solo.in_mempool(tx).unwrap();
+        pool.insert(&mut table, tx, entry.outcome.clone(), &nobody).unwrap();
     }
-    let gone = pool.remove_with_children(&mut table, &txs[1].hash());
-    assert_eq!((gone.len(), pool.len()), (3, 1), "the later numbers go too");
+    let second = table.find(&txs[1].hash()).unwrap();
+    let removed = pool.remove_with_descendants(&mut table, second);
+    assert_eq!((removed.len(), pool.len()), (3, 1), "the later numbers go too");
 }
 
 #[test]
@@ -166,12 +168,11 @@ fn a_node_says_what_it_drops_when_its_mempool_is_full() {
     assert!((101..=200).contains(&poor.bytes().len()), "one fits, two do not");
     solo.hear(0, Message::Tx(poor.clone()));
     let out = solo.hear(0, Message::Tx(rich.clone()));
-    let why = "the mempool is full of transactions with higher fees".to_string();
-    assert!(out.events.contains(&Event::TxDropped { hash: poor.hash(), why: why.clone() }), "{:?}", out.events);
+    let why = TxReject::MempoolFull;
+    assert_eq!(solo.dropped(&out), [(poor.hash(), why.clone())]);
     let cheap = factory.pay(genesis, 4, 3, 5, 2);
     let out = solo.hear(0, Message::Tx(cheap.clone()));
-    let hash = cheap.hash();
-    assert!(out.events.contains(&Event::TxRejected { hash, from: Some(PeerId(0)), why }));
+    assert_eq!(solo.rejected(&out), [(cheap.hash(), why)]);
     assert_eq!(solo.node.mempool().len(), 1);
 }
 
@@ -195,7 +196,7 @@ fn an_action_that_the_rules_refuse_stops_no_producer() {
     let template = factory.world.assemble(order).unwrap();
     assert_eq!((template.dropped, template.block.txs[1..].to_vec()), (vec![refused], vec![fine, burnt]));
     let ix = factory.world.insert(template.block.into()).unwrap();
-    factory.world.judge(ix).unwrap();
+    factory.world.validate(ix).unwrap();
     assert_eq!(factory.world.supply(ix), Amount(Amount::coins(550).0 - 5), "what nobody locks is burnt");
 }
 

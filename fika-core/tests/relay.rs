@@ -181,14 +181,14 @@ fn batches_carry_many_and_spare_those_who_have_announced() {
         times.into_values().collect::<Vec<usize>>()
     };
     let all = 2 * LINKS - (NODES - 1);
-    let net = run(network(|_, _| {}));
-    assert!(each(&net).iter().all(|times| *times == all));
-    let single = of_kind(&net, "inv");
-    let net = run(network(|_, relay| relay.batch_us = SECOND / 2));
-    let times = each(&net);
-    assert!(times.iter().all(|times| (LINKS..=all).contains(times)), "{times:?}");
-    assert!(times.iter().sum::<usize>() < 80 * all, "some are spared");
-    let batched = of_kind(&net, "inv");
+    let modes: [fn(u32, &mut RelayConfig); 2] = [|_, _| {}, |_, relay| relay.batch_us = SECOND / 2];
+    let [single, batched] = modes.map(|mode| {
+        let net = run(network(mode));
+        let times = each(&net);
+        assert!(times.iter().all(|times| (LINKS..=all).contains(times)), "{times:?}");
+        assert!(times.iter().sum::<usize>() < 80 * all, "some are spared");
+        of_kind(&net, "inv")
+    });
     assert!(batched < single * 3 / 4, "{batched} in place of {single}");
 }
 

@@ -206,7 +206,7 @@ impl Tester {
         let template = self.world.assemble(order).expect("a block");
         assert!(template.dropped.is_empty());
         let ix = self.world.insert(template.block.into()).unwrap();
-        self.world.judge(ix).unwrap();
+        self.world.validate(ix).unwrap();
         self.world.seal(ix, &[]).unwrap();
         let reward = self.setup.chain.subsidy(height, Amount::ZERO).0;
         self.models.push(self.models[parent.0 as usize].after(id, height, miner, reward, &acts));

@@ -9,14 +9,12 @@ mod solo;
 use std::sync::Arc;
 
 use fika_core::amount::{Amount, COIN};
-use fika_core::block::Tx;
 use fika_core::consensus::{Consensus, LedgerOp};
 use fika_core::env::{ChainParams, Env, Proof};
-use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
-use fika_core::node::{Event, Input, PeerId};
+use fika_core::node::{Event, Input, PeerId, TxReject};
 use fika_core::plugin::Plugin;
 use fika_core::tx::Ledger;
 use fika_core::world::ledger::{Entries, Overlay, Space, amount_of};
@@ -137,8 +135,7 @@ fn double_spends_of_coins_are_refused_and_lost_in_reorganisations() {
     let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 900));
     solo.hear(0, Message::Tx(one.clone()));
     let out = solo.hear(1, Message::Tx(other.clone()));
-    let why = format!("double spend: it conflicts with {} in the mempool", one.hash());
-    assert!(out.events.contains(&Event::TxRejected { hash: other.hash(), from: Some(PeerId(1)), why }));
+    assert_eq!(solo.rejected(&out), [(other.hash(), TxReject::Conflict(one.hash()))]);
     // A child of the loser goes with it.
     let state = factory.world.state(Tree::GENESIS);
     let child = factory.pay_over(&solo.node.mempool().ledger(&solo.world, &state), genesis, 3, 4, 103, 7);
@@ -152,14 +149,9 @@ fn double_spends_of_coins_are_refused_and_lost_in_reorganisations() {
     assert!(solo.node.mempool().is_empty());
     let out = solo.hear_block(0, &longer);
     assert_eq!(solo.tip(), longer.id());
-    let dropped = |tx: &Tx| {
-        out.events.iter().find_map(|event| match event {
-            Event::TxDropped { hash, why } if *hash == tx.hash() => Some(why.clone()),
-            _ => None,
-        })
-    };
-    assert_eq!(dropped(&one).as_deref(), Some("double spend: a block spends the same"));
-    assert!(dropped(&child).is_some() && solo.node.mempool().is_empty());
+    let dropped = solo.dropped(&out);
+    assert!(dropped.contains(&(one.hash(), TxReject::SpentByBlock)));
+    assert!(dropped.iter().any(|(hash, _)| *hash == child.hash()) && solo.node.mempool().is_empty());
 }
 
 #[test]
@@ -176,8 +168,7 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
         solo.hear(0, Message::Tx(txs[n as usize].clone()));
     }
     assert_eq!(solo.node.mempool().len(), 6);
-    let order: Vec<Id> = solo.node.mempool().select(solo.world.txs(), 1_000_000).iter().map(Tx::hash).collect();
-    assert_eq!(order, txs.iter().map(Tx::hash).collect::<Vec<_>>(), "parents first");
+    assert_eq!(solo.selected(), txs, "parents first");
     // A newcomer hears of them in an order in which it can take them in.
     let out = solo.give(Input::Connected(PeerId(7)));
     let inv = Message::Inv(txs.iter().map(|tx| fika_core::message::Item::Tx(tx.hash())).collect());

@@ -1,22 +1,36 @@
 //! What goes into a node and what comes out of it.
 
-use std::collections::VecDeque;
-
-use super::bulletin::Bulletins;
-use super::chain::Arrival;
-use super::numbered::Numbered;
+use super::mempool::TxReject;
+use super::peer::PeerId;
+use super::pending::Pending;
+use super::tx_inv::{TxInv, TxInvList, TxInvPool};
 use crate::address::Address;
-use crate::agent::{Duty, Effect};
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::message::{Item, MAX_ITEMS, Message};
-use crate::world::{BlockIx, TxNo, World};
+use crate::world::{BlockIx, TxIndex, TxTable};
 
-/// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub u32);
+/// A message between neighbours, as a node takes and gives it: transactions by their indexes in the world's
+/// [`TxTable`].
+///
+/// It holds every index that it names. The node that takes it releases them; a message that no node gets must be
+/// [released](PeerMessage::release). [`from_wire`](PeerMessage::from_wire) and [`to_wire`](PeerMessage::to_wire)
+/// translate at a socket.
+#[derive(Debug)]
+pub enum PeerMessage {
+    /// I have these transactions: an `inv`.
+    TxInv(TxInv),
+    /// Send me these transactions: a `getdata`.
+    GetTxs(Vec<TxIndex>),
+    /// Transactions that you asked for: a `tx` for each.
+    Txs(Vec<TxIndex>),
+    /// I do not have these transactions: a `notfound`.
+    TxsNotFound(Vec<TxIndex>),
+    /// What names no transaction of a mempool.
+    Other(Message),
+}
 
 /// What happens to a node.
 #[derive(Debug)]
@@ -25,13 +39,10 @@ pub enum Input {
     Start,
     /// A neighbour can be talked to.
     Connected(PeerId),
-    /// A neighbour is gone; it had misbehaved by this many points on the way.
+    /// A neighbour is gone; its misbehaviour on the way scored this much.
     Disconnected(PeerId, u32),
     /// A neighbour says something.
-    Message(PeerId, Message),
-    /// A neighbour says something of transactions, by their numbers; of several that it sends, one comes right after the
-    /// other.
-    Numbered(PeerId, Numbered),
+    Message(PeerId, PeerMessage),
     /// The time asked for by [`Outputs::wake_at`] has come.
     Wake,
     /// A nonce has been found for this piece of work.
@@ -93,38 +104,40 @@ pub struct Work {
 }
 
 /// What a node did, for logs and tables.
+///
+/// An index can be read in the world's [`TxTable`] until the next call of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A transaction went into the mempool.
     TxAccepted {
-        /// Its hash.
-        hash: Id,
+        /// Which one.
+        tx: TxIndex,
         /// Where it came from; `None`: this node's own.
         from: Option<PeerId>,
         /// Its fee.
         fee: Amount,
     },
-    /// A transaction was turned down.
+    /// A transaction was refused.
     TxRejected {
-        /// Its hash.
-        hash: Id,
+        /// Which one.
+        tx: TxIndex,
         /// Where it came from; `None`: this node's own.
         from: Option<PeerId>,
-        /// Why, in one line.
-        why: String,
+        /// Why.
+        why: TxReject,
     },
     /// A transaction left the mempool without being confirmed.
     TxDropped {
-        /// Its hash.
-        hash: Id,
-        /// Why, in one line.
-        why: String,
+        /// Which one.
+        tx: TxIndex,
+        /// Why.
+        why: TxReject,
     },
-    /// A transaction or block was announced or sent on to the neighbours.
+    /// A block, proposal or consensus message was announced or sent on to the neighbours.
     Forwarded {
-        /// Its hash or id.
+        /// Its id.
         id: Id,
-        /// What it is: `tx`, `block` or `candidate`.
+        /// What it is: `block`, `proposal` or `gossip`.
         what: &'static str,
     },
     /// This node made a block.
@@ -139,7 +152,7 @@ pub enum Event {
         /// Where it came from; `None`: this node's own.
         from: Option<PeerId>,
     },
-    /// A block was turned down.
+    /// A block was refused.
     BlockRejected {
         /// Its id.
         id: Id,
@@ -199,8 +212,8 @@ pub enum Event {
     Misbehaved {
         /// Which one.
         peer: PeerId,
-        /// Its points for this.
-        points: u32,
+        /// What this adds to its score.
+        score: u32,
         /// What it did, in one line.
         why: String,
     },
@@ -222,123 +235,125 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub struct Outputs {
     /// To be sent, in this order.
-    pub messages: Vec<(Dest, Message)>,
+    pub messages: Vec<(Dest, PeerMessage)>,
     /// The work to be done from now on, in place of all earlier work.
     pub work: Option<Vec<Work>>,
     /// When to call again with [`Input::Wake`]; set by every call.
     pub wake_at: Option<Time>,
     /// What happened.
     pub events: Vec<Event>,
-    /// Transactions that have come from neighbours, went into the mempool and were passed on, with their fees, in the
-    /// order of coming: where [`by_number`](Outputs::by_number) is set this stands for a [`TxAccepted`](Event::TxAccepted)
-    /// and a [`Forwarded`](Event::Forwarded) of each.
-    pub taken_in: Vec<(TxNo, Amount)>,
+    /// Blocks that the node does not wait for any longer: each was asked for, and has come or will not come.
+    pub ended_requests: Vec<Id>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
-    /// Whether all neighbours are nodes of the same world: then a node may name transactions by their numbers. It is set
-    /// by the runtime.
-    pub by_number: bool,
-    /// To be sent as well, each to one neighbour and before the message of this place in `messages`.
-    pub numbered: Vec<(usize, PeerId, Numbered)>,
-    /// Empty lists of messages that were read: the next ones need no memory of their own.
-    lists: Vec<Vec<Item>>,
-    numbers: Vec<Vec<TxNo>>,
-    pub(super) bulletins: Bulletins,
-    /// The same for work and duties.
+    /// Empty lists, for their memory.
+    pub(super) inv_lists: TxInvPool,
+    item_lists: Vec<Vec<Item>>,
+    tx_lists: Vec<Vec<TxIndex>>,
     work_list: Vec<Work>,
-    pub(super) duty_list: Vec<Duty>,
-    /// Blocks that the node can take in now; none when the call is over.
-    pub(super) arrived: VecDeque<Arrival>,
-    /// What the node's agent has asked for and where its call came from; nothing when the call is over.
-    pub(super) effects: VecDeque<(Effect, Option<PeerId>)>,
+    pub(super) pending: Pending,
 }
 
-/// So many empty lists are kept.
-const LISTS_KEPT: usize = 16;
-const NUMBERS_KEPT: usize = 256;
+/// So many empty lists of a kind are kept.
+const LISTS_KEPT: usize = 64;
 
-/// Empties a list and keeps it beside `most - 1` others, if it has memory and not too much.
-fn keep<T>(lists: &mut Vec<Vec<T>>, most: usize, mut list: Vec<T>) {
-    if lists.len() < most && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
+/// Empties a list and keeps it beside others, if it has memory and not too much.
+fn keep<T>(lists: &mut Vec<Vec<T>>, mut list: Vec<T>) {
+    if lists.len() < LISTS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
         list.clear();
         lists.push(list);
     }
 }
 
 impl Outputs {
-    /// A list to be filled and sent.
-    pub fn list(&mut self) -> Vec<Item> {
-        self.lists.pop().unwrap_or_default()
+    /// An empty list of things other than transactions.
+    pub fn item_list(&mut self) -> Vec<Item> {
+        self.item_lists.pop().unwrap_or_default()
     }
 
-    /// Keeps a list that has been read, for the next that is needed.
-    pub fn give_back(&mut self, list: Vec<Item>) {
-        keep(&mut self.lists, LISTS_KEPT, list);
+    /// Keeps the memory of a list that has been read.
+    pub fn reuse_items(&mut self, list: Vec<Item>) {
+        keep(&mut self.item_lists, list);
     }
 
-    /// The same, for transactions by their numbers.
-    pub fn numbers(&mut self) -> Vec<TxNo> {
-        self.numbers.pop().unwrap_or_default()
+    /// An empty list of transactions.
+    pub fn tx_list(&mut self) -> Vec<TxIndex> {
+        self.tx_lists.pop().unwrap_or_default()
     }
 
-    /// Keeps a list that has been read, for the next that is needed.
-    pub fn give_back_numbers(&mut self, list: Vec<TxNo>) {
-        keep(&mut self.numbers, NUMBERS_KEPT, list);
+    /// Keeps the memory of a list that has been read.
+    pub fn reuse_txs(&mut self, list: Vec<TxIndex>) {
+        keep(&mut self.tx_lists, list);
     }
 
-    /// Keeps a list of work that was begun, for the next that is needed.
-    pub fn give_back_work(&mut self, mut list: Vec<Work>) {
+    /// Keeps the memory of a list of work that was begun.
+    pub fn reuse_work(&mut self, mut list: Vec<Work>) {
         list.clear();
         self.work_list = list;
     }
 
-    pub(super) fn list_of_work(&mut self) -> Vec<Work> {
+    pub(super) fn work_list(&mut self) -> Vec<Work> {
         std::mem::take(&mut self.work_list)
     }
 
-    /// Empties everything but keeps the memory, and what the runtime has set.
+    /// Empties everything but keeps the memory. The messages must have been taken out.
     pub fn clear(&mut self) {
-        debug_assert!(self.numbered.is_empty(), "what is said by numbers is sent or lost");
-        self.messages.clear();
+        debug_assert!(self.messages.is_empty(), "messages hold indexes: they are sent or released");
         self.events.clear();
-        self.taken_in.clear();
+        self.ended_requests.clear();
         self.bans.clear();
         self.work = None;
         self.wake_at = None;
     }
 
     #[inline(always)]
-    pub(super) fn send(&mut self, to: PeerId, message: Message) {
+    pub(super) fn send(&mut self, to: PeerId, message: PeerMessage) {
         self.messages.push((Dest::Peer(to), message));
     }
 
-    /// Sends something of transactions whose numbers are held; nothing where there are none.
-    pub(super) fn send_numbered(&mut self, to: PeerId, txs: Vec<TxNo>, message: fn(Vec<TxNo>) -> Numbered) {
-        match txs.is_empty() {
-            true => self.give_back_numbers(txs),
-            false => self.numbered.push((self.messages.len(), to, message(txs))),
-        }
+    /// Sends what names no transaction.
+    #[inline(always)]
+    pub(super) fn send_other(&mut self, to: PeerId, message: Message) {
+        self.send(to, PeerMessage::Other(message));
     }
 
-    /// A message gets lost: the numbers that it holds are released. Each that is not given to a node comes here, with the world
-    /// that its sender was called with; or its numbers would never be used again.
-    pub fn lose(&mut self, message: Numbered, world: &mut World) {
-        match message {
-            Numbered::Inv(news) => self.bulletins.end(news, world.txs_mut()),
-            Numbered::GetData(txs) | Numbered::Txs(txs) => {
-                txs.iter().for_each(|no| world.release(*no));
-                self.give_back_numbers(txs);
-            }
-        }
-    }
-
+    /// Sends it to all neighbours but one.
     #[inline(always)]
     pub(super) fn send_all(&mut self, but: Option<PeerId>, message: Message) {
-        self.messages.push((Dest::AllBut(but), message));
+        self.messages.push((Dest::AllBut(but), PeerMessage::Other(message)));
+    }
+
+    /// Sends something about held transactions; nothing where there are none.
+    pub(super) fn send_txs(&mut self, to: PeerId, txs: Vec<TxIndex>, message: fn(Vec<TxIndex>) -> PeerMessage) {
+        match txs.is_empty() {
+            true => self.reuse_txs(txs),
+            false => self.send(to, message(txs)),
+        }
+    }
+
+    /// Sends an announcement to each of its receivers.
+    pub(super) fn send_invs(&mut self, list: TxInvList, txs: &mut TxTable) {
+        let Outputs { messages, inv_lists, .. } = self;
+        let send = |peer, inv| messages.push((Dest::Peer(peer), PeerMessage::TxInv(inv)));
+        list.publish(txs, inv_lists, send);
     }
 
     #[inline(always)]
     pub(super) fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+}
+
+impl PeerMessage {
+    /// The message reaches nobody: what it holds is released. `txs` is the table that its indexes are of.
+    pub fn release(self, txs: &mut TxTable, out: &mut Outputs) {
+        match self {
+            PeerMessage::TxInv(inv) => inv.end(txs, &mut out.inv_lists),
+            PeerMessage::GetTxs(list) | PeerMessage::Txs(list) | PeerMessage::TxsNotFound(list) => {
+                list.iter().for_each(|tx| txs.release(*tx));
+                out.reuse_txs(list);
+            }
+            PeerMessage::Other(_) => {}
+        }
     }
 }

@@ -1,44 +1,27 @@
 //! Catching up: headers first, then the blocks that they name.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use super::chain::Waiting;
-use super::io::{Event, PeerId};
-use super::rare::Empty;
+use super::block_relay::Missing;
+use super::config::Role;
+use super::io::Event;
+use super::peer::PeerId;
+use super::state::Node;
 use super::timers::Timer;
-use super::{Node, Role, Turn};
-use crate::block::{Block, Head};
+use super::turn::Turn;
+use crate::block::Head;
 use crate::codec::Encode;
 use crate::hash::Id;
 use crate::message::{Item, MAX_HEADERS, MAX_LOCATOR, Message};
 use crate::reject::Reject;
-use crate::transport::BAN_POINTS;
-use crate::world::{BlockIx, Tree};
+use crate::transport::BAN_SCORE;
+use crate::world::Tree;
 
 /// Blocks under way at the same time.
 const WINDOW: usize = 16;
 
 /// The longest answer with headers, in bytes: seals can be long.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-
-/// What a node lacks and has asked for.
-#[derive(Default)]
-pub(super) struct Sync {
-    pub(super) waiting: Waiting,
-    /// Blocks named by headers that have been checked, in the order of heights, and who has them.
-    wanted: VecDeque<(Id, PeerId)>,
-    /// Neighbours that may have more headers once these blocks are here, and the last header that they sent.
-    more: Vec<(PeerId, Id)>,
-    /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
-    update: Option<Vec<PeerId>>,
-    round: u64,
-}
-
-impl Empty for Sync {
-    const EMPTY: &'static Sync =
-        &Sync { waiting: Waiting::EMPTY, wanted: VecDeque::new(), more: Vec::new(), update: None, round: 0 };
-}
 
 impl Node {
     /// A neighbour can be talked to: see whether it knows more. A node without any block leaves the question to the
@@ -53,7 +36,7 @@ impl Node {
     }
 
     fn ask_headers(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        turn.out.send(peer, Message::GetHeaders(self.locator(turn)));
+        turn.out.send_other(peer, Message::GetHeaders(self.locator(turn)));
     }
 
     /// Blocks of the node's chain, ever sparser towards genesis, so that the other end finds the last common one.
@@ -90,9 +73,9 @@ impl Node {
             bytes <= MAX_ANSWER_BYTES
         };
         let heads = blocks.map(|block| block.head.clone()).take_while(fits).collect();
-        turn.out.send(from, Message::Headers(heads));
+        turn.out.send_other(from, Message::Headers(heads));
         // It did not greet, having no block: whoever asks it has some.
-        if tip == Tree::GENESIS && locator.first().is_some_and(|id| !self.knows_block(turn, id)) {
+        if tip == Tree::GENESIS && locator.first().is_some_and(|id| !self.knows_block(turn.world, id)) {
             self.ask_headers(turn, from);
         }
     }
@@ -122,17 +105,17 @@ impl Node {
                 Err(reject) => Some(format!("it sent a header that is not accepted: {reject}")),
             };
             if let Some(why) = why {
-                return self.blame(turn, Some(from), BAN_POINTS, &why);
+                return self.penalize(turn, Some(from), BAN_SCORE, &why);
             }
             parent = head.header.id();
         }
         let mut new = false;
         for head in &heads {
             let id = head.header.id();
-            if self.is_refused(turn, &id) {
-                return self.blame(turn, Some(from), BAN_POINTS, "it follows an invalid chain");
+            if self.is_refused(turn.world, &id) {
+                return self.penalize(turn, Some(from), BAN_SCORE, "it follows an invalid chain");
             }
-            if !self.knows_block(turn, &id) {
+            if !self.knows_block(turn.world, &id) {
                 new = true;
                 if !self.sync.wanted.iter().any(|(wanted, _)| *wanted == id) {
                     self.sync.wanted.push_back((id, from));
@@ -157,17 +140,17 @@ impl Node {
             && !matches!(reject, Reject::Fault(_))
         {
             let why = format!("it sent a header that is not accepted: {reject}");
-            return self.blame(turn, Some(from), BAN_POINTS, &why);
+            return self.penalize(turn, Some(from), BAN_SCORE, &why);
         }
-        if self.is_refused(turn, &id) {
-            return self.blame(turn, Some(from), BAN_POINTS, "it follows an invalid chain");
+        if self.is_refused(turn.world, &id) {
+            return self.penalize(turn, Some(from), BAN_SCORE, "it follows an invalid chain");
         }
-        if self.knows_block(turn, &id) {
+        if self.knows_block(turn.world, &id) {
             return;
         }
-        if self.knows_block(turn, &parent) || self.requests.get(&Item::Block(parent)).is_some() {
+        if self.knows_block(turn.world, &parent) || self.requests.get(&Item::Block(parent)).is_some() {
             let item = self.block_item(id);
-            self.ask(turn, from, vec![item]);
+            self.request(turn, from, vec![item]);
         } else {
             self.ask_headers(turn, from);
         }
@@ -187,13 +170,13 @@ impl Node {
         while room > 0
             && let Some((id, peer)) = self.sync.wanted.pop_front()
         {
-            if !self.knows_block(turn, &id) {
+            if !self.knows_block(turn.world, &id) {
                 batches.entry(peer).or_default().push(Item::Block(id));
                 room -= 1;
             }
         }
         for (peer, items) in batches {
-            self.ask(turn, peer, items);
+            self.request(turn, peer, items);
         }
         if self.sync.wanted.is_empty() && self.requests.blocks() == 0 {
             for (peer, last) in std::mem::take(&mut self.sync.more) {
@@ -201,37 +184,33 @@ impl Node {
                 let mut locator = self.locator(turn);
                 locator.truncate(MAX_LOCATOR - 1);
                 locator.insert(0, last);
-                turn.out.send(peer, Message::GetHeaders(locator));
+                turn.out.send_other(peer, Message::GetHeaders(locator));
             }
         }
     }
 
-    /// A block waits for others: ask whoever sent it for the way there.
+    /// A block waits for others: whoever sent it is asked for the way there.
     #[inline(never)]
-    pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, from: Option<PeerId>, missing: Vec<Id>) {
-        let Some(peer) = from else { return };
-        let parents_known = missing.iter().all(|id| self.knows_block(turn, id));
-        if parents_known {
-            return;
+    pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, (from, missing): Missing) {
+        let unknown = missing.into_iter().filter(|id| !self.knows_block(turn.world, id));
+        let unknown: Vec<Item> = unknown.map(Item::Block).collect();
+        if !unknown.is_empty() {
+            self.ask_headers(turn, from);
+            self.request(turn, from, unknown);
         }
-        self.ask_headers(turn, peer);
-        let items = missing.into_iter().filter(|id| !self.knows_block(turn, id)).map(Item::Block).collect();
-        self.ask(turn, peer, items);
     }
 
     /// A neighbour does not give a block that it named, or gave one that is not accepted: what it has named above is not
     /// wanted either.
     #[inline(never)]
     pub(super) fn chain_not_found(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.sync.wanted.retain(|(_, from)| *from != peer);
-        self.sync.more.retain(|(from, _)| *from != peer);
+        self.sync.drop_peer(peer);
         self.nothing_newer(turn, peer);
         self.pump(turn);
     }
 
     pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.sync.wanted.retain(|(_, from)| *from != peer);
-        self.sync.more.retain(|(from, _)| *from != peer);
+        self.sync.drop_peer(peer);
         self.nothing_newer(turn, peer);
     }
 
@@ -266,20 +245,5 @@ impl Node {
     fn end_update(&mut self, turn: &mut Turn<'_>) {
         self.sync.update = None;
         turn.out.event(Event::Updated { height: turn.world.tree()[self.tip].height });
-    }
-
-    /// The last block of the node's chain that others may know.
-    fn public_tip(&self, tree: &Tree) -> BlockIx {
-        let mut tip = self.tip;
-        while self.producer.is_hidden(tip) {
-            tip = tree[tip].parent;
-        }
-        tip
-    }
-
-    /// A block that others may have.
-    pub(super) fn public_block(&self, turn: &Turn<'_>, id: &Id) -> Option<Arc<Block>> {
-        let ix = turn.world.tree().find(id)?;
-        (self.seen.contains(ix) && !self.producer.is_hidden(ix)).then(|| turn.world.block(ix))?
     }
 }

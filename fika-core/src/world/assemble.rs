@@ -1,10 +1,10 @@
 //! Making a block.
 
 use super::World;
-use super::judge::Sums;
 use super::ledger::{Entries, Overlay};
 use super::seen::{Scope, View};
 use super::tree::BlockIx;
+use super::validate::Sums;
 use crate::address::Address;
 use crate::agent::Draft;
 use crate::amount::Amount;

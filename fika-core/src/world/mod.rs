@@ -1,16 +1,15 @@
-//! The world: every block that is known, judged once, with the ledger after it.
+//! The world: every block that is known, validated once, with the ledger after it.
 //!
 //! A block's validity is a pure function of its ancestry and the rules, so a world computes it
 //! once, for as many nodes as share the world. What a *node* has accepted is the node's own.
 //!
 //! The way of a block: [`World::insert`] (its body matches its header, its parent is known),
-//! [`World::judge`] (work, rules, transactions, scripts, supply; the ledger state after it),
+//! [`World::validate`] (work, rules, transactions, scripts, supply; the ledger state after it),
 //! [`World::seal`] (the proof over the header; kept apart because another seal is the same
 //! block). The way of a transaction: [`World::check_tx`] for the mempool, then
-//! [`World::assemble`] in a producer's template, then `judge` in everyone's block.
+//! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
-mod judge;
 pub mod ledger;
 mod purses;
 mod seen;
@@ -19,7 +18,8 @@ mod states;
 mod store;
 pub mod transfer;
 mod tree;
-mod txs;
+mod tx_table;
+mod validate;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -27,15 +27,14 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
-pub use judge::BadBlock;
 pub use seen::{BlockSet, SeenTree, View};
 pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
-pub(crate) use txs::Judgement;
-pub(crate) use txs::Use;
-pub use txs::{Confirmed, OnWire, Pooled, TxNo, TxTable};
+pub use tx_table::{Confirmed, MempoolEntry, TxIndex, TxTable, WireInfo};
+pub(crate) use tx_table::{Use, Validation};
+pub use validate::BadBlock;
 
 use thiserror::Error;
 
@@ -180,6 +179,17 @@ impl Ledger for Watched<'_> {
     }
 }
 
+/// The transactions that a block executed, in ledger order, without its coinbase.
+#[derive(Clone, Debug)]
+pub struct Executed(Option<Arc<Block>>);
+
+impl Executed {
+    /// The transactions; none where the block is not known.
+    pub fn txs(&self) -> &[Tx] {
+        self.0.as_ref().and_then(|block| block.txs.get(1..)).unwrap_or_default()
+    }
+}
+
 /// All blocks of one chain that are known in one place, and their ledger states.
 pub struct World {
     rules: Rules,
@@ -189,7 +199,7 @@ pub struct World {
     /// Transactions whose scripts held.
     proven: IdMap<()>,
     proven_order: VecDeque<Id>,
-    /// Transactions that nodes remember.
+    /// Transactions that nodes hold or remember.
     txs: TxTable,
     /// What transactions the blocks have that nodes took in lately.
     contents: VecDeque<(BlockIx, IdMap<()>)>,
@@ -382,26 +392,14 @@ impl World {
         Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))
     }
 
-    /// The transactions that nodes of this world remember.
+    /// The transactions that nodes of this world hold or remember.
     pub fn txs(&self) -> &TxTable {
         &self.txs
     }
 
     /// The same, to be changed.
-    pub(crate) fn txs_mut(&mut self) -> &mut TxTable {
+    pub fn txs_mut(&mut self) -> &mut TxTable {
         &mut self.txs
-    }
-
-    /// What the runtime makes of a numbered transaction that was judged, and its fee: what `ask` says for that fee, which
-    /// is asked once.
-    #[inline]
-    pub fn on_wire(&mut self, no: TxNo, ask: impl FnOnce(&Tx, Amount) -> OnWire) -> (OnWire, Amount) {
-        self.txs.on_wire(no, ask)
-    }
-
-    /// A message with this transaction, one of [`Numbered`](crate::node::Numbered), has got lost.
-    pub fn release(&mut self, no: TxNo) {
-        self.txs.release(no);
     }
 
     /// The same, with the script that says whose money a lock guards.
@@ -411,20 +409,24 @@ impl World {
 
     /// What the valid block `ix` means for mempools.
     pub(crate) fn confirmed(&mut self, ix: BlockIx) -> Arc<Confirmed> {
-        let Some(block) = self.block(ix) else { return Arc::default() };
         let spent = self.tree[ix].spent.clone().unwrap_or_default();
-        self.txs.confirmed_by(ix, &block.txs, &spent)
+        self.txs.confirmed_by(ix, self.executed(ix).txs(), &spent)
     }
 
-    /// Which of `some` are transactions of the block `ix`.
+    /// What the block `ix` executed, and so confirms. This, not what it carries, is what mempools, wallets and tables ask for.
+    pub fn executed(&self, ix: BlockIx) -> Executed {
+        Executed(self.block(ix))
+    }
+
+    /// Which of `some` are transactions that the block `ix` executed.
     pub(crate) fn find_in<T: Copy>(&mut self, ix: BlockIx, some: &[T], hash: impl Fn(&T) -> Id) -> Vec<T> {
         if some.is_empty() {
             return Vec::new();
         }
         if !self.contents.iter().any(|(known, _)| *known == ix) {
-            let Some(block) = self.block(ix) else { return Vec::new() };
+            let executed = self.executed(ix).txs().iter().map(|tx| (tx.hash(), ())).collect();
             self.contents.truncate(CONTENTS_KEPT - 1);
-            self.contents.push_front((ix, block.txs.iter().map(|tx| (tx.hash(), ())).collect()));
+            self.contents.push_front((ix, executed));
         }
         let contents = self.contents.iter().find(|(known, _)| *known == ix);
         let inside = |one: &&T| contents.is_some_and(|(_, content)| content.contains_key(&hash(one)));

@@ -15,11 +15,13 @@ use fika_core::hash::{Id, domain_hash, draw, sha256};
 use fika_core::header::{SECOND, Time};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
-use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, RelayConfig, Work};
+use fika_core::node::{
+    Dest, Event, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, PeerMessage, RelayConfig, Work,
+};
 use fika_core::reject::Reject;
 use fika_core::script::{PayToAddress, Script};
 use fika_core::tx::{Accounts, TxFormat};
-use fika_core::world::{BlockIx, Genesis, Rules, Store, World};
+use fika_core::world::{BlockIx, Genesis, Rules, Store, TxIndex, World};
 
 /// A chain for tests: a block every ten seconds, drawn work, millisecond ticks.
 pub fn chain() -> ChainParams {
@@ -138,12 +140,20 @@ impl Setup {
     }
 }
 
+/// What will happen to a node.
+#[derive(Debug)]
+enum Next {
+    Input(Input),
+    /// A message of this neighbour, as a transport carries it.
+    Message(PeerId, Message),
+}
+
 pub struct Lockstep {
     pub setup: Setup,
     pub worlds: Vec<World>,
     pub nodes: Vec<Node>,
     peers: Vec<Vec<u32>>,
-    queue: BTreeMap<(Time, u64), (u32, Input)>,
+    queue: BTreeMap<(Time, u64), (u32, Next)>,
     sequence: u64,
     pub now: Time,
     pub trace: Id,
@@ -159,8 +169,12 @@ pub struct Lockstep {
 
 impl Lockstep {
     fn push(&mut self, at: Time, node: u32, input: Input) -> (Time, u64) {
+        self.push_next(at, node, Next::Input(input))
+    }
+
+    fn push_next(&mut self, at: Time, node: u32, next: Next) -> (Time, u64) {
         self.sequence += 1;
-        self.queue.insert((at, self.sequence), (node, input));
+        self.queue.insert((at, self.sequence), (node, next));
         (at, self.sequence)
     }
 
@@ -171,14 +185,25 @@ impl Lockstep {
     /// Runs everything up to `until`.
     pub fn run(&mut self, until: Time) {
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= until) {
-            let ((at, sequence), (node, input)) = entry.remove_entry();
-            if matches!(input, Input::Wake) && self.wakes[node as usize] != Some((at, sequence)) {
+            let ((at, sequence), (node, next)) = entry.remove_entry();
+            if matches!(next, Next::Input(Input::Wake)) && self.wakes[node as usize] != Some((at, sequence)) {
                 continue;
             }
             self.now = at;
-            self.give(node, input);
+            match next {
+                Next::Input(input) => self.give(node, input),
+                Next::Message(peer, message) => self.deliver(node, peer, message),
+            }
         }
         self.now = until;
+    }
+
+    fn deliver(&mut self, node: u32, peer: PeerId, message: Message) {
+        let mut out = Outputs::default();
+        let world = &mut self.worlds[if self.setup.private { node as usize } else { 0 }];
+        for message in PeerMessage::from_wire(message, world.txs_mut(), &mut out) {
+            self.give(node, Input::Message(peer, message));
+        }
     }
 
     /// Lets something happen to a node now.
@@ -186,9 +211,12 @@ impl Lockstep {
         let mut out = Outputs::default();
         let world = &mut self.worlds[if self.setup.private { node as usize } else { 0 }];
         self.nodes[node as usize].handle(world, self.now, input, &mut out);
+        let mut messages = Vec::new();
         for (dest, message) in std::mem::take(&mut out.messages) {
-            self.send(node, dest, message);
+            messages.extend(message.to_wire(world.txs()).into_iter().map(|message| (dest, message)));
+            message.release(world.txs_mut(), &mut out);
         }
+        messages.into_iter().for_each(|(dest, message)| self.send(node, dest, message));
         if let Some(work) = out.work.take() {
             self.draw_work(node, &work);
         }
@@ -209,10 +237,14 @@ impl Lockstep {
     fn describe(&self, node: u32, event: &Event) -> String {
         let tree = self.world(node).tree();
         let block = |ix: &BlockIx| (tree[*ix].id, tree[*ix].state_root);
+        let hash = |tx: &TxIndex| self.world(node).txs().hash(*tx);
         match event {
             Event::Produced { block: ix } => format!("produced {:?}", block(ix)),
             Event::BlockAccepted { block: ix, from } => format!("accepted {:?} {from:?}", block(ix)),
             Event::Tip { old, new, reorg_depth } => format!("tip {:?} {:?} {reorg_depth}", block(old), block(new)),
+            Event::TxAccepted { tx, from, fee } => format!("accepted {} {from:?} {fee}", hash(tx)),
+            Event::TxRejected { tx, from, why } => format!("rejected {} {from:?} {why}", hash(tx)),
+            Event::TxDropped { tx, why } => format!("dropped {} {why}", hash(tx)),
             other => format!("{other:?}"),
         }
     }
@@ -230,7 +262,7 @@ impl Lockstep {
             let back = self.peers[*to as usize].iter().position(|peer| *peer == from).unwrap() as u32;
             let delay = 20_000 + 1_000 * u64::from((from * 7 + to * 3) % 11);
             self.sent.push((from, *to, message.clone()));
-            self.push(self.now + delay, *to, Input::Message(PeerId(back), message.clone()));
+            self.push_next(self.now + delay, *to, Next::Message(PeerId(back), message.clone()));
         }
     }
 

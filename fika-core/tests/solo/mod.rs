@@ -10,12 +10,21 @@ use fika_core::block::{Block, Tx};
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
-use fika_core::node::{Event, Input, Node, NodeConfig, Outputs, PeerId};
+use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PeerId, PeerMessage, TxReject, Work};
 use fika_core::tx::{ActionRequest, Ledger, Order};
 use fika_core::world::transfer::FormatLedger;
-use fika_core::world::{Assembly, World};
+use fika_core::world::{Assembly, MempoolEntry, World};
 
 use crate::lockstep::Setup;
+
+/// What a node has answered, its messages as transports carry them.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub messages: Vec<(Dest, Message)>,
+    pub work: Option<Vec<Work>>,
+    pub events: Vec<Event>,
+    pub bans: Vec<PeerId>,
+}
 
 /// A node with neighbours that the test plays.
 pub struct Solo {
@@ -44,24 +53,39 @@ impl Solo {
         solo
     }
 
-    pub fn give(&mut self, input: Input) -> Outputs {
+    pub fn give(&mut self, input: Input) -> Answer {
         let mut out = Outputs::default();
         self.node.handle(&mut self.world, self.now, input, &mut out);
         self.wake_at = out.wake_at;
         self.events.extend(out.events.iter().cloned());
-        out
+        let mut answer = Answer { events: std::mem::take(&mut out.events), ..Answer::default() };
+        answer.work = out.work.take();
+        answer.bans = std::mem::take(&mut out.bans);
+        for (dest, message) in std::mem::take(&mut out.messages) {
+            answer.messages.extend(message.to_wire(self.world.txs()).into_iter().map(|message| (dest, message)));
+            message.release(self.world.txs_mut(), &mut out);
+        }
+        answer
     }
 
-    pub fn hear(&mut self, peer: u32, message: Message) -> Outputs {
-        self.give(Input::Message(PeerId(peer), message))
+    pub fn hear(&mut self, peer: u32, message: Message) -> Answer {
+        let mut all = Answer::default();
+        for message in PeerMessage::from_wire(message, self.world.txs_mut(), &mut Outputs::default()) {
+            let answer = self.give(Input::Message(PeerId(peer), message));
+            all.messages.extend(answer.messages);
+            all.events.extend(answer.events);
+            all.bans.extend(answer.bans);
+            all.work = answer.work.or(all.work);
+        }
+        all
     }
 
-    pub fn hear_block(&mut self, peer: u32, block: &Arc<Block>) -> Outputs {
+    pub fn hear_block(&mut self, peer: u32, block: &Arc<Block>) -> Answer {
         self.hear(peer, Message::Block(block.clone()))
     }
 
     /// Lets the time pass.
-    pub fn run(&mut self, until: Time) -> Vec<Outputs> {
+    pub fn run(&mut self, until: Time) -> Vec<Answer> {
         let mut all = Vec::new();
         while let Some(at) = self.wake_at.filter(|at| *at <= until) {
             self.now = self.now.max(at);
@@ -77,6 +101,36 @@ impl Solo {
 
     pub fn height(&self) -> u64 {
         self.world.tree()[self.node.tip()].height
+    }
+
+    /// What a template would take.
+    pub fn selected(&self) -> Vec<Tx> {
+        let txs = self.world.txs();
+        self.node.mempool().select(txs, 1_000_000).into_iter().map(|tx| txs.tx(tx).unwrap().clone()).collect()
+    }
+
+    /// What the mempool has of a transaction.
+    pub fn in_mempool(&self, tx: &Tx) -> Option<&MempoolEntry> {
+        let txs = self.world.txs();
+        self.node.mempool().entry(txs, txs.find(&tx.hash())?).map(|entry| &**entry)
+    }
+
+    /// Which transactions were refused, and why.
+    pub fn rejected(&self, answer: &Answer) -> Vec<(Id, TxReject)> {
+        let rejected = answer.events.iter().filter_map(|event| match event {
+            Event::TxRejected { tx, why, .. } => Some((self.world.txs().hash(*tx), why.clone())),
+            _ => None,
+        });
+        rejected.collect()
+    }
+
+    /// Which transactions have left the mempool, and why.
+    pub fn dropped(&self, answer: &Answer) -> Vec<(Id, TxReject)> {
+        let dropped = answer.events.iter().filter_map(|event| match event {
+            Event::TxDropped { tx, why } => Some((self.world.txs().hash(*tx), why.clone())),
+            _ => None,
+        });
+        dropped.collect()
     }
 
     pub fn has(&self, block: &Block) -> bool {
@@ -123,7 +177,7 @@ impl Factory {
     /// Judges a block here too, if it is valid, so that others can be built on it.
     pub fn keep(&mut self, block: &Arc<Block>) {
         if let Ok(ix) = self.world.insert(block.clone())
-            && self.world.judge(ix).is_ok()
+            && self.world.validate(ix).is_ok()
         {
             // One with a bad seal can be built on too.
             let _ = self.world.seal(ix, &block.head.seal);

@@ -8,7 +8,7 @@ use fika_core::env::Env;
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 use fika_core::plugin::Plugin;
-use fika_core::transport::{BAN_POINTS, Close, Hello, Input, Output, Session, Transport};
+use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output, Session, Transport};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ impl Frames {
 
     /// Takes in all whole frames.
     fn read(&mut self, out: &mut Output) -> Result<(), Close> {
-        let bad = |error: DecodeError| Close { reason: format!("a frame {error}"), points: BAN_POINTS };
+        let bad = |error: DecodeError| Close { reason: format!("a frame {error}"), points: BAN_SCORE };
         while let Some(frame) = self.next().map_err(bad)? {
             if self.is_ready {
                 out.messages.push(Message::from_bytes(&frame).map_err(bad)?);

@@ -40,7 +40,7 @@ fn another_chain_garbage_and_silence_end_the_session() {
     let hello = hear(&mut *stranger, Input::Open).bytes;
     assert_eq!(hear(&mut *a, Input::Bytes(&hello)).close.map(|close| close.points), Some(0));
     let (mut a, _) = pair();
-    assert_eq!(hear(&mut *a, Input::Bytes(&[0xff; 9])).close.map(|close| close.points), Some(BAN_POINTS));
+    assert_eq!(hear(&mut *a, Input::Bytes(&[0xff; 9])).close.map(|close| close.points), Some(BAN_SCORE));
     assert!(hear(&mut *open(1), Input::Wake).close.is_some());
     assert!(hear(&mut *pair().0, Input::Wake).close.is_none());
 }

@@ -11,7 +11,7 @@ use fika_core::hash::Id;
 use fika_core::keys::NoKeys;
 use fika_core::message::{GossipMessage, Item, MAX_ITEMS, Message};
 use fika_core::plugin::Plugin;
-use fika_core::transport::{BAN_POINTS, Close, Input, Transport};
+use fika_core::transport::{BAN_SCORE, Close, Input, Transport};
 use fika_tcp::{Params, Session};
 use fika_tcp_json::{Lines, TcpJson};
 use proptest::collection::vec;
@@ -29,7 +29,7 @@ fn envelope(kind: &str, payload: &str) -> Vec<u8> {
 /// How a line closes a session that is ready.
 fn refused(line: &[u8]) -> String {
     let close = closes(&stock(), &[line, b"\n"].concat());
-    assert_eq!(close.points, BAN_POINTS);
+    assert_eq!(close.points, BAN_SCORE);
     close.reason
 }
 

@@ -11,7 +11,7 @@ use fika_core::block::{MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_B
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::message::{MAX_ITEMS, MAX_LOCATOR, Message};
-use fika_core::transport::{BAN_POINTS, Close, Hello, Input, Output};
+use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output};
 
 use crate::params::Params;
 
@@ -77,7 +77,7 @@ pub trait Codec: Send {
 
 /// The other end broke the protocol.
 pub fn violation(reason: impl Into<String>) -> Close {
-    Close { reason: reason.into(), points: BAN_POINTS }
+    Close { reason: reason.into(), points: BAN_SCORE }
 }
 
 /// The connection ends through nobody's misbehaviour.

@@ -8,7 +8,7 @@ use fika_core::env::{ChainParams, Env};
 use fika_core::keys::NoKeys;
 use fika_core::message::Message;
 use fika_core::plugin::Plugin;
-use fika_core::transport::{BAN_POINTS, Input, Transport};
+use fika_core::transport::{BAN_SCORE, Input, Transport};
 use fika_tcp::{Frames, Params, Session, Tcp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ proptest! {
         bytes[at] ^= flip;
         let out = call(&mut *b, START, Input::Bytes(&bytes));
         prop_assert!(out.messages.is_empty());
-        prop_assert!(out.close.is_none_or(|close| close.points == BAN_POINTS));
+        prop_assert!(out.close.is_none_or(|close| close.points == BAN_SCORE));
     }
 }
 
@@ -67,14 +67,14 @@ fn another_version_and_another_protocol_are_refused() {
 
     let mut here = stock().open(false, &hello("here"));
     let close = call(&mut *here, START, Input::Bytes(b"GET / HTTP/1.1\r\n")).close.unwrap();
-    assert_eq!((close.reason.as_str(), close.points), ("expected a frame, found one of unknown kind 71", BAN_POINTS));
+    assert_eq!((close.reason.as_str(), close.points), ("expected a frame, found one of unknown kind 71", BAN_SCORE));
 }
 
 #[test]
 fn broken_frames_say_what_is_wrong() {
     let reason = |bytes: &[u8]| {
         let close = closes(&stock(), bytes);
-        assert_eq!(close.points, BAN_POINTS);
+        assert_eq!(close.points, BAN_SCORE);
         close.reason
     };
     assert_eq!(

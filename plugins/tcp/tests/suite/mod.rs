@@ -8,7 +8,7 @@ use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::message::{GossipMessage, Item, Message};
-use fika_core::transport::{BAN_POINTS, Close, Hello, Input, Output, Session, Transport};
+use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output, Session, Transport};
 use fika_tcp::Codec;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -149,7 +149,7 @@ pub(crate) fn garbage_is_survived(transport: &dyn Transport, bytes: &[u8]) {
     for session in [&mut fresh, &mut shaken] {
         let out = call(&mut **session, START, Input::Bytes(bytes));
         if let Some(close) = out.close {
-            assert_eq!(close.points, BAN_POINTS);
+            assert_eq!(close.points, BAN_SCORE);
             assert_eq!(call(&mut **session, START, Input::Bytes(bytes)), Output::default(), "closed for good");
         }
     }
@@ -174,7 +174,7 @@ pub(crate) fn messages_before_or_hellos_after_the_handshake_are_refused(transpor
     assert_eq!(call(&mut *fresh, START, Input::Message(&Message::Inv(vec![]))), Output::default());
     let second = call(&mut *fresh, START, Input::Open).bytes;
     let close = call(&mut *fresh, START, Input::Bytes(&early)).close.unwrap();
-    assert_eq!(close, Close { reason: "expected a hello first, found inv".into(), points: BAN_POINTS });
+    assert_eq!(close, Close { reason: "expected a hello first, found inv".into(), points: BAN_SCORE });
     assert_eq!(closes(transport, &second).reason, "expected one hello, found a second");
 }
 
@@ -219,6 +219,6 @@ pub(crate) fn a_flood_is_not_held<C: Codec>(mut session: fika_tcp::Session<C>, o
         session.handle(START, Input::Bytes(&[b' '; 1000]), &mut out);
         assert!(session.held_bytes() <= limit, "{} bytes are held", session.held_bytes());
     }
-    assert_eq!(out.close.map(|close| close.points), Some(BAN_POINTS));
+    assert_eq!(out.close.map(|close| close.points), Some(BAN_SCORE));
     assert_eq!(session.held_bytes(), 0);
 }

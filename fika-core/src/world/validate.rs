@@ -25,7 +25,7 @@ use crate::view::BlockView;
 /// So many entries a payment changes as a rule: a coin that goes and two that come, each twice, and two balances.
 const CHANGES_PER_TX: usize = 8;
 
-/// Why a block cannot be taken in.
+/// Why a block cannot be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadBlock {
     /// Its parent is not known. Nobody is to blame.
@@ -44,7 +44,7 @@ pub enum BadBlock {
 }
 
 impl World {
-    /// Takes in a block: all that can be seen without its ancestors, and its place in the tree. A block that is
+    /// Adds a block: all that can be seen without its ancestors, and its place in the tree. A block that is
     /// there already is found.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl World {
         earliest
     }
 
-    /// The blocks off its ancestry that a block names; none where they cannot be read, which `judge` finds out.
+    /// The blocks off its ancestry that a block names; none where they cannot be read, which `validate` finds out.
     pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
         if self.tree[ix].references.is_none() {
             let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
@@ -156,11 +156,11 @@ impl World {
         self.tree[ix].references.as_deref().unwrap_or_default()
     }
 
-    /// Judges a block but for its seal, once; afterwards the ledger state after it exists.
+    /// Validates a block but for its seal, once; afterwards the ledger state after it exists.
     ///
     /// # Errors
     /// [`Reject::Invalid`] for ever, [`Reject::NotYet`] while blocks that it needs are missing.
-    pub fn judge(&mut self, ix: BlockIx) -> Result<(), Reject> {
+    pub fn validate(&mut self, ix: BlockIx) -> Result<(), Reject> {
         match &self.tree[ix].verdict {
             Verdict::Valid => return Ok(()),
             Verdict::Invalid(why) => return Err(Reject::invalid(&**why)),
@@ -274,7 +274,7 @@ impl World {
         Ok(Applied { changes, spent, proven: pairs.iter().map(|(tx, _)| tx.hash()).collect() })
     }
 
-    /// Checks a proof over a judged block and keeps it when it is the first that holds.
+    /// Checks a proof over a valid block and keeps it when it is the first that holds.
     ///
     /// # Errors
     /// [`Reject::Invalid`] blames whoever sent the seal, not the block.

@@ -1,6 +1,6 @@
 //! Blocks of which only the unknown part travels (BIP 152).
 //!
-//! A node with [`RelayConfig::compact`](super::RelayConfig::compact) asks for an announced block with
+//! A node with [`RelayConfig::compact`](crate::node::RelayConfig::compact) asks for an announced block with
 //! [`Item::Compact`], and answers such a request with a [`CompactBlock`]; a node without it answers with
 //! the full block. Nothing is agreed on beforehand, so nodes of both kinds live together. This is the low-bandwidth
 //! mode of the BIP: a block is announced, by `inv` or header, and never pushed.
@@ -13,84 +13,30 @@
 //! next neighbour that has announced the block, in full, so that late answers of slow neighbours are of use.
 //! Catching up asks for full blocks: then the mempool has nothing to offer.
 //!
-//! [`RelayConfig::compact_failure_ppm`](super::RelayConfig::compact_failure_ppm) is for published models whose
+//! [`RelayConfig::compact_failure_ppm`](crate::node::RelayConfig::compact_failure_ppm) is for published models whose
 //! blocks have no transactions but a coinbase: how often the mempool is found wanting is drawn. Then the first
 //! transaction is asked for, so that the messages of a real failure travel.
 
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use super::chain::Arrival;
-use super::io::PeerId;
-use super::mempool::Mempool;
-use super::{Node, Turn};
 use crate::block::{Block, Tx};
 use crate::compact::{BlockTxn, CompactBlock, Few, GetBlockTxn, Slot};
 use crate::hash::{Id, draw};
 use crate::message::{Item, Message};
+use crate::node::mempool::Mempool;
+use crate::node::partial_blocks::PartialBlock;
+use crate::node::peer::PeerId;
+use crate::node::pending::ReceivedBlock;
+use crate::node::state::Node;
+use crate::node::turn::Turn;
 use crate::reject::Reject;
-use crate::transport::BAN_POINTS;
+use crate::transport::BAN_SCORE;
 use crate::world::{IdHasher, TxTable};
 
-/// Compact blocks that wait for transactions, at most; and of one neighbour.
-const MAX_UNFINISHED: usize = 16;
-const MAX_OF_ONE: usize = 2;
 /// The draws of salts and of failures.
 const SALT: u64 = u64::from_be_bytes(*b"cb salt ");
 const FAILURE: u64 = u64::from_be_bytes(*b"cb fails");
-
-/// A compact block of which transactions are missing.
-struct Unfinished {
-    id: Id,
-    from: PeerId,
-    compact: Arc<CompactBlock>,
-    txs: Few<Option<Tx>>,
-    /// The places that were asked for, in ascending order.
-    asked: Few<u32>,
-    /// Whether a transaction was taken by its short id alone.
-    guessed: bool,
-}
-
-impl Unfinished {
-    /// Whether these are the transactions that were asked for.
-    fn is_answered_by(&self, txs: &[Tx]) -> bool {
-        let slots = self.compact.slots().unwrap_or_default();
-        let ids = (!self.compact.short.is_empty()).then(|| self.compact.short_ids());
-        let right = |(place, tx): (&u32, &Tx)| match slots.get(*place as usize) {
-            Some(Slot::Short(short)) => ids.is_some_and(|ids| ids.of(&tx.hash()) == *short),
-            Some(Slot::Given(given)) => *given == tx,
-            None => false,
-        };
-        txs.len() == self.asked.len() && self.asked.iter().zip(txs).all(right)
-    }
-}
-
-/// Compact blocks on their way in and out.
-#[derive(Default)]
-pub(super) struct Compacts {
-    unfinished: Vec<Unfinished>,
-    /// The last one made: all who ask for a block get the same.
-    made: Option<Arc<CompactBlock>>,
-    salts: u64,
-    failures: u64,
-}
-
-impl Compacts {
-    /// Where the first of those is that wait for transactions.
-    pub(super) fn unfinished_at(&self) -> *const u8 {
-        self.unfinished.as_ptr().cast()
-    }
-
-    /// The place of what waits for this answer.
-    fn waits_for(&self, from: PeerId, answer: &BlockTxn) -> Option<usize> {
-        self.unfinished.iter().position(|unfinished| unfinished.id == answer.id && unfinished.from == from)
-    }
-
-    /// The block is no longer under way.
-    pub(super) fn drop_unfinished(&mut self, id: &Id) {
-        self.unfinished.retain(|unfinished| unfinished.id != *id);
-    }
-}
 
 /// Adds to the transactions that a compact block gives those that the node has. Whether there are any: they were taken by
 /// their short ids alone. `None` when short ids collide.
@@ -114,9 +60,9 @@ fn fill(
     }
     let ids = compact.short_ids();
     let mut twice = Vec::new();
-    for pooled in pool.all(table) {
-        if let Some(place) = places.get(&ids.of(&pooled.tx.hash()).number())
-            && txs[*place].replace(pooled.tx.clone()).is_some()
+    for entry in pool.entries(table) {
+        if let Some(place) = places.get(&ids.of(&entry.tx.hash()).number())
+            && txs[*place].replace(entry.tx.clone()).is_some()
         {
             twice.push(*place);
         }
@@ -127,31 +73,26 @@ fn fill(
 }
 
 impl Node {
-    /// How an announced block is asked for.
-    pub(super) fn block_item(&self, id: Id) -> Item {
-        if self.config.relay.compact { Item::Compact(id) } else { Item::Block(id) }
-    }
-
     /// A block as it is sent to somebody who asked for its compact form.
     pub(super) fn compact_form(&mut self, block: Arc<Block>) -> Message {
         if !self.config.relay.compact {
             return Message::Block(block);
         }
         // The same block may have come with another seal before, which did not hold.
-        if let Some(made) = self.compacts.made.as_ref().filter(|made| made.head == block.head) {
+        if let Some(made) = self.partial_blocks.made.as_ref().filter(|made| made.head == block.head) {
             return Message::CompactBlock(made.clone());
         }
-        self.compacts.salts += 1;
-        let salt = draw(self.config.seed, SALT, self.compacts.salts);
+        self.partial_blocks.salts += 1;
+        let salt = draw(self.config.seed, SALT, self.partial_blocks.salts);
         let made = Arc::new(CompactBlock::new(&block, salt));
-        self.compacts.made = Some(made.clone());
+        self.partial_blocks.made = Some(made.clone());
         Message::CompactBlock(made)
     }
 
-    pub(super) fn on_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, compact: Arc<CompactBlock>) {
+    pub(in crate::node) fn on_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, compact: Arc<CompactBlock>) {
         let id = turn.world.tree().name(&compact.head.header);
         let asked = self.requests.get(&Item::Block(id)).is_some_and(|request| request.from == from && request.compact);
-        if !asked || self.compacts.unfinished.iter().any(|unfinished| unfinished.id == id) {
+        if !asked || self.partial_blocks.contains(&id) {
             return;
         }
         if let Err(reject) = turn.world.check_work(&compact.head.header)
@@ -162,7 +103,7 @@ impl Node {
         let fails = self.compact_fails();
         // What another node of the same world has put together need not be put together again.
         if !fails && let Some(block) = turn.world.kept(&id, &compact) {
-            return self.take_compact(turn, from, id, compact, block);
+            return self.complete_compact(turn, from, id, compact, block);
         }
         let Some(slots) = compact.slots() else {
             return self.refuse_compact(turn, from, id, "it sent a compact block whose places do not fit together");
@@ -175,64 +116,51 @@ impl Node {
         let Some(guessed) = guessed else { return self.ask_in_full(turn, from, id) };
         drop(slots);
         let missing = txs.iter().enumerate().filter(|(_, tx)| tx.is_none());
-        let mut asked: Few<u32> = missing.map(|(place, _)| place as u32).collect();
-        if fails && asked.is_empty() && !txs.is_empty() {
-            asked.push(0);
+        let mut requested: Few<u32> = missing.map(|(place, _)| place as u32).collect();
+        if fails && requested.is_empty() && !txs.is_empty() {
+            requested.push(0);
         }
-        if asked.is_empty() {
+        if requested.is_empty() {
             return self.finish_compact(turn, from, id, compact, txs, guessed);
         }
-        let of_one = self.compacts.unfinished.iter().filter(|unfinished| unfinished.from == from).count();
-        if of_one >= MAX_OF_ONE || self.compacts.unfinished.len() >= MAX_UNFINISHED {
+        if !self.partial_blocks.has_room(from) {
             return self.ask_in_full(turn, from, id);
         }
-        let request = GetBlockTxn { id, indexes: asked.clone() };
-        // Nearly always it is the only one, and a list makes room for four.
-        self.compacts.unfinished.reserve_exact(1);
-        self.compacts.unfinished.push(Unfinished { id, from, compact, txs, asked, guessed });
+        let request = GetBlockTxn { id, indexes: requested.clone() };
+        self.partial_blocks.add(PartialBlock { id, from, compact, txs, requested, guessed });
         self.extend_request(turn, &Item::Block(id), true);
-        turn.out.send(from, Message::GetBlockTxn(Box::new(request)));
+        turn.out.send_other(from, Message::GetBlockTxn(Box::new(request)));
     }
 
     /// Whether the model of failures lets this compact block fail.
     fn compact_fails(&mut self) -> bool {
         let Some(ppm) = self.config.relay.compact_failure_ppm else { return false };
-        self.compacts.failures += 1;
-        draw(self.config.seed, FAILURE, self.compacts.failures) % 1_000_000 < u64::from(ppm)
+        self.partial_blocks.failures += 1;
+        draw(self.config.seed, FAILURE, self.partial_blocks.failures) % 1_000_000 < u64::from(ppm)
     }
 
-    pub(super) fn on_get_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, request: &GetBlockTxn) {
-        let Some(block) = self.public_block(turn, &request.id) else {
-            return turn.out.send(from, Message::NotFound(vec![Item::Compact(request.id)]));
+    pub(in crate::node) fn on_get_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, request: &GetBlockTxn) {
+        let Some(block) = self.public_block(turn.world, &request.id) else {
+            return turn.out.send_other(from, Message::NotFound(vec![Item::Compact(request.id)]));
         };
         let ascending = request.indexes.is_sorted_by(|a, b| a < b);
         let txs = request.indexes.iter().map(|place| block.txs.get(*place as usize).cloned()).collect();
         match txs {
             Some(txs) if ascending => {
-                turn.out.send(from, Message::BlockTxn(Box::new(BlockTxn { id: request.id, txs })));
+                turn.out.send_other(from, Message::BlockTxn(Box::new(BlockTxn { id: request.id, txs })));
             }
-            _ => self.blame(turn, Some(from), BAN_POINTS, "it asked for transactions that its block does not have"),
+            _ => self.penalize(turn, Some(from), BAN_SCORE, "it asked for transactions that its block does not have"),
         }
     }
 
-    /// Whether these transactions from a neighbour are the ones that the node has asked it for, none of the others is only
-    /// guessed, and so nobody else will have to be asked for the block.
-    pub fn is_completed_by(&self, from: PeerId, answer: &BlockTxn) -> bool {
-        self.compacts.waits_for(from, answer).is_some_and(|at| {
-            let unfinished = &self.compacts.unfinished[at];
-            !unfinished.guessed && unfinished.is_answered_by(&answer.txs)
-        })
-    }
-
-    pub(super) fn on_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, answer: BlockTxn) {
-        let Some(at) = self.compacts.waits_for(from, &answer) else { return };
-        let unfinished = self.compacts.unfinished.remove(at);
-        let answered = unfinished.is_answered_by(&answer.txs);
-        let Unfinished { id, compact, mut txs, asked, guessed, .. } = unfinished;
+    pub(in crate::node) fn on_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, answer: BlockTxn) {
+        let Some(partial) = self.partial_blocks.take(from, &answer) else { return };
+        let answered = partial.is_answered_by(&answer.txs);
+        let PartialBlock { id, compact, mut txs, requested, guessed, .. } = partial;
         if !answered {
             return self.refuse_compact(turn, from, id, "it answered with transactions that were not asked for");
         }
-        for (place, tx) in asked.iter().zip(answer.txs) {
+        for (place, tx) in requested.iter().zip(answer.txs) {
             txs[*place as usize] = Some(tx);
         }
         self.finish_compact(turn, from, id, compact, txs, guessed);
@@ -249,7 +177,7 @@ impl Node {
         guessed: bool,
     ) {
         if let Some(block) = turn.world.fitting(&id, &compact.head, txs.into_iter().flatten().collect()) {
-            self.take_compact(turn, from, id, compact, block);
+            self.complete_compact(turn, from, id, compact, block);
         } else if guessed {
             self.ask_in_full(turn, from, id);
         } else {
@@ -258,7 +186,7 @@ impl Node {
     }
 
     /// A block is whole.
-    fn take_compact(
+    fn complete_compact(
         &mut self,
         turn: &mut Turn<'_>,
         from: PeerId,
@@ -266,25 +194,25 @@ impl Node {
         compact: Arc<CompactBlock>,
         block: Arc<Block>,
     ) {
-        self.end_request(&Item::Block(id));
+        self.end_request(turn, &Item::Block(id));
         if compact.short.is_empty() && compact.tx_count() == 1 {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
-            self.compacts.made = Some(compact);
+            self.partial_blocks.made = Some(compact);
         }
-        turn.out.arrived.push_back(Arrival { id, block, from: Some(from) });
+        turn.out.pending.blocks.push_back(ReceivedBlock { id, block, from: Some(from) });
     }
 
     /// The compact form was of no use, through nobody's fault.
     #[cold]
     fn ask_in_full(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id) {
         self.extend_request(turn, &Item::Block(id), false);
-        turn.out.send(from, Message::GetData(vec![Item::Block(id)]));
+        turn.out.send_other(from, Message::GetData(vec![Item::Block(id)]));
     }
 
     /// No honest node sends this.
     #[cold]
     fn refuse_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id, why: &str) {
-        self.blame(turn, Some(from), BAN_POINTS, why);
-        self.ask_another(turn, Item::Block(id));
+        self.penalize(turn, Some(from), BAN_SCORE, why);
+        self.request_item_elsewhere(turn, Item::Block(id));
     }
 }

@@ -7,7 +7,7 @@ use crate::world::BlockSet;
 /// A value that takes one word of memory until it is changed for the first time. Until then it is the empty one.
 ///
 /// Where many nodes run in one process, what lies between the parts that every message needs costs time.
-pub(super) struct Rare<T>(Option<Box<T>>);
+pub(super) struct LazyBox<T>(Option<Box<T>>);
 
 /// What is empty by default.
 pub(super) trait Empty: Default + 'static {
@@ -25,13 +25,13 @@ fn made<T: Default>() -> Box<T> {
     Box::default()
 }
 
-impl<T> Default for Rare<T> {
-    fn default() -> Rare<T> {
-        Rare(None)
+impl<T> Default for LazyBox<T> {
+    fn default() -> LazyBox<T> {
+        LazyBox(None)
     }
 }
 
-impl<T: Empty> Deref for Rare<T> {
+impl<T: Empty> Deref for LazyBox<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -39,7 +39,7 @@ impl<T: Empty> Deref for Rare<T> {
     }
 }
 
-impl<T: Empty> DerefMut for Rare<T> {
+impl<T: Empty> DerefMut for LazyBox<T> {
     fn deref_mut(&mut self) -> &mut T {
         match &mut self.0 {
             Some(value) => value,

@@ -1,0 +1,63 @@
+//! Proposals: blocks whose seals are not complete, on their way to those who are to sign them.
+
+use std::sync::Arc;
+
+use super::{Missing, Refusal};
+use crate::block::Block;
+use crate::message::{Item, Message};
+use crate::node::config::{Announce, Role};
+use crate::node::io::Event;
+use crate::node::peer::PeerId;
+use crate::node::state::Node;
+use crate::node::turn::Turn;
+use crate::transport::BAN_SCORE;
+
+impl Node {
+    /// Tells the neighbours about a proposal.
+    pub(in crate::node) fn announce_proposal(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>, from: Option<PeerId>) {
+        let id = block.id();
+        let message = match self.config.relay.announce {
+            Announce::Flood => Message::Candidate(block.clone()),
+            Announce::Inv | Announce::Headers => Message::Inv(vec![Item::Candidate(id)]),
+        };
+        turn.out.send_all(from, message);
+        turn.out.event(Event::Forwarded { id, what: "candidate" });
+    }
+
+    /// A neighbour proposes a block: validated like any other but for its seal, and shown to the agent. Gives what must
+    /// come first.
+    #[inline(never)]
+    pub(in crate::node) fn on_proposal(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: PeerId,
+        block: Arc<Block>,
+    ) -> Option<Missing> {
+        let id = block.id();
+        self.end_request(turn, &Item::Candidate(id));
+        if self.config.role == Role::Wallet || self.duties.has_proposal(&id) || self.knows_block(turn.world, &id) {
+            return None;
+        }
+        let parent = block.head.header.parent;
+        if !self.has_block(turn.world, &parent) {
+            return Some((from, vec![parent]));
+        }
+        match self.validate_unsealed(turn, id, &block) {
+            Ok(ix) => {
+                self.duties.keep_proposal(block.clone());
+                self.announce_proposal(turn, &block, Some(from));
+                self.with_agent(turn, Some(from), |agent, world, ctx| {
+                    let mut view = world.tree().view(ix);
+                    view.extra = &block.head.extra;
+                    agent.on_candidate(&view, &block.head.seal, ctx);
+                });
+            }
+            Err(Refusal::Bad { score, why }) => {
+                turn.out.event(Event::BlockRejected { id, from: Some(from), why: format!("candidate: {why}") });
+                self.penalize(turn, Some(from), score.min(BAN_SCORE), "it proposed a block that is not valid");
+            }
+            Err(Refusal::Orphan(_) | Refusal::Future(_)) => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,90 @@
+//! Everything that must hold before a block is a node's own, in order.
+
+use std::sync::Arc;
+
+use crate::block::Block;
+use crate::hash::Id;
+use crate::header::Time;
+use crate::node::pending::ReceivedBlock;
+use crate::node::state::Node;
+use crate::node::turn::Turn;
+use crate::reject::Reject;
+use crate::transport::BAN_SCORE;
+use crate::world::{BadBlock, BlockIx, Verdict};
+
+/// Why a block is not this node's, or not yet.
+pub(in crate::node) enum Refusal {
+    /// These blocks must come first.
+    Orphan(Vec<Id>),
+    /// The node's clock must pass this time first.
+    Future(Time),
+    /// Not this one.
+    Bad {
+        /// The misbehaviour score for whoever sent it.
+        score: u32,
+        /// In one line.
+        why: String,
+    },
+}
+
+impl From<BadBlock> for Refusal {
+    fn from(bad: BadBlock) -> Refusal {
+        match bad {
+            BadBlock::Orphan(parent) => Refusal::Orphan(vec![parent]),
+            BadBlock::Fault(why) => Refusal::Bad { score: 0, why },
+            bad => Refusal::Bad { score: BAN_SCORE, why: bad.to_string() },
+        }
+    }
+}
+
+impl Node {
+    /// Validates a received block, its seal included.
+    pub(super) fn check_block(&mut self, turn: &mut Turn<'_>, received: &ReceivedBlock) -> Result<BlockIx, Refusal> {
+        let ReceivedBlock { id, block, .. } = received;
+        let header = &block.head.header;
+        if self.is_refused(turn.world, &header.parent) {
+            return Err(Refusal::Bad { score: BAN_SCORE, why: "its parent is invalid".into() });
+        }
+        if !self.has_block(turn.world, &header.parent) {
+            turn.world.check_alone(block)?;
+            return Err(Refusal::Orphan(vec![header.parent]));
+        }
+        let ix = self.validate_unsealed(turn, *id, block)?;
+        turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
+            Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why: format!("seal: {why}") },
+            other => Refusal::Bad { score: 0, why: format!("seal: {other}") },
+        })?;
+        Ok(ix)
+    }
+
+    /// Validates a block on one that the node has, but for its seal.
+    pub(in crate::node) fn validate_unsealed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: Id,
+        block: &Arc<Block>,
+    ) -> Result<BlockIx, Refusal> {
+        let header = &block.head.header;
+        let earliest = turn.world.earliest(&id, header);
+        if earliest > turn.now {
+            turn.world.check_alone(block)?;
+            return Err(Refusal::Future(earliest));
+        }
+        let ix = turn.world.insert_named(id, block.clone())?;
+        let mut unseen = turn.world.named_by(ix).to_vec();
+        unseen.retain(|id| !self.has_block(turn.world, id) && !self.is_refused(turn.world, id));
+        if !unseen.is_empty() {
+            return Err(Refusal::Orphan(unseen));
+        }
+        let Err(reject) = turn.world.validate(ix) else { return Ok(ix) };
+        // Not what another node of a shared world has found out: this node must have asked for itself.
+        if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) {
+            self.refused.insert(ix);
+        }
+        Err(match reject {
+            Reject::NotYet(missing) if !missing.is_empty() => Refusal::Orphan(missing),
+            Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why },
+            other => Refusal::Bad { score: 0, why: other.to_string() },
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! What a node that catches up lacks and has asked for.
+
+use std::collections::VecDeque;
+
+use super::lazy_box::Empty;
+use super::peer::PeerId;
+use crate::hash::Id;
+
+/// The progress of catching up.
+#[derive(Default)]
+pub(super) struct ChainSync {
+    /// Blocks named by headers that have been checked, in the order of heights, and who has them.
+    pub(super) wanted: VecDeque<(Id, PeerId)>,
+    /// Neighbours that may have more headers once these blocks are here, and the last header that they sent.
+    pub(super) more: Vec<(PeerId, Id)>,
+    /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
+    pub(super) update: Option<Vec<PeerId>>,
+    pub(super) round: u64,
+}
+
+impl Empty for ChainSync {
+    const EMPTY: &'static ChainSync = &ChainSync { wanted: VecDeque::new(), more: Vec::new(), update: None, round: 0 };
+}
+
+impl ChainSync {
+    /// Nothing more is expected of a neighbour.
+    pub(super) fn drop_peer(&mut self, peer: PeerId) {
+        self.wanted.retain(|(_, from)| *from != peer);
+        self.more.retain(|(from, _)| *from != peer);
+    }
+}

@@ -1,0 +1,59 @@
+//! Why a transaction is not in the mempool.
+
+use thiserror::Error;
+
+use crate::amount::Amount;
+use crate::hash::Id;
+
+/// The rule that keeps a transaction out of the mempool, or takes it out again.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TxReject {
+    /// Its fee is below the node's minimum.
+    #[error("expected a fee of at least {min}, found {found}")]
+    MinFee {
+        /// What the node wants.
+        min: Amount,
+        /// What it pays.
+        found: Amount,
+    },
+    /// Its fee rate is below the node's minimum.
+    #[error("expected a fee rate of {min} base units per 1000 bytes, found {found}")]
+    MinFeeRate {
+        /// What the node wants, in base units per 1,000 bytes.
+        min: u64,
+        /// What it pays.
+        found: u64,
+    },
+    /// It is larger than the whole mempool.
+    #[error("expected at most {max} bytes, found {found}")]
+    TooLarge {
+        /// The mempool's limit, in bytes.
+        max: u64,
+        /// Its bytes.
+        found: u64,
+    },
+    /// A transaction in the mempool spends the same.
+    #[error("double spend: it conflicts with {0} in the mempool")]
+    Conflict(Id),
+    /// A block spends the same.
+    #[error("double spend: a block spends the same")]
+    SpentByBlock,
+    /// It builds on itself through others.
+    #[error("it builds on itself through other transactions")]
+    Circular,
+    /// The mempool is full of better ones.
+    #[error("the mempool is full of transactions with higher fees")]
+    MempoolFull,
+    /// No block can take it any longer.
+    #[error("it can no longer be applied")]
+    Stale,
+    /// The ledger as it is here does not allow it; elsewhere it may be valid.
+    #[error("{0}")]
+    NotApplicable(String),
+    /// Its scripts do not hold.
+    #[error("{0}")]
+    ScriptFailed(String),
+    /// Nobody has delivered it.
+    #[error("nobody has this transaction")]
+    Unavailable,
+}

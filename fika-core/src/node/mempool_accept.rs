@@ -1,0 +1,85 @@
+//! Accepting a transaction to the mempool: the one place where its validation, its status and the mempool meet.
+
+use super::io::Event;
+use super::mempool::TxReject;
+use super::peer::PeerId;
+use super::state::Node;
+use super::turn::Turn;
+use crate::amount::Amount;
+use crate::transport::BAN_SCORE;
+use crate::world::transfer::FormatLedger;
+use crate::world::{BadTx, TxIndex, Validation};
+
+impl Node {
+    /// Validates a held transaction over the tip and the mempool, and adds it to the mempool. Gives its fee.
+    #[inline]
+    pub(super) fn accept_to_mempool(
+        &mut self,
+        turn: &mut Turn<'_>,
+        tx: TxIndex,
+        from: Option<PeerId>,
+    ) -> Result<Amount, TxReject> {
+        let (pool, txs) = (&self.mempool, turn.world.txs());
+        let validation = match txs.cached(tx, self.tip, |other| pool.contains(other), |other| pool.serial(txs, other)) {
+            Some(validation) => validation,
+            None => self.validate_tx(turn, tx, from)?,
+        };
+        let fee = validation.fee;
+        let txs = turn.world.txs_mut();
+        let evicted = self.mempool.add(txs, tx, validation)?;
+        self.tx_status.enter_mempool(txs, tx);
+        self.duties.mempool_changed = true;
+        if !evicted.is_empty() {
+            self.drop_txs(turn, evicted.iter().copied().filter(|evicted| *evicted != tx), &TxReject::MempoolFull);
+            if evicted.contains(&tx) {
+                self.tx_status.leave_mempool(turn.world.txs_mut(), tx.group(), tx.bit());
+                return Err(TxReject::MempoolFull);
+            }
+        }
+        turn.out.event(Event::TxAccepted { tx, from, fee });
+        Ok(fee)
+    }
+
+    /// These have left the mempool without being confirmed.
+    #[cold]
+    pub(super) fn drop_txs(&mut self, turn: &mut Turn<'_>, txs: impl IntoIterator<Item = TxIndex>, why: &TxReject) {
+        for tx in txs {
+            self.tx_status.leave_mempool(turn.world.txs_mut(), tx.group(), tx.bit());
+            turn.out.event(Event::TxDropped { tx, why: why.clone() });
+        }
+    }
+
+    /// Validates a transaction of which no validation holds here.
+    #[inline(never)]
+    fn validate_tx(
+        &mut self,
+        turn: &mut Turn<'_>,
+        index: TxIndex,
+        from: Option<PeerId>,
+    ) -> Result<Validation, TxReject> {
+        let tx = turn.world.txs().tx(index).cloned().ok_or(TxReject::Unavailable)?;
+        let (world, tip) = (&*turn.world, self.tip);
+        let (place, state) = (world.next_place(tip), world.state(tip));
+        let (outcome, reads) = match world.check_tx_reading(&tx, place, &self.mempool.ledger(world, &state)) {
+            Ok(valid) => valid,
+            Err(BadTx::Unproven(why)) => {
+                drop(state);
+                self.penalize(turn, from, BAN_SCORE / 2, "it passed on a transaction whose scripts do not hold");
+                return Err(TxReject::ScriptFailed(why));
+            }
+            Err(BadTx::Refused(why)) => {
+                // Alone it may be valid: then what it spends is spent by a transaction of the mempool.
+                let alone = world.check_tx(&tx, place, &FormatLedger(&state)).ok();
+                let conflict = alone.and_then(|outcome| self.mempool.conflict(world.txs(), &outcome));
+                let conflict = conflict.map(|conflict| TxReject::Conflict(world.txs().hash(conflict)));
+                return Err(conflict.unwrap_or(TxReject::NotApplicable(why)));
+            }
+        };
+        drop(state);
+        let reads = reads.map(|reads| (tip, reads));
+        let (txs, script) = turn.world.txs_and_script();
+        let validation = self.mempool.validated(txs, index, &tx, outcome, reads, &|lock| script.owner(lock))?;
+        turn.world.remember_proven(tx.hash());
+        Ok(validation)
+    }
+}

@@ -1,0 +1,48 @@
+//! What a node knows of a neighbour.
+
+/// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u32);
+
+/// How many things of a kind one neighbour may be asked for at the same time.
+const MAX_REQUESTS: u16 = 1_000;
+
+/// The state of a neighbour.
+#[derive(Default)]
+pub(super) struct Peer {
+    /// How many things of each kind it is being asked for.
+    requested: [u16; 4],
+    pub(super) score: u32,
+    pub(super) ready: bool,
+    pub(super) banned: bool,
+}
+
+impl Peer {
+    pub(super) fn can_be_asked(&self) -> bool {
+        self.ready && !self.banned
+    }
+
+    /// For how many more things of a kind it may be asked.
+    pub(super) fn room(&self, kind: usize) -> usize {
+        usize::from(MAX_REQUESTS - self.requested[kind])
+    }
+
+    /// It is asked for so many more things of a kind: not more than there is [room](Peer::room) for.
+    pub(super) fn add_requests(&mut self, kind: usize, count: usize) {
+        self.requested[kind] += count as u16;
+    }
+
+    /// One of these requests has ended.
+    pub(super) fn end_request(&mut self, kind: usize) {
+        self.requested[kind] -= 1;
+    }
+}
+
+/// A neighbour among those of a node; made when it is first heard of.
+pub(super) fn peer_in(peers: &mut Vec<Peer>, id: PeerId) -> &mut Peer {
+    let n = id.0 as usize;
+    if peers.len() <= n {
+        peers.resize_with(n + 1, Peer::default);
+    }
+    &mut peers[n]
+}

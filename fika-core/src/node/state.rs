@@ -1,0 +1,252 @@
+//! The state of a node, and what all of its ways use: the agent, the neighbours, what has been seen.
+
+use std::sync::Arc;
+
+use super::chain_sync::ChainSync;
+use super::config::{NodeConfig, Role};
+use super::duties::Duties;
+use super::gossip_seen::GossipSeen;
+use super::io::Event;
+use super::lazy_box::LazyBox;
+use super::mempool::Mempool;
+use super::orphans::OrphanBlocks;
+use super::own_txs::{OwnTx, OwnTxs};
+use super::partial_blocks::PartialBlocks;
+use super::peer::{Peer, PeerId, peer_in};
+use super::requests::Requests;
+use super::timers::Timers;
+use super::turn::Turn;
+use super::tx_status::TxStatus;
+use crate::address::Address;
+use crate::agent::{Agent, Ctx, Signer};
+use crate::amount::Amount;
+use crate::block::Block;
+use crate::env::signed_proof;
+use crate::hash::Id;
+use crate::keys::{KeyPair, KeyScheme};
+use crate::transport::BAN_SCORE;
+use crate::tx::Ledger;
+use crate::view::BlockView;
+use crate::world::ledger::{Entries, Space};
+use crate::world::transfer::FormatLedger;
+use crate::world::{BlockIx, BlockSet, Tree, TxIndex, World};
+
+/// One node of a network.
+// The parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
+// run in one process, waiting for memory is most of what a message costs.
+#[repr(C, align(64))]
+pub struct Node {
+    pub(super) tip: BlockIx,
+    pub(super) finalized: BlockIx,
+    /// The blocks that this node has accepted: nothing else is visible to its agent.
+    pub(super) seen: BlockSet,
+    pub(super) peers: Vec<Peer>,
+    pub(super) timers: Timers,
+    /// The blocks that this node has found invalid.
+    pub(super) refused: LazyBox<BlockSet>,
+    pub(super) sync: LazyBox<ChainSync>,
+    pub(super) orphans: LazyBox<OrphanBlocks>,
+    pub(super) requests: Requests,
+    pub(super) partial_blocks: PartialBlocks,
+    pub(super) duties: Duties,
+    pub(super) agent: Box<dyn Agent>,
+    pub(super) own: OwnTxs,
+    pub(super) config: NodeConfig,
+    pub(super) address: Address,
+    pub(super) gossip: LazyBox<GossipSeen>,
+    pub(super) tx_status: TxStatus,
+    /// Transactions to be announced at the next moment; the list holds them.
+    pub(super) to_announce: Vec<TxIndex>,
+    pub(super) mempool: Mempool,
+}
+
+/// What a node has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Balance {
+    /// In coins of the chain.
+    pub confirmed: Amount,
+    /// In coins once the whole mempool is confirmed: what can be spent.
+    pub spendable: Amount,
+    /// In deposits.
+    pub locked: Amount,
+}
+
+impl Node {
+    /// A node that knows nothing but genesis.
+    pub(super) fn at_genesis(config: NodeConfig, address: Address, agent: Box<dyn Agent>) -> Node {
+        let mut seen = BlockSet::default();
+        seen.insert(Tree::GENESIS);
+        Node {
+            tip: Tree::GENESIS,
+            finalized: Tree::GENESIS,
+            seen,
+            peers: Vec::new(),
+            timers: Timers::default(),
+            refused: LazyBox::default(),
+            sync: LazyBox::default(),
+            orphans: LazyBox::default(),
+            requests: Requests::default(),
+            partial_blocks: PartialBlocks::default(),
+            duties: Duties::default(),
+            agent,
+            own: OwnTxs::default(),
+            address,
+            gossip: LazyBox::default(),
+            tx_status: TxStatus::default(),
+            to_announce: Vec::new(),
+            mempool: Mempool::new(config.mempool),
+            config,
+        }
+    }
+
+    /// Calls the agent and notes what it asks for.
+    pub(super) fn with_agent<R>(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: Option<PeerId>,
+        call: impl FnOnce(&mut dyn Agent, &World, &mut Ctx<'_>) -> R,
+    ) -> R {
+        let world = &*turn.world;
+        let view = world.view(&self.seen);
+        let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
+        let tip = world.tree()[self.tip].id;
+        let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
+        let pending = &mut turn.out.pending;
+        ctx.duty_list = std::mem::take(&mut pending.duty_list);
+        let answer = call(&mut *self.agent, world, &mut ctx);
+        let Ctx { effects, duties, duty_list, .. } = ctx;
+        pending.duty_list = duty_list;
+        if !effects.is_empty() {
+            pending.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+        }
+        if let Some(duties) = duties.filter(|_| self.config.role == Role::Full) {
+            pending.duty_list = self.duties.replace(&mut self.timers, turn.now, duties);
+        }
+        answer
+    }
+
+    /// Calls the agent with a block.
+    #[inline(never)]
+    pub(super) fn show_block(
+        &mut self,
+        turn: &mut Turn<'_>,
+        from: Option<PeerId>,
+        ix: BlockIx,
+        call: fn(&mut dyn Agent, &BlockView<'_>, &mut Ctx<'_>),
+    ) {
+        self.with_agent(turn, from, |agent, world, ctx| call(agent, &world.tree().view(ix), ctx));
+    }
+
+    /// Raises a neighbour's misbehaviour score, and bans it when it has become too much.
+    #[cold]
+    pub(super) fn penalize(&mut self, turn: &mut Turn<'_>, peer: Option<PeerId>, score: u32, why: &str) {
+        let Some(id) = peer else { return };
+        let peer = self.peer(id);
+        peer.score = peer.score.saturating_add(score);
+        let ban = peer.score >= BAN_SCORE && !peer.banned;
+        peer.banned |= ban;
+        turn.out.event(Event::Misbehaved { peer: id, score, why: why.into() });
+        if ban {
+            turn.out.bans.push(id);
+        }
+    }
+
+    /// The state of a neighbour; made when it is first heard of.
+    pub(super) fn peer(&mut self, id: PeerId) -> &mut Peer {
+        peer_in(&mut self.peers, id)
+    }
+
+    /// The neighbours that can be talked to.
+    pub(super) fn ready_peers(&self) -> Vec<PeerId> {
+        let ready = self.peers.iter().enumerate().filter(|(_, peer)| peer.ready);
+        ready.map(|(n, _)| PeerId(n as u32)).collect()
+    }
+
+    /// Whether a block need not be asked for.
+    pub(super) fn knows_block(&self, world: &World, id: &Id) -> bool {
+        match world.tree().find(id) {
+            Some(ix) if self.seen.contains(ix) => true,
+            Some(ix) if self.refused.contains(ix) => true,
+            _ => self.orphans.contains(id),
+        }
+    }
+
+    /// Whether this node has found the block called `id` invalid.
+    pub(super) fn is_refused(&self, world: &World, id: &Id) -> bool {
+        world.tree().find(id).is_some_and(|ix| self.refused.contains(ix))
+    }
+
+    /// The last block of the node's chain that others may know.
+    pub(super) fn public_tip(&self, tree: &Tree) -> BlockIx {
+        let mut tip = self.tip;
+        while self.duties.is_hidden(tip) {
+            tip = tree[tip].parent;
+        }
+        tip
+    }
+
+    /// A block that others may have.
+    pub(super) fn public_block(&self, world: &World, id: &Id) -> Option<Arc<Block>> {
+        let ix = world.tree().find(id)?;
+        (self.seen.contains(ix) && !self.duties.is_hidden(ix)).then(|| world.block(ix))?
+    }
+
+    /// The node's address.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The last block of the node's chain.
+    pub fn tip(&self) -> BlockIx {
+        self.tip
+    }
+
+    /// The last block that the agent called final.
+    pub fn finalized(&self) -> BlockIx {
+        self.finalized
+    }
+
+    /// The transactions that are not in a block yet.
+    pub fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// What the node does.
+    pub fn role(&self) -> Role {
+        self.config.role
+    }
+
+    /// Whether the node has accepted the block called `id`.
+    pub fn has_block(&self, world: &World, id: &Id) -> bool {
+        world.tree().find(id).is_some_and(|ix| self.seen.contains(ix))
+    }
+
+    /// What this node has.
+    pub fn balance(&self, world: &World) -> Balance {
+        let state = world.state(self.tip);
+        Balance {
+            confirmed: FormatLedger(&state).balance(&self.address),
+            spendable: self.mempool.ledger(world, &state).balance(&self.address),
+            locked: state.amount(&Space::Locked.key(&[&self.address.0])),
+        }
+    }
+
+    /// The transactions that this node has made, oldest first.
+    pub fn history(&self) -> &[OwnTx] {
+        &self.own.all
+    }
+}
+
+/// Signs block proofs with the node's key.
+struct NodeSigner<'a> {
+    scheme: &'a dyn KeyScheme,
+    keys: &'a KeyPair,
+}
+
+impl Signer for NodeSigner<'_> {
+    fn sign(&self, digest: &Id) -> Vec<u8> {
+        // The key was made by this scheme, so it can sign; an empty signature holds for nobody.
+        let signature = self.scheme.sign(0, &self.keys.secret, digest).unwrap_or_default();
+        signed_proof(&self.keys.public, &signature)
+    }
+}
