@@ -35,6 +35,15 @@ impl Node {
         turn.out.send_other(from, Message::GetData(items));
     }
 
+    /// These neighbours have announced a block for which the node waits.
+    pub(super) fn on_also_announced(&mut self, block: &Id, peers: &[PeerId]) {
+        for peer in peers.iter().filter(|peer| self.peers.get(peer.0 as usize).is_none_or(|peer| !peer.banned)) {
+            if let Some(request) = self.requests.get_mut(&Item::Block(*block)) {
+                request.add_other(*peer);
+            }
+        }
+    }
+
     /// Asks a neighbour for transactions that it has announced, as far as it may be asked. A list of indexes becomes a
     /// message, which holds them.
     pub(super) fn request_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, mut list: Vec<TxIndex>) {

@@ -43,6 +43,14 @@ pub enum Input {
     Disconnected(PeerId, u32),
     /// A neighbour says something.
     Message(PeerId, PeerMessage),
+    /// Neighbours have announced this block too, for which the node waits: what an `inv` of each would have said. A runtime
+    /// that keeps such announcements back tells them before the node may look for somebody else to ask.
+    AlsoAnnounced {
+        /// The block.
+        block: Id,
+        /// Who has announced it, in the order of the announcements.
+        peers: Vec<PeerId>,
+    },
     /// The time asked for by [`Outputs::wake_at`] has come.
     Wake,
     /// A nonce has been found for this piece of work.

@@ -95,6 +95,7 @@ impl Node {
             Input::Connected(peer) => self.on_connected(turn, peer),
             Input::Disconnected(peer, score) => self.on_disconnected(turn, peer, score),
             Input::Message(peer, message) => self.on_message(turn, peer, message),
+            Input::AlsoAnnounced { block, peers } => self.on_also_announced(&block, &peers),
             Input::Wake => {}
             Input::Found { ticket, header } => self.on_found(turn, ticket, header),
             Input::Exhausted { ticket } => self.on_exhausted(turn, ticket),

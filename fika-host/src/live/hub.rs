@@ -48,7 +48,7 @@ pub(super) struct Hub {
     pub(super) world: World,
     pub(super) node: Node,
     inputs: VecDeque<Input>,
-    out: Outputs,
+    pub(super) out: Outputs,
     pub(super) transport: Box<dyn Transport>,
     pub(super) hello: Hello,
     pub(super) links: Vec<Link>,
@@ -192,9 +192,6 @@ impl Hub {
         loop {
             let now = self.clock.now();
             let Some(input) = self.inputs.pop_front().or_else(|| self.next_payment(now)) else { break };
-            if let Input::Message(peer, message) = &input {
-                self.log_message(*peer, message);
-            }
             let mut out = take(&mut self.out);
             self.node.handle(&mut self.world, now, input, &mut out);
             // Before anything leaves the node.
@@ -216,15 +213,20 @@ impl Hub {
         for event in out.events.drain(..) {
             self.report(now, event);
         }
-        for (to, message) in out.messages.drain(..) {
-            match to {
-                Dest::Peer(peer) => self.send(peer, &message),
-                Dest::AllBut(but) => {
-                    let all = (0..self.links.len() as u32).map(PeerId).filter(|peer| Some(*peer) != but);
-                    all.for_each(|peer| self.send(peer, &message));
+        let mut messages = take(&mut out.messages);
+        for (to, message) in messages.drain(..) {
+            for wire in message.to_wire(self.world.txs()) {
+                match to {
+                    Dest::Peer(peer) => self.send(peer, &wire),
+                    Dest::AllBut(but) => {
+                        let all = (0..self.links.len() as u32).map(PeerId).filter(|peer| Some(*peer) != but);
+                        all.for_each(|peer| self.send(peer, &wire));
+                    }
                 }
             }
+            message.release(self.world.txs_mut(), out);
         }
+        out.messages = messages;
         for peer in out.bans.drain(..) {
             self.ban(now, peer);
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
-use fika_core::node::{Input, PeerId};
+use fika_core::node::{Input, PeerId, PeerMessage};
 use fika_core::transport::{self, Session};
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -185,7 +185,12 @@ impl Hub {
         }
         if self.links[peer.0 as usize].is_ready() {
             let messages = std::mem::take(&mut self.session_out.messages);
-            messages.into_iter().for_each(|message| self.push(Input::Message(peer, message)));
+            for message in messages {
+                self.log_message(peer, &message);
+                for message in PeerMessage::from_wire(message, self.world.txs_mut(), &mut self.out) {
+                    self.push(Input::Message(peer, message));
+                }
+            }
         }
         self.session_out.messages.clear();
         if let Some(close) = close {

@@ -71,20 +71,22 @@ impl Hub {
     /// Notes one thing that the node did.
     pub(super) fn report(&mut self, now: Time, event: Event) {
         match event {
-            Event::TxAccepted { hash, from, fee } => {
-                info!("verified transaction {} of {}, fee {fee}: it waits for a block", Short(hash), self.source(from));
+            Event::TxAccepted { tx, from, fee } => {
+                let hash = self.world.txs().hash(tx);
+                info!("verified transaction {} of {}, fee {fee}: it is in the mempool", Short(hash), self.source(from));
                 self.trace(now, TraceEvent::Tx { hash });
             }
-            Event::TxRejected { hash, from, why } => {
+            Event::TxRejected { tx, from, why } => {
+                let hash = self.world.txs().hash(tx);
                 warn!("refused transaction {} of {}: {why}", Short(hash), self.source(from));
-                self.trace(now, TraceEvent::BadTx { hash, why });
+                self.trace(now, TraceEvent::BadTx { hash, why: why.to_string() });
             }
-            Event::TxDropped { hash, why } => {
+            Event::TxDropped { tx, why } => {
+                let hash = self.world.txs().hash(tx);
                 info!("dropped transaction {}: {why}", Short(hash));
-                self.trace(now, TraceEvent::BadTx { hash, why });
+                self.trace(now, TraceEvent::BadTx { hash, why: why.to_string() });
             }
             Event::Forwarded { id, what } => {
-                let what = if what == "tx" { "transaction" } else { what };
                 info!("forwarded {what} {} to the neighbours", Short(id));
             }
             Event::Produced { block } => {
@@ -139,10 +141,10 @@ impl Hub {
                     let _ = client.send(());
                 }
             }
-            Event::Misbehaved { peer, points, why } => {
+            Event::Misbehaved { peer, score, why } => {
                 let peer = self.peer(peer).to_owned();
-                warn!("{peer} misbehaved ({points} points): {why}");
-                self.trace(now, TraceEvent::Misbehaved { peer, points, why });
+                warn!("{peer} misbehaved (score {score}): {why}");
+                self.trace(now, TraceEvent::Misbehaved { peer, points: score, why });
                 self.flush_journal();
             }
             Event::SafetyViolation { finalized, tip } => {

@@ -135,7 +135,7 @@ impl Stage {
         &'a self,
         experiment: &'a Experiment,
         worlds: Vec<World>,
-        settle: bool,
+        suppress: bool,
     ) -> Simulation<'a> {
         let attack = |name: &String| self.attacks.get(name).map(|attack| &**attack);
         Simulation {
@@ -146,7 +146,7 @@ impl Stage {
             attacks: experiment.nodes.iter().map(|node| node.agent.as_ref().and_then(attack)).collect(),
             transport: &*self.transport,
             faults: self.faults.clone(),
-            settle,
+            suppress,
             tracer: None,
         }
     }

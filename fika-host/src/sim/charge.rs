@@ -1,7 +1,7 @@
 //! What a message takes on the wire.
 
-use fika_core::hash::{below, draw};
-use fika_core::message::Message;
+use fika_core::hash::{Id, below, draw};
+use fika_core::message::{Item, Message};
 use fika_core::transport::Transport;
 
 use crate::experiment::{Charge, CompactFailure, Experiment, NodeSpec};
@@ -14,6 +14,8 @@ pub(crate) struct Charges {
     tables: Vec<CompactFailure>,
     draws: Vec<u32>,
     seed: u64,
+    /// By kind (`inv`, `getdata`, `notfound`) and count, the bytes of lists that name transactions, as far as they are known.
+    lists: [Vec<Option<u64>>; 3],
 }
 
 /// The purpose of the draws made here.
@@ -25,7 +27,14 @@ impl Charges {
         let missing = experiment.nodes.iter().map(class).collect();
         let tables = experiment.medium.compact_failures.clone();
         let draws = vec![0; experiment.nodes.len()];
-        Charges { charge: experiment.medium.charge, missing, tables, draws, seed: experiment.seed }
+        Charges {
+            charge: experiment.medium.charge,
+            missing,
+            tables,
+            draws,
+            seed: experiment.seed,
+            lists: Default::default(),
+        }
     }
 
     /// What `message` takes when `from` sends it.
@@ -37,6 +46,18 @@ impl Charges {
             _ => None,
         };
         charged.unwrap_or_else(|| transport.wire_size(message))
+    }
+
+    /// What a list of this kind takes that names `count` transactions: it depends on nothing else.
+    pub(crate) fn list_bytes(&mut self, kind: u8, count: usize, transport: &dyn Transport) -> u64 {
+        let known = &mut self.lists[usize::from(kind)];
+        if known.len() <= count {
+            known.resize(count + 1, None);
+        }
+        *known[count].get_or_insert_with(|| {
+            let items = vec![Item::Tx(Id::ZERO); count];
+            transport.wire_size(&[Message::Inv, Message::GetData, Message::NotFound][usize::from(kind)](items))
+        })
     }
 
     fn missing(&mut self, from: u32, block_bytes: u64) -> u64 {

@@ -5,68 +5,47 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
-mod ahead;
-mod numbered;
 mod opening;
 mod sending;
-mod sparing;
+mod suppress;
 mod work;
 
-use fika_core::amount::Amount;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
-use fika_core::message::{Item, Message};
-use fika_core::node::{Event, Input, Node, Numbered, Outputs, PaymentOrder, PeerId};
+use fika_core::message::Message;
+use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage};
 use fika_core::transport::Transport;
-use fika_core::world::{IdMap, TxNo, World};
+use fika_core::world::{IdMap, World};
 use smallvec::SmallVec;
 
-use super::announcements::{Announcements, Waiting};
+use super::block_announcements::{BlockAnnouncements, SuppressedInv};
 use super::charge::Charges;
 use super::clock::Clock;
-use super::links::{Carried, Links};
+use super::links::{Delivery, Links};
+use super::observer::{Observer, Seen};
 use super::order::{Class, Order};
 use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
 use super::tracer::Tracer;
-use numbered::Lists;
 use work::Job;
 
 /// Something that will happen to a node.
-enum Happening {
+enum SimEvent {
     Start,
     /// The two talk to each other, at the start or after a ban.
     Connect(PeerId),
     /// A ban begins.
-    Part(PeerId),
+    Disconnect(PeerId),
     /// The neighbour announces the block of this number alone.
     Announce(PeerId, u32),
-    /// A message of so many bytes.
-    Arrive(PeerId, u32, Message),
-    /// Something about transactions.
-    Numbered(PeerId, Numbered),
-    /// A message that has waited for the node's line.
-    Received(PeerId, Message),
+    /// A message of so many bytes arrives.
+    Deliver(PeerId, u32, PeerMessage),
+    /// A message has passed the node's own line.
+    Received(PeerId, PeerMessage),
     Pay(Box<PaymentOrder>),
-    Update,
-}
-
-/// Who is told what nodes do.
-pub(crate) trait Observer {
-    /// A node did something at `now`.
-    fn event(&mut self, now: Time, node: u32, event: &Event, engine: Seen<'_>);
-
-    /// A node took in these transactions of its neighbours at `now`: in place of an event for each.
-    fn taken_in(&mut self, now: Time, node: u32, taken: &[(TxNo, Amount)], engine: Seen<'_>);
-}
-
-/// What an observer may look at.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen<'a> {
-    pub(crate) world: &'a World,
-    pub(crate) node: &'a Node,
+    UpdateChain,
 }
 
 /// What one node brings beside itself.
@@ -88,7 +67,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) charges: Charges,
     pub(crate) seed: u64,
     /// Whether announcements that change nothing stay out of the queue.
-    pub(crate) settle: bool,
+    pub(crate) suppress: bool,
     /// Who writes down what happens.
     pub(crate) tracer: Option<&'a mut Tracer>,
 }
@@ -97,7 +76,7 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Engine<'a> {
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
-    seats: Vec<Seat>,
+    miners: Vec<MinerState>,
     /// By node; none at all where all clocks are right.
     clocks: Vec<Clock>,
     links: Links,
@@ -105,23 +84,19 @@ pub(crate) struct Engine<'a> {
     consensus: std::sync::Arc<dyn Consensus>,
     charges: Charges,
     seed: u64,
-    queue: Queue<Happening>,
+    queue: Queue<SimEvent>,
     wakes: Tournament,
     successes: Tournament,
-    announcements: Announcements,
+    announcements: BlockAnnouncements,
     /// Blocks by their number in the run; number 0 stands for none.
     blocks: Vec<Id>,
     numbers: IdMap<u32>,
     last_number: u32,
+    /// The block that was asked for last.
+    last_requested: Id,
     out: Outputs,
     /// Empty, but for its memory: to whom a message is sent.
-    carried: Vec<Carried>,
-    /// Whether transactions travel by their numbers.
-    has_txs: bool,
-    /// Of `inv` and of `getdata` with transactions.
-    lists: [Lists; 2],
-    /// Of the node whose timer is next, while transactions travel: which one, and how much of it is fetched.
-    next_wake: (u32, u8),
+    deliveries: Vec<Delivery>,
     now: Time,
     trace: TraceHash,
     pub(crate) tracer: Option<&'a mut Tracer>,
@@ -129,13 +104,13 @@ pub(crate) struct Engine<'a> {
     pub(crate) sent: [u64; Message::KINDS.len()],
     /// Bytes of them.
     pub(crate) sent_bytes: u64,
-    /// Events handled, announcements that were settled when they were sent included.
+    /// Events handled, suppressed announcements included.
     pub(crate) events: u64,
 }
 
-/// What the loop keeps of one node: one line of the machine's cache.
+/// The search of one node for blocks: one line of the machine's cache.
 #[repr(align(64))]
-struct Seat {
+struct MinerState {
     /// Hashes per second.
     hash_rate: u64,
     jobs: SmallVec<[Job; 1]>,
@@ -148,19 +123,16 @@ const BAN_US: Time = 600 * SECOND;
 
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
-        let Parts { worlds, nodes, machines, links, transport, charges, seed, settle, tracer } = parts;
+        let Parts { worlds, nodes, machines, links, transport, charges, seed, suppress, tracer } = parts;
         let n = nodes.len();
-        let arrivals_are_known = links.arrivals_are_known();
-        let settle = settle && arrivals_are_known;
-        // Whoever writes down messages wants to see them, and a message that waits for a line must be one.
-        let by_number = worlds.len() == 1 && arrivals_are_known && tracer.is_none();
-        let seat = |machine: &Machine| Seat { hash_rate: machine.hash_rate, jobs: SmallVec::new(), draws: 0 };
+        let suppress = suppress && links.arrivals_are_known();
+        let miner = |machine: &Machine| MinerState { hash_rate: machine.hash_rate, jobs: SmallVec::new(), draws: 0 };
         let clocks_are_right = machines.iter().all(|machine| machine.clock == Clock::default());
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
-            seats: machines.iter().map(seat).collect(),
+            miners: machines.iter().map(miner).collect(),
             clocks: if clocks_are_right { Vec::new() } else { machines.iter().map(|machine| machine.clock).collect() },
             links,
             transport,
@@ -169,15 +141,13 @@ impl<'a> Engine<'a> {
             queue: Queue::new(),
             wakes: Tournament::new(n),
             successes: Tournament::new(n),
-            announcements: Announcements::new(n, settle),
+            announcements: BlockAnnouncements::new(n, suppress),
             blocks: vec![Id::ZERO],
             numbers: [(Id::ZERO, 0)].into_iter().collect(),
             last_number: 0,
+            last_requested: Id::ZERO,
             out: Outputs::default(),
-            carried: Vec::new(),
-            has_txs: false,
-            lists: Default::default(),
-            next_wake: (0, 0),
+            deliveries: Vec::new(),
             now: 0,
             trace: TraceHash::default(),
             tracer,
@@ -185,28 +155,23 @@ impl<'a> Engine<'a> {
             sent_bytes: 0,
             events: 0,
         };
-        engine.out.by_number = by_number;
-        debug_assert!(
-            engine.nodes.iter().all(|node| node.wakes_at().is_none()),
-            "a node wants nothing before its start"
-        );
         engine.open();
         engine
     }
 
-    fn push(&mut self, at: Time, class: Class, node: u32, happening: Happening) {
+    fn push(&mut self, at: Time, class: Class, node: u32, event: SimEvent) {
         let sequence = self.announcements.next_event(node);
-        self.queue.push(self.now, Order::new(at, class, node, sequence), happening);
+        self.queue.push(self.now, Order::new(at, class, node, sequence), event);
     }
 
     /// Lets the owner of a node pay at `at`.
     pub(crate) fn pay(&mut self, at: Time, node: u32, order: PaymentOrder) {
-        self.push(at.max(self.now), Class::Owner, node, Happening::Pay(Box::new(order)));
+        self.push(at.max(self.now), Class::Owner, node, SimEvent::Pay(Box::new(order)));
     }
 
     /// Lets the owner of a wallet ask for the newest chain.
     pub(crate) fn update(&mut self, at: Time, node: u32) {
-        self.push(at.max(self.now), Class::Owner, node, Happening::Update);
+        self.push(at.max(self.now), Class::Owner, node, SimEvent::UpdateChain);
     }
 
     /// The virtual time.
@@ -252,17 +217,11 @@ impl<'a> Engine<'a> {
         self.now = first;
         // At one time timers come first, so that what a message finds does not depend on whether others came with it.
         if wake_at == first {
-            // The node says when it wants the next.
-            self.hand_over(wake_node);
+            self.name_announcers(wake_node, observer);
             self.give(wake_node, Input::Wake, observer);
-            self.look_again(wake_node);
-            if self.has_txs {
-                self.fetch_for_wake();
-            }
         } else if queued_at == first {
-            if let Some((order, happening)) = self.queue.pop() {
-                self.fetch_ahead();
-                self.happen(order, happening, observer);
+            if let Some((order, event)) = self.queue.pop() {
+                self.happen(order, event, observer);
             }
         } else {
             self.succeed(success_node, observer);
@@ -272,96 +231,84 @@ impl<'a> Engine<'a> {
 
     // As a part of the loop it would have the event in pieces, which are slow to put together again.
     #[inline(never)]
-    fn happen(&mut self, order: Order, happening: Happening, observer: &mut dyn Observer) {
+    fn happen(&mut self, order: Order, event: SimEvent, observer: &mut dyn Observer) {
         let node = order.node();
-        match happening {
-            Happening::Start => self.give(node, Input::Start, observer),
-            Happening::Connect(peer) => {
+        match event {
+            SimEvent::Start => self.give(node, Input::Start, observer),
+            SimEvent::Connect(peer) => {
                 self.links.set_up(node, peer.0, true);
-                self.hand_over(node);
+                self.name_announcers(node, observer);
                 self.give(node, Input::Connected(peer), observer);
             }
-            Happening::Part(peer) => {
-                self.hand_over(node);
+            SimEvent::Disconnect(peer) => {
+                self.name_announcers(node, observer);
                 self.give(node, Input::Disconnected(peer, 0), observer);
-                self.look_again(node);
             }
-            Happening::Pay(order) => self.give(node, Input::Pay(*order), observer),
-            Happening::Update => {
-                self.hand_over(node);
+            SimEvent::Pay(order) => self.give(node, Input::Pay(*order), observer),
+            SimEvent::UpdateChain => {
+                self.name_announcers(node, observer);
                 self.give(node, Input::UpdateChain, observer);
             }
-            Happening::Announce(peer, block) => {
-                let waiting = Waiting { at: self.now, sequence: order.sequence(), peer: peer.0 };
-                if self.announcements.arrive(node, block, waiting) {
-                    // Those that came before it may still wait.
-                    if self.announcements.is_late(block, self.now) {
-                        self.hand_over(node);
-                    }
+            SimEvent::Announce(peer, block) => {
+                let inv = SuppressedInv { at: self.now, sequence: order.sequence(), peer: peer.0 };
+                if self.announcements.arrive(node, block, inv) {
                     self.announce(node, peer, block, observer);
-                    self.look_again(node);
                 }
             }
-            Happening::Arrive(peer, bytes, message) => {
+            SimEvent::Deliver(peer, bytes, message) => {
                 let at = self.links.receive(node, bytes.into(), self.now);
                 match at > self.now {
-                    true => self.push(at, Class::Arrive, node, Happening::Received(peer, message)),
+                    true => self.push(at, Class::Arrive, node, SimEvent::Received(peer, message)),
                     false => self.receive(node, peer, message, observer),
                 }
             }
-            Happening::Received(peer, message) => self.receive(node, peer, message, observer),
-            Happening::Numbered(peer, message) => self.receive_numbered(node, peer, message, observer),
+            SimEvent::Received(peer, message) => self.receive(node, peer, message, observer),
         }
     }
 
-    fn receive(&mut self, node: u32, peer: PeerId, message: Message, observer: &mut dyn Observer) {
+    fn receive(&mut self, node: u32, peer: PeerId, message: PeerMessage, observer: &mut dyn Observer) {
         // What was under way when the connection broke is lost.
         if !self.links.is_up(node, peer.0) {
-            return;
+            return self.lose(node, message);
         }
-        if !self.leaves_requests_alone(node, peer, &message) {
-            self.hand_over(node);
+        match &message {
+            // Each is an event. They make nobody give up a block.
+            PeerMessage::Txs(txs) => self.events += txs.len() as u64 - 1,
+            PeerMessage::Other(message) if !self.leaves_requests_alone(node, message) => {
+                self.name_announcers(node, observer)
+            }
+            _ => {}
         }
         self.give(node, Input::Message(peer, message), observer);
-        self.look_again(node);
-    }
-
-    /// Tells a node of a block.
-    fn announce(&mut self, node: u32, peer: PeerId, block: u32, observer: &mut dyn Observer) {
-        if self.links.is_up(node, peer.0) {
-            let mut items = self.out.list();
-            items.push(Item::Block(self.blocks[block as usize]));
-            self.give(node, Input::Message(peer, Message::Inv(items)), observer);
-        }
     }
 
     /// Gives something to a node and carries out what it answers.
     fn give(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         self.events += 1;
+        self.handle(node, input, observer);
+    }
+
+    fn handle(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         let n = node as usize;
         let clock = self.clocks.get(n).copied().unwrap_or_default();
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;
-        let woke_at = nodes[n].wakes_at();
         nodes[n].handle(&mut worlds[place], clock.shows(*now), input, out);
         if !self.out.events.is_empty() {
             self.take_note(node, observer);
         }
-        if !self.out.taken_in.is_empty() {
-            self.note_taken_in(node, observer);
-        }
         self.send_all(node);
         if let Some(mut work) = self.out.work.take() {
             self.begin(node, &mut work);
-            self.out.give_back_work(work);
+            self.out.reuse_work(work);
         }
-        // Most events change nothing here.
-        if self.out.wake_at != woke_at {
-            self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
+        if !self.out.ended_requests.is_empty() {
+            self.end_requests(node);
         }
         if !self.out.bans.is_empty() {
             for peer in std::mem::take(&mut self.out.bans) {
-                self.part(node, peer);
+                self.disconnect(node, peer);
             }
         }
     }
@@ -388,54 +335,14 @@ impl<'a> Engine<'a> {
         self.out.events = events;
     }
 
-    /// Sends what a node has said, in the order in which it said it.
-    fn send_all(&mut self, node: u32) {
-        // Nearly always there is one message or none.
-        if self.out.numbered.is_empty() && self.out.messages.len() < 2 {
-            if let Some((dest, message)) = self.out.messages.pop()
-                && let Some(Message::Inv(items)) = self.send(node, dest, message)
-            {
-                self.out.give_back(items);
-            }
-        } else {
-            self.send_several(node);
-        }
-    }
-
-    #[inline(never)]
-    fn send_several(&mut self, node: u32) {
-        if self.out.messages.is_empty() {
-            return self.send_all_numbered(node);
-        }
-        let mut numbered = std::mem::take(&mut self.out.numbered);
-        let mut messages = std::mem::take(&mut self.out.messages);
-        let mut by_number = numbered.drain(..).peekable();
-        for (place, (dest, message)) in messages.drain(..).enumerate() {
-            while let Some((_, peer, first)) = by_number.next_if(|(before, ..)| *before <= place) {
-                self.send_numbered(node, peer, first);
-            }
-            if let Some(Message::Inv(items)) = self.send(node, dest, message) {
-                self.out.give_back(items);
-            }
-        }
-        by_number.for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
-        (self.out.numbered, self.out.messages) = (numbered, messages);
-    }
-
-    fn send_all_numbered(&mut self, node: u32) {
-        let mut numbered = std::mem::take(&mut self.out.numbered);
-        numbered.drain(..).for_each(|(_, peer, message)| self.send_numbered(node, peer, message));
-        self.out.numbered = numbered;
-    }
-
     /// A node keeps a neighbour away for a while.
     #[cold]
-    fn part(&mut self, node: u32, peer: PeerId) {
+    fn disconnect(&mut self, node: u32, peer: PeerId) {
         let (other, back) = self.links.neighbour(node, peer.0);
         self.links.set_up(node, peer.0, false);
         for (node, peer) in [(node, peer), (other, PeerId(back))] {
-            self.push(self.now, Class::Connect, node, Happening::Part(peer));
-            self.push(self.now + BAN_US, Class::Connect, node, Happening::Connect(peer));
+            self.push(self.now, Class::Connect, node, SimEvent::Disconnect(peer));
+            self.push(self.now + BAN_US, Class::Connect, node, SimEvent::Connect(peer));
         }
     }
 

@@ -10,7 +10,6 @@ use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 
-use super::fetch::fetch;
 use super::latency::Sampler;
 use super::pages;
 use super::tournament::NEVER;
@@ -83,7 +82,7 @@ pub(crate) struct Links {
 
 /// A message on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Carried {
+pub(crate) struct Delivery {
     /// The neighbour.
     pub(crate) to: u32,
     /// The number of the sender there.
@@ -94,9 +93,6 @@ pub(crate) struct Carried {
 
 /// The purpose of the draws made here; each node counts its own messages.
 const LINKS: u64 = (u32::from_be_bytes(*b"link") as u64) << 32;
-
-/// At most so many links of a node are fetched ahead.
-const FETCHED: u32 = 32;
 
 /// Messages with blocks or parts of them: the ones that `one_upload_at_a_time` is about.
 const PAYLOADS: [&str; 3] = ["block", "compactblock", "blocktxn"];
@@ -176,30 +172,6 @@ impl Links {
         (end.node, end.back)
     }
 
-    /// Has the machine fetch where a node's links are, and what it has sent.
-    pub(crate) fn fetch(&self, node: u32) {
-        fetch(&self.first[node as usize], 1);
-        fetch(&self.ports[node as usize], size_of::<Port>());
-    }
-
-    /// Has the machine fetch the link to this neighbour.
-    pub(crate) fn fetch_neighbour(&self, node: u32, peer: u32) {
-        fetch(&self.ends[self.end(node, peer)], size_of::<End>());
-    }
-
-    /// Has the machine fetch all links of a node, of the first ones if there are many.
-    pub(crate) fn fetch_neighbours(&self, node: u32) {
-        if let Some(first) = self.ends.get(self.first[node as usize] as usize) {
-            fetch(first, self.degree(node).min(FETCHED) as usize * size_of::<End>());
-        }
-    }
-
-    /// The neighbours whose links are fetched so.
-    pub(crate) fn fetched_neighbours(&self, node: u32) -> impl Iterator<Item = u32> {
-        let first = self.first[node as usize] as usize;
-        self.ends[first..first + self.degree(node).min(FETCHED) as usize].iter().map(|end| end.node)
-    }
-
     /// Whether a node and its neighbour talk to each other.
     pub(crate) fn is_up(&self, node: u32, peer: u32) -> bool {
         is_up(&self.down, self.end(node, peer))
@@ -221,14 +193,14 @@ impl Links {
     }
 
     /// Puts a message of this kind and of `bytes` on the way from a node to the neighbours of these numbers, but for one.
-    /// Adds to `carried` to whom it is sent, and when it is there, if ever.
+    /// Adds to `deliveries` to whom it is sent, and when it is there, if ever.
     pub(crate) fn carry(
         &mut self,
         from: u32,
         (to, but): (Range<u32>, Option<u32>),
         (kind, bytes): (u8, u64),
         now: Time,
-        carried: &mut Vec<Carried>,
+        deliveries: &mut Vec<Delivery>,
     ) {
         let load = self.load(kind, bytes, now);
         let only_latency = !load.waits && self.down.is_empty() && self.plain;
@@ -241,12 +213,12 @@ impl Links {
             port.sent += places.len() as u64;
             if only_latency {
                 let stream = port.stream;
-                carried.extend(ends[places].iter_mut().map(|end| {
+                deliveries.extend(ends[places].iter_mut().map(|end| {
                     sent += 1;
                     load.put_plain(end, &classes[end.class as usize], stream, sent)
                 }));
             } else {
-                carried.extend(ends[places.clone()].iter_mut().zip(places).map(|(end, place)| {
+                deliveries.extend(ends[places.clone()].iter_mut().zip(places).map(|(end, place)| {
                     sent += 1;
                     load.put(end, is_up(down, place), &classes[end.class as usize], port, sent)
                 }));
@@ -256,7 +228,7 @@ impl Links {
 
     /// The same to one neighbour.
     #[inline]
-    pub(crate) fn carry_one(&mut self, from: u32, to: u32, (kind, bytes): (u8, u64), now: Time) -> Carried {
+    pub(crate) fn carry_one(&mut self, from: u32, to: u32, (kind, bytes): (u8, u64), now: Time) -> Delivery {
         let load = self.load(kind, bytes, now);
         let place = self.end(from, to);
         let end = &mut self.ends[place];
@@ -270,7 +242,7 @@ impl Links {
     }
 
     /// The same for so many messages, if they arrive together whatever they weigh; else nothing is done.
-    pub(crate) fn carry_together(&mut self, from: u32, to: u32, kind: u8, count: u64, now: Time) -> Option<Carried> {
+    pub(crate) fn carry_together(&mut self, from: u32, to: u32, kind: u8, count: u64, now: Time) -> Option<Delivery> {
         let load = self.load(kind, 0, now);
         let up = self.is_up(from, to);
         let place = self.end(from, to);
@@ -310,7 +282,7 @@ struct Load {
 impl Load {
     /// Puts it on the way along a link, as the message of this number that the node sends.
     #[inline(always)]
-    fn put(&self, end: &mut End, up: bool, way: &Way, port: &mut Port, sent: u64) -> Carried {
+    fn put(&self, end: &mut End, up: bool, way: &Way, port: &mut Port, sent: u64) -> Delivery {
         let Way { sampler, class, plain } = way;
         let (stream, count) = (port.stream, sent << 2);
         // Three draws for each message at most.
@@ -335,15 +307,15 @@ impl Load {
             arrival = arrival.max(end.last_arrival);
             end.last_arrival = arrival;
         }
-        Carried { to: end.node, back: end.back, at: if arrives { arrival } else { NEVER } }
+        Delivery { to: end.node, back: end.back, at: if arrives { arrival } else { NEVER } }
     }
 
     /// The same where nothing but latency matters.
     #[inline(always)]
-    fn put_plain(&self, end: &mut End, way: &Way, stream: u64, sent: u64) -> Carried {
+    fn put_plain(&self, end: &mut End, way: &Way, stream: u64, sent: u64) -> Delivery {
         let delay = way.sampler.sample(|| draw_of(stream, sent << 2)) + self.processing_us;
         end.last_arrival = end.last_arrival.max(self.now + delay);
-        Carried { to: end.node, back: end.back, at: end.last_arrival }
+        Delivery { to: end.node, back: end.back, at: end.last_arrival }
     }
 }
 

@@ -8,22 +8,22 @@
 //! would give them (`charge`) but never encoded; and, on chains with sampled proofs, the time that work takes.
 //! Everything else is done for real: signatures, scripts, blocks, ledgers, each verdict once for all nodes.
 
-mod announcements;
+mod block_announcements;
 mod charge;
 mod clock;
 mod engine;
-mod fetch;
 mod latency;
 mod links;
+mod observer;
 pub mod order;
 mod pages;
 mod payments;
 pub mod queue;
 mod replay;
+mod run_observer;
 mod tournament;
 mod trace_hash;
 mod tracer;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -47,8 +47,8 @@ use clock::Clock;
 use engine::{Engine, Machine, Parts};
 use links::Links;
 pub(crate) use replay::Replay;
+use run_observer::RunObserver;
 pub(crate) use tracer::Tracer;
-use watch::Watch;
 
 /// What a run is made of.
 pub(crate) struct Simulation<'a> {
@@ -64,7 +64,7 @@ pub(crate) struct Simulation<'a> {
     pub(crate) faults: Faults,
     /// Whether announcements that can no longer change anything stay out of the event queue. The results do not
     /// depend on it.
-    pub(crate) settle: bool,
+    pub(crate) suppress: bool,
     /// Who writes down what happens. The results do not depend on it.
     pub(crate) tracer: Option<&'a mut Tracer>,
 }
@@ -99,7 +99,7 @@ impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
         pages::prepare();
-        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, settle, tracer } = self;
+        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, suppress, tracer } = self;
         let genesis = worlds[0].chain_id();
         let mut nodes = pages::list(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
@@ -118,10 +118,10 @@ impl Simulation<'_> {
             transport,
             charges: Charges::new(experiment),
             seed: experiment.seed,
-            settle,
+            suppress,
             tracer,
         });
-        let mut watch = Watch::new(experiment, &addresses, genesis);
+        let mut watch = RunObserver::new(experiment, &addresses, genesis);
         (0..experiment.nodes.len()).for_each(|node| watch.record.started(node));
         let began = Instant::now();
         let ended = drive(&mut engine, &mut watch, experiment, &faults, look);
@@ -164,7 +164,7 @@ fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
 /// Lets things happen until the run is over.
 fn drive(
     engine: &mut Engine<'_>,
-    watch: &mut Watch<'_>,
+    watch: &mut RunObserver<'_>,
     experiment: &Experiment,
     faults: &Faults,
     look: &mut dyn FnMut(Progress) -> Option<Ended>,
@@ -236,7 +236,7 @@ fn wallets(experiment: &Experiment) -> Vec<u32> {
 }
 
 /// At the end wallets get the chain, as live ones do; what happens meanwhile is not part of the trace.
-fn ask_for_chain(engine: &mut Engine<'_>, watch: &mut Watch<'_>, experiment: &Experiment) {
+fn ask_for_chain(engine: &mut Engine<'_>, watch: &mut RunObserver<'_>, experiment: &Experiment) {
     let wallets = wallets(experiment);
     if wallets.is_empty() {
         return;
@@ -248,7 +248,7 @@ fn ask_for_chain(engine: &mut Engine<'_>, watch: &mut Watch<'_>, experiment: &Ex
 
 fn finish(
     engine: Engine<'_>,
-    watch: Watch<'_>,
+    watch: RunObserver<'_>,
     addresses: &[Address],
     ended: Ended,
     duration_us: Time,

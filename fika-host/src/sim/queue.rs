@@ -9,7 +9,6 @@ use std::collections::BinaryHeap;
 
 use fika_core::header::Time;
 
-use super::fetch::fetch_at;
 use super::order::Order;
 
 /// A slice of time is 2 to this power of microseconds, two milliseconds: an event that is added to a slice already in
@@ -299,15 +298,6 @@ impl<T> Queue<T> {
         self.taken.sort_unstable();
         self.put_behind();
         self.take_from_far();
-        self.fetch_next();
-    }
-
-    /// Has the machine fetch the slice after the one at hand, of a crowded one the last events that were added.
-    fn fetch_next(&self) {
-        if let Some((_, at)) = self.next_in_ring() {
-            let (events, _) = &self.chunks[self.ring[at] as usize];
-            fetch_at(events.as_ptr().cast(), size_of_val(&events[..]));
-        }
     }
 
     /// Takes in what lies beyond the ring no longer, because its slice is at hand.

@@ -73,7 +73,7 @@ impl Replay {
         for (n, block) in self.blocks.iter().enumerate() {
             let bad = |why: String| format!("replaying the chain of node {}: block {}: {why}", self.node, n + 1);
             tip = world.insert(block.clone()).map_err(|why| bad(why.to_string()))?;
-            world.judge(tip).map_err(|why| bad(why.to_string()))?;
+            world.validate(tip).map_err(|why| bad(why.to_string()))?;
             world.seal(tip, &block.head.seal).map_err(|why| bad(why.to_string()))?;
         }
         if After::new(world, tip, addresses) == self.after {

@@ -1,11 +1,9 @@
 //! One number for everything that happens in a run.
 
-use fika_core::amount::Amount;
-use fika_core::hash::Id;
 use fika_core::node::Event;
-use fika_core::world::World;
+use fika_core::world::{TxIndex, World};
 
-/// The sum of a number per happening. The order in which they are added does not matter, for each carries its time;
+/// The sum of a number per event. The order in which they are added does not matter, for each carries its time;
 /// so a message can be counted when it is sent, whoever takes care of its arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TraceHash(u128);
@@ -31,7 +29,7 @@ impl TraceHash {
         u128::from(what) * u128::from(2 * u64::from(sequence) + 1)
     }
 
-    /// Adds a happening: when, at whom, [what](TraceHash::what), and its number there.
+    /// Adds an event: when, at whom, [what](TraceHash::what), and its number there.
     #[inline]
     pub(crate) fn add(&mut self, at: u64, whom: u64, what: u64, sequence: u32) {
         self.add_all(at, whom, TraceHash::placed(what, sequence));
@@ -47,32 +45,27 @@ impl TraceHash {
     /// Adds what a node did, in terms that do not depend on where blocks lie in an arena.
     pub(crate) fn event(&mut self, at: u64, node: u32, event: &Event, world: &World) {
         let tree = world.tree();
+        let prefix = |tx: &TxIndex| world.txs().prefix(*tx);
         let (what, id, more) = match event {
-            Event::BlockAccepted { block, .. } => (1, tree[*block].id, 0),
-            Event::Produced { block } => (2, tree[*block].id, 0),
-            Event::Tip { new, reorg_depth, .. } => (3, tree[*new].id, *reorg_depth),
-            Event::TxAccepted { hash, fee, .. } => (4, *hash, fee.0),
-            Event::TxRejected { hash, .. } => (5, *hash, 0),
-            Event::TxDropped { hash, .. } => (6, *hash, 0),
-            Event::BlockRejected { id, .. } => (7, *id, 0),
-            Event::Confirmed { hash, height } => (8, *hash, *height),
-            Event::Unconfirmed { hash } => (9, *hash, 0),
-            Event::Paid { hash, reference } => (10, *hash, *reference),
-            Event::PaymentFailed { reference, .. } => (11, Id::ZERO, *reference),
-            Event::Orphan { id, waits_for } => (12, *id, waits_for.prefix()),
-            Event::Forwarded { id, .. } => (13, *id, 0),
-            Event::Updated { height } => (14, Id::ZERO, *height),
-            Event::Misbehaved { peer, points, .. } => (15, Id::ZERO, u64::from(peer.0) << 32 | u64::from(*points)),
-            Event::SafetyViolation { finalized, tip } => (16, *finalized, tip.prefix()),
-            Event::Fault { .. } => (17, Id::ZERO, 0),
+            Event::BlockAccepted { block, .. } => (1, tree[*block].id.prefix(), 0),
+            Event::Produced { block } => (2, tree[*block].id.prefix(), 0),
+            Event::Tip { new, reorg_depth, .. } => (3, tree[*new].id.prefix(), *reorg_depth),
+            Event::TxAccepted { tx, fee, .. } => (4, prefix(tx), fee.0),
+            Event::TxRejected { tx, .. } => (5, prefix(tx), 0),
+            Event::TxDropped { tx, .. } => (6, prefix(tx), 0),
+            Event::BlockRejected { id, .. } => (7, id.prefix(), 0),
+            Event::Confirmed { hash, height } => (8, hash.prefix(), *height),
+            Event::Unconfirmed { hash } => (9, hash.prefix(), 0),
+            Event::Paid { hash, reference } => (10, hash.prefix(), *reference),
+            Event::PaymentFailed { reference, .. } => (11, 0, *reference),
+            Event::Orphan { id, waits_for } => (12, id.prefix(), waits_for.prefix()),
+            Event::Forwarded { id, .. } => (13, id.prefix(), 0),
+            Event::Updated { height } => (14, 0, *height),
+            Event::Misbehaved { peer, score, .. } => (15, 0, u64::from(peer.0) << 32 | u64::from(*score)),
+            Event::SafetyViolation { finalized, tip } => (16, finalized.prefix(), tip.prefix()),
+            Event::Fault { .. } => (17, 0, 0),
         };
-        self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id.prefix(), more), 0);
-    }
-
-    /// What the two events say together that stand for a transaction which a node took in from a neighbour: of the
-    /// [beginning](Id::prefix) of its hash, and its fee.
-    pub(crate) fn taken_in(hash: u64, fee: Amount) -> u64 {
-        TraceHash::what(4 << 56 ^ hash, fee.0) + TraceHash::what(13 << 56 ^ hash, 0)
+        self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id, more), 0);
     }
 
     /// The sum so far.
@@ -85,9 +78,9 @@ impl TraceHash {
 mod tests {
     use super::*;
 
-    fn hash(happenings: &[(u64, u64, u64, u32)]) -> TraceHash {
+    fn hash(events: &[(u64, u64, u64, u32)]) -> TraceHash {
         let mut hash = TraceHash::default();
-        for (at, whom, what, sequence) in happenings {
+        for (at, whom, what, sequence) in events {
             hash.add(*at, *whom, TraceHash::what(*what, 9), *sequence);
         }
         hash
@@ -122,7 +115,5 @@ mod tests {
         all().for_each(|(what, sequence)| one_by_one.add(5, 6, what, sequence));
         at_once.add_all(5, 6, all().map(|(what, sequence)| TraceHash::placed(what, sequence)).sum());
         assert_eq!(one_by_one, at_once);
-        let two = TraceHash::taken_in(8, Amount(5));
-        assert_eq!(two, TraceHash::what(4 << 56 ^ 8, 5) + TraceHash::what(13 << 56 ^ 8, 0));
     }
 }

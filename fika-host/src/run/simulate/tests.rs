@@ -10,10 +10,10 @@ use crate::results::{Chain, Ended, Simulated};
 struct Way {
     /// A world for each node, so that nothing is judged once for all.
     private: bool,
-    settle: bool,
+    suppress: bool,
 }
 
-const SHARED: Way = Way { private: false, settle: true };
+const SHARED: Way = Way { private: false, suppress: true };
 
 /// An experiment with some of its keys changed.
 pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, Chosen) {
@@ -29,7 +29,7 @@ fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
     let stage = Stage::new(&experiment, &chosen).expect("a stage");
     let worlds = if way.private { experiment.nodes.len() } else { 1 };
     let worlds = (0..worlds).map(|_| stage.world(&experiment, &chosen).expect("a world")).collect();
-    let outcome = stage.simulation(&experiment, worlds, way.settle).run(&mut |_| None);
+    let outcome = stage.simulation(&experiment, worlds, way.suppress).run(&mut |_| None);
     assert_eq!(outcome.ended, Ended::StopHeight, "{changes:?}");
     (outcome.simulated, outcome.chain)
 }
@@ -99,14 +99,14 @@ fn what_is_judged_once_for_all_is_judged_alike_by_each() {
 }
 
 #[test]
-fn announcements_settled_when_sent_change_nothing() {
+fn announcements_suppressed_when_sent_change_nothing() {
     for seed in 0..10 {
         let seed = format!("experiment.seed={seed}");
         for relay in ["relay.to_source=true", "relay.compact=true", "relay.mode=headers", "relay.batch=200 ms"] {
-            let (settled, chain) = run(BUSY, &[&seed, relay], SHARED);
-            let (queued, other) = run(BUSY, &[&seed, relay], Way { settle: false, ..SHARED });
-            assert_eq!(settled.trace_hash, queued.trace_hash, "{seed} {relay}");
-            assert_eq!((settled.messages, settled.bytes), (queued.messages, queued.bytes), "{seed} {relay}");
+            let (suppressed, chain) = run(BUSY, &[&seed, relay], SHARED);
+            let (queued, other) = run(BUSY, &[&seed, relay], Way { suppress: false, ..SHARED });
+            assert_eq!(suppressed.trace_hash, queued.trace_hash, "{seed} {relay}");
+            assert_eq!((suppressed.messages, suppressed.bytes), (queued.messages, queued.bytes), "{seed} {relay}");
             assert_eq!(chain.blocks, other.blocks);
         }
     }

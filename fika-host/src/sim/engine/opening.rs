@@ -3,7 +3,7 @@
 use fika_core::node::PeerId;
 
 use super::super::order::{Class, Order};
-use super::{Engine, Happening};
+use super::{Engine, SimEvent};
 
 impl Engine<'_> {
     /// Tells the queue of the first events: nothing else is under way.
@@ -19,12 +19,12 @@ impl Engine<'_> {
             ends.extend((0..links.degree(node)).map(|peer| (node, peer)));
             ends[first..].sort_by_key(|(node, peer)| links.neighbour(*node, *peer).0.min(*node));
         }
-        let starts = (0..nodes).map(|node| (Order::new(0, Class::Start, node, 1), Happening::Start));
+        let starts = (0..nodes).map(|node| (Order::new(0, Class::Start, node, 1), SimEvent::Start));
         let (mut of, mut sequence) = (0, 1);
         let connects = ends.into_iter().map(move |(node, peer)| {
             sequence = if node == of { sequence + 1 } else { 2 };
             of = node;
-            (Order::new(0, Class::Connect, node, sequence), Happening::Connect(PeerId(peer)))
+            (Order::new(0, Class::Connect, node, sequence), SimEvent::Connect(PeerId(peer)))
         });
         queue.begin(0, starts.chain(connects));
     }

@@ -5,135 +5,239 @@ use std::ops::Range;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Header;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, PeerId};
+use fika_core::node::{Dest, PeerId, PeerMessage};
+use fika_core::world::{TxIndex, WireInfo};
 
-use super::super::announcements::Way;
-use super::super::links::Carried;
+use super::super::block_announcements::Way;
+use super::super::links::Delivery;
 use super::super::order::{Class, Order};
 use super::super::tournament::NEVER;
 use super::super::trace_hash::TraceHash;
-use super::{Engine, Happening};
+use super::{Engine, SimEvent};
+
+/// The kinds of [`Message::Inv`], [`Message::GetData`], [`Message::NotFound`] and [`Message::Tx`].
+const INV: u8 = 0;
+const GET_DATA: u8 = 1;
+const NOT_FOUND: u8 = 2;
+const TX: u8 = 3;
 
 impl Engine<'_> {
-    /// Sends a message; gives it back where nobody needed the message itself.
-    pub(super) fn send(&mut self, from: u32, dest: Dest, message: Message) -> Option<Message> {
-        let bytes = self.charges.bytes(from, &message, self.transport);
-        if let Some(tracer) = &mut self.tracer {
-            tracer.message(&message, bytes);
+    /// Sends what a node has said, in the order in which it said it.
+    pub(super) fn send_all(&mut self, from: u32) {
+        // Nearly always there is one message or none.
+        if self.out.messages.len() < 2 {
+            if let Some((dest, message)) = self.out.messages.pop() {
+                self.send(from, dest, message);
+            }
+            return;
         }
-        let block = match &message {
-            Message::Inv(items) => match &items[..] {
-                [Item::Block(id)] => Some(self.number(*id)),
-                _ => None,
-            },
-            _ => None,
-        };
-        match dest {
-            Dest::Peer(peer) if block.is_none() => {
-                match self.carry_one(from, peer, message.kind(), content(&message), bytes) {
-                    Some((order, back)) => {
-                        self.queue.push(self.now, order, Happening::Arrive(back, bytes as u32, message));
-                        None
-                    }
-                    None => Some(message),
-                }
-            }
-            Dest::Peer(peer) => self.send_to_many(from, (peer.0..peer.0 + 1, None), message, bytes, block),
-            Dest::AllBut(but) => {
+        let mut messages = std::mem::take(&mut self.out.messages);
+        messages.drain(..).for_each(|(dest, message)| self.send(from, dest, message));
+        self.out.messages = messages;
+    }
+
+    fn send(&mut self, from: u32, dest: Dest, message: PeerMessage) {
+        match (dest, message) {
+            (Dest::Peer(peer), PeerMessage::Txs(txs)) => self.send_txs(from, peer, txs),
+            (Dest::Peer(peer), PeerMessage::Other(message)) => self.send_other(from, peer, message),
+            (Dest::Peer(peer), message) => self.send_one(from, peer, message),
+            (Dest::AllBut(but), PeerMessage::Other(message)) => {
                 let all = 0..self.links.degree(from);
-                self.send_to_many(from, (all, but.map(|peer| peer.0)), message, bytes, block)
+                self.send_to_many(from, (all, but.map(|peer| peer.0)), message);
             }
+            // What names transactions is sent to each neighbour apart.
+            (Dest::AllBut(_), message) => self.lose(from, message),
         }
     }
 
-    /// Sends the same to the neighbours of these numbers, but for one.
-    fn send_to_many(
-        &mut self,
-        from: u32,
-        (peers, but): (Range<u32>, Option<u32>),
-        message: Message,
-        bytes: u64,
-        block: Option<u32>,
-    ) -> Option<Message> {
-        let kind = message.kind();
-        let what = in_trace(kind, content(&message), bytes);
-        let mut carried = std::mem::take(&mut self.carried);
-        self.links.carry(from, (peers, but), (kind, bytes), self.now, &mut carried);
+    /// Sends what names no transaction to one neighbour.
+    fn send_other(&mut self, from: u32, peer: PeerId, message: Message) {
+        match &message {
+            // What is said of one block may be suppressed.
+            Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
+                return self.send_to_many(from, (peer.0..peer.0 + 1, None), message);
+            }
+            Message::GetData(items) => {
+                if let Some(Item::Block(id) | Item::Compact(id)) = items.last() {
+                    self.last_requested = *id;
+                }
+            }
+            _ => {}
+        }
+        self.send_one(from, peer, PeerMessage::Other(message));
+    }
+
+    /// Sends transactions: each is a message, and those that arrive together take one place in the queue.
+    fn send_txs(&mut self, from: u32, peer: PeerId, txs: Vec<TxIndex>) {
+        let count = txs.len() as u32;
+        let Some(delivery) = self.links.carry_together(from, peer.0, TX, u64::from(count), self.now) else {
+            txs.iter().for_each(|tx| self.send_one(from, peer, PeerMessage::Txs(vec![*tx])));
+            return self.out.reuse_txs(txs);
+        };
+        let Delivery { to, back, at } = delivery;
+        let first = self.announcements.next_events(to, count);
+        let mut placed = 0;
+        for (tx, after) in txs.iter().zip(0..) {
+            let wire = self.wire(from, *tx);
+            self.sent_bytes += u64::from(wire.bytes);
+            placed += TraceHash::placed(wire.number, first.wrapping_add(after));
+            if self.tracer.is_some() {
+                self.show(from, &PeerMessage::Txs(vec![*tx]), wire.bytes.into(), &[delivery]);
+            }
+        }
+        self.trace.add_all(at, whom(to, back), placed);
+        self.sent[usize::from(TX)] += u64::from(count);
+        let message = self.hand_on(from, to, PeerMessage::Txs(txs));
+        let order = Order::new(at, Class::Arrive, to, first);
+        self.queue.push(self.now, order, SimEvent::Deliver(PeerId(back), 0, message));
+    }
+
+    /// What a message with a transaction is, worked out when the first node sends it.
+    fn wire(&mut self, from: u32, tx: TxIndex) -> WireInfo {
+        let place = self.place(from);
+        let Engine { worlds, charges, transport, .. } = self;
+        worlds[place].txs_mut().wire(tx, |tx| {
+            let bytes = charges.bytes(from, &Message::Tx(tx.clone()), *transport);
+            WireInfo { bytes: bytes as u32, number: in_trace(TX, tx.hash().prefix(), bytes) }
+        })
+    }
+
+    /// Sends a message to one neighbour.
+    fn send_one(&mut self, from: u32, peer: PeerId, message: PeerMessage) {
+        let txs = self.world(from).txs();
+        let prefixes =
+            |list: &[TxIndex]| list.iter().fold(list.len() as u64, |sum, tx| sum.wrapping_add(txs.prefix(*tx)));
+        let (kind, count, content) = match &message {
+            PeerMessage::TxInv(inv) => {
+                let told = inv.groups().flat_map(|(group, told)| TxIndex::each(group, told));
+                let sum = told.fold(inv.count() as u64, |sum, tx| sum.wrapping_add(txs.prefix(tx)));
+                (INV, inv.count(), sum)
+            }
+            PeerMessage::GetTxs(list) => (GET_DATA, list.len(), prefixes(list)),
+            PeerMessage::TxsNotFound(list) => (NOT_FOUND, list.len(), prefixes(list)),
+            PeerMessage::Txs(list) => (TX, list.len(), txs.prefix(list[0])),
+            PeerMessage::Other(message) => (message.kind(), 0, content(message)),
+        };
+        let bytes = match &message {
+            PeerMessage::Txs(list) => self.wire(from, list[0]).bytes.into(),
+            PeerMessage::Other(message) => self.charges.bytes(from, message, self.transport),
+            _ => self.charges.list_bytes(kind, count, self.transport),
+        };
+        let delivery = self.links.carry_one(from, peer.0, (kind, bytes), self.now);
+        let Delivery { to, back, at } = delivery;
+        let sequence = self.announcements.next_event(to);
+        self.trace.add(at, whom(to, back), in_trace(kind, content, bytes), sequence);
+        self.show(from, &message, bytes, &[delivery]);
+        self.sent[usize::from(kind)] += 1;
+        self.sent_bytes += bytes;
+        if at == NEVER {
+            return self.lose(from, message);
+        }
+        let message = self.hand_on(from, to, message);
+        let order = Order::new(at, Class::Arrive, to, sequence);
+        self.queue.push(self.now, order, SimEvent::Deliver(PeerId(back), bytes as u32, message));
+    }
+
+    /// Shows the tracer a message that is on its way to all of these.
+    #[inline]
+    fn show(&mut self, from: u32, message: &PeerMessage, bytes: u64, deliveries: &[Delivery]) {
+        let place = self.place(from);
         if let Some(tracer) = &mut self.tracer {
-            carried.iter().for_each(|one| tracer.sent(self.now, from, *one));
+            tracer.message(message, bytes, self.worlds[place].txs());
+            deliveries.iter().for_each(|one| tracer.sent(self.now, from, *one));
         }
-        self.sent[usize::from(kind)] += carried.len() as u64;
-        self.sent_bytes += carried.len() as u64 * bytes;
-        match block {
-            Some(block) => self.announce_to(&carried, block, what),
-            None => self.copy_to(&carried, &message, what, bytes),
+    }
+
+    /// Sends what names no transaction to the neighbours of these numbers, but for one.
+    fn send_to_many(&mut self, from: u32, (peers, but): (Range<u32>, Option<u32>), message: Message) {
+        let kind = message.kind();
+        let bytes = self.charges.bytes(from, &message, self.transport);
+        let what = in_trace(kind, content(&message), bytes);
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        self.links.carry(from, (peers, but), (kind, bytes), self.now, &mut deliveries);
+        self.sent[usize::from(kind)] += deliveries.len() as u64;
+        self.sent_bytes += deliveries.len() as u64 * bytes;
+        let message = PeerMessage::Other(message);
+        self.show(from, &message, bytes, &deliveries);
+        let PeerMessage::Other(message) = message else { return };
+        match message {
+            Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
+                let block = self.number(*items[0].id());
+                self.announce_to(&deliveries, block, what);
+                self.out.reuse_items(items);
+            }
+            message => self.copy_to(&deliveries, &message, what, bytes),
         }
-        carried.clear();
-        self.carried = carried;
-        Some(message)
+        deliveries.clear();
+        self.deliveries = deliveries;
     }
 
     /// Announces a block to all of these whom the announcement reaches.
-    fn announce_to(&mut self, carried: &[Carried], block: u32, what: u64) {
+    fn announce_to(&mut self, deliveries: &[Delivery], block: u32, what: u64) {
         let Engine { queue, announcements, now, .. } = self;
-        let (mut trace, mut settled) = (self.trace, 0);
-        announcements.send(*now, block, carried, |one, sequence, way| {
-            let Carried { to, back, at } = one;
+        let (mut trace, mut suppressed) = (self.trace, 0);
+        announcements.send(*now, block, deliveries, |one, sequence, way| {
+            let Delivery { to, back, at } = one;
             trace.add(at, whom(to, back), what, sequence);
             match way {
-                Way::Settled => settled += 1,
+                Way::Suppressed => suppressed += 1,
                 Way::Queue => {
                     let order = Order::new(at, Class::Arrive, to, sequence);
-                    queue.push(*now, order, Happening::Announce(PeerId(back), block));
+                    queue.push(*now, order, SimEvent::Announce(PeerId(back), block));
                 }
                 Way::Lost => {}
             }
         });
         self.trace = trace;
-        self.events += settled;
+        self.events += suppressed;
     }
 
     /// Sends a message to all of these whom it reaches.
-    fn copy_to(&mut self, carried: &[Carried], message: &Message, what: u64, bytes: u64) {
-        for Carried { to, back, at } in carried.iter().copied() {
+    fn copy_to(&mut self, deliveries: &[Delivery], message: &Message, what: u64, bytes: u64) {
+        for Delivery { to, back, at } in deliveries.iter().copied() {
             let sequence = self.announcements.next_event(to);
             self.trace.add(at, whom(to, back), what, sequence);
             if at != NEVER {
                 let order = Order::new(at, Class::Arrive, to, sequence);
-                self.queue.push(self.now, order, Happening::Arrive(PeerId(back), bytes as u32, message.clone()));
+                let message = PeerMessage::Other(message.clone());
+                self.queue.push(self.now, order, SimEvent::Deliver(PeerId(back), bytes as u32, message));
             }
         }
     }
 
-    /// Puts one message on its way to one neighbour. Its place there and the sender's number there; `None`: it gets lost.
-    pub(super) fn carry_one(
-        &mut self,
-        from: u32,
-        peer: PeerId,
-        kind: u8,
-        content: u64,
-        bytes: u64,
-    ) -> Option<(Order, PeerId)> {
-        let Engine { links, announcements, trace, tracer, now, .. } = self;
-        let one = links.carry_one(from, peer.0, (kind, bytes), *now);
-        let Carried { to, back, at } = one;
-        let sequence = announcements.next_event(to);
-        trace.add(at, whom(to, back), in_trace(kind, content, bytes), sequence);
-        if let Some(tracer) = tracer {
-            tracer.sent(*now, from, one);
+    /// A message reaches nobody; its indexes are those of this node's world.
+    pub(super) fn lose(&mut self, node: u32, message: PeerMessage) {
+        let place = self.place(node);
+        message.release(self.worlds[place].txs_mut(), &mut self.out);
+    }
+
+    /// The message as its receiver takes it: with the indexes of another world, if it has one of its own.
+    fn hand_on(&mut self, from: u32, to: u32, message: PeerMessage) -> PeerMessage {
+        let (from, to) = (self.place(from), self.place(to));
+        if from == to {
+            return message;
         }
-        self.sent[usize::from(kind)] += 1;
-        self.sent_bytes += bytes;
-        (at != NEVER).then(|| (Order::new(at, Class::Arrive, to, sequence), PeerId(back)))
+        let wire = message.to_wire(self.worlds[from].txs());
+        message.release(self.worlds[from].txs_mut(), &mut self.out);
+        let mut whole = None;
+        for part in wire {
+            for part in PeerMessage::from_wire(part, self.worlds[to].txs_mut(), &mut self.out) {
+                match (&mut whole, part) {
+                    (Some(PeerMessage::Txs(all)), PeerMessage::Txs(more)) => all.extend(more),
+                    (_, part) => whole = Some(part),
+                }
+            }
+        }
+        whole.unwrap_or(PeerMessage::Txs(Vec::new()))
     }
 }
 
 /// What is sent, and whom it reaches, as the trace has them.
-pub(super) fn in_trace(kind: u8, content: u64, bytes: u64) -> u64 {
+fn in_trace(kind: u8, content: u64, bytes: u64) -> u64 {
     TraceHash::what(u64::from(kind) << 56 ^ content, bytes)
 }
 
-pub(super) fn whom(to: u32, back: u32) -> u64 {
+fn whom(to: u32, back: u32) -> u64 {
     u64::from(to) << 32 | u64::from(back)
 }
 
@@ -146,17 +250,12 @@ fn of_header(header: &Header) -> u64 {
         ^ u64::from(header.bits).rotate_left(16)
 }
 
-/// What a list is about that has so many things, which begin so, or with such sums. Their order does not matter: it follows
-/// from that in which the sender got to know them.
-pub(super) fn content_of(count: usize, list: impl Iterator<Item = u64>) -> u64 {
-    list.fold(count as u64, u64::wrapping_add)
-}
-
 /// What a message is about, as a number.
 fn content(message: &Message) -> u64 {
     match message {
+        // The order in a list follows from that in which the sender got to know the things.
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => {
-            content_of(items.len(), items.iter().map(|item| item.id().prefix()))
+            items.iter().fold(items.len() as u64, |sum, item| sum.wrapping_add(item.id().prefix()))
         }
         Message::Tx(tx) => tx.hash().prefix(),
         Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),

@@ -4,8 +4,9 @@ use fika_core::hash::draw;
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::node::{Input, Work};
 
+use super::super::observer::Observer;
 use super::super::tournament::NEVER;
-use super::{Engine, Observer};
+use super::Engine;
 
 /// One piece of work of a node.
 pub(super) struct Job {
@@ -32,35 +33,35 @@ impl Engine<'_> {
     /// A node works on this from now on.
     pub(super) fn begin(&mut self, node: u32, work: &mut Vec<Work>) {
         let n = node as usize;
-        let seat = &mut self.seats[n];
-        let hash_rate = seat.hash_rate;
-        seat.jobs.clear();
+        let miner = &mut self.miners[n];
+        let hash_rate = miner.hash_rate;
+        miner.jobs.clear();
         for work in work.drain(..).filter(|_| hash_rate > 0) {
             let (at, real) = match work.header {
                 // Drawn: exponential, since every hash may be the one.
                 None => {
-                    seat.draws += 1;
-                    let drawn = draw(self.seed, WORK | u64::from(node), seat.draws);
+                    miner.draws += 1;
+                    let drawn = draw(self.seed, WORK | u64::from(node), miner.draws);
                     let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
                     let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
                     (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
                 }
                 Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
             };
-            seat.jobs.push(Job { ticket: work.ticket, at, real });
+            miner.jobs.push(Job { ticket: work.ticket, at, real });
         }
         self.await_success(node);
     }
 
     fn await_success(&mut self, node: u32) {
-        let first = self.seats[node as usize].jobs.iter().map(|job| job.at).min();
+        let first = self.miners[node as usize].jobs.iter().map(|job| job.at).min();
         self.successes.set(node, first.unwrap_or(NEVER));
     }
 
     /// The first of a node's pieces of work has come to its time.
     #[inline(never)]
     pub(super) fn succeed(&mut self, node: u32, observer: &mut dyn Observer) {
-        let jobs = &mut self.seats[node as usize].jobs;
+        let jobs = &mut self.miners[node as usize].jobs;
         let Some(at) = (0..jobs.len()).min_by_key(|job| jobs[*job].at) else {
             self.successes.set(node, NEVER);
             return;
@@ -75,17 +76,16 @@ impl Engine<'_> {
                 return self.await_success(node);
             }
         };
-        self.seats[node as usize].jobs.remove(at);
+        self.miners[node as usize].jobs.remove(at);
         self.await_success(node);
-        self.hand_over(node);
+        self.name_announcers(node, observer);
         self.give(node, input, observer);
-        self.look_again(node);
     }
 
     /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
     fn grind(&mut self, node: u32, at: usize) {
-        let hash_rate = self.seats[node as usize].hash_rate;
-        let job = &mut self.seats[node as usize].jobs[at];
+        let hash_rate = self.miners[node as usize].hash_rate;
+        let job = &mut self.miners[node as usize].jobs[at];
         let Some(work) = &mut job.real else { return };
         let left = (1 << 32) - work.tried;
         let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;

@@ -11,8 +11,8 @@ use fika_core::message::Message;
 use fika_core::node::Event;
 use fika_core::world::IdMap;
 
-use super::super::engine::Seen;
-use super::super::links::{Carried, Links};
+use super::super::links::{Delivery, Links};
+use super::super::observer::Seen;
 use super::super::tournament::NEVER;
 use super::Format;
 use crate::experiment::Experiment;
@@ -90,13 +90,13 @@ impl Format for Flows {
         Ok(())
     }
 
-    fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()> {
+    fn sent(&mut self, now: Time, from: u32, delivery: Delivery) -> io::Result<()> {
         let (Some(block), Some(_)) = (self.block, &self.file) else { return Ok(()) };
-        if carried.at == NEVER {
+        if delivery.at == NEVER {
             return Ok(());
         }
         self.arrive(now)?;
-        let flow = Flow { arrives_us: carried.at, sequence: self.flows, sent_us: now, from, to: carried.to, block };
+        let flow = Flow { arrives_us: delivery.at, sequence: self.flows, sent_us: now, from, to: delivery.to, block };
         self.under_way.push(Reverse(flow));
         self.flows += 1;
         Ok(())

@@ -9,10 +9,10 @@ use fika_core::message::{Item, Message};
 use fika_core::node::{Event, PeerId};
 use serde::Serialize;
 
-use super::super::engine::Seen;
-use super::super::links::{Carried, Links};
+use super::super::links::{Delivery, Links};
+use super::super::observer::Seen;
+use super::super::run_observer::facts;
 use super::super::tournament::NEVER;
-use super::super::watch::facts;
 use super::Format;
 use crate::experiment::Experiment;
 use crate::live::payee;
@@ -90,10 +90,10 @@ impl Format for Lines {
         Ok(())
     }
 
-    fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()> {
-        let (from, to) = (&self.names[from as usize], &self.names[carried.to as usize]);
+    fn sent(&mut self, now: Time, from: u32, delivery: Delivery) -> io::Result<()> {
+        let (from, to) = (&self.names[from as usize], &self.names[delivery.to as usize]);
         write!(self.out, "{{\"at_us\":{now},\"event\":\"sent\",\"from\":\"{from}\",\"to\":\"{to}\",\"arrives_us\":")?;
-        match carried.at {
+        match delivery.at {
             NEVER => self.out.write_all(b"null")?,
             at => write!(self.out, "{at}")?,
         }
@@ -147,9 +147,9 @@ fn about(message: &Message) -> Vec<(&'static str, Id)> {
 fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> Option<TraceEvent> {
     let tree = seen.world.tree();
     Some(match event {
-        Event::TxAccepted { hash, .. } => TraceEvent::Tx { hash: *hash },
-        Event::TxRejected { hash, why, .. } | Event::TxDropped { hash, why } => {
-            TraceEvent::BadTx { hash: *hash, why: why.clone() }
+        Event::TxAccepted { tx, .. } => TraceEvent::Tx { hash: seen.world.txs().hash(*tx) },
+        Event::TxRejected { tx, why, .. } | Event::TxDropped { tx, why } => {
+            TraceEvent::BadTx { hash: seen.world.txs().hash(*tx), why: why.to_string() }
         }
         Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
         Event::BlockAccepted { block, from } => {
@@ -177,8 +177,8 @@ fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> O
         Event::PaymentFailed { why, .. } => TraceEvent::NotPaid { why: why.clone() },
         Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
         Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
-        Event::Misbehaved { peer: from, points, why } => {
-            TraceEvent::Misbehaved { peer: peer(*from), points: *points, why: why.clone() }
+        Event::Misbehaved { peer: from, score, why } => {
+            TraceEvent::Misbehaved { peer: peer(*from), points: *score, why: why.clone() }
         }
         Event::SafetyViolation { finalized, tip } => TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip },
         Event::Fault { why } => TraceEvent::Fault { why: why.clone() },

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use fika_core::header::Time;
 use fika_core::message::Message;
-use fika_core::node::Event;
+use fika_core::node::{Event, PeerMessage};
+use fika_core::world::TxTable;
 
-use super::engine::Seen;
-use super::links::{Carried, Links};
+use super::links::{Delivery, Links};
+use super::observer::Seen;
 use crate::experiment::{Experiment, TraceFormat};
 use crate::results::Ended;
 use flows::Flows;
@@ -37,7 +38,7 @@ trait Format {
     fn message(&mut self, message: &Message, bytes: u64) -> io::Result<()>;
 
     /// It is sent to one neighbour.
-    fn sent(&mut self, now: Time, from: u32, carried: Carried) -> io::Result<()>;
+    fn sent(&mut self, now: Time, from: u32, delivery: Delivery) -> io::Result<()>;
 
     /// A node did something.
     fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()>;
@@ -73,12 +74,14 @@ impl Tracer {
         Ok(Tracer { path, format, failed: None })
     }
 
-    pub(super) fn message(&mut self, message: &Message, bytes: u64) {
-        self.write(|format| format.message(message, bytes));
+    /// A message of so many bytes is about to be sent; its indexes are of this table.
+    pub(super) fn message(&mut self, message: &PeerMessage, bytes: u64, txs: &TxTable) {
+        // Written down are the hashes that people know.
+        message.to_wire(txs).iter().for_each(|message| self.write(|format| format.message(message, bytes)));
     }
 
-    pub(super) fn sent(&mut self, now: Time, from: u32, carried: Carried) {
-        self.write(|format| format.sent(now, from, carried));
+    pub(super) fn sent(&mut self, now: Time, from: u32, delivery: Delivery) {
+        self.write(|format| format.sent(now, from, delivery));
     }
 
     pub(super) fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) {

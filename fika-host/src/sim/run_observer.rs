@@ -1,28 +1,27 @@
 //! Follows what the nodes do: for the tables, and to know when the run is over.
 
 use fika_core::address::Address;
-use fika_core::amount::Amount;
 use fika_core::codec::Encode;
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::node::Event;
-use fika_core::world::{BlockIx, TxNo, World};
+use fika_core::world::{BlockIx, TxIndex, World};
 
-use super::engine::{Observer, Seen};
+use super::observer::{Observer, Seen};
 use super::payments::{DuePayment, Payments};
 use crate::experiment::{Experiment, Role};
 use crate::results::{BlockFacts, Record};
 
 /// What is known of the run.
-pub(super) struct Watch<'a> {
+pub(super) struct RunObserver<'a> {
     pub(super) record: Record,
     pub(super) payments: Payments<'a>,
     /// Payments that have come due by a height.
     pub(super) begun: Vec<DuePayment>,
     /// Own transactions made, and those of them confirmed.
     pub(super) made: u64,
-    /// Payments that no node but the payer may have. A number may since stand for another transaction.
-    unheard: Numbers,
+    /// Payments that no node but the payer may have. An index may since stand for another transaction.
+    unheard: TxSet,
     pub(super) confirmed: u64,
     /// How many full nodes have which tip; there are few, the newest last.
     tips: Vec<(Id, u32)>,
@@ -37,16 +36,16 @@ pub(super) struct Watch<'a> {
     endless: bool,
 }
 
-impl<'a> Watch<'a> {
-    pub(super) fn new(experiment: &'a Experiment, addresses: &[Address], genesis: Id) -> Watch<'a> {
+impl<'a> RunObserver<'a> {
+    pub(super) fn new(experiment: &'a Experiment, addresses: &[Address], genesis: Id) -> RunObserver<'a> {
         let full: Vec<bool> = experiment.nodes.iter().map(|node| node.role == Role::Full).collect();
         let full_count = full.iter().filter(|full| **full).count() as u32;
-        Watch {
+        RunObserver {
             record: Record::new(addresses),
             payments: Payments::new(experiment),
             begun: Vec::new(),
             made: 0,
-            unheard: Numbers::default(),
+            unheard: TxSet::default(),
             confirmed: 0,
             tips: vec![(genesis, full_count)],
             full,
@@ -95,7 +94,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Watch<'_> {
+impl RunObserver<'_> {
     /// An event of another kind than nearly all events of blocks are.
     #[inline(never)]
     fn other(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
@@ -103,10 +102,6 @@ impl Watch<'_> {
         match event {
             Event::Produced { block } => self.record.produced(n, seen.world.tree()[*block].id),
             Event::BlockRejected { .. } => self.record.bad_block(n),
-            Event::TxAccepted { hash, .. } => {
-                self.record.txs(n, 1);
-                self.record.heard(now, n, hash);
-            }
             Event::TxRejected { .. } | Event::TxDropped { .. } => self.record.bad_tx(n),
             Event::Paid { reference, hash } => {
                 self.payments.made(*reference);
@@ -129,18 +124,18 @@ impl Watch<'_> {
                 self.confirmed = self.confirmed.saturating_sub(1);
                 self.record.confirmed(now, hash, None);
             }
-            Event::Misbehaved { points, .. } => self.record.misbehaved(n, *points),
+            Event::Misbehaved { score, .. } => self.record.misbehaved(n, *score),
             Event::SafetyViolation { finalized, tip } => {
                 self.record.safety_violation(n, finalized, tip);
             }
             Event::Fault { why } => self.record.fault(n, why.clone()),
-            Event::BlockAccepted { .. } | Event::Tip { .. } => {}
+            Event::BlockAccepted { .. } | Event::Tip { .. } | Event::TxAccepted { .. } => {}
             Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => {}
         }
     }
 }
 
-impl Observer for Watch<'_> {
+impl Observer for RunObserver<'_> {
     fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>) {
         let n = node as usize;
         let tree = seen.world.tree();
@@ -156,44 +151,40 @@ impl Observer for Watch<'_> {
                 }
                 self.tip(node, old.id, new.id, new.height);
             }
+            Event::TxAccepted { tx, .. } => {
+                self.record.txs(n, 1);
+                if self.unheard.has(*tx) && self.record.heard(now, n, &seen.world.txs().hash(*tx)) {
+                    self.unheard.remove(*tx);
+                }
+            }
             Event::Forwarded { .. } => {}
             _ => self.other(now, node, event, seen),
         }
     }
-
-    fn taken_in(&mut self, now: Time, node: u32, taken: &[(TxNo, Amount)], seen: Seen<'_>) {
-        let n = node as usize;
-        self.record.txs(n, taken.len());
-        for (no, _) in taken {
-            if self.unheard.has(*no) && self.record.heard(now, n, &seen.world.txs().hash(*no)) {
-                self.unheard.remove(*no);
-            }
-        }
-    }
 }
 
-/// Transactions by their numbers, as bits.
+/// Transactions by index, as bits.
 #[derive(Default)]
-struct Numbers(Vec<u64>);
+struct TxSet(Vec<u64>);
 
-impl Numbers {
-    fn has(&self, no: TxNo) -> bool {
-        self.0.get(no.0 as usize / 64).is_some_and(|word| word >> (no.0 % 64) & 1 == 1)
+impl TxSet {
+    fn has(&self, tx: TxIndex) -> bool {
+        self.0.get(tx.0 as usize / 64).is_some_and(|word| word >> (tx.0 % 64) & 1 == 1)
     }
 
-    fn remove(&mut self, no: TxNo) {
-        self.0[no.0 as usize / 64] &= !(1 << (no.0 % 64));
+    fn remove(&mut self, tx: TxIndex) {
+        self.0[tx.0 as usize / 64] &= !(1 << (tx.0 % 64));
     }
 }
 
-impl Extend<TxNo> for Numbers {
-    fn extend<T: IntoIterator<Item = TxNo>>(&mut self, numbers: T) {
-        for no in numbers {
-            let word = no.0 as usize / 64;
+impl Extend<TxIndex> for TxSet {
+    fn extend<T: IntoIterator<Item = TxIndex>>(&mut self, txs: T) {
+        for tx in txs {
+            let word = tx.0 as usize / 64;
             if self.0.len() <= word {
                 self.0.resize(word + 1, 0);
             }
-            self.0[word] |= 1 << (no.0 % 64);
+            self.0[word] |= 1 << (tx.0 % 64);
         }
     }
 }

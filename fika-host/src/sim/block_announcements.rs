@@ -8,14 +8,13 @@
 
 use fika_core::header::Time;
 
-use super::fetch::fetch_at;
-use super::links::Carried;
+use super::links::Delivery;
 use super::pages;
 use super::tournament::NEVER;
 
 /// An announcement that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Waiting {
+pub(super) struct SuppressedInv {
     pub(super) at: Time,
     pub(super) sequence: u32,
     pub(super) peer: u32,
@@ -53,7 +52,7 @@ struct Logged {
 }
 
 /// One block.
-struct Told {
+struct Announced {
     /// When its time begins, which is counted with 32 bits of microseconds: what comes more than an hour later goes through
     /// the queue.
     since: Time,
@@ -62,12 +61,12 @@ struct Told {
 }
 
 impl Logged {
-    fn waiting(self, since: Time) -> Waiting {
-        Waiting { at: since + u64::from(self.at), sequence: self.sequence, peer: self.peer }
+    fn waiting(self, since: Time) -> SuppressedInv {
+        SuppressedInv { at: since + u64::from(self.at), sequence: self.sequence, peer: self.peer }
     }
 }
 
-impl Told {
+impl Announced {
     /// In the block's time; `None`: too late for that.
     fn time(&self, at: Time) -> Option<u32> {
         u32::try_from(at - self.since).ok()
@@ -76,16 +75,16 @@ impl Told {
 
 /// What all nodes have been told, and what they have.
 #[derive(Default)]
-pub(super) struct Announcements {
+pub(super) struct BlockAnnouncements {
     slots: Vec<Slot>,
     /// Those that wait, of all nodes, as they were sent.
     log: Vec<Logged>,
     /// How many slots have something in the log.
     in_use: u32,
     /// By number.
-    blocks: Vec<Told>,
+    blocks: Vec<Announced>,
     /// Whether any is kept out of the event queue.
-    settles: bool,
+    suppresses: bool,
 }
 
 /// What is to be done with an announcement.
@@ -94,7 +93,7 @@ pub(super) enum Way {
     /// It goes into the event queue.
     Queue,
     /// It waits here, or its receiver has the block.
-    Settled,
+    Suppressed,
     /// It never arrives.
     Lost,
 }
@@ -112,17 +111,12 @@ fn is_set(bits: &[u64], node: u32) -> bool {
     bits.get(node as usize / 64).is_some_and(|bits| bits >> (node % 64) & 1 == 1)
 }
 
-impl Announcements {
-    /// Of so many nodes; `settles`: whether announcements that can no longer change anything wait here.
-    pub(super) fn new(nodes: usize, settles: bool) -> Announcements {
+impl BlockAnnouncements {
+    /// Of so many nodes; `suppresses`: whether announcements that can no longer change anything wait here.
+    pub(super) fn new(nodes: usize, suppresses: bool) -> BlockAnnouncements {
         let mut slots = pages::list(nodes);
         slots.resize(nodes, EMPTY);
-        Announcements { slots, settles, ..Announcements::default() }
-    }
-
-    /// Has the machine fetch what is known of a node.
-    pub(super) fn fetch(&self, node: u32) {
-        fetch_at(self.slots.as_ptr().wrapping_add(node as usize).cast(), 1);
+        BlockAnnouncements { slots, suppresses, ..BlockAnnouncements::default() }
     }
 
     /// The number of the next event that is made for a node.
@@ -140,10 +134,10 @@ impl Announcements {
 
     /// What is known of a block, of which something happens at `now`.
     #[inline]
-    fn told(&mut self, block: u32, now: Time) -> &mut Told {
+    fn announced(&mut self, block: u32, now: Time) -> &mut Announced {
         let block = block as usize;
         if self.blocks.len() <= block {
-            self.blocks.resize_with(block + 1, || Told { since: now, accepted: Vec::new() });
+            self.blocks.resize_with(block + 1, || Announced { since: now, accepted: Vec::new() });
         }
         &mut self.blocks[block]
     }
@@ -151,25 +145,25 @@ impl Announcements {
     /// A block is announced to all of these at `now`. `each` sees each announcement, its number among the receiver's
     /// events, and what is to be done with it. One that is [`NEVER`] there gets lost.
     #[inline(always)]
-    pub(super) fn send(&mut self, now: Time, block: u32, all: &[Carried], mut each: impl FnMut(Carried, u32, Way)) {
-        self.told(block, now);
-        let Announcements { slots, log, in_use, blocks, settles } = self;
-        let told = &blocks[block as usize];
+    pub(super) fn send(&mut self, now: Time, block: u32, all: &[Delivery], mut each: impl FnMut(Delivery, u32, Way)) {
+        self.announced(block, now);
+        let BlockAnnouncements { slots, log, in_use, blocks, suppresses } = self;
+        let announced = &blocks[block as usize];
         for one in all {
             let slot = &mut slots[one.to as usize];
             slot.events = slot.events.wrapping_add(1);
             let sequence = slot.events;
             let way = if one.at == NEVER {
                 Way::Lost
-            } else if !*settles {
+            } else if !*suppresses {
                 Way::Queue
-            } else if slot.block != block && is_set(&told.accepted, one.to) {
-                Way::Settled
-            } else if let Some(at) = told.time(one.at).filter(|_| slot.block == block || slot.block == 0) {
+            } else if slot.block != block && is_set(&announced.accepted, one.to) {
+                Way::Suppressed
+            } else if let Some(at) = announced.time(one.at).filter(|_| slot.block == block || slot.block == 0) {
                 // Of one time, what was sent first comes first.
                 if slot.block == block && at >= slot.first {
                     slot.wait(Logged { at, sequence, peer: one.back, before: NONE }, log, in_use);
-                    Way::Settled
+                    Way::Suppressed
                 } else {
                     (slot.block, slot.first) = (block, at);
                     Way::Queue
@@ -186,32 +180,32 @@ impl Announcements {
     }
 
     /// An announcement has come out of the event queue: whether the node is to be told.
-    pub(super) fn arrive(&mut self, node: u32, block: u32, waiting: Waiting) -> bool {
-        let Some(told) = self.blocks.get(block as usize).filter(|_| self.settles) else { return true };
+    pub(super) fn arrive(&mut self, node: u32, block: u32, waiting: SuppressedInv) -> bool {
+        let Some(announced) = self.blocks.get(block as usize).filter(|_| self.suppresses) else { return true };
         let slot = &self.slots[node as usize];
-        match told.time(waiting.at) {
+        match announced.time(waiting.at) {
             // An earlier one has been sent after this one. Of those of one time the first was sent last, so none waits for it.
             Some(at) if slot.block == block && at > slot.first => {
-                let Waiting { sequence, peer, .. } = waiting;
+                let SuppressedInv { sequence, peer, .. } = waiting;
                 self.wait(node, Logged { at, sequence, peer, before: NONE });
                 false
             }
-            _ => !is_set(&told.accepted, node),
+            _ => !is_set(&announced.accepted, node),
         }
     }
 
     /// Whether an announcement that comes now comes too late to have waited here.
     pub(super) fn is_late(&self, block: u32, now: Time) -> bool {
-        self.blocks.get(block as usize).is_some_and(|told| told.time(now).is_none())
+        self.blocks.get(block as usize).is_some_and(|announced| announced.time(now).is_none())
     }
 
     /// A node has accepted a block at `now`.
     pub(super) fn accept(&mut self, node: u32, block: u32, now: Time) {
-        if !self.settles {
+        if !self.suppresses {
             return;
         }
         let words = self.slots.len().div_ceil(64);
-        let bits = &mut self.told(block, now).accepted;
+        let bits = &mut self.announced(block, now).accepted;
         if bits.is_empty() {
             bits.resize(words, 0);
         }
@@ -233,7 +227,7 @@ impl Announcements {
     }
 
     /// Takes out the announcements that have come to a node by `now`, in their order.
-    pub(super) fn take_due(&mut self, node: u32, now: Time) -> Vec<Waiting> {
+    pub(super) fn take_due(&mut self, node: u32, now: Time) -> Vec<SuppressedInv> {
         let mut due = Vec::new();
         let mut later = Vec::new();
         self.take(node, |since, logged| {
@@ -251,7 +245,7 @@ impl Announcements {
     }
 
     /// Gives up the slot of a node, and what waits there.
-    pub(super) fn give_up(&mut self, node: u32) -> Vec<Waiting> {
+    pub(super) fn give_up(&mut self, node: u32) -> Vec<SuppressedInv> {
         let mut all = Vec::new();
         self.take(node, |since, logged| {
             all.push(logged.waiting(since));
@@ -304,14 +298,14 @@ impl Announcements {
 mod tests {
     use super::*;
 
-    fn at(at: Time, sequence: u32) -> Waiting {
-        Waiting { at, sequence, peer: sequence }
+    fn at(at: Time, sequence: u32) -> SuppressedInv {
+        SuppressedInv { at, sequence, peer: sequence }
     }
 
-    fn send(known: &mut Announcements, node: u32, block: u32, at: Time) -> Way {
+    fn send(known: &mut BlockAnnouncements, node: u32, block: u32, at: Time) -> Way {
         let next = known.slots[node as usize].events + 1;
         let mut ways = Vec::new();
-        known.send(0, block, &[Carried { to: node, back: next, at }], |_, sequence, way| {
+        known.send(0, block, &[Delivery { to: node, back: next, at }], |_, sequence, way| {
             assert_eq!(sequence, next);
             ways.push(way);
         });
@@ -320,9 +314,9 @@ mod tests {
 
     #[test]
     fn only_the_first_announcement_is_told() {
-        let mut known = Announcements::new(2, true);
+        let mut known = BlockAnnouncements::new(2, true);
         assert_eq!(send(&mut known, 0, 1, 50), Way::Queue);
-        assert_eq!(send(&mut known, 0, 1, 60), Way::Settled);
+        assert_eq!(send(&mut known, 0, 1, 60), Way::Suppressed);
         assert_eq!(send(&mut known, 0, 1, 40), Way::Queue, "it comes before the first");
         assert_eq!(send(&mut known, 0, 2, 45), Way::Queue, "another block");
         assert!(known.open(0, 39).is_none());
@@ -334,9 +328,9 @@ mod tests {
         assert!(known.arrive(0, 1, at(70, 5)), "nothing was asked for");
         known.accept(0, 1, 70);
         assert!(!known.arrive(0, 1, at(80, 6)));
-        assert_eq!(send(&mut known, 0, 1, 90), Way::Settled);
+        assert_eq!(send(&mut known, 0, 1, 90), Way::Suppressed);
         known.accept(0, 3, 90);
-        assert_eq!(send(&mut known, 0, 1, 95), Way::Settled, "an older block");
+        assert_eq!(send(&mut known, 0, 1, 95), Way::Suppressed, "an older block");
         assert_eq!(send(&mut known, 1, 1, 90), Way::Queue);
         assert_eq!(send(&mut known, 1, 1, NEVER), Way::Lost);
         assert_eq!(send(&mut known, 1, 1, 1 << 32), Way::Queue, "beyond the block's time");
@@ -346,12 +340,12 @@ mod tests {
 
     #[test]
     fn the_log_keeps_what_is_in_use() {
-        let mut known = Announcements::new(2, true);
+        let mut known = BlockAnnouncements::new(2, true);
         assert_eq!(send(&mut known, 1, 1, 5), Way::Queue);
-        assert_eq!(send(&mut known, 1, 1, 6), Way::Settled);
+        assert_eq!(send(&mut known, 1, 1, 6), Way::Suppressed);
         for n in 0..2_000 {
             assert_eq!(send(&mut known, 0, 2 + n, 10), Way::Queue);
-            assert_eq!(send(&mut known, 0, 2 + n, 11), Way::Settled);
+            assert_eq!(send(&mut known, 0, 2 + n, 11), Way::Suppressed);
             known.accept(0, 2 + n, 10);
         }
         assert!(known.log.len() < 1_500);
