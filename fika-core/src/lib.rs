@@ -55,6 +55,8 @@ pub mod keys;
 pub mod message;
 pub mod node;
 pub mod plugin;
+#[doc(hidden)]
+pub mod prefetch;
 pub mod reject;
 pub mod script;
 pub mod target;

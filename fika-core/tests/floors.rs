@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const FLOORS: [&[&str]; 7] = [
-    &["hash", "codec", "amount", "address", "reject"],
+    &["hash", "codec", "amount", "address", "reject", "prefetch"],
     &["header"],
     &["block", "keys", "target"],
     &["script", "view", "message", "compact", "env"],

@@ -54,6 +54,7 @@ mod own_txs;
 mod partial_blocks;
 mod peer;
 mod pending;
+mod prefetch;
 mod producer;
 mod requests;
 mod restore;
@@ -72,6 +73,8 @@ pub use io::{Dest, Event, Input, Outputs, PaymentOrder, PeerMessage, Work};
 pub use mempool::{Mempool, MempoolLimits, PoolLedger, TxReject};
 pub use own_txs::OwnTx;
 pub use peer::PeerId;
+#[doc(hidden)]
+pub use prefetch::Need;
 pub use state::{Balance, Node};
 pub use tx_inv::TxInv;
 

@@ -48,6 +48,11 @@ pub(super) struct PartialBlocks {
 }
 
 impl PartialBlocks {
+    /// Where the first of them is.
+    pub(super) fn first(&self) -> *const u8 {
+        self.all.as_ptr().cast()
+    }
+
     /// Whether transactions of the block called `id` are under way.
     pub(super) fn contains(&self, id: &Id) -> bool {
         self.all.iter().any(|partial| partial.id == *id)

@@ -7,6 +7,7 @@
 //! or until they matter after all.
 
 use fika_core::header::Time;
+use fika_core::prefetch::fetch;
 
 use super::links::Delivery;
 use super::pages;
@@ -117,6 +118,11 @@ impl BlockAnnouncements {
         let mut slots = pages::list(nodes);
         slots.resize(nodes, EMPTY);
         BlockAnnouncements { slots, suppresses, ..BlockAnnouncements::default() }
+    }
+
+    /// Has the machine fetch what is known of a node.
+    pub(super) fn fetch(&self, node: u32) {
+        fetch(&self.slots[node as usize], 1);
     }
 
     /// The number of the next event that is made for a node.

@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod ahead;
 mod opening;
 mod sending;
 mod suppress;
@@ -221,6 +222,7 @@ impl<'a> Engine<'a> {
             self.give(wake_node, Input::Wake, observer);
         } else if queued_at == first {
             if let Some((order, event)) = self.queue.pop() {
+                self.fetch_ahead();
                 self.happen(order, event, observer);
             }
         } else {

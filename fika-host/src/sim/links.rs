@@ -9,6 +9,7 @@ use std::ops::Range;
 use fika_core::hash::{below, draw_of, stream};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
+use fika_core::prefetch::fetch;
 
 use super::latency::Sampler;
 use super::pages;
@@ -94,6 +95,9 @@ pub(crate) struct Delivery {
 /// The purpose of the draws made here; each node counts its own messages.
 const LINKS: u64 = (u32::from_be_bytes(*b"link") as u64) << 32;
 
+/// At most so many links of a node are fetched ahead.
+const FETCHED: u32 = 32;
+
 /// Messages with blocks or parts of them: the ones that `one_upload_at_a_time` is about.
 const PAYLOADS: [&str; 3] = ["block", "compactblock", "blocktxn"];
 
@@ -170,6 +174,24 @@ impl Links {
     pub(crate) fn neighbour(&self, node: u32, peer: u32) -> (u32, u32) {
         let end = &self.ends[self.end(node, peer)];
         (end.node, end.back)
+    }
+
+    /// Has the machine fetch where a node's links are, and what it has sent.
+    pub(crate) fn fetch(&self, node: u32) {
+        fetch(&self.first[node as usize], 1);
+        fetch(&self.ports[node as usize], size_of::<Port>());
+    }
+
+    /// Has the machine fetch the link to this neighbour.
+    pub(crate) fn fetch_neighbour(&self, node: u32, peer: u32) {
+        fetch(&self.ends[self.end(node, peer)], size_of::<End>());
+    }
+
+    /// Has the machine fetch all links of a node, of the first ones if there are many.
+    pub(crate) fn fetch_neighbours(&self, node: u32) {
+        if let Some(first) = self.ends.get(self.first[node as usize] as usize) {
+            fetch(first, self.degree(node).min(FETCHED) as usize * size_of::<End>());
+        }
     }
 
     /// Whether a node and its neighbour talk to each other.

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use fika_core::header::Time;
+use fika_core::prefetch::fetch;
 
 use super::order::Order;
 
@@ -298,6 +299,11 @@ impl<T> Queue<T> {
         self.taken.sort_unstable();
         self.put_behind();
         self.take_from_far();
+        // Of a crowded slice the last events that were added.
+        if let Some((_, at)) = self.next_in_ring() {
+            let (events, _) = &self.chunks[self.ring[at] as usize];
+            fetch(&events[..], size_of_val(&events[..]));
+        }
     }
 
     /// Takes in what lies beyond the ring no longer, because its slice is at hand.

@@ -1,6 +1,7 @@
 //! The earliest of one time per node.
 
 use fika_core::header::Time;
+use fika_core::prefetch::fetch;
 
 /// So many times have one least among them.
 const GROUP: usize = 16;
@@ -27,6 +28,11 @@ impl Tournament {
             levels.push(vec![NEVER; (below / GROUP).next_multiple_of(GROUP)]);
         }
         Tournament { levels, first: (NEVER, 0) }
+    }
+
+    /// Has the machine fetch the time of a node.
+    pub(crate) fn fetch(&self, node: u32) {
+        fetch(&self.levels[0][node as usize], 1);
     }
 
     /// Sets the time of a node.
