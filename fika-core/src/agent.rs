@@ -151,8 +151,6 @@ pub struct Ctx<'a> {
     pub effects: Vec<Effect>,
     /// The new duties, if they change.
     pub duties: Option<Vec<Duty>>,
-    /// An empty list for them.
-    pub(crate) duty_list: Vec<Duty>,
 }
 
 impl<'a> Ctx<'a> {
@@ -165,14 +163,12 @@ impl<'a> Ctx<'a> {
         signer: &'a dyn Signer,
         seed: u64,
     ) -> Ctx<'a> {
-        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None, duty_list: Vec::new() }
+        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None }
     }
 
     /// Replaces all duties of the node.
     pub fn set_duties(&mut self, duties: impl IntoIterator<Item = Duty>) {
-        let mut list = std::mem::take(&mut self.duty_list);
-        list.extend(duties);
-        self.duties = Some(list);
+        self.duties = Some(duties.into_iter().collect());
     }
 
     /// Asks for `effect`.

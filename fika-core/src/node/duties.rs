@@ -56,8 +56,8 @@ impl Empty for Unpublished {
 }
 
 impl Duties {
-    /// Replaces all duties; gives the list of the old ones, for its memory.
-    pub(super) fn replace(&mut self, timers: &mut Timers, now: Time, duties: Vec<Duty>) -> Vec<Duty> {
+    /// Replaces all duties.
+    pub(super) fn replace(&mut self, timers: &mut Timers, now: Time, duties: Vec<Duty>) {
         self.generation += 1;
         timers.cancel(|timer| matches!(timer, Timer::Slot { .. } | Timer::Template));
         for (duty, wanted) in (0..).zip(&duties) {
@@ -66,9 +66,7 @@ impl Duties {
             }
         }
         self.changed = true;
-        let mut old = std::mem::replace(&mut self.duties, duties);
-        old.clear();
-        old
+        self.duties = duties;
     }
 
     /// Whether any duty is to be ground.

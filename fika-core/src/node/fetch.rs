@@ -28,11 +28,10 @@ impl Node {
     pub(super) fn request(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         let until = self.late_at(turn);
         items.retain(|item| self.requests.add(peer_in(&mut self.peers, from), *item, from, until));
-        if items.is_empty() {
-            return turn.out.reuse_items(items);
+        if !items.is_empty() {
+            self.time_requests(until);
+            turn.out.send_other(from, Message::GetData(items));
         }
-        self.time_requests(until);
-        turn.out.send_other(from, Message::GetData(items));
     }
 
     /// These neighbours have announced a block for which the node waits.
@@ -48,12 +47,16 @@ impl Node {
     /// message, which holds them.
     pub(super) fn request_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, mut list: Vec<TxIndex>) {
         let until = self.late_at(turn);
-        let peer = peer_in(&mut self.peers, from);
+        let (peer, txs) = (peer_in(&mut self.peers, from), turn.world.txs_mut());
         list.truncate(peer.room(TX));
-        for tx in &list {
-            self.tx_status.request(turn.world.txs_mut(), *tx, from);
-            turn.world.txs_mut().hold_again(*tx);
-        }
+        list.retain(|tx| {
+            let is_new = !self.tx_status.is_requested(*tx);
+            if is_new {
+                self.tx_status.request(txs, *tx, from);
+                txs.hold_again(*tx);
+            }
+            is_new
+        });
         self.requests.add_txs(peer, &list, from, until);
         if !list.is_empty() {
             self.time_requests(until);
@@ -151,7 +154,7 @@ impl Node {
             if let Some(next) = others.first() {
                 self.request_txs(turn, *next, vec![tx]);
                 if self.tx_status.is_requested(tx) {
-                    others.iter().for_each(|peer| self.tx_status.announced(tx.group(), tx.bit(), *peer));
+                    others.iter().for_each(|peer| self.tx_status.announced(tx, *peer));
                 }
             }
         }

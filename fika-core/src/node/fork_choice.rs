@@ -65,8 +65,8 @@ impl Node {
             let block = turn.world.confirmed(*ix);
             if !block.is_empty() {
                 let excluded = self.mempool.confirm(turn.world.txs_mut(), &block);
-                for (group, which, _) in &block.groups {
-                    self.tx_status.leave_mempool(turn.world.txs_mut(), *group, *which);
+                for (tx, _) in &block.inside {
+                    self.tx_status.leave_mempool(turn.world.txs_mut(), *tx);
                 }
                 self.drop_txs(turn, excluded, &TxReject::SpentByBlock);
             }
@@ -87,7 +87,7 @@ impl Node {
         let txs = turn.world.txs_mut();
         for (tx, body) in self.mempool.take_all(txs) {
             again.push(txs.hold_tx(&body));
-            self.tx_status.leave_mempool(txs, tx.group(), tx.bit());
+            self.tx_status.leave_mempool(txs, tx);
         }
         again
     }

@@ -3,13 +3,13 @@
 use super::mempool::TxReject;
 use super::peer::PeerId;
 use super::pending::Pending;
-use super::tx_inv::{TxInv, TxInvList, TxInvPool};
+use super::tx_inv::TxInv;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::message::{Item, MAX_ITEMS, Message};
+use crate::message::Message;
 use crate::world::{BlockIx, TxIndex, TxTable};
 
 /// A message between neighbours, as a node takes and gives it: transactions by their indexes in the world's
@@ -254,56 +254,10 @@ pub struct Outputs {
     pub ended_requests: Vec<Id>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
-    /// Empty lists, for their memory.
-    pub(super) inv_lists: TxInvPool,
-    item_lists: Vec<Vec<Item>>,
-    tx_lists: Vec<Vec<TxIndex>>,
-    work_list: Vec<Work>,
     pub(super) pending: Pending,
 }
 
-/// So many empty lists of a kind are kept.
-const LISTS_KEPT: usize = 64;
-
-/// Empties a list and keeps it beside others, if it has memory and not too much.
-fn keep<T>(lists: &mut Vec<Vec<T>>, mut list: Vec<T>) {
-    if lists.len() < LISTS_KEPT && (1..=2 * MAX_ITEMS).contains(&list.capacity()) {
-        list.clear();
-        lists.push(list);
-    }
-}
-
 impl Outputs {
-    /// An empty list of things other than transactions.
-    pub fn item_list(&mut self) -> Vec<Item> {
-        self.item_lists.pop().unwrap_or_default()
-    }
-
-    /// Keeps the memory of a list that has been read.
-    pub fn reuse_items(&mut self, list: Vec<Item>) {
-        keep(&mut self.item_lists, list);
-    }
-
-    /// An empty list of transactions.
-    pub fn tx_list(&mut self) -> Vec<TxIndex> {
-        self.tx_lists.pop().unwrap_or_default()
-    }
-
-    /// Keeps the memory of a list that has been read.
-    pub fn reuse_txs(&mut self, list: Vec<TxIndex>) {
-        keep(&mut self.tx_lists, list);
-    }
-
-    /// Keeps the memory of a list of work that was begun.
-    pub fn reuse_work(&mut self, mut list: Vec<Work>) {
-        list.clear();
-        self.work_list = list;
-    }
-
-    pub(super) fn work_list(&mut self) -> Vec<Work> {
-        std::mem::take(&mut self.work_list)
-    }
-
     /// Empties everything but keeps the memory. The messages must have been taken out.
     pub fn clear(&mut self) {
         debug_assert!(self.messages.is_empty(), "messages hold indexes: they are sent or released");
@@ -333,17 +287,9 @@ impl Outputs {
 
     /// Sends something about held transactions; nothing where there are none.
     pub(super) fn send_txs(&mut self, to: PeerId, txs: Vec<TxIndex>, message: fn(Vec<TxIndex>) -> PeerMessage) {
-        match txs.is_empty() {
-            true => self.reuse_txs(txs),
-            false => self.send(to, message(txs)),
+        if !txs.is_empty() {
+            self.send(to, message(txs));
         }
-    }
-
-    /// Sends an announcement to each of its receivers.
-    pub(super) fn send_invs(&mut self, list: TxInvList, txs: &mut TxTable) {
-        let Outputs { messages, inv_lists, .. } = self;
-        let send = |peer, inv| messages.push((Dest::Peer(peer), PeerMessage::TxInv(inv)));
-        list.publish(txs, inv_lists, send);
     }
 
     #[inline(always)]
@@ -353,13 +299,12 @@ impl Outputs {
 }
 
 impl PeerMessage {
-    /// The message reaches nobody: what it holds is released. `txs` is the table that its indexes are of.
-    pub fn release(self, txs: &mut TxTable, out: &mut Outputs) {
+    /// The message was read, or reaches nobody: what it holds is released. `txs` is the table that its indexes are of.
+    pub fn release(self, txs: &mut TxTable) {
         match self {
-            PeerMessage::TxInv(inv) => inv.end(txs, &mut out.inv_lists),
+            PeerMessage::TxInv(inv) => inv.release(txs),
             PeerMessage::GetTxs(list) | PeerMessage::Txs(list) | PeerMessage::TxsNotFound(list) => {
-                list.iter().for_each(|tx| txs.release(*tx));
-                out.reuse_txs(list);
+                list.into_iter().for_each(|tx| txs.release(tx));
             }
             PeerMessage::Other(_) => {}
         }

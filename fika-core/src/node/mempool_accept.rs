@@ -32,7 +32,7 @@ impl Node {
         if !evicted.is_empty() {
             self.drop_txs(turn, evicted.iter().copied().filter(|evicted| *evicted != tx), &TxReject::MempoolFull);
             if evicted.contains(&tx) {
-                self.tx_status.leave_mempool(turn.world.txs_mut(), tx.group(), tx.bit());
+                self.tx_status.leave_mempool(turn.world.txs_mut(), tx);
                 return Err(TxReject::MempoolFull);
             }
         }
@@ -44,7 +44,7 @@ impl Node {
     #[cold]
     pub(super) fn drop_txs(&mut self, turn: &mut Turn<'_>, txs: impl IntoIterator<Item = TxIndex>, why: &TxReject) {
         for tx in txs {
-            self.tx_status.leave_mempool(turn.world.txs_mut(), tx.group(), tx.bit());
+            self.tx_status.leave_mempool(turn.world.txs_mut(), tx);
             turn.out.event(Event::TxDropped { tx, why: why.clone() });
         }
     }

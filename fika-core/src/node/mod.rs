@@ -123,7 +123,7 @@ impl Node {
 
     fn on_message(&mut self, turn: &mut Turn<'_>, from: PeerId, message: PeerMessage) {
         if self.peer(from).banned {
-            return message.release(turn.world.txs_mut(), turn.out);
+            return message.release(turn.world.txs_mut());
         }
         let message = match message {
             PeerMessage::TxInv(inv) => return self.on_tx_inv(turn, from, inv),

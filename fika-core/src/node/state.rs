@@ -111,16 +111,13 @@ impl Node {
         let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
         let tip = world.tree()[self.tip].id;
         let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
-        let pending = &mut turn.out.pending;
-        ctx.duty_list = std::mem::take(&mut pending.duty_list);
         let answer = call(&mut *self.agent, world, &mut ctx);
-        let Ctx { effects, duties, duty_list, .. } = ctx;
-        pending.duty_list = duty_list;
+        let Ctx { effects, duties, .. } = ctx;
         if !effects.is_empty() {
-            pending.effects.extend(effects.into_iter().map(|effect| (effect, from)));
+            turn.out.pending.effects.extend(effects.into_iter().map(|effect| (effect, from)));
         }
         if let Some(duties) = duties.filter(|_| self.config.role == Role::Full) {
-            pending.duty_list = self.duties.replace(&mut self.timers, turn.now, duties);
+            self.duties.replace(&mut self.timers, turn.now, duties);
         }
         answer
     }

@@ -7,6 +7,8 @@
 //!
 //! With [`Announce::Flood`], and from a [wallet](Role::Wallet), which nobody asks, transactions are sent whole.
 
+use std::sync::Arc;
+
 use super::config::{Announce, Role};
 use super::io::{Event, PeerMessage};
 use super::mempool::TxReject;
@@ -14,7 +16,7 @@ use super::peer::PeerId;
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
-use super::tx_inv::{Picked, TxInv};
+use super::tx_inv::{TxInv, release_list};
 use super::tx_status::Status;
 use crate::hash::draw;
 use crate::message::MAX_ITEMS;
@@ -26,23 +28,20 @@ const PHASE: u64 = u64::from_be_bytes(*b"inv tick");
 impl Node {
     /// A neighbour has these. It is asked for what this node does not remember.
     pub(super) fn on_tx_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, inv: TxInv) {
-        if self.config.role == Role::Full {
-            let mut new = turn.out.tx_list();
-            let mut picked = Picked::default();
-            for (at, (group, told)) in inv.groups().enumerate() {
-                let known = told & self.tx_status.remembered(group);
-                self.tx_status.announced(group, known, from);
-                inv.pick(&mut picked, at, told & !known);
+        let mut new = Vec::new();
+        for tx in inv.txs().filter(|_| self.config.role == Role::Full) {
+            match self.tx_status.is_remembered(tx) {
+                true => self.tx_status.announced(tx, from),
+                false => new.push(tx),
             }
-            inv.picked(&picked, |tx| new.push(tx));
-            self.request_txs(turn, from, new);
         }
-        PeerMessage::TxInv(inv).release(turn.world.txs_mut(), turn.out);
+        self.request_txs(turn, from, new);
+        inv.release(turn.world.txs_mut());
     }
 
     /// A neighbour asks for these.
     pub(super) fn on_get_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxIndex>) {
-        let mut missing = turn.out.tx_list();
+        let mut missing = Vec::new();
         txs.retain(|tx| {
             let is_here = self.mempool.contains(*tx);
             if !is_here {
@@ -61,7 +60,7 @@ impl Node {
                 self.request_tx_elsewhere(turn, *tx);
             }
         }
-        PeerMessage::TxsNotFound(txs).release(turn.world.txs_mut(), turn.out);
+        txs.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
     }
 
     /// Transactions have come.
@@ -74,7 +73,7 @@ impl Node {
             // Last, or the node would forget on the way which other neighbours have it.
             self.end_tx_request(turn, *tx);
         }
-        PeerMessage::Txs(txs).release(turn.world.txs_mut(), turn.out);
+        txs.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
     }
 
     /// Accepts a held transaction to the mempool and spreads it. One that was dealt with lately is left alone, unless it is
@@ -139,34 +138,41 @@ impl Node {
 
     /// Announces what waits for it and is still in the mempool, to each neighbour what this one has not announced itself.
     pub(super) fn announce_txs(&mut self, turn: &mut Turn<'_>) {
-        let txs = turn.world.txs_mut();
-        let out = &mut *turn.out;
-        for part in self.to_announce.chunks(MAX_ITEMS) {
-            let mut list = out.inv_lists.new_list();
-            for tx in part {
-                if !self.mempool.contains(*tx) || !list.add(*tx) {
-                    txs.release(*tx);
-                }
-            }
-            for (n, _) in self.peers.iter().enumerate().filter(|(_, peer)| peer.ready) {
-                let peer = PeerId(n as u32);
-                list.tell(peer, |group, which| which & !self.tx_status.announced_by(peer, group, which));
-            }
-            out.send_invs(list, txs);
+        let mut all = std::mem::take(&mut self.to_announce);
+        for part in all.chunks(MAX_ITEMS) {
+            let (here, left) = part.iter().partition::<Vec<TxIndex>, _>(|tx| self.mempool.contains(**tx));
+            left.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
+            let ready = self.peers.iter().zip(0..).filter(|(peer, _)| peer.ready);
+            let ready = ready.map(|(_, peer)| PeerId(peer));
+            send_inv(turn, here, ready, |tx, peer| !self.tx_status.is_announced_by(tx, peer));
         }
-        self.to_announce.clear();
+        all.clear();
+        self.to_announce = all;
     }
 
     /// Announces the whole mempool to a neighbour that has just connected: parents first, or the other end could do
     /// nothing with their children.
     pub(super) fn announce_mempool(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
         let txs = turn.world.txs_mut();
-        let mut list = turn.out.inv_lists.new_list();
-        for tx in self.mempool.select(txs, u64::MAX).into_iter().take(MAX_ITEMS) {
-            txs.hold_again(tx);
-            list.add(tx);
-        }
-        list.tell(peer, |_, which| which);
-        turn.out.send_invs(list, txs);
+        let mut all = self.mempool.select(txs, u64::MAX);
+        all.truncate(MAX_ITEMS);
+        all.iter().for_each(|tx| txs.hold_again(*tx));
+        send_inv(turn, all, [peer], |_, _| true);
     }
+}
+
+/// Announces held transactions: to each of these neighbours what `is_told` names.
+fn send_inv(
+    turn: &mut Turn<'_>,
+    txs: Vec<TxIndex>,
+    to: impl IntoIterator<Item = PeerId>,
+    is_told: impl Fn(TxIndex, PeerId) -> bool,
+) {
+    let list = Arc::new(txs);
+    for peer in to {
+        if let Some(inv) = TxInv::new(&list, |tx| is_told(tx, peer)) {
+            turn.out.send(peer, PeerMessage::TxInv(inv));
+        }
+    }
+    release_list(list, turn.world.txs_mut());
 }

@@ -3,8 +3,6 @@
 //!
 //! What a node remembers of a transaction holds its index. What it does not remember nobody is noted to have.
 
-use std::collections::BTreeSet;
-
 use super::peer::PeerId;
 use crate::world::{TxIndex, TxTable};
 
@@ -21,8 +19,6 @@ const RECENT: [usize; 2] = [1, 2];
 const IN_MEMPOOL: usize = 3;
 /// The words of neighbours, which say who has the transaction, come after those of the flags.
 const FLAGS: usize = 4;
-/// Neighbours with numbers from here on have no words.
-const NEAR: u32 = 60;
 /// Words that lie in one line of the machine's caches.
 const LINE: usize = 8;
 
@@ -49,52 +45,42 @@ struct Line([u64; LINE]);
 /// What one message needs lies close together: many nodes run in one process, and none finds its memory in the
 /// machine's caches as it left it.
 pub(super) struct TxStatus {
-    /// For each group the words of the flags, and those of the near neighbours.
+    /// For each group the words of the flags, and those of the neighbours.
     lines: Vec<Line>,
     /// How many lines a group has.
     stride: usize,
-    /// The groups of those that were dealt with in this generation, and how many these are.
-    current: Vec<u32>,
-    current_count: usize,
+    /// Those that were dealt with in this generation.
+    current: Vec<TxIndex>,
     /// Which kind of generation it is.
     generation: usize,
-    /// The groups of the generation before.
-    previous: Vec<u32>,
-    /// What neighbours without words have.
-    far: BTreeSet<(TxIndex, PeerId)>,
+    /// Those of the generation before.
+    previous: Vec<TxIndex>,
 }
 
 impl Default for TxStatus {
     fn default() -> TxStatus {
-        TxStatus {
-            lines: Vec::new(),
-            stride: 1,
-            current: Vec::new(),
-            current_count: 0,
-            generation: 0,
-            previous: Vec::new(),
-            far: BTreeSet::new(),
-        }
+        TxStatus { lines: Vec::new(), stride: 1, current: Vec::new(), generation: 0, previous: Vec::new() }
     }
 }
 
 impl TxStatus {
-    /// The flags of a transaction, if there are any, and its bit in them.
+    /// Whether any of these flags is set.
     #[inline]
-    fn flags(&self, tx: TxIndex) -> Option<(&[u64; LINE], u64)> {
-        self.lines.get(tx.group() as usize * self.stride).map(|Line(words)| (words, tx.bit()))
+    fn has(&self, tx: TxIndex, flags: &[usize]) -> bool {
+        let words = self.lines.get(tx.group() as usize * self.stride);
+        words.is_some_and(|Line(words)| flags.iter().any(|flag| words[*flag] & tx.bit() != 0))
     }
 
     /// Whether it was asked for and has not come.
     #[inline]
     pub(super) fn is_requested(&self, tx: TxIndex) -> bool {
-        self.flags(tx).is_some_and(|(words, bit)| words[REQUESTED] & bit != 0)
+        self.has(tx, &[REQUESTED])
     }
 
-    /// Of which transactions of a group anything is remembered.
+    /// Whether anything is remembered of it.
     #[inline]
-    pub(super) fn remembered(&self, group: u32) -> u64 {
-        self.lines.get(group as usize * self.stride).map_or(0, |Line(words)| any(words))
+    pub(super) fn is_remembered(&self, tx: TxIndex) -> bool {
+        self.has(tx, &[REQUESTED, RECENT[0], RECENT[1], IN_MEMPOOL])
     }
 
     /// Makes room for more groups.
@@ -120,66 +106,51 @@ impl TxStatus {
         words[flag] |= tx.bit();
     }
 
-    /// Takes flags off the transactions of a group that `which` names. They are forgotten with the last one. Gives which had
-    /// any of these.
+    /// Takes flags off a transaction, which is forgotten with the last one. Whether it had any of these.
     #[inline]
-    fn unset(&mut self, txs: &mut TxTable, group: u32, which: u64, flags: &[usize]) -> u64 {
-        let first = group as usize * self.stride;
-        let Some(Line(words)) = self.lines.get_mut(first) else { return 0 };
+    fn unset(&mut self, txs: &mut TxTable, tx: TxIndex, flags: &[usize]) -> bool {
+        let Some(Line(words)) = self.lines.get_mut(tx.group() as usize * self.stride) else { return false };
         let mut had = 0;
         for flag in flags {
-            had |= words[*flag] & which;
-            words[*flag] &= !which;
+            had |= words[*flag] & tx.bit();
+            words[*flag] &= !tx.bit();
         }
-        let forgotten = had & !any(words);
-        if forgotten != 0 {
-            self.let_go(txs, group, forgotten);
+        if had & !any(words) != 0 {
+            self.clear_announced(tx);
+            txs.release(tx);
         }
-        had
-    }
-
-    /// Nothing is remembered any longer of these.
-    #[cold]
-    fn let_go(&mut self, txs: &mut TxTable, group: u32, which: u64) {
-        self.clear_announced(group, which);
-        TxIndex::each(group, which).for_each(|tx| txs.release(tx));
+        had != 0
     }
 
     /// A transaction is asked for, of a neighbour that has announced it.
     #[inline]
     pub(super) fn request(&mut self, txs: &mut TxTable, tx: TxIndex, peer: PeerId) {
         self.set(txs, tx, REQUESTED);
-        self.announced(tx.group(), tx.bit(), peer);
+        self.announced(tx, peer);
     }
 
     /// It is no longer asked for; whether it was.
     #[inline]
     pub(super) fn end_request(&mut self, txs: &mut TxTable, tx: TxIndex) -> bool {
-        self.unset(txs, tx.group(), tx.bit(), &[REQUESTED]) != 0
+        self.unset(txs, tx, &[REQUESTED])
     }
 
     /// Notes that a transaction has come, and that `peer` has it; gives what was known of it.
     #[inline]
     pub(super) fn receive(&mut self, txs: &mut TxTable, tx: TxIndex, peer: Option<PeerId>) -> Status {
-        if let Some((words, bit)) = self.flags(tx) {
-            if words[IN_MEMPOOL] & bit != 0 {
-                return Status::InMempool;
-            }
-            if (words[RECENT[0]] | words[RECENT[1]]) & bit != 0 {
-                return Status::Recent;
-            }
+        if self.has(tx, &[IN_MEMPOOL]) {
+            return Status::InMempool;
         }
-        if self.current_count >= RECENT_TXS {
+        if self.has(tx, &RECENT) {
+            return Status::Recent;
+        }
+        if self.current.len() >= RECENT_TXS {
             self.next_generation(txs);
         }
         self.set(txs, tx, RECENT[self.generation]);
-        self.current_count += 1;
-        // They come in the order of their indexes, nearly.
-        if !self.current.iter().rev().take(3).any(|group| *group == tx.group()) {
-            self.current.push(tx.group());
-        }
+        self.current.push(tx);
         if let Some(peer) = peer {
-            self.announced(tx.group(), tx.bit(), peer);
+            self.announced(tx, peer);
         }
         Status::New
     }
@@ -189,15 +160,15 @@ impl TxStatus {
     fn next_generation(&mut self, txs: &mut TxTable) {
         self.generation ^= 1;
         let mut expired = std::mem::replace(&mut self.previous, std::mem::take(&mut self.current));
-        for group in expired.drain(..) {
-            self.unset(txs, group, u64::MAX, &[RECENT[self.generation]]);
+        for tx in expired.drain(..) {
+            self.unset(txs, tx, &[RECENT[self.generation]]);
         }
-        (self.current, self.current_count) = (expired, 0);
+        self.current = expired;
     }
 
     /// A transaction that was refused may be accepted after another block.
     pub(super) fn forget(&mut self, txs: &mut TxTable, tx: TxIndex) {
-        self.unset(txs, tx.group(), tx.bit(), &RECENT);
+        self.unset(txs, tx, &RECENT);
     }
 
     /// A transaction is in the mempool now.
@@ -206,33 +177,28 @@ impl TxStatus {
         self.set(txs, tx, IN_MEMPOOL);
     }
 
-    /// The transactions of a group that `which` names are not in the mempool any longer.
+    /// A transaction is not in the mempool any longer.
     #[inline]
-    pub(super) fn leave_mempool(&mut self, txs: &mut TxTable, group: u32, which: u64) {
-        self.unset(txs, group, which, &[IN_MEMPOOL]);
+    pub(super) fn leave_mempool(&mut self, txs: &mut TxTable, tx: TxIndex) {
+        self.unset(txs, tx, &[IN_MEMPOOL]);
     }
 
-    /// Where the word is that says which transactions of a group `peer` has: its line, and its place there. `None`: this
-    /// neighbour has no words.
+    /// Where the word is that says which transactions of a group `peer` has: its line, and its place there.
     #[inline]
-    fn word_at(&self, group: u32, peer: PeerId) -> Option<(usize, usize)> {
+    fn word_at(&self, tx: TxIndex, peer: PeerId) -> (usize, usize) {
         let word = FLAGS + peer.0 as usize;
-        (word < self.stride * LINE).then(|| (group as usize * self.stride + word / LINE, word % LINE))
+        (tx.group() as usize * self.stride + word / LINE, word % LINE)
     }
 
-    /// `peer` has those of a group that `which` names. Only what the node remembers may be among them.
+    /// `peer` has a transaction that the node remembers.
     #[inline]
-    pub(super) fn announced(&mut self, group: u32, which: u64, peer: PeerId) {
-        debug_assert_eq!(which & !self.remembered(group), 0, "nothing is noted of what is not remembered");
-        match self.word_at(group, peer) {
-            Some((line, word)) if line < self.lines.len() => self.lines[line].0[word] |= which,
-            _ if which == 0 => {}
-            _ if peer.0 >= NEAR => self.far.extend(TxIndex::each(group, which).map(|tx| (tx, peer))),
-            _ => {
-                self.widen(peer);
-                self.announced(group, which, peer);
-            }
+    pub(super) fn announced(&mut self, tx: TxIndex, peer: PeerId) {
+        debug_assert!(self.is_remembered(tx), "nothing is noted of what is not remembered");
+        if FLAGS + peer.0 as usize >= self.stride * LINE {
+            self.widen(peer);
         }
+        let (line, word) = self.word_at(tx, peer);
+        self.lines[line].0[word] |= tx.bit();
     }
 
     /// Makes room for the words of more neighbours.
@@ -247,38 +213,25 @@ impl TxStatus {
         (self.lines, self.stride) = (lines, stride);
     }
 
-    /// Which of those of a group that `which` names `peer` has.
+    /// Whether `peer` is known to have a transaction.
     #[inline]
-    pub(super) fn announced_by(&self, peer: PeerId, group: u32, which: u64) -> u64 {
-        if let Some((line, word)) = self.word_at(group, peer) {
-            return self.lines.get(line).map_or(0, |Line(words)| words[word] & which);
-        }
-        let known = TxIndex::each(group, which).filter(|tx| self.far.contains(&(*tx, peer)));
-        known.fold(0, |known, tx| known | tx.bit())
+    pub(super) fn is_announced_by(&self, tx: TxIndex, peer: PeerId) -> bool {
+        let (line, word) = self.word_at(tx, peer);
+        FLAGS + (peer.0 as usize) < self.stride * LINE
+            && self.lines.get(line).is_some_and(|Line(words)| words[word] & tx.bit() != 0)
     }
 
     /// The neighbours that have a transaction, in the order of their numbers.
     pub(super) fn announcers(&self, tx: TxIndex) -> Vec<PeerId> {
-        let near = (0..NEAR).map(PeerId).filter(|peer| self.announced_by(*peer, tx.group(), tx.bit()) != 0);
-        let far = self.far.range((tx, PeerId(0))..=(tx, PeerId(u32::MAX)));
-        near.chain(far.map(|(_, peer)| *peer)).collect()
+        let all = (0..(self.stride * LINE - FLAGS) as u32).map(PeerId);
+        all.filter(|peer| self.is_announced_by(tx, *peer)).collect()
     }
 
-    /// Who had the transactions of a group that `which` names may have dropped them since.
-    pub(super) fn clear_announced(&mut self, group: u32, which: u64) {
-        let first = group as usize * self.stride;
+    /// Who had the transaction may have dropped it since.
+    pub(super) fn clear_announced(&mut self, tx: TxIndex) {
+        let first = tx.group() as usize * self.stride;
         let Some(lines) = self.lines.get_mut(first..first + self.stride) else { return };
-        let words = lines.iter_mut().flat_map(|Line(words)| words).skip(FLAGS);
-        words.for_each(|word| *word &= !which);
-        if self.far.is_empty() {
-            return;
-        }
-        for tx in TxIndex::each(group, which) {
-            let all = (tx, PeerId(0))..=(tx, PeerId(u32::MAX));
-            while let Some(one) = self.far.range(all.clone()).next().copied() {
-                self.far.remove(&one);
-            }
-        }
+        lines.iter_mut().flat_map(|Line(words)| words).skip(FLAGS).for_each(|word| *word &= !tx.bit());
     }
 }
 

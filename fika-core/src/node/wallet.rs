@@ -111,7 +111,7 @@ impl Node {
                 let _ = self.accept_to_mempool(turn, tx, None);
             }
             if self.mempool.contains(tx) {
-                self.tx_status.clear_announced(tx.group(), tx.bit());
+                self.tx_status.clear_announced(tx);
                 self.spread(turn, tx, None);
             }
             turn.world.txs_mut().release(tx);

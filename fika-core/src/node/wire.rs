@@ -1,16 +1,12 @@
 //! The door between sockets and nodes: messages as transports carry them, with hashes and bytes, and as nodes take them,
 //! with indexes.
 
-use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
 
-use super::io::{Outputs, PeerMessage};
-use super::peer::PeerId;
+use super::io::PeerMessage;
 use super::tx_inv::TxInv;
 use crate::message::{Item, Message};
 use crate::world::{TxIndex, TxTable};
-
-/// What one message becomes: as a rule one.
-type One<T> = SmallVec<[T; 1]>;
 
 /// Takes the transactions out of a list of items, and holds them.
 fn split(mut items: Vec<Item>, txs: &mut TxTable) -> (Vec<TxIndex>, Vec<Item>) {
@@ -25,73 +21,37 @@ fn split(mut items: Vec<Item>, txs: &mut TxTable) -> (Vec<TxIndex>, Vec<Item>) {
     (held, items)
 }
 
-/// The items of transactions.
-fn items(list: &[TxIndex], txs: &TxTable) -> Vec<Item> {
-    list.iter().map(|tx| Item::Tx(txs.hash(*tx))).collect()
-}
-
 impl PeerMessage {
     /// A message that has come from a neighbour, for the node whose world has this table.
     ///
-    /// A list that names transactions and other things becomes two messages. A hash that nobody knows gets an index for
+    /// A list that names transactions and other things becomes two messages. A hash that nobody knows has an index for
     /// as long as the message, or a request that follows from it, holds it.
-    pub fn from_wire(message: Message, txs: &mut TxTable, out: &mut Outputs) -> One<PeerMessage> {
-        let mut all = One::new();
-        let other = match message {
-            Message::Tx(tx) => {
-                all.push(PeerMessage::Txs(vec![txs.hold_tx(&tx)]));
-                return all;
-            }
-            Message::Inv(items) => {
-                let (held, other) = split(items, txs);
-                all.extend(TxInv::to_one(held, txs, out).map(PeerMessage::TxInv));
-                Message::Inv(other)
-            }
-            Message::GetData(items) => {
-                let (held, other) = split(items, txs);
-                all.extend((!held.is_empty()).then_some(PeerMessage::GetTxs(held)));
-                Message::GetData(other)
-            }
-            Message::NotFound(items) => {
-                let (held, other) = split(items, txs);
-                all.extend((!held.is_empty()).then_some(PeerMessage::TxsNotFound(held)));
-                Message::NotFound(other)
-            }
-            other => other,
+    pub fn from_wire(message: Message, txs: &mut TxTable) -> Vec<PeerMessage> {
+        type Lists = (fn(Vec<TxIndex>) -> PeerMessage, fn(Vec<Item>) -> Message);
+        let inv =
+            |list| PeerMessage::TxInv(TxInv::new(&Arc::new(list), |_| true).expect("a list that names something"));
+        let (items, (of_txs, of_others)): (_, Lists) = match message {
+            Message::Tx(tx) => return vec![PeerMessage::Txs(vec![txs.hold_tx(&tx)])],
+            Message::Inv(items) => (items, (inv, Message::Inv)),
+            Message::GetData(items) => (items, (PeerMessage::GetTxs, Message::GetData)),
+            Message::NotFound(items) => (items, (PeerMessage::TxsNotFound, Message::NotFound)),
+            other => return vec![PeerMessage::Other(other)],
         };
-        let is_empty_rest =
-            matches!(&other, Message::Inv(rest) | Message::GetData(rest) | Message::NotFound(rest) if rest.is_empty());
-        if all.is_empty() || !is_empty_rest {
-            all.push(PeerMessage::Other(other));
-        }
-        all
+        let (held, others) = split(items, txs);
+        let other = (!others.is_empty() || held.is_empty()).then(|| PeerMessage::Other(of_others(others)));
+        let txs = (!held.is_empty()).then(|| of_txs(held));
+        txs.into_iter().chain(other).collect()
     }
 
     /// The messages that a transport carries for this one, whose indexes are of this table. It still holds them.
-    pub fn to_wire(&self, txs: &TxTable) -> One<Message> {
+    pub fn to_wire(&self, txs: &TxTable) -> Vec<Message> {
+        let items = |list: &mut dyn Iterator<Item = TxIndex>| list.map(|tx| Item::Tx(txs.hash(tx))).collect();
         match self {
-            PeerMessage::TxInv(inv) => smallvec![Message::Inv(items(&inv.txs(), txs))],
-            PeerMessage::GetTxs(list) => smallvec![Message::GetData(items(list, txs))],
+            PeerMessage::TxInv(inv) => vec![Message::Inv(items(&mut inv.txs()))],
+            PeerMessage::GetTxs(list) => vec![Message::GetData(items(&mut list.iter().copied()))],
+            PeerMessage::TxsNotFound(list) => vec![Message::NotFound(items(&mut list.iter().copied()))],
             PeerMessage::Txs(list) => list.iter().filter_map(|tx| txs.tx(*tx).cloned().map(Message::Tx)).collect(),
-            PeerMessage::TxsNotFound(list) => smallvec![Message::NotFound(items(list, txs))],
-            PeerMessage::Other(message) => smallvec![message.clone()],
+            PeerMessage::Other(message) => vec![message.clone()],
         }
-    }
-}
-
-impl TxInv {
-    /// An announcement of held transactions to one node; nothing where there are none.
-    fn to_one(held: Vec<TxIndex>, txs: &mut TxTable, out: &mut Outputs) -> Option<TxInv> {
-        let mut list = out.inv_lists.new_list();
-        // The list holds each once.
-        for tx in held {
-            if list.is_full() || !list.add(tx) {
-                txs.release(tx);
-            }
-        }
-        let mut made = None;
-        list.tell(PeerId(0), |_, which| which);
-        list.publish(txs, &mut out.inv_lists, |_, inv| made = Some(inv));
-        made
     }
 }

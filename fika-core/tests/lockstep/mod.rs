@@ -199,9 +199,8 @@ impl Lockstep {
     }
 
     fn deliver(&mut self, node: u32, peer: PeerId, message: Message) {
-        let mut out = Outputs::default();
         let world = &mut self.worlds[if self.setup.private { node as usize } else { 0 }];
-        for message in PeerMessage::from_wire(message, world.txs_mut(), &mut out) {
+        for message in PeerMessage::from_wire(message, world.txs_mut()) {
             self.give(node, Input::Message(peer, message));
         }
     }
@@ -214,7 +213,7 @@ impl Lockstep {
         let mut messages = Vec::new();
         for (dest, message) in std::mem::take(&mut out.messages) {
             messages.extend(message.to_wire(world.txs()).into_iter().map(|message| (dest, message)));
-            message.release(world.txs_mut(), &mut out);
+            message.release(world.txs_mut());
         }
         messages.into_iter().for_each(|(dest, message)| self.send(node, dest, message));
         if let Some(work) = out.work.take() {

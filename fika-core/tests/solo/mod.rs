@@ -63,14 +63,14 @@ impl Solo {
         answer.bans = std::mem::take(&mut out.bans);
         for (dest, message) in std::mem::take(&mut out.messages) {
             answer.messages.extend(message.to_wire(self.world.txs()).into_iter().map(|message| (dest, message)));
-            message.release(self.world.txs_mut(), &mut out);
+            message.release(self.world.txs_mut());
         }
         answer
     }
 
     pub fn hear(&mut self, peer: u32, message: Message) -> Answer {
         let mut all = Answer::default();
-        for message in PeerMessage::from_wire(message, self.world.txs_mut(), &mut Outputs::default()) {
+        for message in PeerMessage::from_wire(message, self.world.txs_mut()) {
             let answer = self.give(Input::Message(PeerId(peer), message));
             all.messages.extend(answer.messages);
             all.events.extend(answer.events);

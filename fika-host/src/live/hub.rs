@@ -48,7 +48,7 @@ pub(super) struct Hub {
     pub(super) world: World,
     pub(super) node: Node,
     inputs: VecDeque<Input>,
-    pub(super) out: Outputs,
+    out: Outputs,
     pub(super) transport: Box<dyn Transport>,
     pub(super) hello: Hello,
     pub(super) links: Vec<Link>,
@@ -224,7 +224,7 @@ impl Hub {
                     }
                 }
             }
-            message.release(self.world.txs_mut(), out);
+            message.release(self.world.txs_mut());
         }
         out.messages = messages;
         for peer in out.bans.drain(..) {

@@ -187,7 +187,7 @@ impl Hub {
             let messages = std::mem::take(&mut self.session_out.messages);
             for message in messages {
                 self.log_message(peer, &message);
-                for message in PeerMessage::from_wire(message, self.world.txs_mut(), &mut self.out) {
+                for message in PeerMessage::from_wire(message, self.world.txs_mut()) {
                     self.push(Input::Message(peer, message));
                 }
             }

@@ -230,7 +230,13 @@ impl Mempool {
     pub(super) fn remove(&mut self, txs: &mut TxTable, tx: TxIndex) {
         let Some(cost) = self.entry(txs, tx).map(|entry| entry.cost) else { return };
         self.unrank(txs, tx);
-        self.own.remove(&tx);
+        self.take_out(txs, tx, cost);
+    }
+
+    fn take_out(&mut self, txs: &mut TxTable, tx: TxIndex, cost: u64) {
+        if !self.own.is_empty() {
+            self.own.remove(&tx);
+        }
         self.members[tx.group() as usize] &= !tx.bit();
         self.len -= 1;
         self.cost -= cost;
@@ -267,32 +273,13 @@ impl Mempool {
     /// A block was accepted: removes what it confirms, and what can no longer be confirmed. Gives the latter.
     #[inline(never)]
     pub fn confirm(&mut self, txs: &mut TxTable, block: &Confirmed) -> Vec<TxIndex> {
-        if self.ranks.is_some() || !self.own.is_empty() {
-            block.inside.iter().for_each(|(tx, _)| self.remove(txs, *tx));
-        } else {
-            self.remove_groups(txs, block);
+        for (tx, cost) in &block.inside {
+            if self.contains(*tx) {
+                self.unrank(txs, *tx);
+                self.take_out(txs, *tx, u64::from(*cost));
+            }
         }
         block.conflicts.iter().flat_map(|conflict| self.remove_with_descendants(txs, *conflict)).collect()
-    }
-
-    /// Removes what the block confirms, where nothing is kept by transaction.
-    fn remove_groups(&mut self, txs: &mut TxTable, block: &Confirmed) {
-        let mut inside = &block.inside[..];
-        for (group, which, cost) in &block.groups {
-            let (these, rest) = inside.split_at(which.count_ones() as usize);
-            inside = rest;
-            let Some(word) = self.members.get_mut(*group as usize) else { continue };
-            let there = *word & which;
-            *word &= !which;
-            self.len -= there.count_ones() as usize;
-            // Nearly always all of them are in, or none.
-            self.cost -= match there {
-                0 => 0,
-                all if all == *which => *cost,
-                some => these.iter().filter(|(tx, _)| some & tx.bit() != 0).map(|(_, cost)| u64::from(*cost)).sum(),
-            };
-            TxIndex::each(*group, there).for_each(|tx| txs.release(tx));
-        }
     }
 
     /// Empties the mempool; gives everything in the order of arrival.

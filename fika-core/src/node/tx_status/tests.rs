@@ -30,18 +30,16 @@ fn any_number_of_neighbours_can_have_it() {
 }
 
 #[test]
-fn neighbouring_indexes_are_noted_together() {
+fn what_is_remembered_holds_the_index() {
     let (mut status, mut txs) = (TxStatus::default(), TxTable::default());
     let all: Vec<TxIndex> = (0..130).map(|n| txs.hold(name(n))).collect();
     let noted = [64, 65, 66, 129].map(TxIndex);
     noted.iter().for_each(|tx| status.request(&mut txs, *tx, PeerId(0)));
     for peer in [0, 3, 4, 70].map(PeerId) {
-        status.announced(1, 0b111, peer);
-        status.announced(2, 0b10, peer);
-        let has = (0..3).flat_map(|group| TxIndex::each(group, status.announced_by(peer, group, u64::MAX)));
-        assert_eq!(has.collect::<Vec<_>>(), noted, "{peer:?}");
+        noted.iter().for_each(|tx| status.announced(*tx, peer));
+        let has: Vec<TxIndex> = all.iter().copied().filter(|tx| status.is_announced_by(*tx, peer)).collect();
+        assert_eq!(has, noted, "{peer:?}");
     }
-    assert_eq!(status.remembered(1), 0b111);
     all.iter().for_each(|tx| txs.release(*tx));
     assert!(txs.find(&name(63)).is_none() && txs.find(&name(66)).is_some(), "held by who asks");
     assert!(noted.iter().all(|tx| status.end_request(&mut txs, *tx)));
@@ -75,6 +73,6 @@ fn the_mempool_keeps_what_is_known_of_who_has_it() {
     assert!((2..3 * RECENT_TXS as u32).all(|n| receive(&mut status, &mut txs, n)));
     assert_eq!(status.receive(&mut txs, tx, None), Status::InMempool);
     assert_eq!(status.announcers(tx), [PeerId(2)]);
-    status.leave_mempool(&mut txs, tx.group(), tx.bit());
+    status.leave_mempool(&mut txs, tx);
     assert!(txs.find(&name(1)).is_none() && status.announcers(tx).is_empty());
 }

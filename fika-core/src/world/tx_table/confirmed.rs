@@ -17,17 +17,7 @@ impl TxTable {
         inside.sort_unstable();
         let spenders = spent.iter().flat_map(|key| self.users(key, Use::SPENDS));
         let conflicts = spenders.filter(|tx| inside.binary_search_by_key(tx, |(tx, _)| *tx).is_err()).collect();
-        let mut groups: Vec<(u32, u64, u64)> = Vec::new();
-        for (tx, cost) in &inside {
-            if groups.last().is_none_or(|(group, ..)| *group != tx.group()) {
-                groups.push((tx.group(), 0, 0));
-            }
-            if let Some((_, which, sum)) = groups.last_mut() {
-                *which |= tx.bit();
-                *sum += u64::from(*cost);
-            }
-        }
-        Confirmed { inside, groups, conflicts }
+        Confirmed { inside, conflicts }
     }
 
     /// The same for a block of the tree, worked out once for all nodes that accept it soon after each other.

@@ -157,8 +157,6 @@ pub(super) struct Known {
 pub struct Confirmed {
     /// Its transactions that have an index, and their costs.
     pub(crate) inside: Vec<(TxIndex, u32)>,
-    /// The same by groups: which of them, and their costs together.
-    pub(crate) groups: Vec<(u32, u64, u64)>,
     /// Others that spend what it spends, in the order of the entries.
     pub(crate) conflicts: Vec<TxIndex>,
 }

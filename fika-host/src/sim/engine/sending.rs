@@ -71,8 +71,7 @@ impl Engine<'_> {
     fn send_txs(&mut self, from: u32, peer: PeerId, txs: Vec<TxIndex>) {
         let count = txs.len() as u32;
         let Some(delivery) = self.links.carry_together(from, peer.0, TX, u64::from(count), self.now) else {
-            txs.iter().for_each(|tx| self.send_one(from, peer, PeerMessage::Txs(vec![*tx])));
-            return self.out.reuse_txs(txs);
+            return txs.into_iter().for_each(|tx| self.send_one(from, peer, PeerMessage::Txs(vec![tx])));
         };
         let Delivery { to, back, at } = delivery;
         let first = self.announcements.next_events(to, count);
@@ -109,8 +108,7 @@ impl Engine<'_> {
             |list: &[TxIndex]| list.iter().fold(list.len() as u64, |sum, tx| sum.wrapping_add(txs.prefix(*tx)));
         let (kind, count, content) = match &message {
             PeerMessage::TxInv(inv) => {
-                let told = inv.groups().flat_map(|(group, told)| TxIndex::each(group, told));
-                let sum = told.fold(inv.count() as u64, |sum, tx| sum.wrapping_add(txs.prefix(tx)));
+                let sum = inv.txs().fold(inv.count() as u64, |sum, tx| sum.wrapping_add(txs.prefix(tx)));
                 (INV, inv.count(), sum)
             }
             PeerMessage::GetTxs(list) => (GET_DATA, list.len(), prefixes(list)),
@@ -164,7 +162,6 @@ impl Engine<'_> {
             Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
                 let block = self.number(*items[0].id());
                 self.announce_to(&deliveries, block, what);
-                self.out.reuse_items(items);
             }
             message => self.copy_to(&deliveries, &message, what, bytes),
         }
@@ -208,7 +205,7 @@ impl Engine<'_> {
     /// A message reaches nobody; its indexes are those of this node's world.
     pub(super) fn lose(&mut self, node: u32, message: PeerMessage) {
         let place = self.place(node);
-        message.release(self.worlds[place].txs_mut(), &mut self.out);
+        message.release(self.worlds[place].txs_mut());
     }
 
     /// The message as its receiver takes it: with the indexes of another world, if it has one of its own.
@@ -218,10 +215,10 @@ impl Engine<'_> {
             return message;
         }
         let wire = message.to_wire(self.worlds[from].txs());
-        message.release(self.worlds[from].txs_mut(), &mut self.out);
+        message.release(self.worlds[from].txs_mut());
         let mut whole = None;
         for part in wire {
-            for part in PeerMessage::from_wire(part, self.worlds[to].txs_mut(), &mut self.out) {
+            for part in PeerMessage::from_wire(part, self.worlds[to].txs_mut()) {
                 match (&mut whole, part) {
                     (Some(PeerMessage::Txs(all)), PeerMessage::Txs(more)) => all.extend(more),
                     (_, part) => whole = Some(part),
