@@ -47,7 +47,7 @@ fn blocks(criterion: &mut Criterion) {
                 let mut world = chain.world();
                 let ix = world.insert(block.clone()).expect("a good body");
                 if proven {
-                    payments.iter().for_each(|payment| world.remember_proven(payment.tx.hash()));
+                    payments.iter().for_each(|payment| world.remember_proven(&payment.tx, &payment.outcome));
                 }
                 (world, ix)
             };

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::lazy_box::Empty;
 use super::peer::PeerId;
 use crate::hash::Id;
 
@@ -16,10 +15,6 @@ pub(super) struct ChainSync {
     /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
     pub(super) update: Option<Vec<PeerId>>,
     pub(super) round: u64,
-}
-
-impl Empty for ChainSync {
-    const EMPTY: &'static ChainSync = &ChainSync { wanted: VecDeque::new(), more: Vec::new(), update: None, round: 0 };
 }
 
 impl ChainSync {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::lazy_box::{Empty, LazyBox};
 use super::timers::{Timer, Timers};
 use crate::agent::{Duty, Sealed};
 use crate::block::Block;
@@ -38,21 +37,12 @@ pub(super) struct Duties {
     pub(super) mempool_changed: bool,
     pub(super) template_due: bool,
     pub(super) template_time: Time,
-    pub(super) unpublished: LazyBox<Unpublished>,
-}
-
-/// Blocks that the node has made or been shown but that are not public.
-#[derive(Default)]
-pub(super) struct Unpublished {
+    /// Proposals, the node's own and those of others.
     proposals: VecDeque<(Id, Arc<Block>)>,
-    pub(super) hidden: BTreeSet<BlockIx>,
+    /// Own blocks that nobody else may know of.
+    hidden: BTreeSet<BlockIx>,
     /// Own blocks whose time has not come, by that time.
     early: BTreeMap<(Time, Id), (Arc<Block>, Sealed)>,
-}
-
-impl Empty for Unpublished {
-    const EMPTY: &'static Unpublished =
-        &Unpublished { proposals: VecDeque::new(), hidden: BTreeSet::new(), early: BTreeMap::new() };
 }
 
 impl Duties {
@@ -81,41 +71,42 @@ impl Duties {
     }
 
     pub(super) fn has_proposal(&self, id: &Id) -> bool {
-        self.unpublished.proposals.iter().any(|(known, _)| known == id)
+        self.proposals.iter().any(|(known, _)| known == id)
     }
 
     pub(super) fn proposal(&self, id: &Id) -> Option<Arc<Block>> {
-        self.unpublished.proposals.iter().find(|(known, _)| known == id).map(|(_, block)| block.clone())
+        self.proposals.iter().find(|(known, _)| known == id).map(|(_, block)| block.clone())
     }
 
     pub(super) fn keep_proposal(&mut self, block: Arc<Block>) {
-        let proposals = &mut self.unpublished.proposals;
-        proposals.push_back((block.id(), block));
-        if proposals.len() > MAX_PROPOSALS {
-            proposals.pop_front();
+        self.proposals.push_back((block.id(), block));
+        if self.proposals.len() > MAX_PROPOSALS {
+            self.proposals.pop_front();
         }
     }
 
     /// Nobody else may know of this block yet.
     #[cold]
     pub(super) fn hide(&mut self, ix: BlockIx) {
-        self.unpublished.hidden.insert(ix);
+        self.hidden.insert(ix);
+    }
+
+    /// The neighbours may know of it now.
+    pub(super) fn reveal(&mut self, ix: BlockIx) {
+        self.hidden.remove(&ix);
     }
 
     pub(super) fn is_hidden(&self, ix: BlockIx) -> bool {
-        self.unpublished.hidden.contains(&ix)
+        self.hidden.contains(&ix)
     }
 
     /// Keeps an own block until the node's clock says `at`.
     pub(super) fn defer(&mut self, at: Time, id: Id, block: Arc<Block>, sealed: Sealed) {
-        self.unpublished.early.insert((at, id), (block, sealed));
+        self.early.insert((at, id), (block, sealed));
     }
 
     /// Takes out an own block whose time has come.
     pub(super) fn due(&mut self, now: Time) -> Option<(Arc<Block>, Sealed)> {
-        if self.unpublished.early.is_empty() {
-            return None;
-        }
-        self.unpublished.early.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
+        self.early.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
     }
 }

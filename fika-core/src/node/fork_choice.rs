@@ -8,8 +8,10 @@ use super::state::Node;
 use super::turn::Turn;
 use crate::block::Tx;
 use crate::hash::Id;
+use crate::tx::Outcome;
+use crate::world::ledger::Space;
 use crate::world::transfer::FormatLedger;
-use crate::world::{BlockIx, TxIndex};
+use crate::world::{BlockIx, TxIndex, World};
 
 impl Node {
     /// A block was accepted: the rules choose the tip.
@@ -58,81 +60,69 @@ impl Node {
         self.show_block(turn, None, new, |agent, view, ctx| agent.on_tip(view, ctx));
     }
 
-    /// Takes out of the mempool what the new blocks confirm or exclude, and puts back what the old ones had confirmed.
+    /// Takes out of the mempool what the new blocks confirm or exclude, and puts back what only the old ones had executed.
     fn repair_mempool(&mut self, turn: &mut Turn<'_>, left: &[BlockIx], joined: &[BlockIx]) {
-        let again = if left.is_empty() { Vec::new() } else { self.take_back(turn, left) };
+        // Validated over the old blocks, so that it may no longer be valid.
+        let affected = self.take_affected(turn, left);
         for ix in joined {
             let block = turn.world.confirmed(*ix);
-            if !block.is_empty() {
-                let excluded = self.mempool.confirm(turn.world.txs_mut(), &block);
-                for (tx, _) in &block.inside {
-                    self.tx_status.leave_mempool(turn.world.txs_mut(), *tx);
-                }
-                self.drop_txs(turn, excluded, &TxReject::SpentByBlock);
+            let excluded = self.mempool.confirm(turn.world.txs_mut(), &block);
+            for (tx, _) in &block.inside {
+                self.tx_status.leave_mempool(turn.world.txs_mut(), *tx);
             }
+            self.drop_txs(turn, excluded, &TxReject::SpentByBlock);
         }
-        if !again.is_empty() {
-            self.pool_again(turn, again, left, joined);
+        if !left.is_empty() {
+            self.put_back(turn, affected, left, joined);
         }
     }
 
-    /// Empties the mempool. Gives what the blocks had executed, and then what was there; all are held.
-    #[cold]
-    fn take_back(&mut self, turn: &mut Turn<'_>, left: &[BlockIx]) -> Vec<TxIndex> {
-        let mut again = Vec::new();
-        for ix in left {
-            let executed = turn.world.executed(*ix);
-            again.extend(executed.txs().iter().map(|tx| turn.world.txs_mut().hold_tx(tx)));
+    /// Takes out of the mempool what has to do with entries that the old blocks changed, in the order of arrival. The list
+    /// holds it.
+    fn take_affected(&mut self, turn: &mut Turn<'_>, left: &[BlockIx]) -> Vec<TxIndex> {
+        if left.is_empty() || self.mempool.is_empty() {
+            return Vec::new();
         }
+        let diffs: Vec<_> = left.iter().map(|ix| turn.world.diff(*ix)).collect();
+        let keys = diffs.iter().flat_map(|diff| diff.iter()).filter_map(|change| Space::Format.strip(&change.key));
+        let affected = self.mempool.affected(turn.world.txs(), keys);
         let txs = turn.world.txs_mut();
-        for (tx, body) in self.mempool.take_all(txs) {
-            again.push(txs.hold_tx(&body));
-            self.tx_status.leave_mempool(txs, tx);
+        for tx in &affected {
+            txs.hold_again(*tx);
+            self.mempool.remove(txs, *tx);
+            self.tx_status.leave_mempool(txs, *tx);
         }
-        again
+        affected
     }
 
-    /// Puts transactions into the mempool but for those that the new blocks confirm, and says which it takes no longer.
+    /// Accepts what the old blocks had executed and what was affected again, but for what the new blocks confirm. Says
+    /// what is refused now, and drops what builds on it.
     #[cold]
-    fn pool_again(&mut self, turn: &mut Turn<'_>, again: Vec<TxIndex>, left: &[BlockIx], joined: &[BlockIx]) {
-        let mut confirmed = BTreeSet::new();
-        for ix in joined {
-            confirmed.extend(turn.world.executed(*ix).txs().iter().map(Tx::hash));
+    fn put_back(&mut self, turn: &mut Turn<'_>, affected: Vec<TxIndex>, left: &[BlockIx], joined: &[BlockIx]) {
+        let executed = |world: &World, blocks: &[BlockIx]| -> Vec<Tx> {
+            blocks.iter().flat_map(|ix| world.executed(*ix).txs().to_vec()).collect()
+        };
+        let confirmed: BTreeSet<Id> = executed(turn.world, joined).iter().map(Tx::hash).collect();
+        let mut again = Vec::new();
+        for tx in executed(turn.world, left) {
+            again.push(turn.world.txs_mut().hold_tx(&tx));
         }
-        let mut refused = Vec::new();
-        for tx in &again {
-            if !confirmed.contains(&turn.world.txs().hash(*tx))
-                && let Err(why) = self.accept_to_mempool(turn, *tx, None)
+        again.extend(affected);
+        let spent = joined.iter().filter_map(|ix| turn.world.tree()[*ix].spent.clone());
+        let spent: BTreeSet<Vec<u8>> = spent.flat_map(|keys| keys.to_vec()).collect();
+        for tx in again {
+            if !confirmed.contains(&turn.world.txs().hash(tx))
+                && let Err(mut why) = self.accept_to_mempool(turn, tx, None)
             {
-                refused.push((*tx, why));
+                let outcome = outcome_before(turn.world, tx, left[0]);
+                if outcome.spends.iter().any(|spend| spent.contains(&spend.key)) {
+                    why = TxReject::SpentByBlock;
+                }
+                let removed = self.mempool.remove_descendants(turn.world.txs_mut(), tx, &outcome);
+                self.drop_txs(turn, removed, &TxReject::Stale);
+                turn.out.event(Event::TxDropped { tx, why });
             }
-        }
-        if let Some(parent) = left.first().map(|ix| turn.world.tree()[*ix].parent) {
-            self.say_refused(turn, refused, parent, joined);
-        }
-        again.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
-    }
-
-    /// Says why transactions do not come back. Who could spend before these blocks what they have spent has lost to them.
-    fn say_refused(
-        &mut self,
-        turn: &mut Turn<'_>,
-        refused: Vec<(TxIndex, TxReject)>,
-        parent: BlockIx,
-        joined: &[BlockIx],
-    ) {
-        if refused.is_empty() {
-            return;
-        }
-        let (world, state) = (&*turn.world, turn.world.state(parent));
-        let spent = joined.iter().filter_map(|ix| world.tree()[*ix].spent.as_ref()).flat_map(|keys| keys.iter());
-        let spent: BTreeSet<&Vec<u8>> = spent.collect();
-        let place = world.next_place(parent);
-        for (tx, why) in refused {
-            let bytes = world.txs().tx(tx).map_or(&[][..], Tx::bytes);
-            let outcome = world.rules().tx.apply(bytes, place, &FormatLedger(&state)).unwrap_or_default();
-            let excluded = outcome.spends.iter().any(|spend| spent.contains(&spend.key));
-            turn.out.event(Event::TxDropped { tx, why: if excluded { TxReject::SpentByBlock } else { why } });
+            turn.world.txs_mut().release(tx);
         }
     }
 
@@ -156,4 +146,15 @@ impl Node {
             None => turn.fault(format!("the agent finalizes {id}, which this node has not accepted")),
         }
     }
+}
+
+/// What a transaction did before the block `left`, or in a mempool.
+fn outcome_before(world: &World, tx: TxIndex, left: BlockIx) -> Outcome {
+    if let Some(entry) = world.txs().first(tx) {
+        return entry.outcome.clone();
+    }
+    let parent = world.tree()[left].parent;
+    let (place, state) = (world.next_place(parent), world.state(parent));
+    let bytes = world.txs().tx(tx).map_or(&[][..], Tx::bytes);
+    world.rules().tx.apply(bytes, place, &FormatLedger(&state)).unwrap_or_default()
 }

@@ -1,10 +1,8 @@
 //! The consensus messages that a node has met.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use super::lazy_box::Empty;
 use crate::hash::Id;
 use crate::message::GossipMessage;
 use crate::world::IdMap;
@@ -22,15 +20,6 @@ pub(super) struct GossipSeen {
     kept: VecDeque<(Id, Arc<GossipMessage>)>,
     /// How many this node has made.
     pub(super) made: u64,
-}
-
-impl Empty for GossipSeen {
-    const EMPTY: &'static GossipSeen = &GossipSeen {
-        known: IdMap::with_hasher(BuildHasherDefault::new()),
-        order: VecDeque::new(),
-        kept: VecDeque::new(),
-        made: 0,
-    };
 }
 
 impl GossipSeen {

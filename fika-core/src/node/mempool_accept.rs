@@ -77,9 +77,8 @@ impl Node {
         };
         drop(state);
         let reads = reads.map(|reads| (tip, reads));
+        turn.world.remember_proven(&tx, &outcome);
         let (txs, script) = turn.world.txs_and_script();
-        let validation = self.mempool.validated(txs, index, &tx, outcome, reads, &|lock| script.owner(lock))?;
-        turn.world.remember_proven(tx.hash());
-        Ok(validation)
+        self.mempool.validated(txs, index, &tx, outcome, reads, &|lock| script.owner(lock))
     }
 }

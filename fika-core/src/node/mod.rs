@@ -31,7 +31,7 @@
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
 //! | `duties`, `own_txs`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `mempool` | stores, which know no node |
-//! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config`, `lazy_box` | one call; what goes in and comes out |
+//! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
 //!
 //! Functions marked `inline(never)` or `cold` are needed by few events, or by events of other kinds than a block's. As parts of
 //! their callers they would lie in the midst of what every block runs through, and the caches would have to hold them too.
@@ -46,7 +46,6 @@ mod fork_choice;
 mod gossip;
 mod gossip_seen;
 mod io;
-mod lazy_box;
 mod mempool;
 mod mempool_accept;
 mod orphans;

@@ -1,9 +1,7 @@
 //! Blocks that cannot be accepted yet: their parents or their time are to come.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::BuildHasherDefault;
 
-use super::lazy_box::Empty;
 use super::pending::ReceivedBlock;
 use crate::codec::Encode;
 use crate::hash::Id;
@@ -28,16 +26,6 @@ pub(super) struct OrphanBlocks {
     bytes: usize,
     /// By the time from which this node may accept them.
     future: BTreeMap<(Time, Id), ReceivedBlock>,
-}
-
-impl Empty for OrphanBlocks {
-    const EMPTY: &'static OrphanBlocks = &OrphanBlocks {
-        orphans: BTreeMap::new(),
-        order: VecDeque::new(),
-        known: IdMap::with_hasher(BuildHasherDefault::new()),
-        bytes: 0,
-        future: BTreeMap::new(),
-    };
 }
 
 impl OrphanBlocks {

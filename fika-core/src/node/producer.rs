@@ -206,7 +206,7 @@ impl Node {
                 chain.push(tree[chain[chain.len() - 1]].parent);
             }
             for ix in chain.into_iter().rev() {
-                self.duties.unpublished.hidden.remove(&ix);
+                self.duties.reveal(ix);
                 self.announce_block(turn, ix, None);
             }
             return;

@@ -2,7 +2,9 @@
 //!
 //! A block counts once, in whichever form it was asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
 
 use super::peer::{Peer, PeerId};
 use crate::header::Time;
@@ -48,73 +50,13 @@ pub(super) struct TxRequest {
     pub(super) until: Time,
 }
 
-/// Requests by what was asked for. Most nodes wait for one block at a time: nothing is made or freed for that.
-#[derive(Default)]
-struct Open {
-    first: Option<(Item, Request)>,
-    others: BTreeMap<Item, Request>,
-}
-
-impl Open {
-    fn get(&self, key: &Item) -> Option<&Request> {
-        match &self.first {
-            Some((item, request)) if item == key => Some(request),
-            _ => self.others.get(key),
-        }
-    }
-
-    fn get_mut(&mut self, key: &Item) -> Option<&mut Request> {
-        match &mut self.first {
-            Some((item, request)) if item == key => Some(request),
-            _ => self.others.get_mut(key),
-        }
-    }
-
-    fn insert(&mut self, key: Item, request: Request) {
-        match &mut self.first {
-            None => self.first = Some((key, request)),
-            Some(_) => self.insert_other(key, request),
-        }
-    }
-
-    #[cold]
-    fn insert_other(&mut self, key: Item, request: Request) {
-        self.others.insert(key, request);
-    }
-
-    fn remove(&mut self, key: &Item) -> Option<Request> {
-        match self.first.take_if(|(item, _)| item == key) {
-            Some((_, request)) => Some(request),
-            None if self.others.is_empty() => None,
-            None => self.remove_other(key),
-        }
-    }
-
-    #[cold]
-    fn remove_other(&mut self, key: &Item) -> Option<Request> {
-        let request = self.others.remove(key)?;
-        if self.others.is_empty() {
-            // It would keep room for eleven, and be looked through there.
-            self.others = BTreeMap::new();
-        }
-        Some(request)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_none() && self.others.is_empty()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&Item, &Request)> {
-        self.first.iter().map(|(item, request)| (item, request)).chain(&self.others)
-    }
-}
-
 /// All requests that are under way.
 #[derive(Default)]
 pub(super) struct Requests {
     /// Transactions, in the order of asking.
     pub(super) txs: VecDeque<TxRequest>,
-    open: Open,
+    /// All others. Most nodes wait for one block at a time.
+    open: SmallVec<[(Item, Request); 1]>,
     blocks: usize,
     /// Whether the timer is set.
     pub(super) timed: bool,
@@ -130,11 +72,13 @@ pub(super) fn key(item: Item) -> Item {
 
 impl Requests {
     pub(super) fn get(&self, item: &Item) -> Option<&Request> {
-        self.open.get(&key(*item))
+        let key = key(*item);
+        self.open.iter().find(|(item, _)| *item == key).map(|(_, request)| request)
     }
 
     pub(super) fn get_mut(&mut self, item: &Item) -> Option<&mut Request> {
-        self.open.get_mut(&key(*item))
+        let key = key(*item);
+        self.open.iter_mut().find(|(item, _)| *item == key).map(|(_, request)| request)
     }
 
     /// Whether nothing is under way.
@@ -145,17 +89,18 @@ impl Requests {
     /// Notes that `from`, which is `peer`, has `item`; whether it is to be asked for it now.
     pub(super) fn add(&mut self, peer: &mut Peer, item: Item, from: PeerId, until: Time) -> bool {
         let key = key(item);
-        if let Some(request) = self.open.get_mut(&key) {
-            request.add_other(from);
+        // First, so that nobody makes the list long and then has it searched again and again.
+        if peer.room(key.kind()) == 0 {
             return false;
         }
-        if peer.room(key.kind()) == 0 {
+        if let Some(request) = self.get_mut(&key) {
+            request.add_other(from);
             return false;
         }
         peer.add_requests(key.kind(), 1);
         self.blocks += usize::from(matches!(key, Item::Block(_)));
         let compact = item != key;
-        self.open.insert(key, Request { from, compact, others: [from; ANNOUNCERS], count: 0, until });
+        self.open.push((key, Request { from, compact, others: [from; ANNOUNCERS], count: 0, until }));
         true
     }
 
@@ -190,7 +135,8 @@ impl Requests {
     /// Ends a request.
     pub(super) fn end(&mut self, peers: &mut [Peer], item: &Item) -> Option<Request> {
         let key = key(*item);
-        let request = self.open.remove(&key)?;
+        let at = self.open.iter().position(|(item, _)| *item == key)?;
+        let (_, request) = self.open.remove(at);
         peers[request.from.0 as usize].end_request(key.kind());
         self.blocks -= usize::from(matches!(key, Item::Block(_)));
         Some(request)

@@ -7,7 +7,6 @@ use super::config::{NodeConfig, Role};
 use super::duties::Duties;
 use super::gossip_seen::GossipSeen;
 use super::io::Event;
-use super::lazy_box::LazyBox;
 use super::mempool::Mempool;
 use super::orphans::OrphanBlocks;
 use super::own_txs::{OwnTx, OwnTxs};
@@ -43,9 +42,7 @@ pub struct Node {
     pub(super) peers: Vec<Peer>,
     pub(super) timers: Timers,
     /// The blocks that this node has found invalid.
-    pub(super) refused: LazyBox<BlockSet>,
-    pub(super) sync: LazyBox<ChainSync>,
-    pub(super) orphans: LazyBox<OrphanBlocks>,
+    pub(super) refused: BlockSet,
     pub(super) requests: Requests,
     pub(super) partial_blocks: PartialBlocks,
     pub(super) duties: Duties,
@@ -53,11 +50,13 @@ pub struct Node {
     pub(super) own: OwnTxs,
     pub(super) config: NodeConfig,
     pub(super) address: Address,
-    pub(super) gossip: LazyBox<GossipSeen>,
     pub(super) tx_status: TxStatus,
     /// Transactions to be announced at the next moment; the list holds them.
     pub(super) to_announce: Vec<TxIndex>,
     pub(super) mempool: Mempool,
+    pub(super) orphans: OrphanBlocks,
+    pub(super) sync: ChainSync,
+    pub(super) gossip: GossipSeen,
 }
 
 /// What a node has.
@@ -82,16 +81,16 @@ impl Node {
             seen,
             peers: Vec::new(),
             timers: Timers::default(),
-            refused: LazyBox::default(),
-            sync: LazyBox::default(),
-            orphans: LazyBox::default(),
+            refused: Default::default(),
+            sync: Default::default(),
+            orphans: Default::default(),
             requests: Requests::default(),
             partial_blocks: PartialBlocks::default(),
             duties: Duties::default(),
             agent,
             own: OwnTxs::default(),
             address,
-            gossip: LazyBox::default(),
+            gossip: Default::default(),
             tx_status: TxStatus::default(),
             to_announce: Vec::new(),
             mempool: Mempool::new(config.mempool),

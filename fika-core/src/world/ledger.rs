@@ -82,7 +82,12 @@ impl Space {
         Arc::from(&self.bytes(parts)[..])
     }
 
-    /// The same, to look an entry up.
+    /// What follows in a key of this space; `None` for one of another space.
+    pub fn strip(self, key: &[u8]) -> Option<&[u8]> {
+        key.strip_prefix(&[self as u8])
+    }
+
+    /// The same as [`key`](Space::key), to look an entry up.
     pub fn bytes(self, parts: &[&[u8]]) -> SmallVec<[u8; 64]> {
         let mut key = SmallVec::new();
         key.push(self as u8);

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
 pub use seen::{BlockSet, SeenTree, View};
+use spends::proof_id;
 pub use spends::prove;
 pub use states::State;
 pub use store::{Record, Store};
@@ -196,7 +197,7 @@ pub struct World {
     tree: Tree,
     states: States,
     archive: Archive,
-    /// Transactions whose scripts held.
+    /// The proofs that held, by [`proof_id`].
     proven: IdMap<()>,
     proven_order: VecDeque<Id>,
     /// Transactions that nodes hold or remember.
@@ -378,7 +379,7 @@ impl World {
         let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, place).map_err(refused)?;
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
-        if !self.proven.contains_key(&tx.hash()) {
+        if !self.is_proven(tx, &outcome) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
             proof.map_err(|reject| BadTx::Unproven(reject.to_string()))?;
         }
@@ -433,10 +434,19 @@ impl World {
         some.iter().filter(inside).copied().collect()
     }
 
-    /// The scripts of the transaction with this hash hold.
-    pub fn remember_proven(&mut self, hash: Id) {
-        if self.proven.insert(hash, ()).is_none() {
-            self.proven_order.push_back(hash);
+    /// Whether the scripts of a transaction are known to hold for these spends.
+    fn is_proven(&self, tx: &Tx, outcome: &Outcome) -> bool {
+        self.proven.contains_key(&proof_id(tx, outcome))
+    }
+
+    /// The scripts of the transaction hold for the spends of this outcome.
+    pub fn remember_proven(&mut self, tx: &Tx, outcome: &Outcome) {
+        self.keep_proof(proof_id(tx, outcome));
+    }
+
+    fn keep_proof(&mut self, proof: Id) {
+        if self.proven.insert(proof, ()).is_none() {
+            self.proven_order.push_back(proof);
         }
         if self.proven_order.len() > PROVEN_KEPT
             && let Some(oldest) = self.proven_order.pop_front()

@@ -22,9 +22,6 @@ pub struct BlockSet {
 }
 
 impl BlockSet {
-    /// No block.
-    pub(crate) const EMPTY: BlockSet = BlockSet { newest: 0, older: Vec::new() };
-
     /// Adds a block; whether it was not in before.
     pub fn insert(&mut self, ix: BlockIx) -> bool {
         let (word, bit) = (ix.0 as usize / 64, 1u64 << (ix.0 % 64));

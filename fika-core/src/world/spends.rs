@@ -3,7 +3,8 @@
 use super::Rules;
 use crate::address::Address;
 use crate::block::Tx;
-use crate::hash::Id;
+use crate::codec::Encode;
+use crate::hash::{Id, domain_hash};
 use crate::keys::VerifyJob;
 use crate::reject::Reject;
 use crate::script::{InputFacts, SpendContext};
@@ -11,6 +12,14 @@ use crate::tx::Outcome;
 
 /// Fewer transactions than this are not worth a second thread.
 const PARALLEL_FROM: usize = 16;
+
+/// The name of what a proof shows: that this transaction may spend these amounts under these locks. A lock may come from
+/// the state, so the transaction alone does not say it.
+pub(super) fn proof_id(tx: &Tx, outcome: &Outcome) -> Id {
+    let mut spends = Vec::new();
+    outcome.spends.iter().for_each(|spend| (spend.lock.clone(), spend.amount).encode(&mut spends));
+    domain_hash("fika proof", &[&tx.hash().0, &spends])
+}
 
 /// One answer per transaction: whether the scripts of all its spends hold.
 ///

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::ledger::{Change, Overlay, state_root};
 use super::seen::Scope;
-use super::spends::prove;
+use super::spends::{proof_id, prove};
 use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, settle};
 use super::tree::{BlockIx, Verdict};
 use super::{Rules, World};
@@ -212,7 +212,7 @@ impl World {
         view.weight = self.tree[parent].weight;
         self.rules.consensus.check(&view, &self.tree.view(parent), &past)?;
         let applied = self.apply(&block, parent, &references)?;
-        applied.proven.into_iter().for_each(|hash| self.remember_proven(hash));
+        applied.proven.into_iter().for_each(|proof| self.keep_proof(proof));
         Ok((applied.changes, applied.spent))
     }
 
@@ -244,7 +244,7 @@ impl World {
         for (n, tx) in txs.iter().enumerate() {
             let outcome = sums.add(&mut over, rules, tx, place).map_err(|reject| in_tx(n + 1, reject))?;
             spent.extend(outcome.spends.iter().map(|spend| spend.key.clone()));
-            if !self.proven.contains_key(&tx.hash()) {
+            if !self.is_proven(tx, &outcome) {
                 unproven.push((tx, outcome));
             }
         }
@@ -271,7 +271,7 @@ impl World {
         prove(rules, &pairs).into_iter().collect::<Result<(), Reject>>()?;
         let changes = over.into_changes();
         check_supply(&changes)?;
-        Ok(Applied { changes, spent, proven: pairs.iter().map(|(tx, _)| tx.hash()).collect() })
+        Ok(Applied { changes, spent, proven: pairs.iter().map(|(tx, outcome)| proof_id(tx, outcome)).collect() })
     }
 
     /// Checks a proof over a valid block and keeps it when it is the first that holds.
@@ -331,7 +331,7 @@ struct Applied {
     changes: Vec<Change>,
     /// The keys that its transactions spend.
     spent: Vec<Vec<u8>>,
-    /// The transactions whose scripts were proven here.
+    /// The proofs that were found here.
     proven: Vec<Id>,
 }
 

@@ -15,10 +15,9 @@ use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
 use crate::tx::Outcome;
-use crate::world::{BlockIx, Confirmed, MempoolEntry, TxIndex, TxTable, Validation};
+use crate::world::{BlockIx, Confirmed, MempoolEntry, TxIndex, TxTable, Use, Validation};
 pub use ledger::PoolLedger;
 pub use reject::TxReject;
-use relations::Relations;
 
 /// What a mempool accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,11 +258,20 @@ impl Mempool {
 
     /// Removes a transaction, and all that build on it; gives those that were in.
     pub fn remove_with_descendants(&mut self, txs: &mut TxTable, tx: TxIndex) -> Vec<TxIndex> {
-        let (mut open, mut removed) = (vec![tx], Vec::new());
+        let Some(entry) = self.entry(txs, tx).cloned() else { return Vec::new() };
+        let mut removed = vec![tx];
+        removed.extend(self.remove_descendants(txs, tx, &entry.outcome));
+        self.remove(txs, tx);
+        removed
+    }
+
+    /// Removes all that build on `tx`, which does `outcome`; gives them.
+    pub(super) fn remove_descendants(&mut self, txs: &mut TxTable, tx: TxIndex, outcome: &Outcome) -> Vec<TxIndex> {
+        let mut open = self.relations(txs, tx, outcome).children;
+        let mut removed = Vec::new();
         while let Some(tx) = open.pop() {
             let Some(entry) = self.entry(txs, tx).cloned() else { continue };
-            let Relations { children, .. } = self.relations(txs, tx, &entry.outcome);
-            open.extend(children);
+            open.extend(self.relations(txs, tx, &entry.outcome).children);
             self.remove(txs, tx);
             removed.push(tx);
         }
@@ -282,12 +290,12 @@ impl Mempool {
         block.conflicts.iter().flat_map(|conflict| self.remove_with_descendants(txs, *conflict)).collect()
     }
 
-    /// Empties the mempool; gives everything in the order of arrival.
-    pub(super) fn take_all(&mut self, txs: &mut TxTable) -> Vec<(TxIndex, Tx)> {
-        let all = self.members().filter_map(|tx| Some((self.arrival(tx), tx, self.entry(txs, tx)?.tx.clone())));
-        let mut all: Vec<_> = all.collect();
-        all.sort_unstable_by_key(|(arrival, ..)| *arrival);
-        all.iter().for_each(|(_, tx, _)| self.remove(txs, *tx));
-        all.into_iter().map(|(_, index, tx)| (index, tx)).collect()
+    /// Which transactions use any of these entries, or have looked at more than entries, in the order of arrival.
+    pub(super) fn affected<'a>(&self, txs: &TxTable, keys: impl Iterator<Item = &'a [u8]>) -> Vec<TxIndex> {
+        let users = keys.flat_map(|key| txs.users(key, Use::ANY)).filter(|tx| self.contains(*tx));
+        let mut affected: BTreeSet<(u64, TxIndex)> = users.map(|tx| (self.arrival(tx), tx)).collect();
+        let by_balance = self.members().filter(|tx| self.entry(txs, *tx).is_some_and(|entry| !entry.reads_entries));
+        affected.extend(by_balance.map(|tx| (self.arrival(tx), tx)));
+        affected.into_iter().map(|(_, tx)| tx).collect()
     }
 }

@@ -21,6 +21,8 @@ pub struct MempoolEntry {
     pub fee: Amount,
     /// What it takes of a block's and of a mempool's room: its bytes.
     pub cost: u64,
+    /// Whether its validation has read nothing but entries.
+    pub(crate) reads_entries: bool,
     /// Differs for every validation of the table.
     pub(super) serial: u64,
     /// The transaction.
@@ -72,6 +74,7 @@ impl Use {
     pub(crate) const PUTS: Use = Use(4);
     pub(super) const READS: Use = Use(8);
     pub(super) const CHANGES: Use = Use(1 | 2 | 4);
+    pub(crate) const ANY: Use = Use(1 | 2 | 4 | 8);
 
     pub(crate) fn any_of(self, other: Use) -> bool {
         self.0 & other.0 != 0
@@ -159,11 +162,4 @@ pub struct Confirmed {
     pub(crate) inside: Vec<(TxIndex, u32)>,
     /// Others that spend what it spends, in the order of the entries.
     pub(crate) conflicts: Vec<TxIndex>,
-}
-
-impl Confirmed {
-    /// Whether it means nothing for any of them.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.inside.is_empty() && self.conflicts.is_empty()
-    }
 }

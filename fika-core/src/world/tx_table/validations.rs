@@ -76,6 +76,7 @@ impl TxTable {
         owner: &dyn Fn(&[u8]) -> Option<Address>,
         serial: impl Fn(&TxTable, TxIndex) -> Option<u64>,
     ) -> Validation {
+        let reads_entries = reads.is_some();
         let (tip, reads) = reads.unzip();
         self.note_uses(index, &outcome, reads.as_deref().unwrap_or_default());
         self.note_owners(index, &outcome, owner);
@@ -92,7 +93,7 @@ impl TxTable {
         let over = tip.and_then(beside);
         // Nearly always another tip changes nothing.
         let known = self.first(index).filter(|first| first.outcome == outcome).cloned();
-        let entry = known.unwrap_or_else(|| self.keep_new(index, tx, outcome));
+        let entry = known.unwrap_or_else(|| self.keep_new(index, tx, outcome, reads_entries));
         self.briefs[index.0 as usize].over = NO_TIP;
         if let Some((over, beside)) = over {
             self.note_in_brief(index, over, &beside);
@@ -106,12 +107,12 @@ impl TxTable {
     }
 
     /// Keeps a validation that is unlike the first one, or is the first.
-    fn keep_new(&mut self, index: TxIndex, tx: Tx, outcome: Outcome) -> Arc<MempoolEntry> {
+    fn keep_new(&mut self, index: TxIndex, tx: Tx, outcome: Outcome, reads_entries: bool) -> Arc<MempoolEntry> {
         self.serials += 1;
         let (fee, cost) = (outcome.fee, tx.bytes().len() as u64);
         let rate = u128::from(fee.0) * 1_000 / u128::from(cost).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        let new = Arc::new(MempoolEntry { rate, fee, cost, serial: self.serials, tx, outcome });
+        let new = Arc::new(MempoolEntry { rate, fee, cost, reads_entries, serial: self.serials, tx, outcome });
         let known = &mut self.all[index.0 as usize];
         known.validations += 1;
         match known.validations {
