@@ -2,7 +2,8 @@
 //!
 //! The node tells its agent what happened and carries out the answers:
 //!
-//! 1. [`Agent::on_tip`] after every change of tip, and at the start. The duties set here say
+//! 0. [`Agent::restore`] with what it kept, when the node begins again.
+//! 1. [`Agent::on_tip`] after every change of tip, at the start, and when the node has caught up. The duties set here say
 //!    what *would* let the node extend the chain; they replace all earlier ones.
 //! 2. When a duty comes due, the node fills in a block and calls [`Agent::seal`], which signs it
 //!    and says what to do with it.
@@ -82,7 +83,16 @@ pub enum Effect {
     Finalize(Id),
     /// In the `on_block` of this very block: it is not announced to the neighbours. Nothing elsewhere.
     Withhold(Id),
+    /// Remember this value under this name, in place of an earlier one. It is durable before anything that the agent has
+    /// said leaves the node, and comes back in [`Agent::restore`]. For a few values: at most [`MAX_KEPT`] names, each with
+    /// its value at most [`MAX_KEPT_BYTES`] long.
+    Keep(Vec<u8>, Vec<u8>),
 }
+
+/// The most values that an agent keeps.
+pub const MAX_KEPT: usize = 64;
+/// The longest value that an agent keeps, in bytes, its name included.
+pub const MAX_KEPT_BYTES: usize = 64 << 10;
 
 coded_enum!(Effect: "kind of effect" {
     0 Send(to, bytes),
@@ -94,6 +104,7 @@ coded_enum!(Effect: "kind of effect" {
     6 Adopt(id),
     7 Finalize(id),
     8 Withhold(id),
+    9 Keep(name, value),
 });
 
 /// What becomes of a block that the node has made.
@@ -141,6 +152,9 @@ pub struct Ctx<'a> {
     pub me: Address,
     /// The node's tip. During `on_block` still the old one.
     pub tip: Id,
+    /// Whether the node lacks blocks that it has heard of, or has begun again and not heard from any neighbour yet. Whoever
+    /// signs should set no duties then: `on_tip` comes again when it is over.
+    pub catching_up: bool,
     /// All blocks that the node has accepted, and their states.
     pub chain: &'a dyn ChainView,
     /// Signs in the node's name.
@@ -151,6 +165,8 @@ pub struct Ctx<'a> {
     pub effects: Vec<Effect>,
     /// The new duties, if they change.
     pub duties: Option<Vec<Duty>>,
+    /// An empty list for them.
+    pub(crate) duty_list: Vec<Duty>,
 }
 
 impl<'a> Ctx<'a> {
@@ -163,12 +179,25 @@ impl<'a> Ctx<'a> {
         signer: &'a dyn Signer,
         seed: u64,
     ) -> Ctx<'a> {
-        Ctx { now, me, tip, chain, signer, seed, effects: Vec::new(), duties: None }
+        Ctx {
+            now,
+            me,
+            tip,
+            catching_up: false,
+            chain,
+            signer,
+            seed,
+            effects: Vec::new(),
+            duties: None,
+            duty_list: Vec::new(),
+        }
     }
 
     /// Replaces all duties of the node.
     pub fn set_duties(&mut self, duties: impl IntoIterator<Item = Duty>) {
-        self.duties = Some(duties.into_iter().collect());
+        let mut list = std::mem::take(&mut self.duty_list);
+        list.extend(duties);
+        self.duties = Some(list);
     }
 
     /// Asks for `effect`.
@@ -184,6 +213,12 @@ impl<'a> Ctx<'a> {
 
 /// The behaviour of one node. Made by [`Consensus::agent`](crate::consensus::Consensus::agent), or by an attack around such a one.
 pub trait Agent: Send {
+    /// The node begins again: what the agent has [kept](Effect::Keep), by name. Called before everything else, and not at
+    /// all where nothing was kept.
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        let _ = kept;
+    }
+
     /// The node's tip is `tip` now.
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>);
 
@@ -212,12 +247,6 @@ pub trait Agent: Send {
     /// A timer has run out.
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
         let _ = (token, ctx);
-    }
-
-    /// Where its state lies: a runtime of many nodes has it fetched ahead. There is no need to say anything else.
-    #[doc(hidden)]
-    fn state(&self) -> *const u8 {
-        std::ptr::from_ref(self).cast()
     }
 }
 

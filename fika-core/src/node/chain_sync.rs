@@ -15,9 +15,18 @@ pub(super) struct ChainSync {
     /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
     pub(super) update: Option<Vec<PeerId>>,
     pub(super) round: u64,
+    /// The node has begun again, and no neighbour has said yet that it has nothing newer.
+    pub(super) unheard: bool,
+    /// The agent was called while the node was catching up: it waits for the end of that.
+    pub(super) agent_waits: bool,
 }
 
 impl ChainSync {
+    /// Whether the node lacks blocks that it has heard of, or does not know yet.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.unheard || !self.wanted.is_empty() || !self.more.is_empty()
+    }
+
     /// Nothing more is expected of a neighbour.
     pub(super) fn drop_peer(&mut self, peer: PeerId) {
         self.wanted.retain(|(_, from)| *from != peer);

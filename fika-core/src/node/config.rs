@@ -33,6 +33,9 @@ pub struct NodeConfig {
     pub mempool: MempoolLimits,
     /// How long a piece of work may lack the newest transactions, in microseconds.
     pub template_age_us: Time,
+    /// Whether the node follows its fork choice away from a block that its agent has called final. Both ways each such
+    /// choice is reported as a safety violation.
+    pub leaves_final: bool,
 }
 
 impl NodeConfig {
@@ -45,6 +48,7 @@ impl NodeConfig {
             mempool: MempoolLimits::default(),
             seed,
             template_age_us: SECOND / 2,
+            leaves_final: false,
         }
     }
 }

@@ -46,8 +46,8 @@ pub(super) struct Duties {
 }
 
 impl Duties {
-    /// Replaces all duties.
-    pub(super) fn replace(&mut self, timers: &mut Timers, now: Time, duties: Vec<Duty>) {
+    /// Replaces all duties; gives the list of the old ones, for its memory.
+    pub(super) fn replace(&mut self, timers: &mut Timers, now: Time, duties: Vec<Duty>) -> Vec<Duty> {
         self.generation += 1;
         timers.cancel(|timer| matches!(timer, Timer::Slot { .. } | Timer::Template));
         for (duty, wanted) in (0..).zip(&duties) {
@@ -56,7 +56,9 @@ impl Duties {
             }
         }
         self.changed = true;
-        self.duties = duties;
+        let mut old = std::mem::replace(&mut self.duties, duties);
+        old.clear();
+        old
     }
 
     /// Whether any duty is to be ground.

@@ -41,6 +41,9 @@ impl Node {
         if tree.is_ancestor(self.finalized, old) && !tree.is_ancestor(self.finalized, new) {
             let (finalized, tip) = (tree[self.finalized].id, tree[new].id);
             turn.out.event(Event::SafetyViolation { finalized, tip });
+            if !self.config.leaves_final {
+                return;
+            }
         }
         self.tip = new;
         turn.out.event(Event::Tip { old, new, reorg_depth: left.len() as u64 });

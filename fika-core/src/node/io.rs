@@ -9,7 +9,7 @@ use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::message::Message;
+use crate::message::{Item, Message};
 use crate::world::{BlockIx, TxIndex, TxTable};
 
 /// A message between neighbours, as a node takes and gives it: transactions by their indexes in the world's
@@ -254,10 +254,34 @@ pub struct Outputs {
     pub ended_requests: Vec<Id>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
+    /// Empty lists, for their memory.
+    item_lists: Vec<Vec<Item>>,
+    pub(super) work_list: Vec<Work>,
     pub(super) pending: Pending,
 }
 
+/// So many empty lists are kept.
+const LISTS_KEPT: usize = 16;
+
 impl Outputs {
+    /// An empty list of items.
+    pub fn item_list(&mut self) -> Vec<Item> {
+        self.item_lists.pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of a list that was read, beside a few others.
+    pub fn reuse_items(&mut self, mut list: Vec<Item>) {
+        if self.item_lists.len() < LISTS_KEPT {
+            list.clear();
+            self.item_lists.push(list);
+        }
+    }
+
+    /// Keeps the memory of a list of work that was begun.
+    pub fn reuse_work(&mut self, list: Vec<Work>) {
+        self.work_list = list;
+    }
+
     /// Empties everything but keeps the memory. The messages must have been taken out.
     pub fn clear(&mut self) {
         debug_assert!(self.messages.is_empty(), "messages hold indexes: they are sent or released");

@@ -115,9 +115,16 @@ impl Node {
 
     #[inline(never)]
     fn start(&mut self, turn: &mut Turn<'_>) {
+        if self.sync.unheard {
+            self.await_headers(turn);
+        }
+        self.show_tip(turn);
+        self.rebroadcast(turn);
+    }
+
+    fn show_tip(&mut self, turn: &mut Turn<'_>) {
         let tip = self.tip;
         self.show_block(turn, None, tip, |agent, view, ctx| agent.on_tip(view, ctx));
-        self.rebroadcast(turn);
     }
 
     fn on_message(&mut self, turn: &mut Turn<'_>, from: PeerId, message: PeerMessage) {
@@ -180,6 +187,7 @@ impl Node {
                 self.release_own(turn);
                 self.release_future(turn);
             }
+            Timer::Unheard => self.sync.unheard = false,
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
             Timer::Rebroadcast => self.rebroadcast(turn),
         }
@@ -197,6 +205,9 @@ impl Node {
                 self.pump(turn);
             } else if let Some((effect, from)) = turn.out.pending.effects.pop_front() {
                 self.carry_out(turn, effect, from);
+            } else if self.sync.agent_waits && !self.sync.is_catching_up() {
+                self.sync.agent_waits = false;
+                self.show_tip(turn);
             } else {
                 self.refresh_work(turn);
                 return;
@@ -224,6 +235,7 @@ impl Node {
             Effect::Act { action, fee } => self.act(turn, action, fee),
             Effect::Adopt(id) => self.adopt(turn, &id),
             Effect::Finalize(id) => self.finalize(turn, &id),
+            Effect::Keep(name, value) => self.keep(turn, &name, &value),
             // Seen to when the block was accepted.
             Effect::Withhold(_) => {}
         }

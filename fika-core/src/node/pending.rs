@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::peer::PeerId;
-use crate::agent::Effect;
+use crate::agent::{Duty, Effect};
 use crate::block::Block;
 use crate::hash::Id;
 
@@ -27,6 +27,8 @@ pub(super) struct Pending {
     pub(super) effects: VecDeque<(Effect, Option<PeerId>)>,
     /// Neighbours that do not give a block which they have named, or gave one that is not accepted.
     pub(super) useless: Vec<PeerId>,
+    /// An empty list for the agent's next duties.
+    pub(super) duty_list: Vec<Duty>,
 }
 
 impl Pending {

@@ -36,7 +36,7 @@ impl Node {
         }
         self.duties.template_time = turn.now;
         self.duties.jobs.clear();
-        let mut work = Vec::new();
+        let mut work = std::mem::take(&mut turn.out.work_list);
         for duty in 0..self.duties.duties.len() {
             work.extend(self.new_job(turn, duty, sampled));
         }

@@ -7,8 +7,8 @@ use super::state::Node;
 use super::turn::Turn;
 use crate::agent::Attack;
 use crate::codec::Decode;
-use crate::hash::Id;
-use crate::world::{BlockIx, World};
+use crate::hash::{Id, sha256};
+use crate::world::{BlockIx, Tree, World};
 
 impl Node {
     /// A node that has accepted what the world's store kept for it, or genesis alone.
@@ -32,12 +32,19 @@ impl Node {
         let sealed = (0..tree.len() as u32).map(BlockIx).filter(|ix| tree[*ix].sealed);
         sealed.for_each(|ix| _ = self.seen.insert(ix));
         let Some(store) = world.store() else { return };
+        let kept = store.values("agent/").into_iter();
+        let kept: Vec<(Vec<u8>, Vec<u8>)> = kept.filter_map(|(_, kept)| Decode::from_bytes(&kept).ok()).collect();
         let tip = store.values("tip").first().and_then(|(_, id)| Id::from_bytes(id).ok());
         if let Some(ix) = tip.and_then(|id| world.tree().find(&id)) {
             self.tip = ix;
         }
+        self.kept = kept.iter().map(|(name, _)| sha256(&[name])).collect();
+        if !kept.is_empty() {
+            self.agent.restore(&kept);
+        }
         self.own = OwnTxs::load(world);
         self.catch_up(world);
+        self.sync.unheard = self.tip != Tree::GENESIS;
         let turn = &mut Turn { world, now: 0, out: &mut Outputs::default() };
         for tx in self.own.unconfirmed() {
             let tx = turn.world.txs_mut().hold_tx(&tx);

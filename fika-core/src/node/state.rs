@@ -1,5 +1,6 @@
 //! The state of a node, and what all of its ways use: the agent, the neighbours, what has been seen.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chain_sync::ChainSync;
@@ -17,11 +18,12 @@ use super::timers::Timers;
 use super::turn::Turn;
 use super::tx_status::TxStatus;
 use crate::address::Address;
-use crate::agent::{Agent, Ctx, Signer};
+use crate::agent::{Agent, Ctx, MAX_KEPT, MAX_KEPT_BYTES, Signer};
 use crate::amount::Amount;
 use crate::block::Block;
+use crate::codec::Encode;
 use crate::env::signed_proof;
-use crate::hash::Id;
+use crate::hash::{Id, sha256};
 use crate::keys::{KeyPair, KeyScheme};
 use crate::transport::BAN_SCORE;
 use crate::tx::Ledger;
@@ -57,6 +59,8 @@ pub struct Node {
     pub(super) orphans: OrphanBlocks,
     pub(super) sync: ChainSync,
     pub(super) gossip: GossipSeen,
+    /// The names of what the agent keeps.
+    pub(super) kept: BTreeSet<Id>,
 }
 
 /// What a node has.
@@ -89,6 +93,7 @@ impl Node {
             duties: Duties::default(),
             agent,
             own: OwnTxs::default(),
+            kept: BTreeSet::new(),
             address,
             gossip: Default::default(),
             tx_status: TxStatus::default(),
@@ -110,13 +115,17 @@ impl Node {
         let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
         let tip = world.tree()[self.tip].id;
         let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
+        ctx.catching_up = self.sync.is_catching_up();
+        self.sync.agent_waits |= ctx.catching_up;
+        ctx.duty_list = std::mem::take(&mut turn.out.pending.duty_list);
         let answer = call(&mut *self.agent, world, &mut ctx);
-        let Ctx { effects, duties, .. } = ctx;
+        let Ctx { effects, duties, duty_list, .. } = ctx;
+        turn.out.pending.duty_list = duty_list;
         if !effects.is_empty() {
             turn.out.pending.effects.extend(effects.into_iter().map(|effect| (effect, from)));
         }
         if let Some(duties) = duties.filter(|_| self.config.role == Role::Full) {
-            self.duties.replace(&mut self.timers, turn.now, duties);
+            turn.out.pending.duty_list = self.duties.replace(&mut self.timers, turn.now, duties);
         }
         answer
     }
@@ -131,6 +140,24 @@ impl Node {
         call: fn(&mut dyn Agent, &BlockView<'_>, &mut Ctx<'_>),
     ) {
         self.with_agent(turn, from, |agent, world, ctx| call(agent, &world.tree().view(ix), ctx));
+    }
+
+    /// Keeps a value of the agent, durably.
+    #[cold]
+    pub(super) fn keep(&mut self, turn: &mut Turn<'_>, name: &[u8], value: &[u8]) {
+        if name.len() + value.len() > MAX_KEPT_BYTES {
+            return turn.fault(format!("the agent keeps more than {MAX_KEPT_BYTES} bytes in one value"));
+        }
+        let id = sha256(&[name]);
+        self.kept.insert(id);
+        if self.kept.len() > MAX_KEPT {
+            self.kept.remove(&id);
+            return turn.fault(format!("the agent keeps more than {MAX_KEPT} values"));
+        }
+        if let Some(store) = turn.world.store() {
+            store.set(&format!("agent/{id}"), Some(&(name.to_vec(), value.to_vec()).to_bytes()));
+            store.flush();
+        }
     }
 
     /// Raises a neighbour's misbehaviour score, and bans it when it has become too much.

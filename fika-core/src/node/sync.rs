@@ -88,6 +88,7 @@ impl Node {
         }
         if let [head] = &heads[..]
             && self.sync.update.is_none()
+            && !self.sync.unheard
         {
             return self.on_one_header(turn, from, head);
         }
@@ -122,6 +123,7 @@ impl Node {
                 }
             }
         }
+        self.sync.unheard = false;
         // Only an empty answer says that there is nothing newer: a long one may have been cut.
         if new || heads.len() > 1 || self.sync.update.is_some() {
             self.sync.more.retain(|(peer, _)| *peer != from);
@@ -179,7 +181,11 @@ impl Node {
             self.request(turn, peer, items);
         }
         if self.sync.wanted.is_empty() && self.requests.blocks() == 0 {
-            for (peer, last) in std::mem::take(&mut self.sync.more) {
+            let more = std::mem::take(&mut self.sync.more);
+            if !more.is_empty() {
+                self.await_headers(turn);
+            }
+            for (peer, last) in more {
                 // The node's own chain may still be the heavier one, and share nothing with the last header.
                 let mut locator = self.locator(turn);
                 locator.truncate(MAX_LOCATOR - 1);
@@ -224,7 +230,15 @@ impl Node {
         self.sync.update = Some(peers);
     }
 
+    /// The node does not know whether there are newer blocks until a neighbour has answered.
+    pub(super) fn await_headers(&mut self, turn: &Turn<'_>) {
+        self.sync.unheard = true;
+        self.timers.cancel(|timer| *timer == Timer::Unheard);
+        self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Unheard);
+    }
+
     fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        self.sync.unheard = false;
         if self.sync.update.is_none() {
             return;
         }

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     FutureBlock,
     /// A neighbour may not have answered the call for headers.
     Sync(u64),
+    /// No neighbour has said since the start whether it has newer blocks.
+    Unheard,
     /// Own transactions may have been lost.
     Rebroadcast,
 }

@@ -302,6 +302,7 @@ impl<'a> Engine<'a> {
         self.send_all(node);
         if let Some(mut work) = self.out.work.take() {
             self.begin(node, &mut work);
+            self.out.reuse_work(work);
         }
         self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
         if !self.out.ended_requests.is_empty() {

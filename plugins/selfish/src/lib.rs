@@ -89,6 +89,10 @@ impl Miner {
 }
 
 impl Agent for Miner {
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        self.honest.restore(kept);
+    }
+
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         self.honest.on_tip(tip, ctx);
     }

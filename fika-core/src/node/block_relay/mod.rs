@@ -56,9 +56,9 @@ impl Node {
     }
 
     /// A neighbour asks for blocks and other things.
-    pub(super) fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+    pub(super) fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
         let mut missing = Vec::new();
-        for item in items {
+        for item in items.drain(..) {
             let found = match &item {
                 Item::Block(id) => self.public_block(turn.world, id).map(Message::Block),
                 Item::Candidate(id) => self.duties.proposal(id).map(Message::Candidate),
@@ -71,6 +71,7 @@ impl Node {
                 None => missing.push(item),
             }
         }
+        turn.out.reuse_items(items);
         if !missing.is_empty() {
             turn.out.send_other(from, Message::NotFound(missing));
         }
@@ -174,7 +175,11 @@ impl Node {
         let id = turn.world.tree()[ix].id;
         let message = match self.config.relay.announce {
             Announce::Flood => turn.world.block(ix).map(Message::Block),
-            Announce::Inv => Some(Message::Inv(vec![Item::Block(id)])),
+            Announce::Inv => {
+                let mut items = turn.out.item_list();
+                items.push(Item::Block(id));
+                Some(Message::Inv(items))
+            }
             Announce::Headers => turn.world.block(ix).map(|block| Message::Headers(vec![block.head.clone()])),
         };
         if let Some(message) = message {

@@ -1,7 +1,7 @@
 //! [`Agent`], [`Attack`] and what they see across the border.
 
 use super::answers::{Coded, Either, Found, FoundBlock, List, Made, One, Plain};
-use super::arguments::{Block, Buffer, Context, GivenAgent, Ref, Slice, Value};
+use super::arguments::{Block, Buffer, CodedSlice, Context, GivenAgent, Ref, Slice, Value};
 use super::remote::Remote;
 use crate::address::Address;
 use crate::agent::{Agent, Attack, Ctx, Gossip, Sealed, Signer};
@@ -12,6 +12,7 @@ use crate::target::Work;
 use crate::view::{BlockView, ChainView, Coin, TreeView};
 
 guarded_table! { AgentTable for Agent {
+    mut restore(kept: &[(Vec<u8>, Vec<u8>)] as CodedSlice<(Vec<u8>, Vec<u8>)>) -> () as Plain<()>;
     mut on_tip(tip: &BlockView<'_> as Block, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
     mut seal(
         block: &BlockView<'_> as Block,
@@ -37,8 +38,6 @@ guarded_table! { AgentTable for Agent {
         Gossip::Ignore
     };
     mut on_timer(token: u64 as Value<u64>, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
-} guarded also fn state(&self) -> *const u8 {
-    self.object.state()
 } }
 
 /// A call that failed has answered nothing.

@@ -356,6 +356,7 @@ pub(crate) struct ContextWire {
     now: u64,
     me: [u8; 20],
     tip: [u8; 32],
+    catching_up: bool,
     seed: u64,
     chain: Handle<ChainTable>,
     signer: Handle<SignerTable>,
@@ -379,6 +380,7 @@ impl Context {
                         now: ctx.now,
                         me: ctx.me.0,
                         tip: ctx.tip.0,
+                        catching_up: ctx.catching_up,
                         seed: ctx.seed,
                         chain,
                         signer,
@@ -401,6 +403,7 @@ impl Context {
         // SAFETY: promised by the caller.
         let (wire, chain, signer) = unsafe { (&*wire, Remote::borrow((*wire).chain), Remote::borrow((*wire).signer)) };
         let mut ctx = Ctx::new(wire.now, Address(wire.me), Id(wire.tip), &chain, &signer, wire.seed);
+        ctx.catching_up = wire.catching_up;
         let answer = call(&mut ctx);
         if !ctx.effects.is_empty() || ctx.duties.is_some() {
             let write = |buffer: &mut Vec<u8>| {

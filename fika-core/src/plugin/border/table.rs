@@ -104,14 +104,13 @@ macro_rules! table {
 macro_rules! guarded_table {
     ($table:ident for $trait:ident {$(
         $mode:ident $name:ident($($arg:ident: $type:ty as $how:ty),* $(,)?) -> $answer:ty as $back:ty $(=> $harmless:expr)?;
-    )*} $(guarded also $unguarded:item)?) => {
+    )*}) => {
         table! { $table for $trait {$(
             $mode $name($($arg: $type as $how),*) -> $answer as $back;
         )*} }
 
         impl $trait for $crate::plugin::guard::Guarded<dyn $trait> {
             $(method!(guarded $mode $name($($arg: $type as $how),*) -> $answer as $back $(=> $harmless)?);)*
-            $($unguarded)?
         }
 
         // SAFETY: the object behind it is one of this trait, which demands `Send`.

@@ -162,6 +162,7 @@ impl Engine<'_> {
             Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
                 let block = self.number(*items[0].id());
                 self.announce_to(&deliveries, block, what);
+                self.out.reuse_items(items);
             }
             message => self.copy_to(&deliveries, &message, what, bytes),
         }

@@ -19,7 +19,9 @@ impl Engine<'_> {
         let id = self.blocks[block as usize];
         self.last_requested = Id::ZERO;
         if self.links.is_up(node, peer.0) {
-            let message = PeerMessage::Other(Message::Inv(vec![Item::Block(id)]));
+            let mut items = self.out.item_list();
+            items.push(Item::Block(id));
+            let message = PeerMessage::Other(Message::Inv(items));
             self.give(node, Input::Message(peer, message), observer);
         }
         if self.last_requested != id {
