@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use fika_core::plugin::Kind;
+use fika_core::plugin::{Kind, VERSION};
 
-/// The clone that this program was built from, if it is still there.
+/// Where the clone that this program was built from was, if it was built from one.
 const CLONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Its commit, if fika-core was as the commit has it.
+const COMMIT: Option<&str> = option_env!("FIKA_COMMIT");
 /// The versions that this program was built with, so that the new crate builds without the network.
 const LOCK: &str = include_str!(concat!(env!("OUT_DIR"), "/Cargo.lock"));
 const MANIFEST: &str = include_str!("../templates/manifest.toml");
@@ -70,27 +72,61 @@ pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
         write("src/tests/chain.rs", CHAIN)?;
     }
     write("experiment.toml", &fill(experiment))?;
-    let manifest = |fika_core: &str| fill(MANIFEST).replace("__FIKA_CORE__", fika_core);
-    let (at, clone) = (krate.canonicalize(), Path::new(CLONE).canonicalize());
-    let (Ok(at), Ok(clone)) = (at, clone) else {
-        let source = format!("{{ git = \"{}\" }}", env!("CARGO_PKG_REPOSITORY"));
-        return write_alone(&write, &manifest(&source)).map(|()| krate);
-    };
-    let fika_core = format!("{{ path = {:?} }}", path_between(&at, &clone).join("fika-core"));
+    let at = krate.canonicalize().map_err(|error| format!("{}: {error}", krate.display()))?;
+    let clone = Path::new(CLONE).canonicalize().ok();
+    let manifest = fill(MANIFEST).replace("__FIKA_CORE__", &dependency(&at, clone.as_deref(), COMMIT));
     // The clone's own workspace takes in all of its `plugins`; anything else has to be one by itself.
-    if at.parent() == Some(&clone.join("plugins")) {
-        write("Cargo.toml", &manifest(&fika_core))?;
+    if at.parent() == clone.map(|clone| clone.join("plugins")).as_deref() {
+        write("Cargo.toml", &manifest)?;
     } else {
-        write_alone(&write, &manifest(&fika_core))?;
+        write("Cargo.toml", &format!("{manifest}{OWN_WORKSPACE}"))?;
+        write("Cargo.lock", LOCK)?;
+        write(".gitignore", "/target\n")?;
     }
     Ok(krate)
 }
 
-/// Writes what a crate needs that is a workspace of its own.
-fn write_alone(write: &impl Fn(&str, &str) -> Result<(), String>, manifest: &str) -> Result<(), String> {
-    write("Cargo.toml", &format!("{manifest}{OWN_WORKSPACE}"))?;
-    write("Cargo.lock", LOCK)?;
-    write(".gitignore", "/target\n")
+/// How the crate in `at` depends on fika-core, so that this program loads its library.
+///
+/// It names the clone that the program was built from, while its fika-core has the same border. Without it, what the
+/// program was built from is the commit, or else a package of a registry.
+fn dependency(at: &Path, clone: Option<&Path>, commit: Option<&str>) -> String {
+    let elsewhere = match commit {
+        Some(commit) if !commit.is_empty() => {
+            format!("fika-core = {{ git = \"{}\", rev = \"{commit}\" }}", env!("CARGO_PKG_REPOSITORY"))
+        }
+        _ => format!("fika-core = \"~{VERSION}\""),
+    };
+    let clone = clone.and_then(|clone| Some((clone, version_in(clone)?)));
+    match clone.filter(|(_, version)| border(version) == border(VERSION)) {
+        None => elsewhere,
+        Some((clone, version)) => {
+            let path = path_between(at, clone).join("fika-core");
+            let comment = if at.starts_with(clone) { "" } else { &format!("# Without this clone: {elsewhere}\n") };
+            format!("{comment}fika-core = {{ version = \"~{version}\", path = {path:?} }}")
+        }
+    }
+}
+
+/// The version of fika-core in a clone. The copies that cargo makes for itself, and deletes some day, are not clones.
+fn version_in(clone: &Path) -> Option<String> {
+    let version = |manifest: &str, table: &[&str]| {
+        let manifest: toml::Table = fs::read_to_string(clone.join(manifest)).ok()?.parse().ok()?;
+        let table = table.iter().try_fold(toml::Value::Table(manifest), |value, key| value.get(key).cloned())?;
+        table.get("version").cloned()
+    };
+    if clone.join(".cargo-ok").exists() {
+        return None;
+    }
+    match version("fika-core/Cargo.toml", &["package"])? {
+        toml::Value::String(own) => Some(own),
+        _ => version("Cargo.toml", &["workspace", "package"])?.as_str().map(str::to_string),
+    }
+}
+
+/// The border's version in one of fika-core: major.minor.
+fn border(version: &str) -> Option<&str> {
+    version.rsplit_once('.').map(|(border, _)| border)
 }
 
 /// `roundrobin` and `my-coin2` are names; what is no identifier, a keyword or a crate that the new one needs is not.
@@ -175,6 +211,43 @@ mod tests {
         }
         let error = create(Kind::Keys, "my-keys", dir.path()).unwrap_err();
         assert!(error.ends_with("expected nothing there, found something"), "{error}");
+    }
+
+    /// A clone whose workspace has this version, if any, and whose fika-core says `version`.
+    fn clone(workspace: Option<&str>, version: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("fika-core")).unwrap();
+        fs::write(dir.path().join("fika-core/Cargo.toml"), format!("[package]\nversion{version}\n")).unwrap();
+        if let Some(version) = workspace {
+            fs::write(dir.path().join("Cargo.toml"), format!("[workspace.package]\nversion = {version:?}\n")).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn a_clone_is_named_while_its_fika_core_has_this_border() {
+        let (border, at) = (border(VERSION).unwrap(), Path::new("/home/me/x"));
+        let patch = format!("{border}.77");
+        let of = |clone: &tempfile::TempDir| dependency(at, Some(clone.path()), Some("c0ffee"));
+        let commit = "fika-core = { git = \"https://github.com/fika-lab/fika\", rev = \"c0ffee\" }";
+
+        let same = clone(Some(&patch), ".workspace = true");
+        let path = same.path().join("fika-core");
+        let dependency_on = |path: &str| format!("fika-core = {{ version = \"~{patch}\", path = {path:?} }}");
+        let whole = dependency_on(path.to_str().unwrap());
+        assert_eq!(of(&same), format!("# Without this clone: {commit}\n{whole}"));
+        assert_eq!(dependency(&same.path().join("x"), Some(same.path()), None), dependency_on("../fika-core"));
+        assert!(of(&clone(None, &format!(" = {patch:?}"))).contains("fika-core = { version = "));
+
+        fs::write(same.path().join(".cargo-ok"), "").unwrap();
+        assert_eq!(of(&same), commit, "cargo's own copy");
+        assert_eq!(of(&clone(Some("99.0.0"), ".workspace = true")), commit, "another border");
+        assert_eq!(of(&clone(None, ".workspace = true")), commit, "no version");
+        assert_eq!(of(&tempfile::tempdir().unwrap()), commit, "no clone");
+        assert_eq!(dependency(at, None, Some("c0ffee")), commit);
+        for unknown in [None, Some("")] {
+            assert_eq!(dependency(at, None, unknown), format!("fika-core = \"~{VERSION}\""));
+        }
     }
 
     #[test]
