@@ -3,32 +3,44 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use fika_core::plugin::Kind;
+use fika_core::plugin::{Kind, VERSION};
 
-/// The clone that this program was built from, if it is still there.
+/// Where the clone that this program was built from was, if it was built from one.
 const CLONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Its commit, if fika-core was as the commit has it.
+const COMMIT: Option<&str> = option_env!("FIKA_COMMIT");
 /// The versions that this program was built with, so that the new crate builds without the network.
-const LOCK: &str = include_str!("../../Cargo.lock");
-const MANIFEST: &str = include_str!("../templates/Cargo.toml");
+const LOCK: &str = include_str!(concat!(env!("OUT_DIR"), "/Cargo.lock"));
+const MANIFEST: &str = include_str!("../templates/manifest.toml");
 const OWN_WORKSPACE: &str = include_str!("../templates/own_workspace.toml");
+/// The module `chain` of those tests that need one.
+const CHAIN: &str = include_str!("../templates/chain.rs");
+/// The longest name, which is also one of an experiment.
+const NAME_MAX: usize = 40;
 
-/// The library's source and its tests.
-fn template(kind: Kind) -> Result<(&'static str, &'static str), String> {
+struct Template {
+    library: &'static str,
+    tests: &'static str,
+    experiment: &'static str,
+}
+
+fn template(kind: Kind) -> Template {
     macro_rules! files {
-        ($folder:literal) => {
-            (
-                include_str!(concat!("../templates/", $folder, "/lib.rs")),
-                include_str!(concat!("../templates/", $folder, "/tests.rs")),
-            )
+        ($folder:literal, $experiment:literal) => {
+            Template {
+                library: include_str!(concat!("../templates/", $folder, "/lib.rs")),
+                tests: include_str!(concat!("../templates/", $folder, "/tests.rs")),
+                experiment: include_str!(concat!("../templates/", $experiment)),
+            }
         };
     }
     match kind {
-        Kind::Consensus => Ok(files!("consensus")),
-        Kind::Script => Ok(files!("script")),
-        Kind::Keys => Ok(files!("keys")),
-        Kind::Tx => Ok(files!("tx")),
-        Kind::Transport => Ok(files!("transport")),
-        Kind::Attack => Err("expected consensus, script, keys, tx or transport, found attack".into()),
+        Kind::Consensus => files!("consensus", "experiment.toml"),
+        Kind::Script => files!("script", "experiment.toml"),
+        Kind::Keys => files!("keys", "experiment.toml"),
+        Kind::Tx => files!("tx", "experiment.toml"),
+        Kind::Transport => files!("transport", "experiment.toml"),
+        Kind::Attack => files!("attack", "attack/experiment.toml"),
     }
 }
 
@@ -38,7 +50,7 @@ fn template(kind: Kind) -> Result<(&'static str, &'static str), String> {
 /// One line: a name that cargo would not take, something in the way, or what the system says.
 pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
     check_name(name)?;
-    let (library, tests) = template(kind)?;
+    let Template { library, tests, experiment } = template(kind);
     let krate = dir.join(name);
     if krate.exists() {
         return Err(format!("{}: expected nothing there, found something", krate.display()));
@@ -51,31 +63,70 @@ pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
     };
     let fill = |text: &str| {
         let shout = name.replace('-', " ").to_uppercase();
-        text.replace("__name__", name).replace("__Name__", &type_name(name)).replace("__NAME__", &shout)
+        let text = text.replace("__name__", name).replace("__Name__", &type_name(name)).replace("__NAME__", &shout);
+        text.replace("__kind__", kind.name())
     };
     write("src/lib.rs", &fill(library))?;
     write("src/tests.rs", &fill(tests))?;
-    let manifest = |fika_core: &str| fill(MANIFEST).replace("__FIKA_CORE__", fika_core);
-    let (at, clone) = (krate.canonicalize(), Path::new(CLONE).canonicalize());
-    let (Ok(at), Ok(clone)) = (at, clone) else {
-        let source = format!("{{ git = \"{}\" }}", env!("CARGO_PKG_REPOSITORY"));
-        return write_alone(&write, &manifest(&source)).map(|()| krate);
-    };
-    let fika_core = format!("{{ path = {:?} }}", path_between(&at, &clone).join("fika-core"));
+    if tests.contains("mod chain;") {
+        write("src/tests/chain.rs", CHAIN)?;
+    }
+    write("experiment.toml", &fill(experiment))?;
+    let at = krate.canonicalize().map_err(|error| format!("{}: {error}", krate.display()))?;
+    let clone = Path::new(CLONE).canonicalize().ok();
+    let manifest = fill(MANIFEST).replace("__FIKA_CORE__", &dependency(&at, clone.as_deref(), COMMIT));
     // The clone's own workspace takes in all of its `plugins`; anything else has to be one by itself.
-    if at.parent() == Some(&clone.join("plugins")) {
-        write("Cargo.toml", &manifest(&fika_core))?;
+    if at.parent() == clone.map(|clone| clone.join("plugins")).as_deref() {
+        write("Cargo.toml", &manifest)?;
     } else {
-        write_alone(&write, &manifest(&fika_core))?;
+        write("Cargo.toml", &format!("{manifest}{OWN_WORKSPACE}"))?;
+        write("Cargo.lock", LOCK)?;
+        write(".gitignore", "/target\n")?;
     }
     Ok(krate)
 }
 
-/// Writes what a crate needs that is a workspace of its own.
-fn write_alone(write: &impl Fn(&str, &str) -> Result<(), String>, manifest: &str) -> Result<(), String> {
-    write("Cargo.toml", &format!("{manifest}{OWN_WORKSPACE}"))?;
-    write("Cargo.lock", LOCK)?;
-    write(".gitignore", "/target\n")
+/// How the crate in `at` depends on fika-core, so that this program loads its library.
+///
+/// It names the clone that the program was built from, while its fika-core has the same border. Without it, what the
+/// program was built from is the commit, or else a package of a registry.
+fn dependency(at: &Path, clone: Option<&Path>, commit: Option<&str>) -> String {
+    let elsewhere = match commit {
+        Some(commit) if !commit.is_empty() => {
+            format!("fika-core = {{ git = \"{}\", rev = \"{commit}\" }}", env!("CARGO_PKG_REPOSITORY"))
+        }
+        _ => format!("fika-core = \"~{VERSION}\""),
+    };
+    let clone = clone.and_then(|clone| Some((clone, version_in(clone)?)));
+    match clone.filter(|(_, version)| border(version) == border(VERSION)) {
+        None => elsewhere,
+        Some((clone, version)) => {
+            let path = path_between(at, clone).join("fika-core");
+            let comment = if at.starts_with(clone) { "" } else { &format!("# Without this clone: {elsewhere}\n") };
+            format!("{comment}fika-core = {{ version = \"~{version}\", path = {path:?} }}")
+        }
+    }
+}
+
+/// The version of fika-core in a clone. The copies that cargo makes for itself, and deletes some day, are not clones.
+fn version_in(clone: &Path) -> Option<String> {
+    let version = |manifest: &str, table: &[&str]| {
+        let manifest: toml::Table = fs::read_to_string(clone.join(manifest)).ok()?.parse().ok()?;
+        let table = table.iter().try_fold(toml::Value::Table(manifest), |value, key| value.get(key).cloned())?;
+        table.get("version").cloned()
+    };
+    if clone.join(".cargo-ok").exists() {
+        return None;
+    }
+    match version("fika-core/Cargo.toml", &["package"])? {
+        toml::Value::String(own) => Some(own),
+        _ => version("Cargo.toml", &["workspace", "package"])?.as_str().map(str::to_string),
+    }
+}
+
+/// The border's version in one of fika-core: major.minor.
+fn border(version: &str) -> Option<&str> {
+    version.rsplit_once('.').map(|(border, _)| border)
 }
 
 /// `roundrobin` and `my-coin2` are names; what is no identifier, a keyword or a crate that the new one needs is not.
@@ -99,8 +150,9 @@ fn check_name(name: &str) -> Result<(), String> {
         type typeof unsafe unsized use virtual where while yield ";
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_allowed);
-    if !is_name || name.ends_with('-') || name.contains("--") {
-        return Err(format!("expected a name of lower-case letters, digits and single dashes, found {name:?}"));
+    if !is_name || name.ends_with('-') || name.contains("--") || name.len() > NAME_MAX {
+        let expected = "lower-case letters, digits and single dashes";
+        return Err(format!("expected a name of at most {NAME_MAX} {expected}, found {name:?}"));
     }
     match TAKEN.contains(&name) || KEYWORDS.contains(&format!(" {name} ")) {
         true => Err(format!("expected a name that Rust has no use for, found {name}")),
@@ -108,13 +160,12 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// `my-coin2` as a type: `MyCoin2`, and never the name of a trait or type that the template uses.
+/// `my-coin2` as a type: `MyCoin2`, and never the name of a trait or type that a template uses.
 fn type_name(name: &str) -> String {
     let word = |word: &str| word[..1].to_uppercase() + &word[1..];
     let camel: String = name.split('-').filter(|part| !part.is_empty()).map(word).collect();
-    let text = |kind: Kind| template(kind).map_or("", |(library, _)| library);
-    let is_used =
-        Kind::ALL.into_iter().any(|kind| text(kind).split(|c: char| !c.is_alphanumeric()).any(|it| it == camel));
+    let texts = Kind::ALL.into_iter().flat_map(|kind| [template(kind).library, template(kind).tests]).chain([CHAIN]);
+    let is_used = texts.flat_map(|text| text.split(|c: char| !c.is_alphanumeric())).any(|word| word == camel);
     if is_used { format!("{camel}Plugin") } else { camel }
 }
 
@@ -132,7 +183,10 @@ mod tests {
 
     #[test]
     fn names_that_cargo_or_rust_would_refuse_are_refused_first() {
-        for name in ["", "Pow", "2coins", "my_coin", "a--b", "a-", "-a", "match", "serde", "core", "../x", "a b"] {
+        let long = "a".repeat(NAME_MAX + 1);
+        let names =
+            ["", "Pow", "2coins", "my_coin", "a--b", "a-", "-a", "match", "serde", "core", "../x", "a b", &long];
+        for name in names {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         for name in ["roundrobin", "my-coin2", "x"] {
@@ -140,17 +194,60 @@ mod tests {
         }
         assert_eq!(type_name("my-coin2"), "MyCoin2");
         assert_eq!(type_name("transport"), "TransportPlugin");
+        assert_eq!(type_name("genesis"), "GenesisPlugin");
     }
 
     #[test]
-    fn nothing_is_overwritten_and_attacks_have_no_template() {
+    fn nothing_is_overwritten_and_nothing_stays_blank() {
         let dir = tempfile::tempdir().unwrap();
-        let krate = create(Kind::Keys, "lamport", dir.path()).unwrap();
-        let error = create(Kind::Keys, "lamport", dir.path()).unwrap_err();
+        for kind in Kind::ALL {
+            let krate = create(kind, &format!("my-{kind}"), dir.path()).unwrap();
+            for file in ["src/lib.rs", "src/tests.rs", "experiment.toml", "Cargo.toml"] {
+                let text = fs::read_to_string(krate.join(file)).unwrap();
+                assert!(text.contains("my-") || text.contains("My"), "{kind} {file}");
+                assert!(!text.contains("__"), "{kind} {file}: {text}");
+            }
+            crate::Experiment::load(&krate.join("experiment.toml"), &[]).unwrap();
+        }
+        let error = create(Kind::Keys, "my-keys", dir.path()).unwrap_err();
         assert!(error.ends_with("expected nothing there, found something"), "{error}");
-        assert!(create(Kind::Attack, "selfish", dir.path()).is_err());
-        let source = fs::read_to_string(krate.join("src/lib.rs")).unwrap();
-        assert!(source.contains("pub struct Lamport") && !source.contains("__"), "{source}");
+    }
+
+    /// A clone whose workspace has this version, if any, and whose fika-core says `version`.
+    fn clone(workspace: Option<&str>, version: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("fika-core")).unwrap();
+        fs::write(dir.path().join("fika-core/Cargo.toml"), format!("[package]\nversion{version}\n")).unwrap();
+        if let Some(version) = workspace {
+            fs::write(dir.path().join("Cargo.toml"), format!("[workspace.package]\nversion = {version:?}\n")).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn a_clone_is_named_while_its_fika_core_has_this_border() {
+        let (border, at) = (border(VERSION).unwrap(), Path::new("/home/me/x"));
+        let patch = format!("{border}.77");
+        let of = |clone: &tempfile::TempDir| dependency(at, Some(clone.path()), Some("c0ffee"));
+        let commit = "fika-core = { git = \"https://github.com/fika-lab/fika\", rev = \"c0ffee\" }";
+
+        let same = clone(Some(&patch), ".workspace = true");
+        let path = same.path().join("fika-core");
+        let dependency_on = |path: &str| format!("fika-core = {{ version = \"~{patch}\", path = {path:?} }}");
+        let whole = dependency_on(path.to_str().unwrap());
+        assert_eq!(of(&same), format!("# Without this clone: {commit}\n{whole}"));
+        assert_eq!(dependency(&same.path().join("x"), Some(same.path()), None), dependency_on("../fika-core"));
+        assert!(of(&clone(None, &format!(" = {patch:?}"))).contains("fika-core = { version = "));
+
+        fs::write(same.path().join(".cargo-ok"), "").unwrap();
+        assert_eq!(of(&same), commit, "cargo's own copy");
+        assert_eq!(of(&clone(Some("99.0.0"), ".workspace = true")), commit, "another border");
+        assert_eq!(of(&clone(None, ".workspace = true")), commit, "no version");
+        assert_eq!(of(&tempfile::tempdir().unwrap()), commit, "no clone");
+        assert_eq!(dependency(at, None, Some("c0ffee")), commit);
+        for unknown in [None, Some("")] {
+            assert_eq!(dependency(at, None, unknown), format!("fika-core = \"~{VERSION}\""));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Plugin crates made by `new`: they compile anywhere without the network, pass their own tests, and load.
+//! Plugin crates made by `new`: they compile anywhere without the network, pass their own tests, load, and run.
 
 #![allow(missing_docs)]
 
@@ -13,7 +13,7 @@ fn target() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("border")
 }
 
-fn passes_its_tests_and_loads(kind: Kind, dir: &Path) {
+fn passes_its_tests_and_runs(kind: Kind, dir: &Path) {
     let name = format!("my-{kind}");
     let krate = scaffold::create(kind, &name, dir).unwrap();
     let mut tests = Command::new(env!("CARGO"));
@@ -23,22 +23,31 @@ fn passes_its_tests_and_loads(kind: Kind, dir: &Path) {
     assert!(output.status.success(), "{name}:\n{out}{errors}");
     assert!(!errors.contains("warning"), "{name}:\n{errors}");
     let library = fika_tests::build_libraries(&krate, &[&name], &target());
-    let plugin = load(&library[&name.replace('-', "_")]).unwrap();
+    let library = &library[&name.replace('-', "_")];
+    let plugin = load(library).unwrap();
     assert_eq!((plugin.kind, plugin.name), (kind, &*name));
+    let mut run = Command::new(fika_tests::host_binary());
+    run.args(["--engine", "sim", "experiment.toml"]).current_dir(&krate);
+    match kind {
+        Kind::Attack => run.args(["--set", &format!("nodes.attacker.agent={}", library.display())]),
+        _ => run.arg(format!("--{kind}")).arg(library),
+    };
+    let output = run.output().unwrap();
+    let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("  pass  "), "{name}:\n{out}{errors}");
 }
 
 #[test]
 fn every_kind_works_outside_of_the_clone() {
     let dir = tempfile::tempdir().unwrap();
-    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Attack);
-    kinds.for_each(|kind| passes_its_tests_and_loads(kind, dir.path()));
+    Kind::ALL.into_iter().for_each(|kind| passes_its_tests_and_runs(kind, dir.path()));
 }
 
 #[test]
 fn a_crate_inside_the_clone_is_a_workspace_of_its_own() {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let dir = tempfile::tempdir_in(clone.join("tests/fixtures")).unwrap();
-    passes_its_tests_and_loads(Kind::Consensus, dir.path());
+    passes_its_tests_and_runs(Kind::Consensus, dir.path());
     let manifest = fs::read_to_string(dir.path().join("my-consensus/Cargo.toml")).unwrap();
     assert!(manifest.contains("path = \"../../../../fika-core\""), "{manifest}");
 }

@@ -56,7 +56,7 @@ pub use self::registry::{Registry, check_fit};
 pub use self::watch::{CallSite, CallWatch, LongCall};
 use crate::env::Env;
 
-/// The version of fika-core. Libraries built with another one are not loaded.
+/// The version of fika-core. Its major.minor is that of the border: libraries built with another one are not loaded.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Which trait a plugin implements.

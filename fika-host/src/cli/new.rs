@@ -11,7 +11,7 @@ use crate::scaffold;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What it is: consensus, script, keys, tx, transport
+    /// What it is: consensus, script, keys, tx, transport, attack
     #[arg(value_name = "KIND")]
     kind: Kind,
     /// Its name, and that of its folder
@@ -27,11 +27,15 @@ pub(super) fn run(args: &Args) -> Outcome {
     // A path without a slash would be taken for the name of a built-in plugin.
     let made = if made.is_relative() && !made.starts_with(".") { Path::new(".").join(made) } else { made };
     let (kind, folder) = (args.kind, made.display());
+    let chosen = match kind {
+        Kind::Attack => format!("--set nodes.attacker.agent={folder}"),
+        _ => format!("--{kind} {folder}"),
+    };
     print(format_args!(
-        "made {folder}: a {kind} plugin that works; the rules are in {folder}/src/lib.rs\n  \
+        "made {folder}: a working plugin ({kind}); the rules are in {folder}/src/lib.rs\n  \
         cargo test --manifest-path {folder}/Cargo.toml\n  \
         fika-host plugins {folder}\n  \
-        fika-host --{kind} {folder} experiments/thesis.toml\n"
+        fika-host {chosen} {folder}/experiment.toml\n"
     ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,7 @@
 //! __Name__: the founders take turns and sign their blocks.
 //!
-//! Founders are all who own coins at genesis, in the order of their addresses. Time is cut into
-//! slots of one block interval; each slot belongs to the next founder in the row. A founder who
-//! is away leaves the slot empty. A block's extra is its producer's address, its seal the
+//! Founders are all who own coins at genesis, in the order of their addresses. Time is cut into slots; each belongs to
+//! the next founder in the row, who leaves it empty when away. A block's extra is its producer's address, its seal the
 //! producer's signature. Every block weighs the same: the longest chain wins.
 
 use std::sync::{Arc, OnceLock};
@@ -34,15 +33,13 @@ impl Default for Params {
     }
 }
 
-/// The rules. Clones share them; each agent is such a clone.
+/// The rules, and the agent that follows them.
 #[derive(Clone)]
-pub struct __Name__(Arc<Rules>);
-
-struct Rules {
+pub struct __Name__ {
     env: Env,
     slot_ticks: u32,
     /// Read from the genesis state once: later it would have to be rebuilt.
-    founders: OnceLock<Vec<Address>>,
+    founders: Arc<OnceLock<Vec<Address>>>,
 }
 
 impl Plugin for __Name__ {
@@ -53,31 +50,29 @@ impl Plugin for __Name__ {
     type Params = Params;
 
     fn new(params: Params, env: &Env) -> Result<Self, String> {
-        let slot_ticks = env.chain.block_interval_ticks().checked_mul(params.slot_intervals);
-        let slot_ticks = slot_ticks.filter(|ticks| *ticks > 0);
-        let slot_ticks = slot_ticks.ok_or("slot_intervals: expected a slot of 1 to 2^32 ticks")?;
-        Ok(__Name__(Arc::new(Rules { env: env.clone(), slot_ticks, founders: OnceLock::new() })))
+        match env.chain.block_interval_ticks().checked_mul(params.slot_intervals) {
+            Some(slot_ticks @ 1..) => Ok(__Name__ { env: env.clone(), slot_ticks, founders: Arc::default() }),
+            _ => Err("slot_intervals: expected a slot of 1 to 2^32 ticks".into()),
+        }
     }
 }
 
 impl __Name__ {
-    /// Whose turn the slot is.
-    fn producer(&self, slot: u32, tip: &BlockView<'_>, past: &dyn ChainView) -> Result<Option<Address>, Missing> {
-        let founders = match self.0.founders.get() {
-            Some(founders) => founders,
-            None => {
-                let genesis = past.ancestor(&tip.id, 0)?.id;
-                let stakes = past.stakes(&genesis)?;
-                self.0.founders.get_or_init(|| stakes.into_iter().map(|(who, _)| who).collect())
-            }
-        };
-        let turn = (slot as usize).checked_rem(founders.len());
-        Ok(turn.map(|turn| founders[turn]))
+    fn founders(&self, tip: &BlockView<'_>, past: &dyn ChainView) -> Result<&[Address], Missing> {
+        if let Some(founders) = self.founders.get() {
+            return Ok(founders);
+        }
+        let stakes = past.stakes(&past.ancestor(&tip.id, 0)?.id)?;
+        Ok(self.founders.get_or_init(|| stakes.into_iter().map(|(who, _)| who).collect()))
     }
 
     fn slot(&self, time: u32) -> u32 {
-        time / self.0.slot_ticks
+        time / self.slot_ticks
     }
+}
+
+fn producer(slot: u32, founders: &[Address]) -> Option<&Address> {
+    founders.get((slot as usize).checked_rem(founders.len())?)
 }
 
 /// What a producer signs.
@@ -89,14 +84,12 @@ impl Consensus for __Name__ {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (slot, last) = (self.slot(block.header.time), self.slot(parent.header.time));
         ensure(slot > last, || format!("expected a slot after the parent's {last}, found {slot}"))?;
-        let producer = self.producer(slot, parent, past)?;
-        let expected = || producer.map_or("nobody".into(), |who| who.to_string());
-        let is_producer = producer.is_some_and(|who| who.0 == block.extra);
-        ensure(is_producer, || format!("expected {} to produce in slot {slot}", expected()))
+        let producer = producer(slot, self.founders(parent, past)?);
+        ensure(producer.is_some_and(|who| who.0 == block.extra), || format!("expected the producer of slot {slot}"))
     }
 
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
-        let signer = self.0.env.signer(&digest(&block.id), seal);
+        let signer = self.env.signer(&digest(&block.id), seal);
         ensure(signer.is_some_and(|who| who.0 == block.extra), || "expected the producer's signature")
     }
 
@@ -105,23 +98,14 @@ impl Consensus for __Name__ {
     }
 }
 
-/// How many of its slots a node plans ahead, should the others stay silent.
-const PLANNED: usize = 8;
-
 impl Agent for __Name__ {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let chain = &self.0.env.chain;
+        let (chain, Ok(founders)) = (&self.env.chain, self.founders(tip, ctx.chain)) else { return };
         let next = self.slot(tip.header.time.max(chain.tick(ctx.now))).saturating_add(1);
-        let is_mine = |slot: &u32| matches!(self.producer(*slot, tip, ctx.chain), Ok(Some(who)) if who == ctx.me);
-        let founders = self.0.founders.get().map_or(1, Vec::len);
-        let mine = (next..).take((founders + 1) * PLANNED).filter(is_mine);
+        let mine = (next..=u32::MAX).take(founders.len()).find(|slot| producer(*slot, founders) == Some(&ctx.me));
         let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
-        let duty = |slot: u32| {
-            let time = chain.time(slot.saturating_mul(self.0.slot_ticks));
-            Duty::Slot { draft: draft.clone(), time }
-        };
-        let duties: Vec<Duty> = mine.map(duty).collect();
-        ctx.set_duties(duties);
+        // One slot is enough: its block becomes the tip, and the next one is planned.
+        ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot.saturating_mul(self.slot_ticks)) }));
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {

@@ -32,7 +32,8 @@ fn what_is_no_plugin_is_refused_in_one_line() {
     assert!(found.starts_with("expected a library, found something else: "), "{found}");
     assert_eq!(refusal(&dir.path().join("absent.so")), "no such file");
     assert_eq!(refusal(fixture("no_plugin")), "a library, but not a Fika plugin");
-    let expected = format!("expected a plugin built with fika-core {VERSION}, found 99.9.9");
+    let border = VERSION.rsplit_once('.').unwrap().0;
+    let expected = format!("expected a plugin built with fika-core {border}, found 99.9.9");
     assert_eq!(refusal(fixture("other_version")), expected);
     let found = refusal(fixture("other_layout"));
     assert!(found.starts_with(&format!("built with another fika-core {VERSION}: its layout differs at ")), "{found}");

@@ -41,12 +41,12 @@ pub enum LoadError {
     /// It exports several plugins, and none of them is named like the file.
     #[error("expected one plugin, found {0}")]
     Several(String),
-    /// It was built with another version of fika-core.
+    /// It was built with a fika-core whose border has another version.
     #[error("expected a plugin built with fika-core {expected}, found {found}")]
     Version {
-        /// This program's.
+        /// This program's, as major.minor.
         expected: &'static str,
-        /// The plugin's.
+        /// The version of the plugin's.
         found: String,
     },
     /// It was built with the same version, but what crosses the border differs.
@@ -84,8 +84,8 @@ pub fn load(path: &Path) -> Result<Descriptor, LoadError> {
     let library: &'static Library = Box::leak(Box::new(library));
     let header = header(library, &path, &file)?;
     let found = header.version_strings().version.as_str();
-    if found != VERSION {
-        return Err(LoadError::Version { expected: VERSION, found: found.into() });
+    if border(found) != border(VERSION) {
+        return Err(LoadError::Version { expected: border(VERSION), found: found.into() });
     }
     let layout = header.layout().ok_or(LoadError::NotAPlugin)?;
     check_layout_compatibility(<RootRef as StableAbi>::LAYOUT, layout)
@@ -94,7 +94,12 @@ pub fn load(path: &Path) -> Result<Descriptor, LoadError> {
     let root = unsafe { header.unchecked_layout::<RootRef>() }.map_err(|error| LoadError::Failed(first_line(error)))?;
     // SAFETY: called first, once per loading; both sides agree on the layout.
     unsafe { (root.start())(Host::HERE) };
-    describe(root, path).map_err(LoadError::Failed)
+    describe(root, path, found).map_err(LoadError::Failed)
+}
+
+/// The border's version in one of fika-core: major.minor. Patches leave it as it is.
+fn border(version: &str) -> &str {
+    version.match_indices('.').nth(1).map_or(version, |(patch, _)| &version[..patch])
 }
 
 /// What the system's loader says, which repeats the path.
@@ -174,7 +179,7 @@ fn first_difference(errors: &AbiInstabilityErrors) -> String {
     format!("its layout differs at {}: {what}", if place.is_empty() { "the top".into() } else { place.join(".") })
 }
 
-fn describe(root: RootRef, path: PathBuf) -> Result<Descriptor, String> {
+fn describe(root: RootRef, path: PathBuf, fika_core: &'static str) -> Result<Descriptor, String> {
     let mut description = None;
     let mut take = |bytes: &[u8]| description = Some(Description::from_bytes(bytes));
     // SAFETY: the taker lives until the call returns.
@@ -202,7 +207,7 @@ fn describe(root: RootRef, path: PathBuf) -> Result<Descriptor, String> {
         needs: texts(needs),
         provides: texts(provides),
         origin: Origin::Library(Box::leak(path.into_boxed_path())),
-        fika_core: VERSION,
+        fika_core,
         maker: Box::leak(Box::new(Loaded { root, params })),
     })
 }
@@ -253,5 +258,19 @@ impl Maker for Loaded {
             Make::Transport(make) => make!(make, Transport),
             Make::Attack(make) => make!(make, Attack),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::border;
+
+    #[test]
+    fn a_patch_leaves_the_border_as_it_is() {
+        assert_eq!(border("0.1.0"), border("0.1.12"));
+        assert_eq!(border("1.20.3-rc.1"), "1.20");
+        assert_ne!(border("0.1.0"), border("0.10.0"));
+        assert_ne!(border("1.2.0"), border("2.2.0"));
+        assert_eq!(border("nonsense"), "nonsense");
     }
 }
