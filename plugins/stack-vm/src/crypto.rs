@@ -108,7 +108,7 @@ impl<O: Observer> Machine<'_, O> {
         ensure((0..=keys).contains(&found), ScriptError::SigCount { keys, found })?;
         let signature_count = found as usize;
         let all = 2 + key_count + signature_count;
-        stack.at(all - 1)?;
+        stack.at(all)?;
 
         let (mut keys_left, mut signatures_left) = (key_count, signature_count);
         let decides = self.decides(verify, frame);
