@@ -8,7 +8,7 @@
 //! - `<S1>`: a signature by key 1 with hash type `ALL`; `<S1.83>` with hash type 0x83; `<S1.high>` with
 //!   the larger S; `<S1.padded>` with a needless zero before R. It signs the redeeming script where there
 //!   is one, or the lock; `<S1@2>` what is behind its second `CODESEPARATOR`; `<S1@unlock>` the
-//!   unlocking script without these signatures.
+//!   unlocking script without its signatures. A lock cannot hold a signature, which would sign it.
 
 use fika_core::hash::{hash160, parse_hex};
 use fika_core::script::{InputFacts, Script, SpendContext};
@@ -33,6 +33,9 @@ struct Signing {
 
 /// Reads both scripts of a case: the unlocking one, then the locking one.
 pub(crate) fn scripts(vm: &StackVm, unlock: &str, lock: &str, facts: InputFacts) -> Result<(Vec<u8>, Vec<u8>), String> {
+    if lock.contains("<S") {
+        return Err("expected no signature in the lock".into());
+    }
     let mut names = Names { vm, redeem: None, signing: None };
     let lock = match lock.strip_prefix("P2SH {").and_then(|rest| rest.strip_suffix('}')) {
         Some(redeem) => {
