@@ -1,11 +1,14 @@
 //! Hashes and signatures.
 
+use std::borrow::Cow;
+
 use fika_core::hash::{Id, hash160, ripemd160, sha256, sha256d};
 use sha1::{Digest, Sha1};
 
 use crate::element::Element;
 use crate::encoding;
 use crate::error::ScriptError;
+use crate::instruction::{Instruction, Instructions};
 use crate::machine::{Frame, Machine, Observer, ensure};
 use crate::opcode as op;
 use crate::rules;
@@ -31,6 +34,24 @@ pub(crate) fn request(hash_type: u8, signed: &[u8]) -> Vec<u8> {
     request.push(hash_type);
     request.extend_from_slice(signed);
     request
+}
+
+/// What `signatures` sign of `code`: all but pushes of themselves, since no signature can sign itself.
+fn signed_by<'c>(code: &'c [u8], signatures: &[Element<'_>]) -> Cow<'c, [u8]> {
+    let is_signature = |push: &Instruction<'_>| signatures.iter().any(|signature| push.is_push_of(signature.bytes()));
+    let mut instructions = Instructions { rest: code };
+    if !instructions.clone().map_while(Result::ok).any(|instruction| is_signature(&instruction)) {
+        return Cow::Borrowed(code);
+    }
+    let mut signed = Vec::with_capacity(code.len());
+    while let Some(Ok(instruction)) = instructions.next() {
+        if !is_signature(&instruction) {
+            signed.extend_from_slice(instruction.bytes);
+        }
+    }
+    // A push that the end of the script cuts off.
+    signed.extend_from_slice(instructions.rest);
+    Cow::Owned(signed)
 }
 
 /// A digest that has been asked for, and the hash type it was asked with: the signatures of one
@@ -76,7 +97,8 @@ impl<O: Observer> Machine<'_, O> {
         stack.drop_top(2)?;
         encoding::check(signature.bytes(), key.bytes(), self.flags)?;
         let must_hold = self.decides(verify, frame);
-        let holds = self.holds(signature.bytes(), key.bytes(), frame.signed, must_hold, &mut None);
+        let signed = signed_by(frame.signed, &[signature]);
+        let holds = self.holds(signature.bytes(), key.bytes(), &signed, must_hold, &mut None);
         ensure(holds || !self.on(rules::NULLFAIL) || signature.bytes().is_empty(), ScriptError::NullFail)?;
         if verify {
             return ensure(holds, ScriptError::CheckSigVerify);
@@ -108,8 +130,10 @@ impl<O: Observer> Machine<'_, O> {
         ensure((0..=keys).contains(&found), ScriptError::SigCount { keys, found })?;
         let signature_count = found as usize;
         let all = 2 + key_count + signature_count;
-        stack.at(all - 1)?;
+        stack.at(all)?;
 
+        let signatures = &stack.elements()[stack.len() - all..][..signature_count];
+        let signed = signed_by(frame.signed, signatures);
         let (mut keys_left, mut signatures_left) = (key_count, signature_count);
         let decides = self.decides(verify, frame);
         let mut asked = None;
@@ -119,7 +143,7 @@ impl<O: Observer> Machine<'_, O> {
             encoding::check(signature.bytes(), key.bytes(), self.flags)?;
             // With a key to spare, a signature may well not belong to the key that it is tried with.
             let must_hold = decides && signatures_left == keys_left;
-            if self.holds(signature.bytes(), key.bytes(), frame.signed, must_hold, &mut asked) {
+            if self.holds(signature.bytes(), key.bytes(), &signed, must_hold, &mut asked) {
                 signatures_left -= 1;
             }
             keys_left -= 1;

@@ -13,6 +13,17 @@ pub(crate) struct Instruction<'a> {
 }
 
 impl Instruction<'_> {
+    /// Whether it is `data` behind the shortest prefix that says its length.
+    pub(crate) fn is_push_of(&self, data: &[u8]) -> bool {
+        let prefix = match data.len() {
+            0..=0x4b => 1,
+            0x4c..=0xff => 2,
+            0x100..=0xffff => 3,
+            _ => 5,
+        };
+        self.opcode <= PUSHDATA4 && self.data == data && self.bytes.len() == prefix + data.len()
+    }
+
     /// Whether a shorter encoding would push the same data (BIP 62, rule 3).
     pub(crate) fn is_minimal_push(&self) -> bool {
         match self.data {

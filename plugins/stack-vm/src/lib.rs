@@ -4,7 +4,8 @@
 //! standard lock is P2PKH, so the chain's key scheme must make addresses as [`hash160`] of
 //! public keys, which is what [`KeyScheme::address`](fika_core::keys::KeyScheme::address) does by default.
 //! A signature in an unlocking script ends in its hash type; the request behind it is
-//! that byte, then the script from its last executed `CODESEPARATOR` on.
+//! that byte, then the script from its last executed `CODESEPARATOR` on, without pushes of the
+//! signatures that the operation checks.
 //!
 //! A script checks at most `max_operations` signatures: a check counts as an operation, and
 //! `CHECKMULTISIG` as one more for each of its keys. A check asks for at most one digest, of a
