@@ -12,8 +12,10 @@
 mod cli;
 pub mod experiment;
 pub mod isolation;
+mod limits;
 pub mod live;
 pub mod plugins;
+mod quantity;
 mod registry;
 pub mod results;
 mod run;

@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::Form;
+use super::metrics::{METRICS, Metric, Scope};
 use super::nodes::Nodes;
-use super::quantity;
 use super::reader::{Fields, Read, did_you_mean};
-use super::schema::{self, Form, METRICS, Metric, Scope};
-use super::source::{Problems, Value, shortened};
+use super::schema;
+use super::source::{Problems, Value};
+use crate::limits::shortened;
+use crate::quantity;
 
 /// One expectation. Numbers are in the metric's base unit: coins in base units, times in microseconds,
 /// shares in millionths, sizes in bytes, true as 1.

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::between;
 use super::graph::Graph;
+use super::medium_reader;
 use super::nodes::{Nodes, Peers};
 use super::presets::{self, Degrees};
 use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
 use super::{Cable, Latency, Medium, NodeIndex, Role};
+use crate::limits::LINKS_MAX;
 
 /// What was written about single links.
 #[derive(Default)]
@@ -57,7 +58,7 @@ impl Nodes {
                 fields.optional_text(key).and_then(|name| self.find(place, &name, problems))
             };
             let figures = Figures {
-                latency: fields.given("latency").and_then(|item| between::latency(item, problems)),
+                latency: fields.given("latency").and_then(|item| medium_reader::latency(item, problems)),
                 jitter_us: fields.optional("jitter"),
                 bandwidth_bps: fields.optional("bandwidth"),
                 loss_ppm: fields.optional("loss").map(|loss| loss as u32),
@@ -88,8 +89,8 @@ impl Nodes {
         }
         self.links.sort_unstable();
         self.links.dedup();
-        if self.links.len() as u64 > schema::LINKS_MAX {
-            let (most, found) = (schema::LINKS_MAX, self.links.len());
+        if self.links.len() as u64 > LINKS_MAX {
+            let (most, found) = (LINKS_MAX, self.links.len());
             problems.add(file.place, || format!("expected at most {most} links, found {found}"));
         }
         written

@@ -5,7 +5,8 @@ use fika_core::hash::{self, draw};
 use fika_core::header::{SECOND, Time};
 use serde::{Deserialize, Serialize};
 
-use super::NodeIndex;
+use super::key::LOADS_MAX;
+use super::node_spec::NodeIndex;
 use super::nodes::Nodes;
 use super::reader::{Fields, Read};
 use super::schema;
@@ -169,8 +170,8 @@ impl Parties {
 /// `[[load]]`.
 pub(super) fn loads(file: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Vec<Load> {
     let tables = file.tables("load", &schema::LOAD, None);
-    if tables.len() > schema::LOADS_MAX {
-        file.problem("load", || format!("expected at most {} entries, found {}", schema::LOADS_MAX, tables.len()));
+    if tables.len() > LOADS_MAX {
+        file.problem("load", || format!("expected at most {} entries, found {}", LOADS_MAX, tables.len()));
         return vec![];
     }
     tables.iter().filter_map(|fields| load(fields, nodes, problems)).collect()

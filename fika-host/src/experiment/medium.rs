@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use fika_core::header::Time;
 use serde::{Deserialize, Serialize};
 
-use super::{Experiment, NodeIndex};
-
 /// What lies between the nodes in the simulator, and what its messages cost. The live engines use none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
@@ -15,7 +13,7 @@ pub struct Medium {
     /// One cable for every link that has none of its own and, where regions are given, for whatever the matrix
     /// leaves open.
     pub cable: Cable,
-    /// Links with figures of their own, by index into [`Experiment::links`].
+    /// Links with figures of their own, by index into [`Experiment::links`](super::Experiment::links).
     pub own: BTreeMap<usize, Cable>,
     /// One payload (block, compact block, missing transactions) leaves a node at a time; the slot is held until it
     /// arrives.
@@ -132,11 +130,4 @@ pub struct CompactFailure {
     pub probability_ppm: u32,
     /// Which share of the block is missing then, in parts per million, each with its weight.
     pub missing: Vec<(u32, u32)>,
-}
-
-impl Experiment {
-    /// What the node lacks of compact blocks, where its class says so.
-    pub fn compact_failure(&self, node: NodeIndex) -> Option<&CompactFailure> {
-        self.medium.compact_failures.get(usize::from(self.nodes[node as usize].compact_failure?))
-    }
 }

@@ -2,9 +2,9 @@
 
 use fika_core::message::Message;
 
-use super::quantity;
-use super::schema::Form::{self, *};
-use super::schema::INTEGER_MAX;
+use super::key::Form::{self, *};
+use super::key::INTEGER_MAX;
+use crate::quantity;
 
 /// One thing that an `[[expect]]` can be about.
 pub(super) struct Metric {

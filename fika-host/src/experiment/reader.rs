@@ -2,11 +2,11 @@
 
 use fika_core::amount::{Amount, MAX_AMOUNT};
 
-use super::quantity;
-use super::schema::{DEGREE_MAX, Form, Key, NONE, REQUIRED, Schema};
-use super::source::{Item, Override, Place, Problems, Table, Value, shortened};
+use super::key::{DEGREE_MAX, Form, Key, NONE, REQUIRED, Schema};
+use super::source::{Item, Override, Place, Problems, Table, Value};
+use crate::limits::{NAME_BYTES_MAX, is_name, shortened};
+use crate::quantity;
 
-const NAME_BYTES_MAX: usize = 40;
 /// Pairs in a list of weights.
 const WEIGHTS_MAX: usize = 1_000;
 /// Names looked at for a "did you mean".
@@ -328,13 +328,6 @@ fn text(item: &Item) -> Result<(Place, String), String> {
         Value::Text(text) => Ok((item.place, text.clone())),
         _ => Err(format!("expected nothing but texts in the list, not {}", item.found())),
     }
-}
-
-/// Whether it can be a host name and a folder.
-pub(crate) fn is_name(text: &str) -> bool {
-    (1..=NAME_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
 /// ` (did you mean 'x'?)` if one of the names is close.

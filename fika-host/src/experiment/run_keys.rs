@@ -1,8 +1,8 @@
 //! The keys of the run, the chain, its plugins, payments and results.
 
-use super::quantity;
-use super::schema::Form::*;
-use super::schema::{INTEGER_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
+use super::key::Form::*;
+use super::key::{INTEGER_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
+use crate::quantity;
 
 const REPEAT_MAX: u64 = 10_000;
 const WORKERS_MAX: u64 = 1_024;

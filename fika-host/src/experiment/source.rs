@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::limits::shortened;
+
 /// The largest experiment file that is read: 100,000 nodes written one by one fit in it.
 pub(super) const FILE_BYTES_MAX: usize = 16 << 20;
 /// Errors beyond this number are counted, not listed.
@@ -124,15 +126,6 @@ fn table_from_toml(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table
             (key.get_ref().to_string(), (place(key.span().start), item_read))
         })
         .collect()
-}
-
-/// At most 40 characters of hostile text, on one line.
-pub(crate) fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().nth(40).is_some() {
-        short.push_str("...");
-    }
-    short.replace("\\'", "'").replace("\\\"", "\"")
 }
 
 /// One `--set path=value` argument, or another option that stands for one.

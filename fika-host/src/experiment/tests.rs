@@ -103,8 +103,8 @@ fn the_document_says_what_the_parser_knows() {
 #[test]
 fn every_default_can_be_read() {
     for key in schema::ALL.iter().flat_map(|schema| schema.keys) {
-        let given = key.default != schema::REQUIRED && key.default != schema::NONE;
-        if given && !matches!(key.form, schema::Form::ByMetric) {
+        let given = key.default != key::REQUIRED && key.default != key::NONE;
+        if given && !matches!(key.form, key::Form::ByMetric) {
             assert!(key.form.read(&reader::default(key)).is_ok(), "{}", key.name);
         }
     }

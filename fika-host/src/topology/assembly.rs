@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Topology, TopologyLink, TopologyNode};
-use crate::experiment::{BITS, DURATION, HASH_RATE, LINKS_MAX, NODES_MAX, Quantity, is_name, shortened};
+use super::graph::{Topology, TopologyLink, TopologyNode};
+use crate::limits::{LINKS_MAX, NODES_MAX, is_name, shortened};
+use crate::quantity::{BITS, DURATION, HASH_RATE, Quantity};
+
+/// How deep lists and elements may lie in each other.
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// What a file says about one node or link, as written.
 #[derive(Default)]

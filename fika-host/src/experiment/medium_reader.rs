@@ -9,8 +9,10 @@ use super::presets;
 use super::reader::{Fields, Read, did_you_mean};
 use super::schema;
 use super::shares::{dealt, normal, purpose};
-use super::source::{Item, Problems, Value, shortened};
+use super::source::{Item, Problems, Value};
 use super::{Cable, Charge, CompactFailure, Latency, Medium, Region, Role};
+use crate::limits::shortened;
+use crate::quantity::DURATION;
 
 const REGIONS_MAX: usize = 100;
 const CLASSES_MAX: usize = 100;
@@ -44,7 +46,7 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
 /// A duration, or a table `[latency]`; `None` after an error.
 pub(super) fn latency(item: &Item, problems: &Problems) -> Option<Latency> {
     if let Value::Text(text) = &item.value {
-        let us = super::quantity::DURATION.parse(text);
+        let us = DURATION.parse(text);
         return us.map(|us| Latency::Fixed { us }).map_err(|why| problems.add(item.place, || why)).ok();
     }
     let fields = Fields::new(&schema::LATENCY, Some(item), None, problems);
@@ -123,8 +125,8 @@ fn processing(network: &Fields<'_>, problems: &Problems) -> BTreeMap<String, u64
                 .add(*place, || format!("expected a kind of message ({expected}), found '{}'{meant}", shortened(kind)));
         }
         let time = match &item.value {
-            Value::Text(text) => super::quantity::DURATION.parse(text),
-            _ => Err(super::quantity::DURATION.expected()),
+            Value::Text(text) => DURATION.parse(text),
+            _ => Err(DURATION.expected()),
         };
         match time {
             Ok(time) => drop(times.insert(kind.clone(), time)),
