@@ -8,8 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::place::Place;
-use super::shown;
+use super::place::{Place, shown};
 
 /// The compiler that this program was built with.
 const RUSTC_VERSION: &str = env!("FIKA_RUSTC_VERSION");

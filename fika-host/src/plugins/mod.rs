@@ -9,12 +9,10 @@ mod hang;
 mod place;
 mod probe;
 
-use std::path::Path;
-
 use fika_core::plugin::{Descriptor, Kind, LoadError, Registry};
 
 pub(crate) use self::hang::end_on_hang;
-use self::place::Place;
+use self::place::{Place, shown};
 pub use self::probe::{PROBE_COMMAND, answer_probe, probe};
 
 /// The plugin of this kind that `spec` names: a name without a slash that `registry` knows, the
@@ -74,9 +72,4 @@ fn load(place: &Place) -> Result<Descriptor, String> {
         };
         format!("{}: {error}{cure}", shown(&place.library))
     })
-}
-
-/// A path as people wrote it.
-fn shown(path: &Path) -> std::path::Display<'_> {
-    path.strip_prefix("./").unwrap_or(path).display()
 }

@@ -1,7 +1,7 @@
 //! Where a plugin's library and its sources lie.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Display, Path, PathBuf};
 use std::time::SystemTime;
 
 /// The sources of fika-core that this program was built from, if they are still there.
@@ -50,6 +50,11 @@ impl Place {
         let Ok(built) = fs::metadata(&self.library).and_then(|file| file.modified()) else { return true };
         [krate.as_path(), Path::new(FIKA_CORE)].into_iter().filter_map(newest_source).any(|source| source > built)
     }
+}
+
+/// A path as people wrote it.
+pub(super) fn shown(path: &Path) -> Display<'_> {
+    path.strip_prefix("./").unwrap_or(path).display()
 }
 
 fn is_crate(path: &Path) -> bool {
