@@ -13,7 +13,9 @@ mod answer;
 mod chain;
 mod client;
 mod clock;
+mod connection;
 pub mod control;
+mod failure;
 mod grind;
 mod hub;
 mod journal;
@@ -40,36 +42,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
+pub(crate) use crate::results::payee;
 use chain::Chain;
+pub use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
-pub(crate) use report::payee;
 pub use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
-
-/// The exit code for what a user has to put right: a file, a name, a parameter.
-pub const EXIT_INPUT: u8 = 2;
-/// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
-pub const EXIT_ENVIRONMENT: u8 = 3;
-
-/// Why a node does not run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// What it was told is wrong.
-    #[error("{0}")]
-    Input(String),
-    /// It cannot be done here.
-    #[error("{0}")]
-    Environment(String),
-}
-
-impl Failure {
-    /// The process's exit code.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Failure::Input(_) => EXIT_INPUT,
-            Failure::Environment(_) => EXIT_ENVIRONMENT,
-        }
-    }
-}
 
 /// Runs one node until it is told to stop, by a signal or by its control socket, and gives the process's
 /// exit code. Says on standard error, in one line, why it ends otherwise.

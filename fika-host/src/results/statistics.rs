@@ -1,13 +1,9 @@
-//! Runs of one experiment that differ in their seed alone, and what their figures come to.
+//! Figures over several runs of one experiment that differ in their seed alone.
 
-use std::io::{self, Write};
-
-use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
+use super::format::table;
 use super::scale::Scale;
-use super::summary::{Ended, Summary};
-use super::{measure, table};
 use crate::experiment::{Experiment, measured};
 
 /// A figure of a run: a metric of `docs/experiment-file.md`, of the network or of one node.
@@ -37,55 +33,6 @@ impl Figure {
             Some(node) => format!("{} on {node}", self.metric),
         }
     }
-}
-
-/// What is kept of one of several runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replica {
-    /// Where all its draws came from.
-    pub seed: u64,
-    /// Why it ended.
-    pub ended: Ended,
-    /// Two runs with the same one were the same.
-    pub trace_hash: Option<Id>,
-    /// What nodes or plugins did that they must not.
-    pub faults: Vec<String>,
-    /// In base units, by figure; `None` where the run has no value.
-    pub values: Vec<Option<u64>>,
-}
-
-impl Replica {
-    /// What is kept of the run with this summary.
-    pub fn new(figures: &[Figure], summary: &Summary) -> Replica {
-        let faults = summary.nodes.iter().flat_map(|node| node.faults.iter().map(move |why| (node, why)));
-        Replica {
-            seed: summary.seed,
-            ended: summary.ended,
-            trace_hash: summary.simulated.as_ref().map(|simulated| simulated.trace_hash),
-            faults: faults.map(|(node, why)| format!("{}: {why}", node.name)).collect(),
-            values: figures.iter().map(|figure| measure(summary, &figure.metric, figure.on.as_deref())).collect(),
-        }
-    }
-}
-
-/// `replicas.csv`: a row for each run, its figures in base units; empty where a run has no value.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Replica]) -> io::Result<()> {
-    write!(out, "seed,ended,trace_hash,faults")?;
-    figures.iter().try_for_each(|figure| write!(out, ",{}", figure.name()))?;
-    writeln!(out)?;
-    for replica in replicas {
-        let ended = serde_json::to_value(replica.ended)?;
-        let hash = replica.trace_hash.map_or_else(String::new, |hash| hash.to_string());
-        write!(out, "{},{},{hash},{}", replica.seed, ended.as_str().unwrap_or_default(), replica.faults.len())?;
-        for value in &replica.values {
-            write!(out, ",{}", value.map_or_else(String::new, |value| value.to_string()))?;
-        }
-        writeln!(out)?;
-    }
-    out.flush()
 }
 
 /// The statistics of several runs.
@@ -128,25 +75,6 @@ pub struct Statistics {
 }
 
 impl Replicas {
-    /// What the runs come to, of `wanted` that were to be made. In the order of their seeds, so that the last digit of
-    /// a mean does not depend on which one was first done.
-    pub fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
-        let of = |(index, figure): (usize, &Figure)| {
-            let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();
-            Statistics::new(figure, &values)
-        };
-        let faults = replicas.iter().flat_map(|replica| {
-            replica.faults.iter().map(|why| format!("in the run with seed {}: {why}", replica.seed))
-        });
-        Replicas {
-            wanted: experiment.repeat,
-            finished: replicas.len() as u32,
-            first_seed: experiment.seed,
-            figures: figures.iter().enumerate().filter_map(of).collect(),
-            faults: faults.collect(),
-        }
-    }
-
     /// One of the figures.
     pub fn figure(&self, metric: &str, on: Option<&str>) -> Option<&Statistics> {
         self.figures.iter().find(|figure| figure.metric == metric && figure.on.as_deref() == on)
@@ -182,7 +110,7 @@ impl Replicas {
 
 impl Statistics {
     /// Of at least one value.
-    fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
+    pub(super) fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
         let (min, max) = (*values.iter().min()?, *values.iter().max()?);
         let n = values.len() as f64;
         // From the least on, so that equal values have exactly no deviation, and large ones lose no digits.

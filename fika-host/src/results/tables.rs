@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use fika_core::hash::Id;
 
 use super::chain::{BlockFacts, Chain};
-use super::summary::{Ending, Summary, confirmation, is_full, reach, spread};
-use crate::experiment::Experiment;
+use super::ending::Ending;
+use super::summarize::{confirmation, is_full, reach, spread};
+use super::summary::{NodeSummary, Summary};
+use crate::experiment::{Experiment, Role};
 
 /// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
 pub const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];
@@ -121,10 +123,10 @@ impl Tables<'_> {
         )?;
         for node in &self.summary.nodes {
             let role = match node.role {
-                crate::experiment::Role::Full => "full",
-                crate::experiment::Role::Wallet => "wallet",
+                Role::Full => "full",
+                Role::Wallet => "wallet",
             };
-            let crate::results::NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
+            let NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
             write!(out, "{name},{address},{role},{starts},{height},{},", or_empty(node.tip))?;
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
             write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;

@@ -152,7 +152,7 @@ fn expectations_are_judged_and_what_is_not_measured_fails() {
     assert_eq!(measure(&summary, "memory", None), Some(3 << 20));
     ending.nodes[3].balance = Some(Amount::coins(48));
     let summary = Summary::new(&experiment(), &chain(), &ending);
-    assert_eq!(summary.expects.iter().map(|judgement| judgement.holds).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(summary.expects.iter().map(|verdict| verdict.holds).collect::<Vec<_>>(), [true, false, true]);
     assert!(summary.to_string().contains("FAIL  balance on client == 49 (measured: 48)"), "{summary}");
     ending.nodes[3].balance = None;
     let summary = Summary::new(&experiment(), &chain(), &ending);

@@ -1,105 +1,14 @@
 //! Whether a run went as its experiment expects.
 
-use fika_core::amount::Amount;
 use serde::{Deserialize, Serialize};
-
-use super::show::{bytes, duration, share};
-use super::{Replicas, Summary};
-use crate::experiment::Expect;
 
 /// The verdict on one expectation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct Verdict {
     /// What was expected: `balance on client1 == 49`.
     pub expected: String,
     /// What was measured, with its unit; or why it could not be.
     pub measured: String,
     /// Whether it is as expected.
     pub holds: bool,
-}
-
-impl Judgement {
-    /// Measures and compares. What could not be measured does not hold.
-    pub fn new(expect: &Expect, summary: &Summary) -> Judgement {
-        if let Some(replicas) = &summary.replicas {
-            return Judgement::of_mean(expect, replicas);
-        }
-        let measured = measure(summary, &expect.metric, expect.on.as_deref());
-        let holds = measured.is_some_and(|value| expect.holds(value));
-        let measured = match measured {
-            Some(value) => show(&expect.metric, value),
-            None => "not measured".into(),
-        };
-        Judgement { expected: expect.text.clone(), measured, holds }
-    }
-
-    /// The same with the mean of several runs.
-    fn of_mean(expect: &Expect, replicas: &Replicas) -> Judgement {
-        let (measured, holds) = match replicas.figure(&expect.metric, expect.on.as_deref()) {
-            None => ("not measured".into(), false),
-            Some(figure) if figure.n < replicas.finished => {
-                (format!("{}, and not measured in {} runs", figure.show(), replicas.finished - figure.n), false)
-            }
-            Some(figure) => (figure.show(), expect.holds_on_mean(figure.mean, figure.standard_error.unwrap_or(0.0))),
-        };
-        Judgement { expected: expect.text.clone(), measured, holds }
-    }
-}
-
-/// A metric of `docs/experiment-file.md` in its base unit, on a node or the whole network; `None` if the run
-/// has no value for it (no block, no payment, a dead node).
-pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64> {
-    let node = on.map(|name| summary.node(name));
-    if let Some(node) = node {
-        let node = node?;
-        return match metric {
-            "height" => Some(node.height),
-            "reorgs" => Some(node.reorgs),
-            "balance" => node.balance.map(|amount| amount.0),
-            "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.blocks - summary.stale),
-            "memory" => node.memory_bytes,
-            _ => None,
-        };
-    }
-    if let Some(kind) = metric.strip_prefix("messages_") {
-        // A kind of which none was sent may not be listed.
-        return summary.simulated.as_ref().map(|simulated| simulated.messages.get(kind).copied().unwrap_or(0));
-    }
-    match metric {
-        "agreement" => Some(summary.agreement.into()),
-        "height" => Some(summary.height),
-        "blocks" => Some(summary.blocks),
-        "stale_rate" => Some(summary.stale_rate_ppm),
-        "stale_blocks" => Some(summary.stale),
-        "reorgs" => Some(summary.reorgs.values().sum()),
-        "supply" => summary.coins.supply.map(|amount| amount.0),
-        "concentration" => summary.concentration_ppm(),
-        "supply_gap" => summary.coins.gap.map(|amount| amount.0),
-        "submitted_payments" => Some(summary.payments.submitted),
-        "confirmed_payments" => Some(summary.payments.confirmed),
-        "payment_latency" => summary.payments.latency_us,
-        "block_interval" => summary.block_interval_us,
-        "propagation_50" => summary.propagation_50_us,
-        "propagation_90" => summary.propagation_90_us,
-        "propagation_99" => summary.propagation_99_us,
-        "propagation_100" => summary.propagation_100_us,
-        "mean_propagation_50" => summary.mean_propagation_50_us,
-        "mean_propagation_90" => summary.mean_propagation_90_us,
-        "mean_propagation_99" => summary.mean_propagation_99_us,
-        "mean_propagation_100" => summary.mean_propagation_100_us,
-        "memory" => summary.nodes.iter().filter_map(|node| node.memory_bytes).max(),
-        _ => None,
-    }
-}
-
-fn show(metric: &str, value: u64) -> String {
-    match metric {
-        "agreement" => (value != 0).to_string(),
-        "stale_rate" | "reward_share" | "concentration" => share(value),
-        "balance" | "supply" | "supply_gap" => Amount(value).to_string(),
-        "memory" => bytes(value),
-        "payment_latency" | "block_interval" => duration(value),
-        spread if spread.contains("propagation_") => duration(value),
-        _ => value.to_string(),
-    }
 }

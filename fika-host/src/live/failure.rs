@@ -1,0 +1,27 @@
+//! Why a node does not run.
+
+/// The exit code for what a user has to put right: a file, a name, a parameter.
+pub const EXIT_INPUT: u8 = 2;
+/// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
+pub const EXIT_ENVIRONMENT: u8 = 3;
+
+/// Why a node does not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// What it was told is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// It cannot be done here.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Input(_) => EXIT_INPUT,
+            Failure::Environment(_) => EXIT_ENVIRONMENT,
+        }
+    }
+}
