@@ -2,6 +2,7 @@
 
 mod chosen;
 mod end;
+mod error;
 mod folder;
 mod orders;
 mod progress;
@@ -27,42 +28,17 @@ use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
-use crate::results::{Simulated, Summary, json};
+use crate::results::{Summary, json};
 
 pub(crate) use chosen::Chosen;
+pub use error::RunError;
 pub(crate) use folder::Folder;
 pub(crate) use orders::{Order, give};
 pub(crate) use signals::INTERRUPTED;
+pub use simulate::simulate;
 
 /// The name by which a node's process is started, which tells it from any command a user can give.
 const NODE: &str = "fika-node";
-
-/// Why a run could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// What was asked for cannot be: a plugin that is not there, a bad parameter. Exit code 2.
-    #[error("{0}")]
-    Input(String),
-    /// This machine cannot do it, or not now. Exit code 3.
-    #[error("{0}")]
-    Environment(String),
-}
-
-impl From<isolation::Error> for RunError {
-    fn from(error: isolation::Error) -> RunError {
-        RunError::Environment(error.to_string())
-    }
-}
-
-impl From<live::Failure> for RunError {
-    fn from(failure: live::Failure) -> RunError {
-        match failure {
-            live::Failure::Input(why) => RunError::Input(why),
-            live::Failure::Environment(why) => RunError::Environment(why),
-        }
-    }
-}
 
 /// What runs experiments: this program with its plugins.
 ///
@@ -187,15 +163,6 @@ impl Host {
         }
         simulate::run(experiment, chosen, &folder, progress)
     }
-}
-
-/// Runs an experiment under virtual time, once, and leaves nothing behind: for measurements and for programs that want
-/// the numbers of many runs.
-///
-/// # Errors
-/// [`RunError`], in one line.
-pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
-    simulate::numbers(experiment, &Chosen::new(experiment, registry)?)
 }
 
 /// Where the `node.json` of a node is, in the folder of a run.

@@ -22,6 +22,7 @@ use fika_core::world::{Genesis, World};
 use super::progress::Progress;
 use super::setup::on_all_cores;
 use super::{Chosen, Folder, RunError, end, signals};
+use crate::Registry;
 use crate::experiment::{Experiment, NodeIndex};
 use crate::live::{EXIT_INPUT, node_keys};
 use crate::plugins;
@@ -91,10 +92,15 @@ pub(super) fn once(
     Ok((ending, outcome.chain))
 }
 
-/// One run to its end, of which only the numbers are kept.
-pub(super) fn numbers(experiment: &Experiment, chosen: &Chosen) -> Result<Simulated, RunError> {
-    let stage = Stage::new(experiment, chosen)?;
-    let worlds = vec![stage.world(experiment, chosen)?];
+/// Runs an experiment under virtual time, once, and leaves nothing behind: for measurements and for programs that want
+/// the numbers of many runs.
+///
+/// # Errors
+/// [`RunError`], in one line.
+pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
+    let chosen = Chosen::new(experiment, registry)?;
+    let stage = Stage::new(experiment, &chosen)?;
+    let worlds = vec![stage.world(experiment, &chosen)?];
     Ok(stage.simulation(experiment, worlds, true).run(&mut |_| None).simulated)
 }
 
