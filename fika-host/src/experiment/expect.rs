@@ -16,7 +16,7 @@ use crate::quantity;
 /// One expectation. Numbers are in the metric's base unit: coins in base units, times in microseconds,
 /// shares in millionths, sizes in bytes, true as 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// One of the metrics of `docs/experiment-file.md`.
     pub metric: String,
     /// The name of the node it is measured on; `None`: the whole network.
@@ -36,7 +36,7 @@ pub struct Expect {
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Op {
+pub(crate) enum Op {
     /// Equal, within the tolerance.
     #[serde(rename = "==")]
     Equal,
@@ -68,7 +68,7 @@ const OPS: &[(&str, Op)] = &[
 
 impl Expect {
     /// Whether `measured`, in the metric's base unit, is as expected.
-    pub fn holds(&self, measured: u64) -> bool {
+    pub(crate) fn holds(&self, measured: u64) -> bool {
         match self.op {
             Op::Equal => measured.abs_diff(self.value) <= self.tolerance,
             Op::NotEqual => measured.abs_diff(self.value) > self.tolerance,
@@ -81,7 +81,7 @@ impl Expect {
 
     /// Whether the mean of several runs, in the metric's base unit, is as expected: within
     /// [`standard_errors`](Expect::standard_errors) times its standard error, in the favour of what is expected.
-    pub fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
+    pub(crate) fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
         let scatter = f64::from(self.standard_errors) * standard_error;
         let (value, tolerance) = (self.value as f64, self.tolerance as f64);
         match self.op {

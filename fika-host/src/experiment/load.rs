@@ -22,7 +22,7 @@ pub(crate) fn retry_us(block_interval_us: Time) -> Time {
 
 /// A stream of payments, or a single one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Load {
+pub(crate) struct Load {
     /// Who may pay.
     pub from: Parties,
     /// Who may be paid.
@@ -38,7 +38,7 @@ pub struct Load {
 /// Who takes part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Parties {
+pub(crate) enum Parties {
     /// Every node.
     Any,
     /// These; at least one.
@@ -48,7 +48,7 @@ pub enum Parties {
 /// When a load's payments are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
+pub(crate) enum When {
     /// One payment, this long after the start.
     At {
         /// Microseconds.
@@ -73,7 +73,7 @@ pub enum When {
 /// When one payment is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Due {
+pub(crate) enum Due {
     /// Microseconds after the start.
     Time(Time),
     /// The height of the payer's chain.
@@ -82,7 +82,7 @@ pub enum Due {
 
 /// One payment that somebody is to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
+pub(crate) struct Payment {
     /// When.
     pub due: Due,
     /// Who pays.
@@ -99,7 +99,7 @@ const US_PER_DAY_THOUSANDTHS: u128 = 86_400_000_000 * 1_000;
 
 impl Load {
     /// How many payments it makes; `None`: no end.
-    pub fn count(&self) -> Option<u64> {
+    pub(crate) fn count(&self) -> Option<u64> {
         match self.when {
             When::At { .. } | When::AtHeight { .. } => Some(1),
             When::Rate { count, .. } => count,

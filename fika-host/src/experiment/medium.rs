@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What lies between the nodes in the simulator, and what its messages cost. The live engines use none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Medium {
+pub(crate) struct Medium {
     /// Where nodes can stand. Their matrix says how long a message takes from one to another.
     pub regions: Vec<Region>,
     /// One cable for every link that has none of its own and, where regions are given, for whatever the matrix
@@ -29,7 +29,7 @@ pub struct Medium {
 
 /// A part of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Region {
+pub(crate) struct Region {
     /// Unique.
     pub name: String,
     /// How many of the nodes stand here that name no region, in parts per million; of all regions together a million.
@@ -45,7 +45,7 @@ pub struct Region {
 
 /// How a link behaves, alike in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cable {
+pub(crate) struct Cable {
     /// How long a bit takes from end to end.
     pub latency: Latency,
     /// Up to this much more, uniform.
@@ -59,7 +59,7 @@ pub struct Cable {
 /// How long a bit takes, one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "snake_case")]
-pub enum Latency {
+pub(crate) enum Latency {
     /// Always the same.
     Fixed {
         /// Microseconds.
@@ -95,7 +95,7 @@ impl Latency {
     ///
     /// # Errors
     /// When they give no such distribution.
-    pub fn pareto(mean_us: Time, scale_us: Option<Time>) -> Result<Latency, String> {
+    pub(crate) fn pareto(mean_us: Time, scale_us: Option<Time>) -> Result<Latency, String> {
         let scale_us = scale_us.unwrap_or(mean_us.saturating_sub(5_000));
         if scale_us == 0 || scale_us >= mean_us {
             return Err("expected a scale above 0 and below the mean; without one, a mean above 5 ms".into());
@@ -106,7 +106,7 @@ impl Latency {
     }
 
     /// The mean in microseconds.
-    pub fn mean_us(&self) -> Time {
+    pub(crate) fn mean_us(&self) -> Time {
         match *self {
             Latency::Fixed { us } => us,
             Latency::Normal { mean_us, .. } | Latency::Pareto { mean_us, .. } => mean_us,
@@ -116,7 +116,7 @@ impl Latency {
 
 /// Bytes charged in place of the real size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
+pub(crate) struct Charge {
     /// For a whole block; the missing transactions of a compact block are charged as a share of it.
     pub block_bytes: Option<u64>,
     /// For a compact block.
@@ -125,7 +125,7 @@ pub struct Charge {
 
 /// In place of a real mempool: how often a node lacks transactions of a compact block, and how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CompactFailure {
+pub(crate) struct CompactFailure {
     /// How often.
     pub probability_ppm: u32,
     /// Which share of the block is missing then, in parts per million, each with its weight.

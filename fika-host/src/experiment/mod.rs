@@ -36,19 +36,21 @@ mod topology;
 use std::io::Read;
 use std::path::Path;
 
-pub use builder::{Builder, Network, Node};
-pub use expect::{Expect, Op};
-pub use load::{Due, Load, Parties, Payment, When};
-pub(crate) use load::{TRIES_MAX, retry_us};
-pub use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
+pub use builder::{Network, NetworkBuilder, Node};
+pub(crate) use expect::Expect;
+#[cfg(test)]
+pub(crate) use load::When;
+pub(crate) use load::{Due, Load, Parties, Payment, TRIES_MAX, retry_us};
+pub(crate) use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
 pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
-pub use node_spec::{Durability, NodeIndex, NodeSpec, Role};
-pub use schema::reference;
+pub use node_spec::Role;
+pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
 pub(crate) use shares::unit;
 use source::Source;
-pub use source::{Errors, Override};
-pub use spec::{Announce, Engine, Experiment, Mempool, Output, PluginChoice, Plugins, Relay, Stop, TraceFormat};
+pub use source::{ExperimentErrors, Override};
+pub use spec::Experiment;
+pub(crate) use spec::{Announce, Engine, Mempool, PluginChoice, Plugins, Relay, TraceFormat};
 
 impl Experiment {
     /// Reads an experiment file, and that of its graph if it names one, and lays the overrides over it, in their
@@ -56,9 +58,9 @@ impl Experiment {
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.
-    pub fn load(path: &Path, overrides: &[Override]) -> Result<Experiment, Errors> {
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Experiment, ExperimentErrors> {
         let file = path.display().to_string();
-        let wrong = |why: String| Errors(vec![format!("{file}: {why}")]);
+        let wrong = |why: String| ExperimentErrors(vec![format!("{file}: {why}")]);
         let mut bytes = vec![];
         let limit = source::FILE_BYTES_MAX as u64 + 1;
         let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
@@ -72,13 +74,19 @@ impl Experiment {
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.
-    pub fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Experiment, Errors> {
+    pub fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Experiment, ExperimentErrors> {
         if text.len() > source::FILE_BYTES_MAX {
             let most = source::FILE_BYTES_MAX;
-            return Err(Errors(vec![format!("{file}: expected at most {most} bytes, found more")]));
+            return Err(ExperimentErrors(vec![format!("{file}: expected at most {most} bytes, found more")]));
         }
         let stem = Path::new(file).file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
         resolve::resolve(&stem, Source::parse(file, text, overrides)?)
+    }
+
+    /// Every table and key with its form, default and meaning, and every metric, in Markdown: the tables of
+    /// `docs/experiment-file.md`.
+    pub fn reference() -> String {
+        schema::reference()
     }
 
     /// The same experiment with another seed, as if it had been written with that one: nodes and links, of which
@@ -87,7 +95,7 @@ impl Experiment {
     ///
     /// # Errors
     /// One line for each thing that is wrong with this seed: no such graph is found, a file of links has gone.
-    pub(crate) fn with_seed(&self, seed: u64) -> Result<Experiment, Errors> {
+    pub(crate) fn with_seed(&self, seed: u64) -> Result<Experiment, ExperimentErrors> {
         let mut other = Experiment { seed, ..self.clone() };
         if let Some((stem, source)) = self.origin.0.as_deref() {
             let drawn = resolve::resolve_with(stem, source, Some(seed))?;

@@ -4,11 +4,11 @@ use fika_core::amount::Amount;
 use serde::{Deserialize, Serialize};
 
 /// A node as its index in [`Experiment::nodes`](super::Experiment::nodes).
-pub type NodeIndex = u32;
+pub(crate) type NodeIndex = u32;
 
 /// One node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeSpec {
+pub(crate) struct NodeSpec {
     /// Also its host name and folder: 1 to 47 letters, digits, `-` and `_`.
     pub name: String,
     /// What it does.
@@ -62,7 +62,7 @@ pub enum Role {
 /// When a block is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Durability {
+pub(crate) enum Durability {
     /// Before the next one is taken.
     Block,
     /// Together with others.

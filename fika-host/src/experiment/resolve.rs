@@ -15,14 +15,14 @@ use super::node_spec::Role;
 use super::nodes::Nodes;
 use super::reader::Fields;
 use super::schema;
-use super::source::{Errors, Item, Problems, Source};
+use super::source::{ExperimentErrors, Item, Problems, Source};
 use super::spec::{
     Announce, Engine, Experiment, Mempool, Origin, Output, PluginChoice, Plugins, Relay, Stop, TraceFormat,
 };
 use crate::limits::{is_name, shortened};
 
 /// Judges the whole tree; `stem` is the experiment's name if it gives none.
-pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, Errors> {
+pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, ExperimentErrors> {
     let mut experiment = resolve_with(stem, &source, None)?;
     if experiment.repeat > 1 {
         experiment.origin = Origin(Some(Arc::new((stem.into(), source))));
@@ -31,7 +31,7 @@ pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, Errors> 
 }
 
 /// The same with another seed than the tree gives.
-pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Result<Experiment, Errors> {
+pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Result<Experiment, ExperimentErrors> {
     let problems = Problems::default();
     let file = Fields::new(&schema::FILE, Some(&source.root), None, &problems);
     let run = file.table("experiment", &schema::EXPERIMENT);

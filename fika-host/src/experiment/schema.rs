@@ -65,9 +65,8 @@ pub(super) static ALL: &[&Schema] = &[
     &OUTPUT,
 ];
 
-/// Every table and key with form, default and meaning, and every metric, in Markdown: the tables of
-/// `docs/experiment-file.md`.
-pub fn reference() -> String {
+/// See [`Experiment::reference`](super::Experiment::reference).
+pub(super) fn reference() -> String {
     let mut text = String::new();
     for schema in ALL {
         let title = if schema.title.starts_with('[') { format!("`{}`", schema.title) } else { "Tables".into() };

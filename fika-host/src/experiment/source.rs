@@ -14,7 +14,7 @@ use crate::limits::shortened;
 
 /// The largest experiment file that is read: 100,000 nodes written one by one fit in it.
 pub(super) const FILE_BYTES_MAX: usize = 16 << 20;
-/// Errors beyond this number are counted, not listed.
+/// ExperimentErrors beyond this number are counted, not listed.
 const ERRORS_MAX: usize = 20;
 const OVERRIDE_SEGMENTS_MAX: usize = 16;
 
@@ -154,7 +154,7 @@ impl Override {
     }
 
     /// Another option of the command line that sets a text: `text("--consensus pos", "consensus.plugin", "pos")`.
-    pub fn text(argument: &str, path: &str, text: &str) -> Result<Override, String> {
+    pub(crate) fn text(argument: &str, path: &str, text: &str) -> Result<Override, String> {
         Override::new(shortened(argument), path, Item::text(text))
     }
 
@@ -184,7 +184,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Parses a file and lays the overrides over it, in their order.
-    pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Source, Errors> {
+    pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let root = Value::Table(table_from_toml(table.get_ref(), &Place::File));
         let mut source = Source {
@@ -204,7 +204,7 @@ impl Source {
     }
 
     /// A tree made by the program.
-    pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, Errors> {
+    pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let file = format!("network '{}'", shortened(name));
         let mut source = Source { root, file, folder: PathBuf::new(), text: String::new(), arguments: vec![] };
         source.lay_over(overrides)?;
@@ -216,7 +216,7 @@ impl Source {
         &self.folder
     }
 
-    fn lay_over(&mut self, overrides: &[Override]) -> Result<(), Errors> {
+    fn lay_over(&mut self, overrides: &[Override]) -> Result<(), ExperimentErrors> {
         let problems = Problems::default();
         for (index, set) in overrides.iter().enumerate() {
             self.arguments.push(set.argument.clone());
@@ -243,7 +243,7 @@ impl Source {
     }
 
     /// The problems as errors in the order of the file, or nothing.
-    pub(super) fn check(&self, problems: Problems) -> Result<(), Errors> {
+    pub(super) fn check(&self, problems: Problems) -> Result<(), ExperimentErrors> {
         let mut found = problems.found.into_inner();
         if found.is_empty() {
             return Ok(());
@@ -255,7 +255,7 @@ impl Source {
         if problems.more.get() > 0 {
             lines.push(format!("{}: and {} more errors", self.file, problems.more.get()));
         }
-        Err(Errors(lines))
+        Err(ExperimentErrors(lines))
     }
 }
 
@@ -346,19 +346,19 @@ impl Problems {
 
 /// What is wrong with an experiment: one line for each error, with its place. Exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errors(pub(super) Vec<String>);
+pub struct ExperimentErrors(pub(super) Vec<String>);
 
-impl Errors {
+impl ExperimentErrors {
     /// The lines: `experiments/x.toml:12:5: what was expected and what was found`.
     pub fn lines(&self) -> &[String] {
         &self.0
     }
 }
 
-impl fmt::Display for Errors {
+impl fmt::Display for ExperimentErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Errors {}
+impl std::error::Error for ExperimentErrors {}

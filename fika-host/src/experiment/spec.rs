@@ -18,39 +18,39 @@ use super::source::Source;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// Names the results folder, the chain and nothing else.
-    pub name: String,
+    pub(crate) name: String,
     /// Where every random draw and generated key comes from.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How nodes are kept apart; `None`: namespaces where they are permitted, else processes.
-    pub engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
     /// How many runs, with the seeds from `seed` on; at least 1. More than one only with [`Engine::Sim`].
-    pub repeat: u32,
+    pub(crate) repeat: u32,
     /// Threads that validate in a simulated run; at least 1. They change no result.
-    pub workers: u32,
+    pub(crate) workers: u32,
     /// Under virtual time: the chains of this many nodes are judged again at the end.
-    pub replay: u32,
+    pub(crate) replay: u32,
     /// When the run ends.
-    pub stop: Stop,
+    pub(crate) stop: Stop,
     /// What all nodes of the chain agree on. The header time of genesis is 0 until the runtime sets it.
-    pub chain: ChainParams,
+    pub(crate) chain: ChainParams,
     /// One plugin of each kind.
-    pub plugins: Plugins,
+    pub(crate) plugins: Plugins,
     /// How news spreads.
-    pub relay: Relay,
+    pub(crate) relay: Relay,
     /// What lies between the nodes in the simulator.
-    pub medium: Medium,
+    pub(crate) medium: Medium,
     /// Payments that wait for a block.
-    pub mempool: Mempool,
+    pub(crate) mempool: Mempool,
     /// At least one; names are unique.
-    pub nodes: Vec<NodeSpec>,
+    pub(crate) nodes: Vec<NodeSpec>,
     /// Pairs of different nodes, the smaller index first, ascending, each pair once.
-    pub links: Vec<(NodeIndex, NodeIndex)>,
+    pub(crate) links: Vec<(NodeIndex, NodeIndex)>,
     /// Payments that are made by themselves.
-    pub load: Vec<Load>,
+    pub(crate) load: Vec<Load>,
     /// What must hold at the end.
-    pub expects: Vec<Expect>,
+    pub(crate) expects: Vec<Expect>,
     /// Where the results go.
-    pub output: Output,
+    pub(crate) output: Output,
     /// What it was read from.
     #[serde(skip)]
     pub(super) origin: Origin,
@@ -70,7 +70,7 @@ impl PartialEq for Origin {
 /// How nodes are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Each node in network, PID, mount and host name namespaces of its own.
     Netns,
     /// Each node a plain process.
@@ -81,7 +81,7 @@ pub enum Engine {
 
 /// When a run ends. Without either it goes on until it is told to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stop {
+pub(crate) struct Stop {
     /// Ends the run as soon as all full nodes have the same tip, at this height or above, and every
     /// payment of a load that ends ([`Experiment::payments_scheduled`]) is confirmed in it.
     pub height: Option<u64>,
@@ -91,8 +91,7 @@ pub struct Stop {
 
 /// One plugin of each kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "named after the traits")]
-pub struct Plugins {
+pub(crate) struct Plugins {
     pub consensus: PluginChoice,
     pub script: PluginChoice,
     pub keys: PluginChoice,
@@ -102,7 +101,7 @@ pub struct Plugins {
 
 impl Plugins {
     /// The five choices with their kinds.
-    pub fn all(&self) -> [(Kind, &PluginChoice); 5] {
+    pub(crate) fn all(&self) -> [(Kind, &PluginChoice); 5] {
         [
             (Kind::Consensus, &self.consensus),
             (Kind::Script, &self.script),
@@ -115,7 +114,7 @@ impl Plugins {
 
 /// Which plugin, and its own table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PluginChoice {
+pub(crate) struct PluginChoice {
     /// A built-in name, a library or a crate folder, as written; paths start at the current folder.
     pub plugin: String,
     /// The plugin's own table as written, for the plugin to judge; empty if there is none.
@@ -126,7 +125,7 @@ pub struct PluginChoice {
 
 /// How news spreads between neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relay {
+pub(crate) struct Relay {
     /// What a node says of a new block.
     pub announce: Announce,
     /// Announce a block also to the neighbour that it came from.
@@ -142,7 +141,7 @@ pub struct Relay {
 /// What a node says of a new block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Announce {
+pub(crate) enum Announce {
     /// Its id, and sends it to who asks.
     Inv,
     /// Its header (BIP 130), and sends it to who asks.
@@ -153,7 +152,7 @@ pub enum Announce {
 
 /// What a node's mempool takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mempool {
+pub(crate) struct Mempool {
     /// Payments with the lowest fee rate leave beyond this size.
     pub max_bytes: u64,
     /// The lowest fee of a payment that is taken and relayed.
@@ -162,7 +161,7 @@ pub struct Mempool {
 
 /// Where the results go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
+pub(crate) struct Output {
     /// The folder in which each run makes its own.
     pub dir: String,
     /// Whether JSON files are written.
@@ -176,7 +175,7 @@ pub struct Output {
 /// How a simulated run writes each event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TraceFormat {
+pub(crate) enum TraceFormat {
     /// One JSON object a line.
     Jsonl,
     /// As SimBlock does, for its visualiser.
@@ -184,13 +183,23 @@ pub enum TraceFormat {
 }
 
 impl Experiment {
+    /// Its name, which is also that of its folder of results.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where every random draw and generated key comes from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The node of this name.
-    pub fn node(&self, name: &str) -> Option<NodeIndex> {
+    pub(crate) fn node(&self, name: &str) -> Option<NodeIndex> {
         self.nodes.iter().position(|node| node.name == name).map(|index| index as NodeIndex)
     }
 
     /// The neighbours of each node, ascending.
-    pub fn neighbours(&self) -> Vec<Vec<NodeIndex>> {
+    pub(crate) fn neighbours(&self) -> Vec<Vec<NodeIndex>> {
         let mut neighbours = vec![vec![]; self.nodes.len()];
         for &(a, b) in &self.links {
             neighbours[a as usize].push(b);
@@ -201,27 +210,27 @@ impl Experiment {
     }
 
     /// Hashes per second of all nodes together: with the block interval, what a start difficulty is made of.
-    pub fn hash_rate(&self) -> u64 {
+    pub(crate) fn hash_rate(&self) -> u64 {
         self.nodes.iter().fold(0, |sum, node| sum.saturating_add(node.hash_rate))
     }
 
     /// Coins of the genesis block.
-    pub fn genesis_supply(&self) -> Amount {
+    pub(crate) fn genesis_supply(&self) -> Amount {
         self.nodes.iter().flat_map(|node| node.coins.iter().copied()).sum()
     }
 
     /// The `n`-th payment (from 0) of `load[index]`, a pure function of the seed; `None` after the last.
-    pub fn payment(&self, index: usize, n: u64) -> Option<Payment> {
+    pub(crate) fn payment(&self, index: usize, n: u64) -> Option<Payment> {
         self.load.get(index)?.payment(self.seed, index as u64, n, self.nodes.len() as u64)
     }
 
     /// How many payments the loads that end make together. Loads without an end are not counted: no run waits for them.
-    pub fn payments_scheduled(&self) -> u64 {
+    pub(crate) fn payments_scheduled(&self) -> u64 {
         self.load.iter().filter_map(Load::count).fold(0, u64::saturating_add)
     }
 
     /// What the node lacks of compact blocks, where its class says so.
-    pub fn compact_failure(&self, node: NodeIndex) -> Option<&CompactFailure> {
+    pub(crate) fn compact_failure(&self, node: NodeIndex) -> Option<&CompactFailure> {
         self.medium.compact_failures.get(usize::from(self.nodes[node as usize].compact_failure?))
     }
 }

@@ -26,7 +26,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The program a node runs: by default this very binary, with other arguments.
 #[derive(Clone, Debug)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// What is executed. `/proc/self/exe` is the host's own binary, even if its file was replaced since.
     pub program: PathBuf,
     /// The arguments, the program's name first.
@@ -41,7 +41,7 @@ pub struct Launch {
 
 impl Launch {
     /// This binary with the given arguments, everything it prints appended to `log`.
-    pub fn own(argv: impl IntoIterator<Item = impl Into<OsString>>, log: impl Into<PathBuf>) -> Launch {
+    pub(crate) fn own(argv: impl IntoIterator<Item = impl Into<OsString>>, log: impl Into<PathBuf>) -> Launch {
         let log = log.into();
         Launch {
             program: "/proc/self/exe".into(),

@@ -1,13 +1,13 @@
 //! Why a node does not run.
 
 /// The exit code for what a user has to put right: a file, a name, a parameter.
-pub const EXIT_INPUT: u8 = 2;
+pub(crate) const EXIT_INPUT: u8 = 2;
 /// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
-pub const EXIT_ENVIRONMENT: u8 = 3;
+pub(crate) const EXIT_ENVIRONMENT: u8 = 3;
 
 /// Why a node does not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// What it was told is wrong.
     #[error("{0}")]
     Input(String),
@@ -18,7 +18,7 @@ pub enum Failure {
 
 impl Failure {
     /// The process's exit code.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) => EXIT_INPUT,
             Failure::Environment(_) => EXIT_ENVIRONMENT,

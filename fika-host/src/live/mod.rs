@@ -14,12 +14,12 @@ mod chain;
 mod client;
 mod clock;
 mod connection;
-pub mod control;
+pub(crate) mod control;
 mod failure;
 mod grind;
 mod hub;
 mod journal;
-pub mod keyfile;
+pub(crate) mod keyfile;
 mod link;
 mod log;
 mod memory;
@@ -28,7 +28,9 @@ mod report;
 mod server;
 mod setup;
 mod socket;
-pub mod store;
+pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 use std::cell::RefCell;
@@ -44,16 +46,16 @@ use tracing::info;
 
 pub(crate) use crate::results::payee;
 use chain::Chain;
-pub use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
+pub(crate) use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
-pub use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
+pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 
 /// Runs one node until it is told to stop, by a signal or by its control socket, and gives the process's
 /// exit code. Says on standard error, in one line, why it ends otherwise.
 ///
 /// Meant to be all that its process does: it handles SIGTERM and SIGINT, writes the process's log to standard
 /// error, and ends the process itself when a plugin hangs.
-pub fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
+pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
     memory::prepare();
     log::start(setup.epoch_unix_us.saturating_add(setup.start_us));
     match run(setup, registry) {

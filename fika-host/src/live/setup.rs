@@ -18,7 +18,7 @@ use crate::isolation::Port;
 /// One node of one run, complete: the process reads nothing else but its key, its database and its plugins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeSetup {
+pub(crate) struct NodeSetup {
     /// The run's name.
     pub run: String,
     /// Which of [`nodes`](NodeSetup::nodes) this one is.
@@ -73,7 +73,7 @@ pub struct NodeSetup {
 
 /// One node as the others know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub(crate) struct Member {
     /// Its name.
     pub name: String,
     /// Whom its coins belong to.
@@ -82,7 +82,7 @@ pub struct Member {
 
 /// One load with its place in the experiment, which its draws depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadEntry {
+pub(crate) struct LoadEntry {
     /// Its place in [`Experiment::load`](crate::experiment::Experiment::load).
     pub index: u64,
     /// The load.
@@ -102,7 +102,7 @@ impl NodeSetup {
     ///
     /// # Errors
     /// [`Failure::Input`] when it cannot be read or is not complete.
-    pub fn read(path: &Path) -> Result<NodeSetup, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<NodeSetup, Failure> {
         let wrong = |why: String| Failure::Input(format!("{}: {why}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         let setup: NodeSetup = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -120,13 +120,13 @@ impl NodeSetup {
     ///
     /// # Errors
     /// [`Failure::Environment`] when it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_vec(self).map_err(|error| Failure::Environment(error.to_string()))?;
         fs::write(path, text).map_err(|error| Failure::Environment(format!("{}: {error}", path.display())))
     }
 
     /// The node's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.nodes[self.index as usize].name
     }
 
@@ -140,7 +140,7 @@ impl NodeSetup {
 ///
 /// # Errors
 /// When the scheme does not make one for each.
-pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -> Result<Vec<KeyPair>, String> {
+pub(crate) fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -> Result<Vec<KeyPair>, String> {
     let count = indexes.end - indexes.start;
     let keys = scheme.generate_many(seed, indexes.start, count);
     match keys.len() == count as usize {
@@ -153,7 +153,7 @@ pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -
 ///
 /// # Errors
 /// As [`node_keys`].
-pub fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<KeyPair, String> {
+pub(crate) fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<KeyPair, String> {
     let keys = node_keys(scheme, seed, index..index + 1)?;
     Ok(keys.into_iter().next().expect("one was asked for"))
 }

@@ -10,14 +10,14 @@ use fika_core::hash::Id;
 use super::trace::{Trace, TraceEvent};
 
 /// A node as its index in the experiment.
-pub type NodeIndex = usize;
+pub(crate) type NodeIndex = usize;
 
 /// Lines of a trace beyond this length are skipped: a node never writes one.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
 /// A block that some node has had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockFacts {
+pub(crate) struct BlockFacts {
     /// The block that it extends.
     pub parent: Id,
     /// Distance from genesis.
@@ -36,14 +36,14 @@ pub struct BlockFacts {
 
 impl BlockFacts {
     /// When the first node had it, in microseconds since the chain's epoch.
-    pub fn first_seen_us(&self) -> u64 {
+    pub(crate) fn first_seen_us(&self) -> u64 {
         self.arrivals.first().map_or(0, |(_, at_us)| *at_us)
     }
 }
 
 /// A payment that a node has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentFacts {
+pub(crate) struct PaymentFacts {
     /// The transaction.
     pub hash: Id,
     /// Who pays.
@@ -62,7 +62,7 @@ pub struct PaymentFacts {
 
 /// What one node's trace says of the node itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeFacts {
+pub(crate) struct NodeFacts {
     /// How often it began.
     pub starts: u64,
     /// Its last tip and that one's height; none: genesis.
@@ -93,7 +93,7 @@ const FAULTS_KEPT: usize = 5;
 /// The traces of all nodes, merged. Memory grows with blocks times nodes and with transactions, not with
 /// the length of the traces.
 #[derive(Clone, Debug, Default)]
-pub struct Chain {
+pub(crate) struct Chain {
     /// All blocks but genesis.
     pub blocks: HashMap<Id, BlockFacts>,
     /// In the order of submission.
@@ -110,7 +110,7 @@ pub struct Chain {
 impl Chain {
     /// Nothing yet, of nodes with these addresses. What happened after `until_us`, in microseconds since the
     /// chain's epoch, is left out: nodes go on for a moment after the run is over.
-    pub fn new(addresses: &[Address], until_us: u64) -> Chain {
+    pub(crate) fn new(addresses: &[Address], until_us: u64) -> Chain {
         Chain {
             until_us,
             nodes: vec![NodeFacts::default(); addresses.len()],
@@ -124,7 +124,7 @@ impl Chain {
     ///
     /// # Errors
     /// When the trace cannot be read.
-    pub fn add_trace(&mut self, node: NodeIndex, mut trace: impl BufRead) -> io::Result<()> {
+    pub(crate) fn add_trace(&mut self, node: NodeIndex, mut trace: impl BufRead) -> io::Result<()> {
         let mut own = Own::default();
         let mut line = Vec::new();
         loop {
@@ -152,7 +152,7 @@ impl Chain {
     }
 
     /// To be called after the last trace.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         for payment in &mut self.payments {
             payment.accepted_us = payment.accepted_us.or(self.accepted.get(&payment.hash).copied());
         }
@@ -166,7 +166,7 @@ impl Chain {
     }
 
     /// The blocks from `tip` back to the first after genesis, by id.
-    pub fn ancestry(&self, tip: Id) -> Vec<Id> {
+    pub(crate) fn ancestry(&self, tip: Id) -> Vec<Id> {
         let block = |id: &Id| self.blocks.get(id).map(|block| (*id, block.parent));
         let chain = std::iter::successors(block(&tip), |(_, parent)| block(parent));
         chain.map(|(id, _)| id).collect()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// What is known of a run at its end beside the traces of its nodes.
 #[derive(Clone, Debug)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// Where the results are.
     pub results: PathBuf,
     /// How the nodes were kept apart: `netns` or `process`.
@@ -47,7 +47,7 @@ pub struct Simulated {
 
 /// What is known of a node at the end beside its trace.
 #[derive(Clone, Debug, Default)]
-pub struct NodeEnding {
+pub(crate) struct NodeEnding {
     /// Its address.
     pub address: Address,
     /// How its process ended, if it did so before the run.

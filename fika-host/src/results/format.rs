@@ -5,7 +5,7 @@ use std::fmt::Write;
 use fika_core::hash::Id;
 
 /// A time in microseconds, three digits: `1.25 s`, `340 ms`, `3 min 20 s`.
-pub fn duration(us: u64) -> String {
+pub(crate) fn duration(us: u64) -> String {
     match us {
         0..1_000 => format!("{us} us"),
         1_000..1_000_000 => format!("{} ms", three_digits(us, 1_000)),
@@ -16,12 +16,12 @@ pub fn duration(us: u64) -> String {
 }
 
 /// Millionths as a percentage: `2.5 %`.
-pub fn share(ppm: u64) -> String {
+pub(crate) fn share(ppm: u64) -> String {
     format!("{} %", three_digits(ppm, 10_000))
 }
 
 /// A size in binary units: `3.2 MiB`.
-pub fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let units = [("B", 1_u64), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
     let (unit, scale) = units.into_iter().rev().find(|(_, scale)| bytes >= *scale).unwrap_or(units[0]);
     format!("{} {unit}", three_digits(bytes, scale))
@@ -51,7 +51,7 @@ pub(super) fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> St
 }
 
 /// Rows with columns of equal width; the first is the head. Columns of numbers stand to the right.
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let is_number =
         |cell: &String| matches!(cell.as_str(), "" | "-") || cell.parse::<f64>().is_ok() || is_measure(cell);
     let numbers = |column: usize| column > 0 && rows.iter().skip(1).filter_map(|row| row.get(column)).all(is_number);
@@ -83,7 +83,7 @@ fn is_measure(cell: &str) -> bool {
 }
 
 /// The last twelve digits of an id, as in the nodes' logs: proof of work makes the first ones alike.
-pub fn short(id: Id) -> String {
+pub(crate) fn short(id: Id) -> String {
     let text = id.to_string();
     text[text.len() - 12..].into()
 }

@@ -4,7 +4,7 @@ use super::summary::Summary;
 
 /// A metric of `docs/experiment-file.md` in its base unit, on a node or the whole network; `None` if the run
 /// has no value for it (no block, no payment, a dead node).
-pub fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64> {
+pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Option<u64> {
     let node = on.map(|name| summary.node(name));
     if let Some(node) = node {
         let node = node?;

@@ -12,7 +12,7 @@ use crate::experiment::Experiment;
 
 /// What is kept of one of several runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replica {
+pub(crate) struct Replica {
     /// Where all its draws came from.
     pub seed: u64,
     /// Why it ended.
@@ -27,7 +27,7 @@ pub struct Replica {
 
 impl Replica {
     /// What is kept of the run with this summary.
-    pub fn new(figures: &[Figure], summary: &Summary) -> Replica {
+    pub(crate) fn new(figures: &[Figure], summary: &Summary) -> Replica {
         let faults = summary.nodes.iter().flat_map(|node| node.faults.iter().map(move |why| (node, why)));
         Replica {
             seed: summary.seed,
@@ -43,7 +43,7 @@ impl Replica {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Replica]) -> io::Result<()> {
+pub(crate) fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Replica]) -> io::Result<()> {
     write!(out, "seed,ended,trace_hash,faults")?;
     figures.iter().try_for_each(|figure| write!(out, ",{}", figure.name()))?;
     writeln!(out)?;
@@ -62,7 +62,7 @@ pub fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Repli
 impl Replicas {
     /// What the runs come to, of `wanted` that were to be made. In the order of their seeds, so that the last digit of
     /// a mean does not depend on which one was first done.
-    pub fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
+    pub(crate) fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
         let of = |(index, figure): (usize, &Figure)| {
             let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();
             Statistics::new(figure, &values)

@@ -8,7 +8,7 @@ use crate::experiment::{Experiment, measured};
 
 /// A figure of a run: a metric of `docs/experiment-file.md`, of the network or of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// The metric.
     pub metric: String,
     /// The node's name; `None`: the whole network.
@@ -17,7 +17,7 @@ pub struct Figure {
 
 impl Figure {
     /// Every figure of the network, and all those of each node that an expectation is about.
-    pub fn all(experiment: &Experiment) -> Vec<Figure> {
+    pub(crate) fn all(experiment: &Experiment) -> Vec<Figure> {
         let mut figures: Vec<Figure> = measured(false).into_iter().map(|metric| Figure { metric, on: None }).collect();
         let named = |name: &str| experiment.expects.iter().any(|expect| expect.on.as_deref() == Some(name));
         for node in experiment.nodes.iter().filter(|node| named(&node.name)) {
@@ -27,7 +27,7 @@ impl Figure {
     }
 
     /// `reward_share on n1`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.on {
             None => self.metric.clone(),
             Some(node) => format!("{} on {node}", self.metric),

@@ -14,7 +14,7 @@ use crate::experiment::{Experiment, NodeSpec, Role};
 
 impl Summary {
     /// The numbers of the run, and a verdict on each expectation.
-    pub fn new(experiment: &Experiment, chain: &Chain, ending: &Ending) -> Summary {
+    pub(crate) fn new(experiment: &Experiment, chain: &Chain, ending: &Ending) -> Summary {
         let full: Vec<NodeIndex> = full_nodes(experiment);
         let tips: Vec<Option<(Id, u64)>> =
             (0..experiment.nodes.len()).map(|node| ending.nodes[node].tip.or(chain.nodes[node].tip)).collect();
@@ -99,7 +99,7 @@ impl Summary {
     }
 
     /// The same run as the first of several.
-    pub fn with_replicas(mut self, experiment: &Experiment, replicas: Replicas) -> Summary {
+    pub(crate) fn with_replicas(mut self, experiment: &Experiment, replicas: Replicas) -> Summary {
         self.replicas = Some(replicas);
         self.check(experiment);
         self

@@ -16,6 +16,7 @@ use crate::experiment::Role;
 
 /// The numbers of one run; of several, those of the first, and statistics of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// The experiment.
     pub name: String,

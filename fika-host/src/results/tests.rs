@@ -4,8 +4,9 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
 
+use super::measure::measure;
 use super::trace::{Trace, TraceEvent};
-use super::{Chain, Ended, Ending, Figure, NodeEnding, Replica, Replicas, Summary, Tables, measure};
+use super::{Chain, Ended, Ending, Figure, NodeEnding, Replica, Replicas, Summary, Tables};
 use crate::experiment::{Experiment, Network, Node};
 
 const START_US: u64 = 1_000_000;

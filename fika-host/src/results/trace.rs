@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One line of a node's `events.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// When, by the node's clock, in microseconds since the chain's epoch.
     pub at_us: u64,
     /// What.
@@ -18,7 +18,7 @@ pub struct Trace {
 /// What happened at a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
-pub enum TraceEvent {
+pub(crate) enum TraceEvent {
     /// The node began, or began again.
     Started {
         /// Height of its tip.

@@ -71,7 +71,7 @@ impl Host {
     }
 
     /// The plugins that are compiled in.
-    pub fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 

@@ -2,7 +2,7 @@
 
 /// Nodes and links.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
+pub(crate) struct Topology {
     /// Names are unique.
     pub nodes: Vec<TopologyNode>,
     /// Each pair of nodes at most once.
@@ -11,7 +11,7 @@ pub struct Topology {
 
 /// A node of a topology.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopologyNode {
+pub(crate) struct TopologyNode {
     /// As in an experiment: 1 to 40 letters, digits, `-` and `_`.
     pub name: String,
     /// The name of its region.
@@ -22,7 +22,7 @@ pub struct TopologyNode {
 
 /// A link of a topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopologyLink {
+pub(crate) struct TopologyLink {
     /// One end, as an index into [`Topology::nodes`].
     pub a: u32,
     /// The other end, never the same.

@@ -17,8 +17,8 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-pub use graph::{Topology, TopologyLink, TopologyNode};
-pub use write::Format;
+pub(crate) use graph::{Topology, TopologyLink, TopologyNode};
+pub(crate) use write::Format;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 128 << 20;
@@ -28,7 +28,7 @@ impl Topology {
     ///
     /// # Errors
     /// `file:line: what was expected and found`, in one line.
-    pub fn load(path: &Path) -> Result<Topology, String> {
+    pub(crate) fn load(path: &Path) -> Result<Topology, String> {
         let file = path.display();
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let parse = match ending.as_deref() {
@@ -56,7 +56,7 @@ impl Topology {
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub fn parse_graphml(text: &str) -> Result<Topology, String> {
+    pub(crate) fn parse_graphml(text: &str) -> Result<Topology, String> {
         graphml::read(text)
     }
 
@@ -64,7 +64,7 @@ impl Topology {
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub fn parse_gml(text: &str) -> Result<Topology, String> {
+    pub(crate) fn parse_gml(text: &str) -> Result<Topology, String> {
         gml::read(text)
     }
 }

@@ -14,7 +14,7 @@ const ROWS_MAX: usize = 20;
 
 impl Topology {
     /// Counts, degrees, parts and diameter, as text of a few lines.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let neighbours = self.neighbours();
         let mut degrees: Vec<usize> = neighbours.iter().map(Vec::len).collect();
         degrees.sort_unstable();
