@@ -25,6 +25,8 @@ pub struct Module {
     pub file: usize,
     /// The module around it; the root is around itself.
     pub parent: usize,
+    /// Whether it is a `pub mod`.
+    pub is_public: bool,
     /// All items but modules, which are in [`Sources::modules`], and those of tests.
     pub items: Vec<Item>,
     names: BTreeMap<String, Vec<Binding>>,
@@ -110,7 +112,7 @@ impl Sources {
     ) -> Result<usize, String> {
         let own = self.modules.len();
         let (names, globs) = (BTreeMap::new(), vec![]);
-        self.modules.push(Module { path: path.clone(), file, parent, items: vec![], names, globs });
+        self.modules.push(Module { path: path.clone(), file, parent, is_public: true, items: vec![], names, globs });
         for item in items {
             if attributes(&item).iter().any(is_test) {
                 continue;
@@ -128,6 +130,7 @@ impl Sources {
                         self.file(place, &code, path, own, &folder, text)?
                     }
                 };
+                self.modules[module].is_public = is_public(&inner.vis);
                 self.bind(own, &name, Binding::Module(module));
                 continue;
             }
