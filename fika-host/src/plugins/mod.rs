@@ -5,15 +5,15 @@
 //! older than the sources, and then loaded.
 
 mod build;
-mod hang;
 mod place;
 mod probe;
+mod watchdog;
 
 use fika_core::plugin::{Descriptor, Kind, LoadError, Registry};
 
-pub(crate) use self::hang::end_on_hang;
 use self::place::{Place, shown};
 pub(crate) use self::probe::{PROBE_COMMAND, answer_probe, probe};
+pub(crate) use self::watchdog::start_watchdog;
 
 /// The plugin of this kind that `spec` names: a name without a slash that `registry` knows, the
 /// path of a library (`.so`), or the path of a crate's directory. Paths are relative to the working directory.

@@ -1,19 +1,20 @@
 //! Runs an experiment: prepares nodes and cables, watches over them, and leaves results.
 
-mod chosen;
-mod end;
+mod control_clients;
 mod error;
 mod folder;
-mod orders;
 mod progress;
+mod progress_line;
 mod replicas;
+mod resolved_plugins;
 mod setup;
 mod signals;
 mod simulate;
+mod snapshot;
 mod supervise;
+mod supervisor_socket;
 mod usage;
-mod voices;
-mod watch;
+mod write_results;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -30,12 +31,18 @@ use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
 use crate::results::{Summary, json};
 
-pub(crate) use chosen::Chosen;
+use control_clients::ControlClients;
 pub use error::RunError;
 pub(crate) use folder::Folder;
-pub(crate) use orders::{Order, give};
+use progress::Progress;
+use progress_line::ProgressLine;
+pub(crate) use resolved_plugins::ResolvedPlugins;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
+use supervise::Supervisor;
+use supervisor_socket::SupervisorSocket;
+pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
+use write_results::write_file;
 
 /// The name by which a node's process is started, which tells it from any command a user can give.
 const NODE: &str = "fika-node";
@@ -90,27 +97,27 @@ impl Host {
     /// As [`Host::run`].
     pub fn run_with(&self, experiment: &Experiment, options: &RunOptions) -> Result<Summary, RunError> {
         // While this process is still like any other: building and loading plugins, which others may read.
-        let chosen = Chosen::new(experiment, &self.registry)?;
-        let mut progress = progress::Progress::new(options.quiet, Instant::now());
+        let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
+        let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
         if experiment.engine == Some(Engine::Sim) {
-            return self.simulate(experiment, &chosen, options, progress);
+            return self.simulate(experiment, &plugins, options, progress_line);
         }
-        let engine = engine(experiment.engine, &mut progress)?;
+        let engine = engine(experiment.engine, &mut progress_line)?;
         let runtime_dir = isolation::runtime_dir()?;
         for line in isolation::clean(&runtime_dir)? {
-            progress.say(&format!("removed what a killed run had left: {line}"));
+            progress_line.say(&format!("removed what a killed run had left: {line}"));
         }
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
-        let addresses = setup::make_keys(experiment, &*chosen.keys, &folder)?;
+        let addresses = setup::make_keys(experiment, &*plugins.keys, &folder)?;
         let mut lab = create_lab(experiment, engine, &runtime_dir)?;
         lab.set_results(folder.path.clone())?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
-        let orders = orders::Orders::listen(lab.directory())
+        let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
         let clock = setup::Clock::new(experiment.chain.tick_us, start);
-        setup::write(experiment, &chosen, &addresses, clock, &folder, &lab)?;
-        write_run(experiment, &chosen, engine, start, &folder)?;
+        setup::write(experiment, &plugins, &addresses, clock, &folder, &lab)?;
+        write_run(experiment, &plugins, engine, start, &folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
             let own = folder.node(&node.name);
             let setup = node_setup(&folder.path, &node.name);
@@ -122,21 +129,21 @@ impl Host {
         }
         let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
         let now = Instant::now();
-        let mut supervisor = supervise::Supervisor {
+        let mut supervisor = Supervisor {
             experiment,
             folder: &folder,
             addresses,
             lab,
-            voices: voices::Voices::new(paths.into_iter()),
-            watch: watch::Watch::new(experiment, now),
-            progress,
-            orders,
+            clients: ControlClients::new(paths.into_iter()),
+            progress: Progress::new(experiment, now),
+            progress_line,
+            socket,
             started: now,
             died: vec![None; experiment.nodes.len()],
         };
-        let ended = supervisor.watch()?;
+        let ended = supervisor.supervise()?;
         let (ending, taken) = supervisor.end(ended, clock)?;
-        end::write(experiment, &folder, &ending, clock.time_us(taken))
+        write_results::write_from_traces(experiment, &folder, &ending, clock.time_us(taken))
     }
 }
 
@@ -145,23 +152,23 @@ impl Host {
     fn simulate(
         &self,
         experiment: &Experiment,
-        chosen: &Chosen,
+        plugins: &ResolvedPlugins,
         options: &RunOptions,
-        progress: progress::Progress,
+        progress_line: ProgressLine,
     ) -> Result<Summary, RunError> {
         let start = SystemTime::now();
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
-        write_run(experiment, chosen, "sim", start, &folder)?;
-        simulate::watch_calls()?;
+        write_run(experiment, plugins, "sim", start, &folder)?;
+        simulate::start_watchdog()?;
         if let Some(on_start) = options.on_start {
             on_start(&experiment.name, &folder.path);
         }
         if experiment.repeat > 1 {
             let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-            return replicas::run(experiment, chosen, &folder, progress, cores);
+            return replicas::run(experiment, plugins, &folder, progress_line, cores);
         }
-        simulate::run(experiment, chosen, &folder, progress)
+        simulate::run(experiment, plugins, &folder, progress_line)
     }
 }
 
@@ -192,7 +199,7 @@ fn become_probe(library: &OsStr, table: &OsStr) -> ! {
 }
 
 /// The wanted engine, or what this machine permits; enters a user namespace where it takes one.
-fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<isolation::Engine, RunError> {
+fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<isolation::Engine, RunError> {
     match wanted {
         Some(Engine::Process) => return Ok(isolation::Engine::Process),
         Some(Engine::Sim) => {
@@ -208,7 +215,7 @@ fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<i
         (Ok(()), _) => Ok(isolation::Engine::Netns),
         (Err(why), Some(_)) => Err(RunError::Environment(why)),
         (Err(why), None) => {
-            progress.say(&format!("note: nodes run as plain processes: {why}"));
+            progress_line.say(&format!("note: nodes run as plain processes: {why}"));
             Ok(isolation::Engine::Process)
         }
     }
@@ -238,13 +245,13 @@ struct RunFile<'a> {
     proof: &'static str,
     started_utc: String,
     fika_host: &'static str,
-    plugins: Vec<chosen::PluginLine>,
+    plugins: Vec<resolved_plugins::PluginLine>,
     command: Vec<String>,
 }
 
 fn write_run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     engine: impl ToString,
     start: SystemTime,
     folder: &Folder,
@@ -258,8 +265,8 @@ fn write_run(
         },
         started_utc: folder::stamp(start),
         fika_host: env!("CARGO_PKG_VERSION"),
-        plugins: chosen.lines(),
+        plugins: plugins.lines(),
         command: std::env::args().collect(),
     };
-    end::write_file(folder, "run.json", |out| json::write(&run, out))
+    write_file(folder, "run.json", |out| json::write(&run, out))
 }

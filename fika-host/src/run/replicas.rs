@@ -8,8 +8,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::progress::Progress;
-use super::{Chosen, Folder, RunError, end, signals, simulate};
+use super::progress_line::ProgressLine;
+use super::write_results::{write_file, write_summary, write_tables};
+use super::{Folder, ResolvedPlugins, RunError, signals, simulate};
 use crate::experiment::Experiment;
 use crate::results::{Ended, Figure, Replica, Replicas, Summary, write_replicas};
 use crate::sim;
@@ -21,14 +22,14 @@ const LOOK: Duration = Duration::from_millis(250);
 /// `folder`. How many threads there are changes no result.
 pub(super) fn run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     folder: &Folder,
-    mut progress: Progress,
+    mut progress_line: ProgressLine,
     threads: usize,
 ) -> Result<Summary, RunError> {
     let began = Instant::now();
     let figures = Figure::all(experiment);
-    let runs = Runs { experiment, chosen, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
+    let runs = Runs { experiment, plugins, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
     let threads = threads.clamp(1, experiment.repeat as usize);
     let places: Vec<Place> = (0..threads).map(|_| Place::default()).collect();
     let (mut first, mut failures, mut cut) = (None, vec![], None);
@@ -61,10 +62,10 @@ pub(super) fn run(
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let line = || line(experiment, replicas.len(), &places, began.elapsed());
-            progress.show_line(Instant::now(), line);
+            progress_line.show_line(Instant::now(), line);
         }
     });
-    progress.clear();
+    progress_line.clear();
     if let Some((index, error)) = failures.into_iter().min_by_key(|(index, _)| *index) {
         let at = |why| format!("in the run with seed {}: {why}", runs.seed(index));
         return Err(match error {
@@ -80,13 +81,13 @@ pub(super) fn run(
     }
     let statistics = Replicas::new(experiment, &figures, &replicas);
     if experiment.output.csv {
-        end::write_file(folder, "replicas.csv", |out| write_replicas(out, &figures, &replicas))?;
+        write_file(folder, "replicas.csv", |out| write_replicas(out, &figures, &replicas))?;
     }
     if experiment.output.json {
-        end::write_file(folder, "statistics.json", |out| Ok(serde_json::to_writer_pretty(out, &statistics)?))?;
+        write_file(folder, "statistics.json", |out| Ok(serde_json::to_writer_pretty(out, &statistics)?))?;
     }
     let summary = first.with_replicas(experiment, statistics);
-    end::write_summary(experiment, folder, &summary)?;
+    write_summary(experiment, folder, &summary)?;
     Ok(summary)
 }
 
@@ -96,7 +97,7 @@ type Place = Mutex<Option<sim::Progress>>;
 /// What the threads share.
 struct Runs<'a> {
     experiment: &'a Experiment,
-    chosen: &'a Chosen,
+    plugins: &'a ResolvedPlugins,
     folder: &'a Folder,
     next: AtomicU32,
     /// One of them has failed, so the others need not be finished.
@@ -135,13 +136,13 @@ impl Runs<'_> {
             self.asked()
         };
         if index == 0 {
-            let (ending, chain) = simulate::once(self.experiment, self.chosen, &self.folder.path, &mut look)?;
-            return end::write_tables(self.experiment, self.folder, &ending, &chain);
+            let (ending, chain) = simulate::once(self.experiment, self.plugins, &self.folder.path, &mut look)?;
+            return write_tables(self.experiment, self.folder, &ending, &chain);
         }
         let experiment = self.experiment.with_seed(self.seed(index));
         let mut experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
         experiment.output.trace = None;
-        let (ending, chain) = simulate::once(&experiment, self.chosen, &self.folder.path, &mut look)?;
+        let (ending, chain) = simulate::once(&experiment, self.plugins, &self.folder.path, &mut look)?;
         Ok(Summary::new(&experiment, &chain, &ending))
     }
 }

@@ -9,7 +9,7 @@ use fika_core::header::SECOND;
 use fika_core::keys::KeyScheme;
 
 use super::folder::Folder;
-use super::{Chosen, RunError};
+use super::{ResolvedPlugins, RunError};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
@@ -95,7 +95,7 @@ pub(super) const DATABASE: &str = "world.redb";
 /// Writes the `node.json` of every node.
 pub(super) fn write(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     addresses: &[Address],
     clock: Clock,
     folder: &Folder,
@@ -111,7 +111,7 @@ pub(super) fn write(
     let members: Vec<Member> = experiment.nodes.iter().zip(addresses).map(member).collect();
     let mut chain = experiment.chain.clone();
     chain.genesis_time = clock.genesis_time;
-    let identity = chosen.identity();
+    let identity = plugins.identity();
     for (index, node) in experiment.nodes.iter().enumerate() {
         let own = folder.node(&node.name);
         let file = |name: &str| own.join(name);
@@ -131,8 +131,8 @@ pub(super) fn write(
             start_us: clock.start_us,
             genesis: genesis.clone(),
             identity: identity.clone(),
-            plugins: chosen.plugins.clone(),
-            attack: node.agent.as_ref().map(|name| chosen.attacks[name].clone()),
+            plugins: plugins.choices.clone(),
+            attack: node.agent.as_ref().map(|name| plugins.attacks[name].clone()),
             relay: Relay { compact: experiment.relay.compact && node.compact, ..experiment.relay },
             mempool: experiment.mempool,
             hash_rate: node.hash_rate,

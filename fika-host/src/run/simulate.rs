@@ -19,9 +19,10 @@ use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
 use fika_core::world::{Genesis, World};
 
-use super::progress::Progress;
+use super::progress_line::ProgressLine;
 use super::setup::on_all_cores;
-use super::{Chosen, Folder, RunError, end, signals};
+use super::write_results::write_all;
+use super::{Folder, ResolvedPlugins, RunError, signals};
 use crate::Registry;
 use crate::experiment::{Experiment, NodeIndex};
 use crate::live::{EXIT_INPUT, node_keys};
@@ -44,28 +45,28 @@ pub(super) struct Stage {
 /// Runs an experiment and leaves its results in `folder`.
 pub(super) fn run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     folder: &Folder,
-    mut progress: Progress,
+    mut progress_line: ProgressLine,
 ) -> Result<Summary, RunError> {
     let began = Instant::now();
-    let (ending, chain) = once(experiment, chosen, &folder.path, &mut |state| {
-        progress.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
+    let (ending, chain) = once(experiment, plugins, &folder.path, &mut |state| {
+        progress_line.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
         signals::asked()
     })?;
-    progress.clear();
-    end::write_all(experiment, folder, &ending, &chain)
+    progress_line.clear();
+    write_all(experiment, folder, &ending, &chain)
 }
 
 /// One run, until its end or until `look` says how it ends; `results` is where its trace and its tables go.
 pub(super) fn once(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     results: &Path,
     look: &mut dyn FnMut(sim::Progress) -> Option<Ended>,
 ) -> Result<(Ending, Chain), RunError> {
-    let stage = Stage::new(experiment, chosen)?;
-    let worlds = vec![stage.world(experiment, chosen)?];
+    let stage = Stage::new(experiment, plugins)?;
+    let worlds = vec![stage.world(experiment, plugins)?];
     let tracer = experiment.output.trace.map(|format| Tracer::create(results, format, experiment));
     let mut tracer = tracer.transpose().map_err(RunError::Environment)?;
     let simulation = Simulation { tracer: tracer.as_mut(), ..stage.simulation(experiment, worlds, true) };
@@ -74,7 +75,7 @@ pub(super) fn once(
     if !outcome.replays.is_empty() {
         // Here there is nothing else to do meanwhile, and threads change no result.
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        let mut world = stage.world_with(experiment, chosen, workers)?;
+        let mut world = stage.world_with(experiment, plugins, workers)?;
         world.follow_closely();
         let mut replays = outcome.replays.iter();
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
@@ -98,23 +99,23 @@ pub(super) fn once(
 /// # Errors
 /// [`RunError`], in one line.
 pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
-    let chosen = Chosen::new(experiment, registry)?;
-    let stage = Stage::new(experiment, &chosen)?;
-    let worlds = vec![stage.world(experiment, &chosen)?];
+    let plugins = ResolvedPlugins::new(experiment, registry)?;
+    let stage = Stage::new(experiment, &plugins)?;
+    let worlds = vec![stage.world(experiment, &plugins)?];
     Ok(stage.simulation(experiment, worlds, true).run(&mut |_| None).simulated)
 }
 
 impl Stage {
-    pub(super) fn new(experiment: &Experiment, chosen: &Chosen) -> Result<Stage, RunError> {
+    pub(super) fn new(experiment: &Experiment, plugins: &ResolvedPlugins) -> Result<Stage, RunError> {
         let faults = Faults::new();
-        let env = chosen.env(&experiment.chain, &faults)?;
+        let env = plugins.env(&experiment.chain, &faults)?;
         let keys = make_keys(experiment, &*env.keys)?;
         let addresses = keys.iter().map(|pair| env.keys.address(&pair.public)).collect();
-        let transport = chosen.transport(&env, &faults)?;
+        let transport = plugins.transport(&env, &faults)?;
         let mut attacks = BTreeMap::new();
         for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
             if !attacks.contains_key(name)
-                && let Some(attack) = chosen.attack(name, &env, &faults)?
+                && let Some(attack) = plugins.attack(name, &env, &faults)?
             {
                 attacks.insert(name.clone(), attack);
             }
@@ -123,17 +124,22 @@ impl Stage {
     }
 
     /// A world with nothing but genesis.
-    pub(super) fn world(&self, experiment: &Experiment, chosen: &Chosen) -> Result<World, RunError> {
+    pub(super) fn world(&self, experiment: &Experiment, plugins: &ResolvedPlugins) -> Result<World, RunError> {
         let workers = NonZero::new(experiment.workers as usize).unwrap_or(NonZero::<usize>::MIN);
-        self.world_with(experiment, chosen, workers)
+        self.world_with(experiment, plugins, workers)
     }
 
-    fn world_with(&self, experiment: &Experiment, chosen: &Chosen, workers: NonZero<usize>) -> Result<World, RunError> {
-        let env = chosen.env(&experiment.chain, &self.faults)?;
-        let rules = chosen.rules(env, workers, &self.faults)?;
+    fn world_with(
+        &self,
+        experiment: &Experiment,
+        plugins: &ResolvedPlugins,
+        workers: NonZero<usize>,
+    ) -> Result<World, RunError> {
+        let env = plugins.env(&experiment.chain, &self.faults)?;
+        let rules = plugins.rules(env, workers, &self.faults)?;
         let coins = experiment.nodes.iter().zip(&self.addresses);
         let coins = coins.flat_map(|(node, address)| node.coins.iter().map(|amount| (*address, *amount))).collect();
-        let genesis = Genesis { coins, identity: chosen.identity() };
+        let genesis = Genesis { coins, identity: plugins.identity() };
         World::new(rules, &genesis).map_err(|reject| RunError::Input(format!("genesis: {reject}")))
     }
 
@@ -219,7 +225,7 @@ pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
 }
 
 /// Ends this process when a plugin's call does not return. What the run has left in its folder so far stays.
-pub(super) fn watch_calls() -> Result<(), RunError> {
-    let watching = plugins::end_on_hang(WATCHDOG_S, EXIT_INPUT, |_| {});
+pub(super) fn start_watchdog() -> Result<(), RunError> {
+    let watching = plugins::start_watchdog(WATCHDOG_S, EXIT_INPUT, |_| {});
     watching.map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
 }

@@ -1,4 +1,4 @@
-//! What other commands can ask of the supervisor itself: a socket in the run's directory, one line each way.
+//! The supervisor's own socket, in the run's directory: what other commands ask of it, one line each way.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// An order to the supervisor of a run.
+/// What the supervisor of a run can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
-pub(crate) enum Order {
+pub(crate) enum SupervisorRequest {
     /// Starts a node again that has died; one that runs is killed first.
     Restart {
         /// Its name.
@@ -18,9 +18,9 @@ pub(crate) enum Order {
     },
 }
 
-/// How it went: what is wrong, if anything.
+/// The answer: what is wrong, if anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Outcome {
+pub(crate) struct SupervisorReply {
     pub(crate) error: Option<String>,
 }
 
@@ -28,38 +28,38 @@ fn socket(directory: &Path) -> PathBuf {
     directory.join("host.sock")
 }
 
-/// Gives an order to the supervisor of the run in `directory`.
+/// Sends a request to the supervisor of the run in `directory`, and waits until it is carried out.
 ///
 /// # Errors
-/// In one line, why it was not carried out.
-pub(crate) fn give(directory: &Path, order: &Order) -> Result<(), String> {
-    let talk = || -> std::io::Result<Outcome> {
+/// One line: why it was not carried out.
+pub(crate) fn ask_supervisor(directory: &Path, request: &SupervisorRequest) -> Result<(), String> {
+    let talk = || -> std::io::Result<SupervisorReply> {
         let mut stream = UnixStream::connect(socket(directory))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        stream.write_all(&[&serde_json::to_vec(order)?[..], b"\n"].concat())?;
+        stream.write_all(&[&serde_json::to_vec(request)?[..], b"\n"].concat())?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
     };
     match talk() {
-        Ok(Outcome { error: None }) => Ok(()),
-        Ok(Outcome { error: Some(why) }) => Err(why),
+        Ok(SupervisorReply { error: None }) => Ok(()),
+        Ok(SupervisorReply { error: Some(why) }) => Err(why),
         Err(error) => Err(format!("the host of the run does not answer: {error}")),
     }
 }
 
 /// The supervisor's end.
-pub(super) struct Orders(UnixListener);
+pub(super) struct SupervisorSocket(UnixListener);
 
-impl Orders {
-    pub(super) fn listen(directory: &Path) -> std::io::Result<Orders> {
+impl SupervisorSocket {
+    pub(super) fn listen(directory: &Path) -> std::io::Result<SupervisorSocket> {
         let listener = UnixListener::bind(socket(directory))?;
         listener.set_nonblocking(true)?;
-        Ok(Orders(listener))
+        Ok(SupervisorSocket(listener))
     }
 
-    /// Carries out the orders that have come in.
-    pub(super) fn take(&self, mut carry_out: impl FnMut(Order) -> Result<(), String>) {
+    /// Carries out the requests that have come in.
+    pub(super) fn serve(&self, mut carry_out: impl FnMut(SupervisorRequest) -> Result<(), String>) {
         while let Ok((stream, _)) = self.0.accept() {
             // Only this user can connect, so a short wait for the one line is no weakness.
             let mut answered = || -> std::io::Result<()> {
@@ -67,14 +67,14 @@ impl Orders {
                 stream.set_read_timeout(Some(Duration::from_millis(500)))?;
                 let mut line = String::new();
                 BufReader::new(&stream).read_line(&mut line)?;
-                let outcome = match serde_json::from_str(&line) {
-                    Ok(order) => carry_out(order),
-                    Err(error) => Err(format!("expected an order, found something else: {error}")),
+                let done = match serde_json::from_str(&line) {
+                    Ok(request) => carry_out(request),
+                    Err(error) => Err(format!("expected a request, found something else: {error}")),
                 };
-                let outcome = Outcome { error: outcome.err() };
-                (&stream).write_all(&[&serde_json::to_vec(&outcome)?[..], b"\n"].concat())
+                let reply = SupervisorReply { error: done.err() };
+                (&stream).write_all(&[&serde_json::to_vec(&reply)?[..], b"\n"].concat())
             };
-            // Whoever gave the order and went away does not want the answer.
+            // Whoever asked and went away does not want the answer.
             let _ = answered();
         }
     }
