@@ -36,7 +36,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads `item` and judges its keys. Keys that it lacks are taken from `fallback`.
+    /// Reads `item` and checks its keys. Keys that it lacks are taken from `fallback`.
     pub(super) fn new(
         schema: &'static Schema,
         item: Option<&'a Item>,
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
             None => {}
             Some((Value::Table(table), _)) => {
                 fields.table = Some(table);
-                fields.judge_keys(table);
+                fields.check_keys(table);
             }
             Some((_, item)) => {
                 problems.add(item.place, || format!("expected a table for {}, found {}", schema.title, item.found()));
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    fn judge_keys(&self, table: &Table) {
+    fn check_keys(&self, table: &Table) {
         for (name, (place, item)) in table {
             let known = self.schema.keys.iter().find(|key| key.name == name);
             if known.is_some_and(|key| key.simulated && !is_none(key, item)) {

@@ -21,7 +21,7 @@ use super::spec::{
 };
 use crate::limits::{is_name, shortened};
 
-/// Judges the whole tree; `stem` is the experiment's name if it gives none.
+/// Checks the whole tree; `stem` is the experiment's name if it gives none.
 pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, ExperimentErrors> {
     let mut experiment = resolve_with(stem, &source, None)?;
     if experiment.repeat > 1 {
@@ -110,7 +110,7 @@ fn name_from(stem: &str) -> String {
     if is_name(&name) { name } else { "experiment".into() }
 }
 
-/// The engine; all keys have been judged, so it is known whether one of them needs the simulator.
+/// The engine. All keys have been checked, so it is known whether one of them needs the simulator.
 fn engine(run: &Fields<'_>, problems: &Problems) -> Option<Engine> {
     let simulated = problems.first_simulated();
     let engine = match run.text("engine").as_str() {

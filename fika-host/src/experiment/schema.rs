@@ -21,7 +21,7 @@ pub(super) static FILE: Schema = table(
         key("tx", Table, "{}", "the transaction format"),
         key("transport", Table, "{}", "how two neighbours talk"),
         key("relay", Table, "{}", "how news spreads"),
-        key("mempool", Table, "{}", "payments that wait for a block"),
+        key("mempool", Table, "{}", "unconfirmed payments"),
         key("network", Table, "{}", "nodes and links made by a rule"),
         key("defaults", Table, "{}", "holds `[defaults.node]`, the keys that every node starts from"),
         key("nodes", Tables, "[]", "nodes, one by one"),

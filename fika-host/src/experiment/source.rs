@@ -1,7 +1,7 @@
 //! The text of an experiment as a tree in which every key and value knows where it was written.
 //!
 //! The file, the `--set` arguments and the [builder](super::Network) all end in this one tree, so
-//! one piece of code judges them and every error names its place.
+//! one piece of code checks them and every error names its place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

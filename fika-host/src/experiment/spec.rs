@@ -27,7 +27,7 @@ pub struct Experiment {
     pub(crate) repeat: u32,
     /// Threads that validate in a simulated run; at least 1. They change no result.
     pub(crate) workers: u32,
-    /// Under virtual time: the chains of this many nodes are judged again at the end.
+    /// Under virtual time: the chains of this many nodes are validated again at the end.
     pub(crate) replay: u32,
     /// When the run ends.
     pub(crate) stop: Stop,
@@ -39,7 +39,7 @@ pub struct Experiment {
     pub(crate) relay: Relay,
     /// What lies between the nodes in the simulator.
     pub(crate) medium: Medium,
-    /// Payments that wait for a block.
+    /// What a mempool accepts.
     pub(crate) mempool: Mempool,
     /// At least one; names are unique.
     pub(crate) nodes: Vec<NodeSpec>,
@@ -117,7 +117,7 @@ impl Plugins {
 pub(crate) struct PluginChoice {
     /// A built-in name, a library or a crate folder, as written; paths start at the current folder.
     pub plugin: String,
-    /// The plugin's own table as written, for the plugin to judge; empty if there is none.
+    /// The plugin's own table as written, for the plugin to check; empty if there is none.
     pub params: toml::Table,
     /// Where that table (or else the choice) was written, to begin an error about it: `file:line:column`.
     pub place: String,
@@ -150,12 +150,12 @@ pub(crate) enum Announce {
     Flood,
 }
 
-/// What a node's mempool takes.
+/// What a node's mempool accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mempool {
-    /// Payments with the lowest fee rate leave beyond this size.
+    /// Beyond this size the payments with the lowest fee rate are evicted.
     pub max_bytes: u64,
-    /// The lowest fee of a payment that is taken and relayed.
+    /// The minimum fee of a payment that is accepted and relayed.
     pub min_fee: Amount,
 }
 

@@ -10,7 +10,7 @@ pub(crate) use super::client::Client;
 /// The longest request, in bytes, its line's end included.
 pub(crate) const LINE_BYTES_MAX: usize = 16 << 10;
 
-/// A question or an order.
+/// What a node can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub(crate) enum Request {
@@ -53,7 +53,7 @@ pub(crate) enum Reply {
     Balance {
         /// In coins of the chain.
         confirmed: Amount,
-        /// In coins once all that waits at this node is confirmed.
+        /// In coins once this node's mempool is confirmed.
         spendable: Amount,
         /// In deposits.
         locked: Amount,
@@ -101,7 +101,7 @@ pub(crate) struct Status {
     pub balance: Amount,
     /// Neighbours that can be talked to.
     pub peers: u32,
-    /// Transactions that wait here.
+    /// Transactions in its mempool.
     pub mempool: u64,
     /// Blocks that the node has accepted, on its chain or not, genesis apart.
     pub blocks: u64,

@@ -72,7 +72,7 @@ impl Hub {
     pub(super) fn report(&mut self, now: Time, event: Event) {
         match event {
             Event::TxAccepted { hash, from, fee } => {
-                info!("verified transaction {} of {}, fee {fee}: it waits for a block", Short(hash), self.source(from));
+                info!("verified transaction {} of {}, fee {fee}: it is in the mempool", Short(hash), self.source(from));
                 self.trace(now, TraceEvent::Tx { hash });
             }
             Event::TxRejected { hash, from, why } => {
@@ -141,8 +141,8 @@ impl Hub {
             }
             Event::Misbehaved { peer, points, why } => {
                 let peer = self.peer(peer).to_owned();
-                warn!("{peer} misbehaved ({points} points): {why}");
-                self.trace(now, TraceEvent::Misbehaved { peer, points, why });
+                warn!("{peer} misbehaved (score +{points}): {why}");
+                self.trace(now, TraceEvent::Misbehaved { peer, score: points, why });
                 self.flush_journal();
             }
             Event::SafetyViolation { finalized, tip } => {

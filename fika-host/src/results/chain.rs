@@ -79,7 +79,7 @@ pub(crate) struct NodeFacts {
     pub reorgs: BTreeMap<u64, u64>,
     /// Payments that it could not make.
     pub not_paid: u64,
-    /// Points that its neighbours got for misbehaviour.
+    /// The misbehaviour scores that it gave its neighbours, in all.
     pub misbehaviour: u64,
     /// What it or a plugin did that it must not, the first few.
     pub faults: Vec<String>,
@@ -217,7 +217,7 @@ impl Chain {
                     payment.confirmed = None;
                 }
             }
-            TraceEvent::Misbehaved { points, .. } => facts.misbehaviour += u64::from(points),
+            TraceEvent::Misbehaved { score, .. } => facts.misbehaviour += u64::from(score),
             TraceEvent::SafetyViolation { finalized, tip } => {
                 facts.safety_violation(&finalized, &tip);
             }

@@ -123,8 +123,8 @@ impl Record {
     }
 
     /// A neighbour of a node misbehaved.
-    pub(crate) fn misbehaved(&mut self, node: NodeIndex, points: u32) {
-        self.chain.nodes[node].misbehaviour += u64::from(points);
+    pub(crate) fn misbehaved(&mut self, node: NodeIndex, score: u32) {
+        self.chain.nodes[node].misbehaviour += u64::from(score);
     }
 
     /// A node left a final block for this tip.

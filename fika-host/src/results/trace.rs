@@ -100,12 +100,12 @@ pub(crate) enum TraceEvent {
         /// The transaction.
         hash: Id,
     },
-    /// A neighbour broke the rules of conversation.
+    /// A neighbour broke the rules of the protocol.
     Misbehaved {
         /// Which neighbour, by name.
         peer: String,
-        /// Its points for this.
-        points: u32,
+        /// What this adds to its misbehaviour score.
+        score: u32,
         /// What it did, in one line.
         why: String,
     },

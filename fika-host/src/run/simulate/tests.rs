@@ -8,7 +8,7 @@ use crate::results::{Chain, Ended, Simulated};
 /// How a run is made, which must not matter.
 #[derive(Clone, Copy)]
 struct Way {
-    /// A world for each node, so that nothing is judged once for all.
+    /// A world for each node, so that nothing is validated once for all.
     private: bool,
     settle: bool,
 }
@@ -90,7 +90,7 @@ fn workers_do_not_matter() {
 }
 
 #[test]
-fn what_is_judged_once_for_all_is_judged_alike_by_each() {
+fn what_is_validated_once_for_all_is_validated_alike_by_each() {
     for consensus in CONSENSUS {
         let changes = [&format!("consensus.plugin={consensus}"), "network.nodes=50", "experiment.stop_height=6"];
         let shared = hash(BUSY, &changes, SHARED);
@@ -166,7 +166,7 @@ fn traffic(private: bool, changes: &[&str]) -> (sim::Outcome, World, Vec<Address
 }
 
 #[test]
-fn judging_payments_once_for_all_nodes_changes_nothing() {
+fn validating_payments_once_for_all_nodes_changes_nothing() {
     // The small mempool makes payments leave, and come again.
     for mempool in ["64 MB", "40 kB"] {
         let mempool = format!("mempool.max_bytes={mempool}");

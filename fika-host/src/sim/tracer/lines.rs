@@ -178,7 +178,7 @@ fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> O
         Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
         Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
         Event::Misbehaved { peer: from, points, why } => {
-            TraceEvent::Misbehaved { peer: peer(*from), points: *points, why: why.clone() }
+            TraceEvent::Misbehaved { peer: peer(*from), score: *points, why: why.clone() }
         }
         Event::SafetyViolation { finalized, tip } => TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip },
         Event::Fault { why } => TraceEvent::Fault { why: why.clone() },
