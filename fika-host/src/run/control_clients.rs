@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::live::control::{Reply, Request};
 
-/// A node's answer is one line of at most this length.
+/// The longest reply, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// A client of each node of a run, by its index.
@@ -19,7 +19,7 @@ struct ControlClient {
     path: PathBuf,
     stream: Option<UnixStream>,
     received: Vec<u8>,
-    /// Whether an answer is due.
+    /// Whether the node owes a reply.
     waiting: bool,
 }
 
@@ -29,13 +29,13 @@ impl ControlClients {
         ControlClients(paths.map(client).collect())
     }
 
-    /// Sends a request unless the node still owes an answer. False if it cannot be reached.
+    /// Sends a request, unless the node still owes a reply. False if the node cannot be reached.
     pub(super) fn ask(&mut self, node: usize, request: &Request) -> bool {
         let client = &mut self.0[node];
         client.waiting || client.send(request)
     }
 
-    /// The answer of a node, once, if it is there.
+    /// The reply of a node, if it has come. Each is given once.
     pub(super) fn take_reply(&mut self, node: usize) -> Option<Reply> {
         self.0[node].take_reply()
     }
@@ -45,12 +45,12 @@ impl ControlClients {
         self.0[node].close();
     }
 
-    /// Asks several nodes at once and waits for their answers, at most `patience`. None from a node that is
-    /// not there or too slow.
+    /// Asks several nodes at once and waits for their replies, at most for `patience`. `None` for a node that is
+    /// gone or too slow.
     pub(super) fn ask_all(&mut self, nodes: &[usize], request: &Request, patience: Duration) -> Vec<Option<Reply>> {
         let deadline = Instant::now() + patience;
         for node in nodes {
-            // An answer that was due is to an older question.
+            // A reply that is still owed would answer an older request.
             if self.0[*node].waiting {
                 self.0[*node].close();
             }
@@ -76,7 +76,7 @@ impl ControlClients {
         }
     }
 
-    /// Asks one node and waits for its answer.
+    /// Asks one node and waits for its reply.
     pub(super) fn ask_one(&mut self, node: usize, request: &Request, patience: Duration) -> Option<Reply> {
         self.ask_all(&[node], request, patience).pop().flatten()
     }
@@ -97,7 +97,7 @@ impl ControlClient {
         let Some(stream) = &mut self.stream else { return false };
         let Ok(mut line) = serde_json::to_vec(request) else { return false };
         line.push(b'\n');
-        // A request is far smaller than a socket's buffer, so it goes out whole or not at all.
+        // A request is far smaller than the buffer of a socket, so it is written whole or not at all.
         if stream.write_all(&line).is_err() {
             self.close();
             return false;

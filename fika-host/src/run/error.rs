@@ -1,15 +1,15 @@
-//! Why a run could not be made.
+//! Why a run fails.
 
 use crate::{isolation, live};
 
-/// Why a run could not be made.
+/// Why a run fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// What was asked for cannot be: a plugin that is not there, a bad parameter. Exit code 2.
+    /// The input is wrong: a plugin that does not exist, a bad parameter. Exit code 2.
     #[error("{0}")]
     Input(String),
-    /// This machine cannot do it, or not now. Exit code 3.
+    /// The machine cannot do it, or not now. Exit code 3.
     #[error("{0}")]
     Environment(String),
 }

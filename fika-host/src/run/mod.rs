@@ -1,4 +1,4 @@
-//! Runs an experiment: prepares nodes and cables, watches over them, and leaves results.
+//! Runs an experiment: prepares nodes and cables, supervises them, and writes the results.
 
 mod control_clients;
 mod error;
@@ -44,14 +44,14 @@ use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
 use write_results::write_file;
 
-/// The name by which a node's process is started, which tells it from any command a user can give.
+/// The program name of a node's process. No user can give it, so it is never taken for a command.
 const NODE: &str = "fika-node";
 
 /// What runs experiments: this program with its plugins.
 ///
-/// Nodes are processes of this very program. [`Host::init`] is where such a process turns into a node and
-/// never returns, and there is no other way to get a `Host`, so a program that can run experiments can also
-/// be their nodes. It is to come first in `main`, before any thread.
+/// Nodes are processes of this very program. In such a process [`Host::init`] becomes the node and never returns.
+/// There is no other way to get a `Host`, so every program that can run experiments can also be their nodes.
+/// Call it first in `main`, before any thread starts.
 #[derive(Clone, Debug)]
 pub struct Host {
     registry: Registry,
@@ -60,14 +60,14 @@ pub struct Host {
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Without the line that shows progress on a terminal.
+    /// Whether the progress line on a terminal is left out.
     pub quiet: bool,
-    /// Called once, when all nodes run: the run's name and its results folder.
+    /// Called once all nodes run, with the name of the run and its results folder.
     pub on_start: Option<fn(&str, &Path)>,
 }
 
 impl Host {
-    /// To be called first in `main`: in a process that was started as a node it never returns.
+    /// Call it first in `main`. In a process that was started as a node it never returns.
     pub fn init(registry: Registry) -> Host {
         let arguments: Vec<OsString> = std::env::args_os().take(4).collect();
         match &arguments[..] {
@@ -82,21 +82,21 @@ impl Host {
         &self.registry
     }
 
-    /// Runs an experiment to its end. Results are on disk when it returns; whether they are as expected says
-    /// [`Summary::as_expected`].
+    /// Runs an experiment to its end. The results are on disk when it returns; [`Summary::as_expected`] says whether
+    /// every expectation holds.
     ///
     /// # Errors
-    /// [`RunError`], in one line; then nothing runs.
+    /// [`RunError`], in one line. Nothing runs any more then.
     pub fn run(&self, experiment: &Experiment) -> Result<Summary, RunError> {
         self.run_with(experiment, &RunOptions::default())
     }
 
-    /// As [`Host::run`].
+    /// As [`Host::run`], with options.
     ///
     /// # Errors
     /// As [`Host::run`].
     pub fn run_with(&self, experiment: &Experiment, options: &RunOptions) -> Result<Summary, RunError> {
-        // While this process is still like any other: building and loading plugins, which others may read.
+        // Before this process enters namespaces: other processes may read the plugins that are built here.
         let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
         let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
         if experiment.engine == Some(Engine::Sim) {
@@ -148,7 +148,7 @@ impl Host {
 }
 
 impl Host {
-    /// The same under virtual time.
+    /// Runs it under virtual time.
     fn simulate(
         &self,
         experiment: &Experiment,
@@ -172,12 +172,12 @@ impl Host {
     }
 }
 
-/// Where the `node.json` of a node is, in the folder of a run.
+/// The path of a node's `node.json` in the folder of a run.
 pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
     results.join("nodes").join(node).join(setup::SETUP)
 }
 
-/// The whole life of a node's process.
+/// Runs this process as a node.
 fn become_node(setup: &Path, registry: &Registry) -> ! {
     let code = match NodeSetup::read(setup) {
         Ok(setup) => live::run_node(setup, registry),
@@ -190,15 +190,16 @@ fn become_node(setup: &Path, registry: &Registry) -> ! {
     std::process::exit(code.into())
 }
 
-/// The whole life of a process in which a plugin is tried.
+/// Runs this process as the probe of a plugin.
 fn become_probe(library: &OsStr, table: &OsStr) -> ! {
     let (line, code) = answer_probe(&library.to_string_lossy(), &table.to_string_lossy());
-    // Nobody listens if the one who asked has lost patience.
+    // The process that asked may have given up.
     let _ = writeln!(std::io::stdout(), "{line}");
     std::process::exit(code.into())
 }
 
-/// The wanted engine, or what this machine permits; enters a user namespace where it takes one.
+/// The engine that is asked for, or else the best one that this machine permits. Enters a user namespace if it
+/// needs one.
 fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<isolation::Engine, RunError> {
     match wanted {
         Some(Engine::Process) => return Ok(isolation::Engine::Process),
@@ -221,7 +222,7 @@ fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<is
     }
 }
 
-/// The run is named after its experiment; while one of that name runs, the next one gets a number.
+/// Makes the network. The run has the name of its experiment; while another run has that name, it gets a number too.
 fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &Path) -> Result<Lab, RunError> {
     let nodes: Vec<String> = experiment.nodes.iter().map(|node| node.name.clone()).collect();
     let links: Vec<Link> = experiment.links.iter().map(|(a, b)| Link::new(*a as usize, *b as usize)).collect();
@@ -236,12 +237,12 @@ fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &
     }
 }
 
-/// `run.json`: everything that is needed to do it again.
+/// `run.json`: everything that is needed to repeat the run.
 #[derive(Serialize)]
 struct RunFile<'a> {
     experiment: &'a Experiment,
     engine: String,
-    /// Whether work was done, or its time drawn.
+    /// Whether the work was done, or its time was drawn.
     proof: &'static str,
     started_utc: String,
     fika_host: &'static str,

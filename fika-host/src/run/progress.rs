@@ -9,7 +9,7 @@ use super::control_clients::ControlClients;
 use crate::experiment::{Experiment, Role};
 use crate::live::control::{Reply, Request, Status};
 
-/// Each node is asked this often, or less often where so many would keep the machine busy.
+/// Each node is asked this often, and less often where so many requests would keep the machine busy.
 const INTERVAL_MIN: Duration = Duration::from_millis(500);
 const INTERVAL_PER_NODE: Duration = Duration::from_millis(2);
 /// How often wallets with an unconfirmed payment ask for the chain when the run could end.
@@ -23,7 +23,7 @@ pub(super) struct Progress {
     asked_at: Vec<Instant>,
     interval: Duration,
     updated_at: Instant,
-    /// Payments that the run waits for, and whether there are loads without an end beside them.
+    /// How many payments the run waits for, and whether other loads never end.
     scheduled: u64,
     endless: bool,
 }

@@ -1,4 +1,4 @@
-//! One line that shows how a run is going, on a terminal only.
+//! The line that shows how a run is going, on a terminal only.
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::live::control::Status;
 
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The line, and everything else that a run says while it goes on.
+/// The line, and every other message of a run in progress.
 pub(super) struct ProgressLine {
     shown: bool,
     terminal: bool,
@@ -16,15 +16,15 @@ pub(super) struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// `quiet`: no line, only what must be said.
+    /// `quiet`: no line, only messages.
     pub(super) fn new(quiet: bool, now: Instant) -> ProgressLine {
         ProgressLine { shown: false, terminal: !quiet && stderr().is_terminal(), next: now }
     }
 
-    /// Says something in a line of its own.
+    /// Prints a message on a line of its own.
     pub(super) fn say(&mut self, text: &str) {
         self.clear();
-        // Whoever reads may have gone; the run goes on.
+        // The reader may be gone. The run goes on.
         let _ = writeln!(stderr(), "{text}");
     }
 
@@ -47,7 +47,7 @@ impl ProgressLine {
         }
         self.next = now + INTERVAL;
         let size = rustix::termios::tcgetwinsize(stderr());
-        // A terminal that does not know its width says 0.
+        // A terminal that does not know its width reports 0.
         let width = size.map_or(0, |size| usize::from(size.ws_col));
         let width = if width < 2 { 80 } else { width };
         let line: String = line().chars().take(width - 1).collect();

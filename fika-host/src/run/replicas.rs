@@ -1,4 +1,4 @@
-//! Several simulated runs of one experiment that differ in their seed alone, as many at once as there are cores.
+//! Several simulated runs of one experiment that differ only in their seed, as many at once as there are cores.
 
 #[cfg(test)]
 mod tests;
@@ -15,11 +15,11 @@ use crate::experiment::Experiment;
 use crate::results::{Ended, Figure, Replica, Replicas, Summary, write_replicas};
 use crate::sim;
 
-/// How often the line that shows progress is looked after.
+/// How often the progress line is updated.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Makes all runs on at most so many threads, and leaves the tables of the first one and the statistics of all in
-/// `folder`. How many threads there are changes no result.
+/// Makes all runs on at most `threads` threads. Writes the tables of the first one and the statistics of all into
+/// `folder`. The number of threads changes no result.
 pub(super) fn run(
     experiment: &Experiment,
     plugins: &ResolvedPlugins,
@@ -40,7 +40,7 @@ pub(super) fn run(
             let (sender, runs) = (sender.clone(), &runs);
             scope.spawn(move || {
                 while let Some(index) = runs.take() {
-                    // Who listens does so to the end.
+                    // The receiver lives as long as this scope.
                     let _ = sender.send((index, runs.make(index, place)));
                 }
             });
@@ -76,7 +76,7 @@ pub(super) fn run(
     let Some(mut first) = first else { unreachable!("the first run is always made, and has not failed") };
     replicas.sort_by_key(|replica| replica.seed);
     if replicas.len() < experiment.repeat as usize {
-        // It may have come to its end itself, but the whole has not.
+        // The first run may have ended by itself, but not all of them have.
         first.ended = cut.or_else(signals::asked).unwrap_or(first.ended);
     }
     let statistics = Replicas::new(experiment, &figures, &replicas);
@@ -91,7 +91,7 @@ pub(super) fn run(
     Ok(summary)
 }
 
-/// How far the run of one thread is, while there is one.
+/// How far the run of one thread is, while it makes one.
 type Place = Mutex<Option<sim::Progress>>;
 
 /// What the threads share.
@@ -100,12 +100,12 @@ struct Runs<'a> {
     plugins: &'a ResolvedPlugins,
     folder: &'a Folder,
     next: AtomicU32,
-    /// One of them has failed, so the others need not be finished.
+    /// One of them has failed, so the others stop early.
     failed: AtomicBool,
 }
 
 impl Runs<'_> {
-    /// The next run to be made, from 0. The first one is made even if the end is asked for before it begins.
+    /// The next run, from 0. The first one is made even if the end is asked for before it begins.
     fn take(&self) -> Option<u32> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let ended = index >= self.experiment.repeat || (index > 0 && self.asked().is_some());
@@ -120,7 +120,7 @@ impl Runs<'_> {
         self.experiment.seed.wrapping_add(index.into())
     }
 
-    /// Makes one run. Of the first the trace and the tables are written; of the others only the numbers stay.
+    /// Makes one run. The trace and the tables of the first one are written; of the others only the numbers are kept.
     fn make(&self, index: u32, place: &Place) -> Result<Summary, RunError> {
         let made = self.try_make(index, place);
         *place.lock().unwrap_or_else(PoisonError::into_inner) = None;

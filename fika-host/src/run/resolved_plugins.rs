@@ -1,4 +1,4 @@
-//! The plugins of one run, found, fitted to each other, and made once so that bad parameters show here.
+//! The plugins of one run: found, checked to fit each other, and made once, so that bad parameters show here.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -24,11 +24,11 @@ use crate::plugins;
 pub(crate) struct ResolvedPlugins {
     /// Consensus, script, keys, tx, transport, then the attacks.
     pub(crate) all: Vec<Descriptor>,
-    /// The experiment's choices as a node process finds them: a name, or the whole path of a library.
+    /// The experiment's choices as a node process finds them: each a name, or the absolute path of a library.
     pub(crate) choices: Plugins,
-    /// The attack plugins by the name that the experiment gives them, alike.
+    /// The same for attack plugins, by the name that the experiment gives them.
     pub(crate) attacks: BTreeMap<String, PluginChoice>,
-    /// The same as plugins.
+    /// The attack plugins by that name.
     attackers: Vec<(String, Descriptor)>,
     /// The key scheme of the chain.
     pub(crate) keys: Arc<dyn KeyScheme>,
@@ -81,12 +81,11 @@ impl ResolvedPlugins {
         Ok(ResolvedPlugins { all, choices, attacks, attackers, keys, script })
     }
 
-    /// What makes this chain another one than the next, beside its parameters: the plugins' names and own
-    /// tables, but neither their versions nor where they come from, so that a library and the same plugin
-    /// compiled in make one chain.
+    /// What distinguishes this chain from others besides its parameters: the names and own tables of its plugins. Their
+    /// versions and origins do not count, so a library and the same plugin compiled in make one chain.
     pub(crate) fn identity(&self) -> Vec<u8> {
         let lines = self.all.iter().zip(self.choices.all()).map(|(plugin, (kind, choice))| {
-            // A table is sorted by its keys, so equal tables give equal text.
+            // Tables are sorted by key, so equal tables give equal text.
             format!("{kind} {}\n{}\n", plugin.name, choice.params)
         });
         lines.collect::<String>().into_bytes()
@@ -146,14 +145,14 @@ impl ResolvedPlugins {
     }
 }
 
-/// Finds one plugin, and has `choice` name it so that the node processes find the same.
+/// Finds one plugin. Changes `choice` so that node processes find the same one.
 fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<Descriptor, RunError> {
     let found = plugins::resolve(registry, kind, &choice.plugin);
     let found = found.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
     choice.plugin = match found.origin {
         Origin::CompiledIn => found.name.into(),
         Origin::Library(path) => {
-            // A plugin that crashes or hangs when it is made is to do so in a process of its own.
+            // A plugin may crash or hang when it is made. It is tried in another process first.
             let path = path.display().to_string();
             let tried = plugins::probe(Path::new("/proc/self/exe"), &path, &choice.params.to_string());
             tried.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
@@ -163,10 +162,10 @@ fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<De
     Ok(found)
 }
 
-/// The parts of a chain that the host itself works with.
+/// The plugins that the host itself uses.
 type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
 
-/// Makes every plugin of the chain; what the host itself needs is kept.
+/// Makes every plugin of the chain, and keeps those that the host itself uses.
 fn make(all: &[Descriptor], choices: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
     let faults = Faults::new();
     let [consensus, script, keys, tx, transport, attacks @ ..] = all else { unreachable!("five kinds make a chain") };
@@ -192,7 +191,7 @@ fn at(choice: &PluginChoice, why: String) -> RunError {
     RunError::Input(format!("{}: {why}", choice.place))
 }
 
-/// A plugin's own table as it wants it.
+/// A plugin's own table as text.
 fn table(choice: &PluginChoice) -> String {
     choice.params.to_string()
 }

@@ -30,7 +30,7 @@ use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation, Tracer};
 
-/// A plugin's call that takes longer, in seconds, ends the run.
+/// A plugin's call that takes longer ends the run, in seconds.
 const WATCHDOG_S: u64 = 10;
 
 /// The parts of a run that the simulation borrows.
@@ -58,7 +58,7 @@ pub(super) fn run(
     write_all(experiment, folder, &ending, &chain)
 }
 
-/// One run, until its end or until `look` says how it ends; `results` is where its trace and its tables go.
+/// One run, until it ends or until `look` says how it ends. Its trace and tables go into the folder `results`.
 pub(super) fn once(
     experiment: &Experiment,
     plugins: &ResolvedPlugins,
@@ -73,7 +73,7 @@ pub(super) fn once(
     let outcome = simulation.run(look);
     tracer.map_or(Ok(()), Tracer::finish).map_err(RunError::Environment)?;
     if !outcome.replays.is_empty() {
-        // Here there is nothing else to do meanwhile, and threads change no result.
+        // Nothing else runs now, and the number of threads changes no result.
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut world = stage.world_with(experiment, plugins, workers)?;
         world.follow_closely();
@@ -167,7 +167,7 @@ impl Stage {
 /// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
     let count = experiment.nodes.len();
-    // Parts large enough for the scheme to gain by making many at once, and enough of them for all cores.
+    // Large enough that the scheme gains by making many keys at once, small enough to keep all cores busy.
     let together = (count / 32).clamp(1, 256);
     let of_part = |part: usize| {
         let (first, end) = (part * together, (part * together + together).min(count));
@@ -193,7 +193,7 @@ fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> Str
     line
 }
 
-/// How much of the run is over.
+/// The share of the run that is over.
 pub(super) fn share(experiment: &Experiment, state: sim::Progress) -> Option<f64> {
     let done = |is: u64, of: u64| (is.min(of) as f64 / of.max(1) as f64).max(1e-9);
     let by_time = experiment.stop.time_us.map(|stop| done(state.now_us, stop));
@@ -204,7 +204,7 @@ pub(super) fn share(experiment: &Experiment, state: sim::Progress) -> Option<f64
         .fold(None, |most: Option<f64>, share| Some(most.map_or(share, |most| most.max(share))))
 }
 
-/// How long it takes to the end at the same pace, when this share of the whole took so long.
+/// How long the rest takes at the same pace, if this share of the run took `elapsed`.
 pub(super) fn left(share: f64, elapsed: Duration) -> String {
     let left = elapsed.as_secs_f64() * (1.0 / share - 1.0);
     format!("  {} left", duration(left as u64 * 1_000_000))
@@ -224,7 +224,7 @@ pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
     line
 }
 
-/// Ends this process when a plugin's call does not return. What the run has left in its folder so far stays.
+/// Ends this process when a plugin's call does not return. What is in the run's folder by then stays there.
 pub(super) fn start_watchdog() -> Result<(), RunError> {
     let watching = plugins::start_watchdog(WATCHDOG_S, EXIT_INPUT, |_| {});
     watching.map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))

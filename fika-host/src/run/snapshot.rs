@@ -12,9 +12,9 @@ use crate::experiment::Role;
 use crate::live::control::{Reply, Request, Status};
 use crate::results::{Ended, Ending, NodeEnding};
 
-/// How long wallets may take to get the newest chain.
+/// How long wallets may take to fetch the newest chain.
 const UPDATE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a node may take to say how it is.
+/// How long a node may take to report its status.
 const STATUS_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the supervisor tries for a snapshot in which nothing moved and all full nodes agree, in block intervals.
 const SNAPSHOT_INTERVALS: u64 = 2;
@@ -122,7 +122,7 @@ impl Supervisor<'_> {
         statuses
     }
 
-    /// What every node has by the chain of the full node `of`.
+    /// The balance of every node on the chain of the full node `of`.
     fn balances(&mut self, of: Option<usize>, statuses: &[Option<Status>]) -> Vec<Option<(Amount, Amount)>> {
         let addresses = self.addresses.clone();
         let Some(of) = of.filter(|of| statuses[*of].is_some()) else { return vec![None; addresses.len()] };

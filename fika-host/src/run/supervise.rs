@@ -1,4 +1,4 @@
-//! Watches over the nodes of a run until it is over.
+//! Supervises the nodes of a run until it is over.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -23,7 +23,7 @@ use crate::results::Ended;
 /// How long the supervisor sleeps when nothing happens.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A run that goes on.
+/// The supervisor of a run.
 pub(super) struct Supervisor<'a> {
     pub(super) experiment: &'a Experiment,
     pub(super) folder: &'a Folder,
@@ -40,12 +40,12 @@ pub(super) struct Supervisor<'a> {
 }
 
 impl Supervisor<'_> {
-    /// Returns when the run is over, with the reason; the nodes still run.
+    /// Returns when the run is over, and says why. The nodes still run.
     pub(super) fn supervise(&mut self) -> Result<Ended, RunError> {
         let stop = self.experiment.stop;
         let stop_time = stop.time_us.map(Duration::from_micros);
         loop {
-            // Sleeps; a node's end and a signal wake it.
+            // Sleeps until a node ends, a signal comes, or the tick is over.
             if let Some((node, status)) = self.lab.wait_any(Some(TICK))? {
                 self.note_end(node, status);
             }
@@ -73,7 +73,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Notes and tells that a node has ended by itself, or was killed.
+    /// Notes and reports that a node has ended by itself or was killed.
     fn note_end(&mut self, node: usize, status: ExitStatus) {
         let name = &self.experiment.nodes[node].name;
         let how = match (status.code(), status.signal()) {
@@ -81,7 +81,7 @@ impl Supervisor<'_> {
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => "ended".into(),
         };
-        // Who was killed had no time to say why.
+        // A node that was killed had no time to say why.
         let last = status.code().and_then(|_| last_error(&self.folder.node(name).join(LOG)));
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
         self.progress_line.say(&format!("node {name} {how}"));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub(crate) enum SupervisorRequest {
-    /// Starts a node again that has died; one that runs is killed first.
+    /// Starts a node that has died again. A node that still runs is killed first.
     Restart {
         /// Its name.
         node: String,
@@ -61,7 +61,7 @@ impl SupervisorSocket {
     /// Carries out the requests that have come in.
     pub(super) fn serve(&self, mut carry_out: impl FnMut(SupervisorRequest) -> Result<(), String>) {
         while let Ok((stream, _)) = self.0.accept() {
-            // Only this user can connect, so a short wait for the one line is no weakness.
+            // Only this user can connect, so nobody else can use this short wait to delay the supervisor.
             let mut answered = || -> std::io::Result<()> {
                 stream.set_nonblocking(false)?;
                 stream.set_read_timeout(Some(Duration::from_millis(500)))?;
@@ -74,7 +74,7 @@ impl SupervisorSocket {
                 let reply = SupervisorReply { error: done.err() };
                 (&stream).write_all(&[&serde_json::to_vec(&reply)?[..], b"\n"].concat())
             };
-            // Whoever asked and went away does not want the answer.
+            // The client may be gone. Then nobody wants the reply.
             let _ = answered();
         }
     }

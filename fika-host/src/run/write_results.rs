@@ -10,7 +10,7 @@ use super::setup::EVENTS;
 use crate::experiment::Experiment;
 use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ending, Summary, Tables, json, report};
 
-/// Reads the traces and writes everything; gives the numbers.
+/// Reads the traces and writes everything. Returns the numbers.
 pub(super) fn write_from_traces(
     experiment: &Experiment,
     folder: &Folder,
@@ -24,7 +24,7 @@ pub(super) fn write_from_traces(
         let path = folder.node(&node.name).join(EVENTS);
         match File::open(&path) {
             Ok(file) => chain.add_trace(index, BufReader::new(file)).map_err(|error| failed(&path, error))?,
-            // A node that never got so far has no trace.
+            // A node that failed early has no trace.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(&path, error)),
         }
@@ -33,7 +33,7 @@ pub(super) fn write_from_traces(
     write_all(experiment, folder, ending, &chain)
 }
 
-/// Writes everything; gives the numbers.
+/// Writes everything. Returns the numbers.
 pub(super) fn write_all(
     experiment: &Experiment,
     folder: &Folder,
@@ -45,7 +45,7 @@ pub(super) fn write_all(
     Ok(summary)
 }
 
-/// Writes the tables; gives the numbers.
+/// Writes the tables. Returns the numbers.
 pub(super) fn write_tables(
     experiment: &Experiment,
     folder: &Folder,
@@ -67,13 +67,13 @@ pub(super) fn write_tables(
     Ok(summary)
 }
 
-/// Writes the numbers, and the report, which is made of all that is in the folder by then.
+/// Writes the numbers, and then the report, which is made of everything in the folder.
 pub(super) fn write_summary(experiment: &Experiment, folder: &Folder, summary: &Summary) -> Result<(), RunError> {
     if experiment.output.json {
         write_file(folder, "summary.json", |out| json::write(summary, out))?;
     }
     if let Err(why) = report::write(&folder.path) {
-        // The results are there all the same, and whether somebody reads this changes nothing.
+        // The results are complete without it, and nobody may be reading this.
         let _ = writeln!(io::stderr(), "note: no report.html: {why}");
     }
     Ok(())
