@@ -3,7 +3,7 @@
 use super::source::{ExperimentErrors, Item, Override, Source, Table, Value};
 use super::{Experiment, resolve};
 
-/// Where a network made in code begins: [`Network::builder`].
+/// The start of a network made in code: [`Network::builder`].
 #[derive(Clone, Copy, Debug)]
 pub struct Network;
 
@@ -42,7 +42,7 @@ fn entry(item: Item) -> (super::source::Place, Item) {
     (item.place, item)
 }
 
-/// A network that is being made. What is wrong with it is told by [`NetworkBuilder::build`].
+/// A network that is being made. [`NetworkBuilder::build`] reports what is wrong with it.
 #[derive(Clone, Debug)]
 pub struct NetworkBuilder {
     name: String,
@@ -98,12 +98,12 @@ impl NetworkBuilder {
         self.push("load", table([("at", Item::text("1 s")), from, to, amount, fee]))
     }
 
-    /// The network ends once all agree on a block of this height and all payments are confirmed.
+    /// Ends the run once all full nodes agree on a block of this height and all payments are confirmed.
     pub fn stop_height(self, height: u64) -> NetworkBuilder {
         self.set(&format!("experiment.stop_height={height}"))
     }
 
-    /// Where every random draw comes from.
+    /// The seed of every random draw.
     pub fn seed(self, seed: u64) -> NetworkBuilder {
         self.set(&format!("experiment.seed={seed}"))
     }

@@ -21,13 +21,13 @@ pub(crate) struct Expect {
     pub metric: String,
     /// The name of the node it is measured on; `None`: the whole network.
     pub on: Option<String>,
-    /// How the measurement must stand to the value.
+    /// How the measurement must compare with the value.
     pub op: Op,
     /// In the metric's base unit.
     pub value: u64,
     /// How far off [`Op::Equal`] may be, in the metric's base unit.
     pub tolerance: u64,
-    /// With several runs, by how many standard errors more their mean may be off; 0: none, as with [`Op::NotEqual`].
+    /// With several runs: how many standard errors further off their mean may be; 0: none, as with [`Op::NotEqual`].
     #[serde(default)]
     pub standard_errors: u32,
     /// The same as text, for the summary: `balance on client1 == 49`.
@@ -80,7 +80,7 @@ impl Expect {
     }
 
     /// Whether the mean of several runs, in the metric's base unit, is as expected: within
-    /// [`standard_errors`](Expect::standard_errors) times its standard error, in the favour of what is expected.
+    /// [`standard_errors`](Expect::standard_errors) times its standard error, in favour of the expectation.
     pub(crate) fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
         let scatter = f64::from(self.standard_errors) * standard_error;
         let (value, tolerance) = (self.value as f64, self.tolerance as f64);

@@ -1,4 +1,4 @@
-//! One key of the experiment file: its form, default and meaning; and a table of such keys.
+//! A key of the experiment file (its form, default and meaning), and a table of such keys.
 
 use crate::quantity::Quantity;
 
@@ -12,9 +12,9 @@ pub(super) enum Form {
     Integer(u64, u64),
     Coins,
     Measure(&'static Quantity),
-    /// The same, below zero too.
+    /// The same, with a sign.
     Signed(&'static Quantity),
-    /// `"5 %"` or `0.05`, at most all.
+    /// `"5 %"` or `0.05`, at most 1.
     Share,
     OneOf(&'static [&'static str]),
     CoinsList,
@@ -23,25 +23,25 @@ pub(super) enum Form {
     Names,
     /// `5` or `"1..5"` coins.
     CoinsRange,
-    /// A number for all, or shares that have at most 1, 2, 3...
+    /// One number for all nodes, or the shares of nodes with at most 1, 2, 3...
     Degrees,
-    /// `[[0.01, 546], [0.5, 1]]`: shares with their weights.
+    /// `[[0.01, 546], [0.5, 1]]`: pairs of a share and its weight.
     Weights,
-    /// A duration, or a table with the `model` of what is drawn.
+    /// A duration, or a table with the `model` of a distribution.
     Latency,
     Latencies,
-    /// Read by its own schema.
+    /// Has a schema of its own.
     Table,
     Tables,
-    /// As the metric says.
+    /// In the form of the metric.
     ByMetric,
     /// A known key that this version refuses, and why.
     Later(&'static str),
 }
 
-/// The default of a key that must be given.
+/// In place of a default: the key must be given.
 pub(super) const REQUIRED: &str = "required";
-/// The default of a key that may be absent, and the text that makes it absent again.
+/// In place of a default: the key may be absent. Written as a value, it makes the key absent again.
 pub(super) const NONE: &str = "none";
 
 pub(super) struct Key {
@@ -58,7 +58,7 @@ pub(super) struct Schema {
     /// As in the file: `[chain]`, `[[links]]`.
     pub(super) title: &'static str,
     pub(super) keys: &'static [Key],
-    /// Other keys are let through if they hold tables.
+    /// Other keys are permitted if they hold tables.
     pub(super) open: bool,
 }
 

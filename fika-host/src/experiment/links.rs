@@ -12,13 +12,13 @@ use super::source::Problems;
 use super::{Cable, Latency, Medium, NodeIndex, Role};
 use crate::limits::LINKS_MAX;
 
-/// What was written about single links.
+/// The links that were written one by one.
 #[derive(Default)]
 pub(super) struct Written {
     links: BTreeMap<(NodeIndex, NodeIndex), Figures>,
 }
 
-/// What a link says about itself.
+/// The figures of one link; `None` where it gives none.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Figures {
     latency: Option<Latency>,
@@ -28,7 +28,8 @@ struct Figures {
 }
 
 impl Written {
-    /// The links with figures of their own; what they leave open is as between their regions, or as the cable.
+    /// The cables of links with figures of their own. What these leave open is as between the regions, or as the
+    /// default cable.
     pub(super) fn own(&self, nodes: &Nodes, medium: &Medium) -> BTreeMap<usize, Cable> {
         let told = self.links.iter().filter(|(_, figures)| **figures != Figures::default());
         let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &Figures)| {
@@ -49,7 +50,7 @@ impl Written {
 }
 
 impl Nodes {
-    /// Finds the links of all sources, and gives what was written about single ones.
+    /// Finds the links of all sources. Returns those that were written one by one.
     pub(super) fn links(&mut self, file: &Fields<'_>, seed: u64, problems: &Problems) -> Written {
         let mut written = Written::default();
         for fields in file.tables("links", &schema::LINKS, None) {
@@ -134,7 +135,7 @@ const GRAPH_KEYS: &[(&str, &str)] = &[
     ("file", "file"),
 ];
 
-/// The graph that `[network.graph]` or the preset describes; that of a file is read with the nodes.
+/// The graph that `[network.graph]` or the preset describes. The graph of a file is read with the nodes.
 fn graph(network: &Fields<'_>) -> Option<Graph> {
     let fields = network.table("graph", &schema::GRAPH);
     let kind = fields.optional_text("kind");

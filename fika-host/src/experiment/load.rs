@@ -1,4 +1,4 @@
-//! Payments that are made by themselves.
+//! Loads: payments that nodes make by themselves.
 
 use fika_core::amount::Amount;
 use fika_core::hash::{self, draw};
@@ -12,10 +12,10 @@ use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
 
-/// How often a payment that cannot be made is tried.
+/// How many times a payment is tried before it is given up.
 pub(crate) const TRIES_MAX: u32 = 30;
 
-/// How long it then waits: half a block interval, within bounds.
+/// The time between two tries: half a block interval, within bounds.
 pub(crate) fn retry_us(block_interval_us: Time) -> Time {
     (block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND)
 }
@@ -23,9 +23,9 @@ pub(crate) fn retry_us(block_interval_us: Time) -> Time {
 /// A stream of payments, or a single one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Load {
-    /// Who may pay.
+    /// Who pays, drawn from these.
     pub from: Parties,
-    /// Who may be paid.
+    /// Who is paid, drawn from these.
     pub to: Parties,
     /// The smallest and largest amount.
     pub amount: (Amount, Amount),
@@ -41,7 +41,7 @@ pub(crate) struct Load {
 pub(crate) enum Parties {
     /// Every node.
     Any,
-    /// These; at least one.
+    /// These nodes; at least one.
     Nodes(Vec<NodeIndex>),
 }
 
@@ -59,7 +59,7 @@ pub(crate) enum When {
         /// Of the block.
         height: u64,
     },
-    /// One payment in each interval of one over the rate, at a drawn moment of it.
+    /// One payment in each interval of 1 / rate, at a drawn moment of it.
     Rate {
         /// When the first interval begins, in microseconds after the start.
         start_us: Time,
@@ -80,7 +80,7 @@ pub(crate) enum Due {
     Height(u64),
 }
 
-/// One payment that somebody is to make.
+/// One payment of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Payment {
     /// When.
@@ -106,7 +106,7 @@ impl Load {
         }
     }
 
-    /// Whether there is somebody to pay whoever pays, in a network of `nodes`.
+    /// Whether every payer finds another node to pay, in a network of `nodes`.
     pub(super) fn has_two_parties(&self, nodes: u64) -> bool {
         let single = |parties: &Parties| match parties {
             Parties::Any => (nodes == 1).then_some(0),
@@ -120,7 +120,7 @@ impl Load {
         if self.count().is_some_and(|count| n >= count) {
             return None;
         }
-        // Four draws for each payment, apart from those of other loads.
+        // Four draws for each payment, and other ones for each load.
         let purpose = (u64::from(u32::from_be_bytes(*b"load")) << 32) | index;
         let below =
             |which: u64, bound: u64| hash::below(draw(seed, purpose, n.wrapping_mul(4).wrapping_add(which)), bound);
@@ -134,7 +134,7 @@ impl Load {
                 Due::Time(u64::try_from(u128::from(start_us) + begin_us + moment_us).unwrap_or(u64::MAX))
             }
         };
-        // A single payee cannot be the payer, so it is set first; any other is drawn from the rest.
+        // A single payee cannot be the payer, so it is taken first. Otherwise the payee is drawn from the rest.
         let (from, to) = match &self.to {
             Parties::Nodes(list) if list.iter().all(|node| *node == list[0]) => {
                 (self.from.pick(nodes, Some(list[0]), |bound| below(1, bound)), list[0])

@@ -1,4 +1,4 @@
-//! What lies between the nodes: `[network]`'s regions, cable and costs, and where each node stands.
+//! Reads the network between the nodes: regions, cables and costs, and the region of each node.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::quantity::DURATION;
 const REGIONS_MAX: usize = 100;
 const CLASSES_MAX: usize = 100;
 
-/// The medium but for links of their own, which are not known yet.
+/// The medium without the links that have a cable of their own: those are not known yet.
 pub(super) fn medium(file: &Fields<'_>, problems: &Problems) -> Medium {
     let network = file.table("network", &schema::NETWORK);
     let relay = file.table("relay", &schema::RELAY);
@@ -161,7 +161,7 @@ fn compact_classes(relay: &Fields<'_>) -> Vec<(u32, CompactFailure)> {
     classes
 }
 
-/// Gives every node what is drawn for it: its region with its bandwidths, its hash rate, its part in compact blocks.
+/// Draws what nodes leave open: the region with its bandwidths, the hash rate, and the part in compact relay.
 pub(super) fn place(nodes: &mut Nodes, file: &Fields<'_>, medium: &Medium, seed: u64, problems: &Problems) {
     let network = file.table("network", &schema::NETWORK);
     stand(nodes, &network, &medium.regions, seed);

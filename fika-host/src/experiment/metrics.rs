@@ -1,4 +1,4 @@
-//! What an `[[expect]]` can be about.
+//! The metrics that an `[[expect]]` can name.
 
 use fika_core::message::Message;
 
@@ -6,7 +6,7 @@ use super::key::Form::{self, *};
 use super::key::INTEGER_MAX;
 use crate::quantity;
 
-/// One thing that an `[[expect]]` can be about.
+/// A metric that an `[[expect]]` can name.
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) form: Form,

@@ -1,10 +1,10 @@
-//! The experiment: what a run needs to know, from a file, the command line or a program.
+//! The experiment: all that a run needs to know, from a file, the command line or a program.
 //!
-//! [`Experiment::load`] reads a file and lays [`Override`]s over it; [`Network::builder`] makes the
-//! same in code. Either way every name is resolved, every default filled in and every number in base
-//! units, so that what follows (and `run.json`, and a node's process) reads plain data.
+//! [`Experiment::load`] reads a file and applies [`Override`]s to it; [`Network::builder`] makes the
+//! same in code. In both cases every name is resolved, every default filled in and every number in base
+//! units. So the rest of the program (and `run.json`, and a node's process) reads plain data.
 //!
-//! `docs/experiment-file.md` lists the keys; `schema.rs` is where they are defined.
+//! `docs/experiment-file.md` lists the keys; `schema.rs` defines them.
 
 mod builder;
 mod expect;
@@ -53,8 +53,7 @@ pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PluginChoice, Plugins, Relay, TraceFormat};
 
 impl Experiment {
-    /// Reads an experiment file, and that of its graph if it names one, and lays the overrides over it, in their
-    /// order.
+    /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.
@@ -69,8 +68,8 @@ impl Experiment {
         Experiment::parse(&file, &text, overrides)
     }
 
-    /// The same with the text of the file; `file` names it in errors and, without its folder and ending,
-    /// the experiment; its folder is where the path of a graph's file starts.
+    /// The same with the text of the file. `file` is its name in errors; without folder and ending it is the name of the
+    /// experiment. The path of a graph's file starts in its folder.
     ///
     /// # Errors
     /// One line for each thing that is wrong, with its place.
@@ -89,12 +88,11 @@ impl Experiment {
         schema::reference()
     }
 
-    /// The same experiment with another seed, as if it had been written with that one: nodes and links, of which
-    /// something may be drawn, are drawn anew. They stay as they are if the experiment has no `repeat` or does not come
-    /// from a file or builder.
+    /// The same experiment as if it had been written with another seed: whatever is drawn of its nodes and links is drawn
+    /// again. They stay as they are if the experiment has no `repeat`, or comes neither from a file nor from a builder.
     ///
     /// # Errors
-    /// One line for each thing that is wrong with this seed: no such graph is found, a file of links has gone.
+    /// One line for each thing that is wrong with this seed: no such graph exists, or the file of a graph is gone.
     pub(crate) fn with_seed(&self, seed: u64) -> Result<Experiment, ExperimentErrors> {
         let mut other = Experiment { seed, ..self.clone() };
         if let Some((stem, source)) = self.origin.0.as_deref() {

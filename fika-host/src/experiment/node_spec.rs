@@ -3,7 +3,7 @@
 use fika_core::amount::Amount;
 use serde::{Deserialize, Serialize};
 
-/// A node as its index in [`Experiment::nodes`](super::Experiment::nodes).
+/// A node, as its index in [`Experiment::nodes`](super::Experiment::nodes).
 pub(crate) type NodeIndex = u32;
 
 /// One node.
@@ -11,7 +11,7 @@ pub(crate) type NodeIndex = u32;
 pub(crate) struct NodeSpec {
     /// Also its host name and folder: 1 to 47 letters, digits, `-` and `_`.
     pub name: String,
-    /// What it does.
+    /// What it is for.
     pub role: Role,
     /// The most hashes a second that it grinds; 0 for a wallet.
     pub hash_rate: u64,
@@ -22,7 +22,7 @@ pub(crate) struct NodeSpec {
     pub agent: Option<String>,
     /// When its blocks are on disk.
     pub durability: Durability,
-    /// Where it stands: index into [`Medium::regions`](super::Medium::regions).
+    /// Its region, as an index into [`Medium::regions`](super::Medium::regions).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<u16>,
     /// Bits a second to all neighbours together; 0: no limit.
@@ -39,12 +39,13 @@ pub(crate) struct NodeSpec {
     pub clock_drift_ppm: i64,
     /// Whether it sends and asks for compact blocks (BIP 152), where [`Relay::compact`](super::Relay::compact) is on.
     pub compact: bool,
-    /// In place of a real mempool: what it lacks of compact blocks, an index into [`Medium::compact_failures`](super::Medium::compact_failures).
+    /// What it lacks of compact blocks, in place of a real mempool: an index into
+    /// [`Medium::compact_failures`](super::Medium::compact_failures).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compact_failure: Option<u16>,
 }
 
-/// What a large network need not write for each node.
+/// Whether the value can be left out: a large network need not write it for each node.
 fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -55,7 +56,7 @@ fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
 pub enum Role {
     /// Validates, relays and extends the chain.
     Full,
-    /// Neither mines nor relays; keeps the chain that it last asked for.
+    /// Neither mines nor relays. Keeps the chain that it last asked for.
     Wallet,
 }
 

@@ -1,4 +1,4 @@
-//! The nodes of an experiment: those named one by one, groups, and those that a rule or a file makes.
+//! Reads the nodes of an experiment: those named one by one, groups, and those of a rule or a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,23 +21,23 @@ const DRIFT_MAX_PPM: u64 = 1_000_000;
 /// The nodes, with what is needed to find them by name.
 pub(super) struct Nodes {
     pub(super) specs: Vec<NodeSpec>,
-    /// What each of them leaves to be drawn or to its region.
+    /// What each of them leaves open.
     pub(super) open: Vec<Open>,
     indices: BTreeMap<String, NodeIndex>,
     /// Names of peers by node, as written.
     pub(super) peers: Vec<(NodeIndex, Peers)>,
     coins: usize,
     peer_count: u64,
-    /// Links of a file of a graph.
+    /// The links of a graph that was read from a file.
     pub(super) drawn: Vec<TopologyLink>,
     /// Ascending, each once.
     pub(super) links: Vec<(NodeIndex, NodeIndex)>,
 }
 
-/// Names with their places; the nodes of a group share theirs.
+/// Names with their places. The nodes of a group share them.
 pub(super) type Peers = Rc<[(Place, String)]>;
 
-/// What the file says nothing about.
+/// What a node leaves open, so that it is drawn or taken from its region.
 #[derive(Clone, Copy)]
 pub(super) struct Open {
     pub(super) hash_rate: bool,
@@ -92,7 +92,7 @@ impl Nodes {
         nodes
     }
 
-    /// The nodes and links of a graph that stands in a file. A node that the experiment names too is that one.
+    /// Adds the nodes and links of a graph file. A node that the experiment names too is the same node.
     fn read_graph(
         &mut self,
         network: &Fields<'_>,

@@ -25,7 +25,7 @@ pub(super) enum Read {
     Pairs(Vec<(u64, u64)>),
 }
 
-/// One table with its schema. What is wrong goes to `problems`, and a harmless value is returned.
+/// One table with its schema. Reading a bad value adds a problem and returns a harmless value.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub(super) place: Place,
@@ -178,7 +178,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether it is true.
+    /// Whether the flag is set; false after an error.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.number(key) == 1
     }

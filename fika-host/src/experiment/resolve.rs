@@ -1,5 +1,5 @@
-//! From the tree to the [`Experiment`]: names become indices, defaults are filled in, and what does
-//! not fit together is refused.
+//! Makes the [`Experiment`] from the tree: resolves names to indices, fills in defaults, and refuses what does not
+//! fit together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::spec::{
 };
 use crate::limits::{is_name, shortened};
 
-/// Checks the whole tree; `stem` is the experiment's name if it gives none.
+/// Checks the whole tree. `stem` names the experiment if the tree does not.
 pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, ExperimentErrors> {
     let mut experiment = resolve_with(stem, &source, None)?;
     if experiment.repeat > 1 {
@@ -80,7 +80,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     Ok(experiment)
 }
 
-/// What only the whole experiment can tell.
+/// Checks what only the whole experiment shows.
 fn check_together(experiment: &Experiment, run: &Fields<'_>, chain: &Fields<'_>, problems: &Problems) {
     let params = &experiment.chain;
     if params.block_interval_us == 0 || !params.block_interval_us.is_multiple_of(params.tick_us) {

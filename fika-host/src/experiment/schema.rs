@@ -1,6 +1,6 @@
 //! Every key of the experiment file: its form, default and meaning, in one place.
 //!
-//! The reader takes forms and defaults from here, and a test holds `docs/experiment-file.md` to it.
+//! The reader takes forms and defaults from here, and a test compares `docs/experiment-file.md` with it.
 
 use super::key::Form::{Later, Table, Tables};
 use super::key::{NONE, REQUIRED, Schema, key, table};

@@ -1,7 +1,7 @@
-//! The text of an experiment as a tree in which every key and value knows where it was written.
+//! The text of an experiment as a tree. Every key and value in it knows where it was written.
 //!
-//! The file, the `--set` arguments and the [builder](super::Network) all end in this one tree, so
-//! one piece of code checks them and every error names its place.
+//! The file, the `--set` arguments and the [builder](super::Network) all make this one tree, so
+//! one piece of code checks them all and every error names its place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,9 +12,9 @@ use toml::de::{DeTable, DeValue};
 
 use crate::limits::shortened;
 
-/// The largest experiment file that is read: 100,000 nodes written one by one fit in it.
+/// The largest experiment file that is read, in bytes. 100,000 nodes written one by one fit in it.
 pub(super) const FILE_BYTES_MAX: usize = 16 << 20;
-/// ExperimentErrors beyond this number are counted, not listed.
+/// Errors beyond this number are counted, not listed.
 const ERRORS_MAX: usize = 20;
 const OVERRIDE_SEGMENTS_MAX: usize = 16;
 
@@ -38,7 +38,7 @@ pub(super) struct Item {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
-    /// A number in decimal, as written: amounts and times are exact, so no float is in between.
+    /// A decimal number as written. Amounts and times are exact, so no float comes in between.
     Number(String),
     Flag(bool),
     Date(String),
@@ -66,7 +66,7 @@ impl Item {
         Item::new(Value::List(items.into_iter().collect()))
     }
 
-    /// What stands here, for the end of an error message.
+    /// What was found here, for the end of an error message.
     pub(super) fn found(&self) -> String {
         match &self.value {
             Value::Text(text) => format!("the text '{}'", shortened(text)),
@@ -171,12 +171,12 @@ impl Override {
     }
 }
 
-/// The tree of one experiment and what is needed to say where its parts were written.
+/// The tree of one experiment, and what is needed to name the places of its parts.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) root: Item,
     file: String,
-    /// Where the paths in it start.
+    /// The folder in which relative paths start.
     folder: PathBuf,
     text: String,
     arguments: Vec<String>,
@@ -242,7 +242,7 @@ impl Source {
         }
     }
 
-    /// The problems as errors in the order of the file, or nothing.
+    /// An error if there are problems: they are listed in the order of the file.
     pub(super) fn check(&self, problems: Problems) -> Result<(), ExperimentErrors> {
         let mut found = problems.found.into_inner();
         if found.is_empty() {
@@ -316,7 +316,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// Notes a problem. The message is made only while it will be listed, as a hostile file may cause millions.
+    /// Adds a problem. The message is made only if it will be listed, for a hostile file may cause millions.
     pub(super) fn add(&self, place: Place, message: impl FnOnce() -> String) {
         let mut found = self.found.borrow_mut();
         if found.len() < ERRORS_MAX {

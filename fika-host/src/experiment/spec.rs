@@ -15,6 +15,8 @@ use super::node_spec::{NodeIndex, NodeSpec};
 use super::source::Source;
 
 /// One network and what happens in it, complete and checked.
+///
+/// Serialised, it is the `experiment` of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// Names the results folder, the chain and nothing else.
@@ -35,9 +37,9 @@ pub struct Experiment {
     pub(crate) chain: ChainParams,
     /// One plugin of each kind.
     pub(crate) plugins: Plugins,
-    /// How news spreads.
+    /// How blocks and transactions spread.
     pub(crate) relay: Relay,
-    /// What lies between the nodes in the simulator.
+    /// The network between the nodes in the simulator.
     pub(crate) medium: Medium,
     /// What a mempool accepts.
     pub(crate) mempool: Mempool,
@@ -45,7 +47,7 @@ pub struct Experiment {
     pub(crate) nodes: Vec<NodeSpec>,
     /// Pairs of different nodes, the smaller index first, ascending, each pair once.
     pub(crate) links: Vec<(NodeIndex, NodeIndex)>,
-    /// Payments that are made by themselves.
+    /// Payments that nodes make by themselves.
     pub(crate) load: Vec<Load>,
     /// What must hold at the end.
     pub(crate) expects: Vec<Expect>,
@@ -56,8 +58,8 @@ pub struct Experiment {
     pub(super) origin: Origin,
 }
 
-/// What an experiment with `repeat` was read from, with its name if it gives none: for another seed, nodes and links are
-/// drawn anew. It says nothing that the experiment does not say, so it makes no difference between two.
+/// What an experiment with `repeat` was read from, and its name if that gives none: nodes and links are drawn again for
+/// other seeds. Two experiments that differ in nothing else are equal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin(pub(super) Option<Arc<(String, Source)>>);
 
@@ -79,7 +81,7 @@ pub(crate) enum Engine {
     Sim,
 }
 
-/// When a run ends. Without either it goes on until it is told to end.
+/// When a run ends. Without either limit it goes on until it is told to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stop {
     /// Ends the run as soon as all full nodes have the same tip, at this height or above, and every
@@ -123,7 +125,7 @@ pub(crate) struct PluginChoice {
     pub place: String,
 }
 
-/// How news spreads between neighbours.
+/// How blocks and transactions spread between neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Relay {
     /// What a node says of a new block.
@@ -134,7 +136,7 @@ pub(crate) struct Relay {
     pub compact: bool,
     /// Announcements of transactions to a neighbour wait up to this long and go together; 0: at once.
     pub batch_us: Time,
-    /// What a neighbour has not sent after this time is asked of another.
+    /// What a neighbour has not sent after this time is requested from another.
     pub request_timeout_us: Time,
 }
 
@@ -142,11 +144,11 @@ pub(crate) struct Relay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Announce {
-    /// Its id, and sends it to who asks.
+    /// Its id. It sends the block to whoever asks.
     Inv,
-    /// Its header (BIP 130), and sends it to who asks.
+    /// Its header (BIP 130). It sends the block to whoever asks.
     Headers,
-    /// All of it at once.
+    /// The whole block at once.
     Flood,
 }
 
@@ -162,7 +164,7 @@ pub(crate) struct Mempool {
 /// Where the results go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Output {
-    /// The folder in which each run makes its own.
+    /// The folder in which each run makes its own folder.
     pub dir: String,
     /// Whether JSON files are written.
     pub json: bool,
@@ -183,12 +185,12 @@ pub(crate) enum TraceFormat {
 }
 
 impl Experiment {
-    /// Its name, which is also that of its folder of results.
+    /// Its name, which its results folder has too.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where every random draw and generated key comes from.
+    /// The seed of every random draw and generated key.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -209,7 +211,7 @@ impl Experiment {
         neighbours
     }
 
-    /// Hashes per second of all nodes together: with the block interval, what a start difficulty is made of.
+    /// Hashes per second of all nodes together. The initial difficulty follows from it and the block interval.
     pub(crate) fn hash_rate(&self) -> u64 {
         self.nodes.iter().fold(0, |sum, node| sum.saturating_add(node.hash_rate))
     }

@@ -1,4 +1,4 @@
-//! Trying a plugin in a process of its own, which may crash or hang in its place.
+//! Tries a plugin in another process, which may crash or hang in place of this one.
 
 use std::io::Read;
 use std::path::Path;

@@ -8,7 +8,7 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
-/// What is known of a run at its end beside the traces of its nodes.
+/// What is known of a run at its end, besides the traces of its nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     /// Where the results are.
@@ -19,40 +19,40 @@ pub(crate) struct Ending {
     pub ended: Ended,
     /// When the run began, in microseconds since the chain's epoch.
     pub start_us: u64,
-    /// From its start to its end.
+    /// How long it took.
     pub duration_us: u64,
     /// Coins in existence at the tip of the full nodes.
     pub supply: Option<Amount>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeEnding>,
-    /// What only the simulator knows.
+    /// What only the simulator measures.
     pub simulated: Option<Simulated>,
 }
 
-/// What only the simulator knows of a run.
+/// What only the simulator measures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
-    /// Stands for every message sent, everything that nodes did, and their last tips and states: two runs with the same
+    /// The hash of every message sent, everything that nodes did, and their last tips and states. Two runs with the same
     /// hash were the same run.
     pub trace_hash: Id,
-    /// Things that happened to nodes.
+    /// Events that nodes handled.
     pub events: u64,
-    /// Real time that the run took, its preparation and its tables apart.
+    /// The real time that the run took, without its preparation and its tables, in microseconds.
     pub elapsed_us: u64,
     /// Messages sent, by kind.
     pub messages: BTreeMap<String, u64>,
-    /// The bytes that they would take on the wire.
+    /// Their size on the wire, in bytes.
     pub bytes: u64,
 }
 
-/// What is known of a node at the end beside its trace.
+/// What is known of a node at the end, besides its trace.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeEnding {
     /// Its address.
     pub address: Address,
-    /// How its process ended, if it did so before the run.
+    /// How its process ended, if that was before the end of the run.
     pub died: Option<String>,
-    /// Its last tip and that one's height, if it could be asked.
+    /// Its last tip and the height of that, if it could be asked.
     pub tip: Option<(Id, u64)>,
     /// Its coins at the tip of the full nodes.
     pub balance: Option<Amount>,
@@ -60,7 +60,7 @@ pub(crate) struct NodeEnding {
     pub locked: Option<Amount>,
     /// Hashes computed for proofs of work.
     pub hashes: Option<u64>,
-    /// Memory of its process: its own, and its share of what it shares (`Pss`).
+    /// The proportional set size (`Pss`) of its process: its own memory, and its share of shared memory.
     pub memory_bytes: Option<u64>,
     /// Processor time of its process.
     pub cpu_us: Option<u64>,
@@ -70,16 +70,16 @@ pub(crate) struct NodeEnding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// All agree on a block of the stop height or above, and the payments are confirmed.
+    /// All full nodes agree on a block at the stop height or above, and the payments are confirmed.
     StopHeight,
-    /// The stop time has come.
+    /// The stop time was reached.
     StopTime,
-    /// `fika-host down`.
+    /// `fika-host down` asked for it.
     Asked,
-    /// Ctrl-C.
+    /// Ctrl-C asked for it.
     Interrupted,
-    /// No node was left.
+    /// All nodes had died.
     NodesDied,
-    /// Nothing was left that could happen: nobody works, and no message or timer is under way.
+    /// Nothing could happen any more: no node mined, and no message or timer was pending.
     NothingLeft,
 }

@@ -1,4 +1,4 @@
-//! What all nodes of one process do, noted as it happens: the same [`Chain`] that traces make, without traces.
+//! Records what all nodes of one process do, as it happens: the same [`Chain`] as from traces, without traces.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use fika_core::world::IdMap;
 
 use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
 
-/// Notes what happens. Times are in microseconds since the chain's epoch.
+/// Records what happens. Times are in microseconds since the chain's epoch.
 pub(crate) struct Record {
     chain: Chain,
     nodes: usize,
@@ -19,14 +19,14 @@ pub(crate) struct Record {
     last: usize,
     /// Payments by their transaction, as places in the chain's list.
     payments: IdMap<u32>,
-    /// Those of them that no node but the payer has.
+    /// Those that no node but the payer has.
     unheard: IdMap<u32>,
-    /// By node, the transactions that went into its mempool: they come in great numbers, and lie close together here.
+    /// How many transactions the mempool of each node accepted. They are many, and lie close together here.
     txs: Vec<u64>,
 }
 
 impl Record {
-    /// Nothing yet, of nodes with these addresses.
+    /// An empty record of nodes with these addresses.
     pub(crate) fn new(addresses: &[Address]) -> Record {
         let chain = Chain::new(addresses, u64::MAX);
         Record {
@@ -52,7 +52,7 @@ impl Record {
         self.chain.producers.insert(id, node);
     }
 
-    /// A node has a block now; `facts` tells of it when it is new.
+    /// A node has a block now. `facts` describes it if no node had it before.
     pub(crate) fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
         let Record { blocks, numbers, nodes, last, .. } = self;
         // Nearly always it is the block of the last call.
@@ -65,7 +65,7 @@ impl Record {
         blocks[*last].1.arrivals.push((node, at_us));
     }
 
-    /// A node turned a block down.
+    /// A node rejected a block.
     pub(crate) fn bad_block(&mut self, node: NodeIndex) {
         self.chain.nodes[node].bad_blocks += 1;
     }
@@ -75,12 +75,12 @@ impl Record {
         self.chain.nodes[node].new_tip(id, height, reorg_depth);
     }
 
-    /// So many transactions went into a node's mempool.
+    /// A node's mempool accepted so many transactions.
     pub(crate) fn txs(&mut self, node: NodeIndex, count: usize) {
         self.txs[node] += count as u64;
     }
 
-    /// A node has this transaction, which may be a payment that only the payer had. Whether others than the payer have it.
+    /// A node has this transaction, which may be a payment that only the payer had. Returns whether any other node has it.
     pub(crate) fn heard(&mut self, at_us: u64, node: NodeIndex, hash: &Id) -> bool {
         let Some(payment) = self.unheard.get(hash) else { return true };
         let payment = &mut self.chain.payments[*payment as usize];
@@ -92,7 +92,7 @@ impl Record {
         is_heard
     }
 
-    /// A node turned a transaction down, or dropped it.
+    /// A node rejected a transaction, or dropped it.
     pub(crate) fn bad_tx(&mut self, node: NodeIndex) {
         self.chain.nodes[node].bad_txs += 1;
     }
@@ -115,7 +115,7 @@ impl Record {
         self.chain.nodes[node].not_paid += 1;
     }
 
-    /// The payer's chain has a payment at this height now, or no longer.
+    /// The payer's chain has a payment at this height now; `None`: it has it no longer.
     pub(crate) fn confirmed(&mut self, at_us: u64, hash: &Id, height: Option<u64>) {
         if let Some(payment) = self.payments.get(hash) {
             self.chain.payments[*payment as usize].confirmed = height.map(|height| (height, at_us));
@@ -132,12 +132,12 @@ impl Record {
         self.chain.nodes[node].safety_violation(finalized, tip);
     }
 
-    /// A node or a plugin did what it must not.
+    /// A node or a plugin had a fault.
     pub(crate) fn fault(&mut self, node: NodeIndex, why: String) {
         self.chain.nodes[node].fault(why);
     }
 
-    /// Everything noted.
+    /// The chain of everything recorded.
     pub(crate) fn finish(mut self) -> Chain {
         self.chain.nodes.iter_mut().zip(&self.txs).for_each(|(node, txs)| node.txs += txs);
         self.chain.blocks = self.blocks.into_iter().collect::<HashMap<_, _>>();

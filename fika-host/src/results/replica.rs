@@ -1,4 +1,4 @@
-//! Several runs of one experiment that differ in their seed alone: what is kept of each.
+//! Several runs of one experiment that differ only in their seed: what is kept of each.
 
 use std::io::{self, Write};
 
@@ -13,13 +13,13 @@ use crate::experiment::Experiment;
 /// What is kept of one of several runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Replica {
-    /// Where all its draws came from.
+    /// The seed of every random draw.
     pub seed: u64,
     /// Why it ended.
     pub ended: Ended,
-    /// Two runs with the same one were the same.
+    /// Two runs with the same hash were the same run.
     pub trace_hash: Option<Id>,
-    /// What nodes or plugins did that they must not.
+    /// Faults of nodes and plugins.
     pub faults: Vec<String>,
     /// In base units, by figure; `None` where the run has no value.
     pub values: Vec<Option<u64>>,
@@ -60,8 +60,8 @@ pub(crate) fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: 
 }
 
 impl Replicas {
-    /// What the runs come to, of `wanted` that were to be made. In the order of their seeds, so that the last digit of
-    /// a mean does not depend on which one was first done.
+    /// The statistics of the runs that were made, in the order of their seeds: the last digit of a mean must not depend
+    /// on which run was done first.
     pub(crate) fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
         let of = |(index, figure): (usize, &Figure)| {
             let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();

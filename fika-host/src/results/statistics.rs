@@ -1,4 +1,4 @@
-//! Figures over several runs of one experiment that differ in their seed alone.
+//! Figures over several runs of one experiment that differ only in their seed.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +38,15 @@ impl Figure {
 /// The statistics of several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Replicas {
-    /// Runs that were to be made.
+    /// How many runs were wanted.
     pub wanted: u32,
-    /// Those that came to an end of their own, on which the rest stands.
+    /// How many of them ended by themselves. The statistics are of these.
     pub finished: u32,
-    /// The seed of the first; each further one has the next.
+    /// The seed of the first run. Each further run has the next one.
     pub first_seed: u64,
-    /// Each figure that a run has a value for.
+    /// Each figure that has a value in some run.
     pub figures: Vec<Statistics>,
-    /// What nodes or plugins did that they must not, with the seed of the run.
+    /// Faults of nodes and plugins, with the seed of the run.
     pub faults: Vec<String>,
 }
 
@@ -58,24 +58,24 @@ pub struct Statistics {
     /// The node's name; `None`: the whole network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
-    /// Runs that have a value.
+    /// How many runs have a value.
     pub n: u32,
-    /// Their mean.
+    /// The mean of these values.
     pub mean: f64,
-    /// The deviation of one run, estimated from the runs (n - 1 in the denominator); none of a single one.
+    /// The standard deviation, estimated with n - 1; `None` for a single run.
     pub standard_deviation: Option<f64>,
-    /// The deviation of the mean: that of one run by the root of n.
+    /// The standard error of the mean: the standard deviation divided by the root of n.
     pub standard_error: Option<f64>,
-    /// Where the mean of endlessly many runs lies, wrong once in 20 times (Student's t).
+    /// The 95 % confidence interval of the mean (Student's t).
     pub confidence_95: Option<[f64; 2]>,
-    /// The least.
+    /// The smallest value.
     pub min: u64,
-    /// The largest.
+    /// The largest value.
     pub max: u64,
 }
 
 impl Replicas {
-    /// One of the figures.
+    /// The statistics of one figure.
     pub fn figure(&self, metric: &str, on: Option<&str>) -> Option<&Statistics> {
         self.figures.iter().find(|figure| figure.metric == metric && figure.on.as_deref() == on)
     }
@@ -113,7 +113,7 @@ impl Statistics {
     pub(super) fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
         let (min, max) = (*values.iter().min()?, *values.iter().max()?);
         let n = values.len() as f64;
-        // From the least on, so that equal values have exactly no deviation, and large ones lose no digits.
+        // Relative to the smallest, so that equal values have exactly no deviation and large ones lose no digits.
         let above: u128 = values.iter().map(|value| u128::from(value - min)).sum();
         let mean_above = above as f64 / n;
         let mean = min as f64 + mean_above;
@@ -147,15 +147,15 @@ impl Statistics {
     }
 }
 
-/// The 97.5 % quantile of Student's t, by degrees of freedom: tabled for few, and for more by the expansion in their
-/// inverse (Abramowitz and Stegun 1964, 26.7.5), right to four digits after the point.
+/// The 97.5 % quantile of Student's t by degrees of freedom: a table for few, and for more the expansion in their
+/// inverse (Abramowitz and Stegun 1964, 26.7.5), correct to four digits after the point.
 fn student_97_5(freedom: u32) -> f64 {
     const FEW: [f64; 10] =
         [12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306, 2.262_16, 2.228_14];
     if let Some(quantile) = (freedom as usize).checked_sub(1).and_then(|index| FEW.get(index)) {
         return *quantile;
     }
-    // The quantile of the normal distribution, to which the other one tends.
+    // The quantile of the normal distribution, which Student's tends to.
     let z = 1.959_963_985_f64;
     let (z2, inverse) = (z * z, 1.0 / f64::from(freedom.max(1)));
     let terms = [

@@ -1,4 +1,4 @@
-//! The numbers of one run: what is printed at the end, written to `summary.json` and compared with what is expected.
+//! The numbers of one run. They are printed at the end, written to `summary.json` and checked against expectations.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,41 +14,41 @@ use super::statistics::Replicas;
 use super::verdict::Verdict;
 use crate::experiment::Role;
 
-/// The numbers of one run; of several, those of the first, and statistics of all.
+/// The numbers of one run. Of several runs: the numbers of the first one, and the statistics of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The experiment.
+    /// The name of the experiment.
     pub name: String,
-    /// Where all draws came from.
+    /// The seed of every random draw.
     pub seed: u64,
-    /// How the nodes were kept apart.
+    /// What ran the nodes: `netns`, `process` or `sim`.
     pub engine: String,
-    /// `real`, or `sampled`: no work was done, its time was drawn.
+    /// Real, or sampled: then no work was done and its time was drawn.
     pub proof: Proof,
     /// Why it ended.
     pub ended: Ended,
-    /// From start to end.
+    /// How long it took, in microseconds.
     pub duration_us: u64,
-    /// The folder with everything else.
+    /// The folder with all results.
     pub results: PathBuf,
     /// Whether every full node has the same tip.
     pub agreement: bool,
-    /// The tip of the most full nodes.
+    /// The tip that most full nodes have; `None`: genesis.
     pub tip: Option<Id>,
-    /// The lowest height of a full node.
+    /// The lowest height among the full nodes.
     pub height: u64,
     /// Blocks made, stale ones included.
     pub blocks: u64,
-    /// Blocks that are not in the chain at the end.
+    /// Stale blocks: those that are not in the chain at the end.
     pub stale: u64,
-    /// The same in millionths of all blocks.
+    /// Their share of all blocks, in millionths.
     pub stale_rate_ppm: u64,
-    /// How often full nodes moved to another branch, by the number of blocks that were left.
+    /// Reorganisations of full nodes, by depth: the number of blocks that left the chain.
     pub reorgs: BTreeMap<u64, u64>,
-    /// Mean time between blocks of the chain.
+    /// The mean time between blocks of the chain, in microseconds.
     pub block_interval_us: Option<u64>,
-    /// Median over blocks of the time until half of the full nodes have it.
+    /// The time until half of the full nodes have a block, in microseconds: the median over blocks.
     pub propagation_50_us: Option<u64>,
     /// The same for 90 % of them.
     pub propagation_90_us: Option<u64>,
@@ -56,7 +56,7 @@ pub struct Summary {
     pub propagation_99_us: Option<u64>,
     /// The same for all of them.
     pub propagation_100_us: Option<u64>,
-    /// Mean over the blocks that reached half of the full nodes: the time until they did.
+    /// The same as a mean over the blocks that reached half of the full nodes.
     #[serde(default)]
     pub mean_propagation_50_us: Option<u64>,
     /// The same for 90 % of them.
@@ -74,43 +74,44 @@ pub struct Summary {
     pub coins: Coins,
     /// In the order of the experiment.
     pub nodes: Vec<NodeSummary>,
-    /// What only the simulator knows.
+    /// What only the simulator measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,
-    /// The statistics of several runs, on which expectations are checked then.
+    /// The statistics of several runs. Expectations are then checked on these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Replicas>,
-    /// What was expected.
+    /// A verdict on each expectation.
     pub expects: Vec<Verdict>,
 }
 
-/// Payments of a run.
+/// The payments of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payments {
-    /// Sent.
+    /// Payments that wallets sent.
     pub submitted: u64,
-    /// In the chain at the end.
+    /// Those in the chain at the end.
     pub confirmed: u64,
-    /// Could not be made.
+    /// Those that could not be made.
     pub failed: u64,
-    /// Mean time from sending to the first node with the block.
+    /// The mean time from sending to the first node with the block, in microseconds.
     pub latency_us: Option<u64>,
-    /// The longest.
+    /// The longest such time.
     pub latency_max_us: Option<u64>,
 }
 
 /// Where the coins are at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coins {
-    /// Of the genesis block and by the chain's reward schedule since.
+    /// Issued by the genesis block and by the reward schedule since.
     pub issued: Amount,
-    /// In existence at the tip.
+    /// In existence at the tip, if a full node could be asked.
     pub supply: Option<Amount>,
-    /// Of these, those of the nodes, deposits included.
+    /// Owned by the nodes, deposits included.
     pub nodes: Amount,
-    /// Of these, those of anybody else or nobody.
+    /// Owned by anybody else, or by nobody.
     pub others: Option<Amount>,
-    /// Difference between supply and issued coins, or between the supply and what the nodes have if that is more.
+    /// The difference between the supply and the issued coins, or between the supply and what the nodes own if that is
+    /// more.
     pub gap: Option<Amount>,
 }
 
@@ -121,37 +122,37 @@ pub struct NodeSummary {
     pub name: String,
     /// Its address.
     pub address: Address,
-    /// What it did.
+    /// What the node is for.
     pub role: Role,
-    /// How its process ended, if it did so before the run.
+    /// How its process ended, if that was before the end of the run.
     pub died: Option<String>,
     /// How often it was started.
     pub starts: u64,
-    /// Height of its tip.
+    /// The height of its tip.
     pub height: u64,
-    /// Its tip; none: genesis.
+    /// Its tip; `None`: genesis.
     pub tip: Option<Id>,
-    /// Its coins at the tip of the full nodes.
+    /// Its coins at the tip of the full nodes, if a full node could be asked.
     pub balance: Option<Amount>,
     /// Its deposits there.
     pub locked: Option<Amount>,
     /// Blocks that it made.
     pub produced: u64,
-    /// Of these, in the chain at the end.
+    /// Those of them in the chain at the end.
     pub in_chain: u64,
-    /// How often its tip moved to another branch.
+    /// How often its chain was reorganised.
     pub reorgs: u64,
-    /// Transactions that went into its mempool.
+    /// Transactions that its mempool accepted.
     pub txs: u64,
-    /// Blocks and transactions that it turned down.
+    /// Blocks and transactions that it rejected.
     pub turned_down: u64,
     /// Hashes computed for proofs of work.
     pub hashes: Option<u64>,
-    /// Its proportional memory.
+    /// The proportional set size (`Pss`) of its process.
     pub memory_bytes: Option<u64>,
-    /// Its processor time.
+    /// The processor time of its process, in microseconds.
     pub cpu_us: Option<u64>,
-    /// What it or a plugin did that it must not.
+    /// Its faults, and those of its plugins: what must not happen and did.
     pub faults: Vec<String>,
 }
 
@@ -161,8 +162,8 @@ impl Summary {
         self.expects.iter().all(|verdict| verdict.holds)
     }
 
-    /// Sum of the squares of the nodes' shares of all that nodes own, deposits included, in millionths: the Herfindahl
-    /// index, 1/n for n equal ones. `None` if nobody owns anything.
+    /// The Herfindahl index of what nodes own, deposits included, in millionths: the sum of the squares of their shares,
+    /// which is 1/n for n equal ones. `None` if nobody owns anything.
     pub fn concentration_ppm(&self) -> Option<u64> {
         let owned =
             |node: &NodeSummary| [node.balance, node.locked].into_iter().flatten().map(|sum| u128::from(sum.0)).sum();

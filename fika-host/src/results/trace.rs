@@ -1,4 +1,4 @@
-//! What happened at one node at one time: the raw material of all tables, the same from every engine.
+//! What happened at one node at one time. All tables are made of these traces, which are the same from every engine.
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
@@ -46,7 +46,7 @@ pub(crate) enum TraceEvent {
         /// Who made it, when that is this node.
         producer: Option<Address>,
     },
-    /// A block was turned down.
+    /// A block was rejected.
     BadBlock {
         /// The block.
         id: Id,
@@ -59,15 +59,15 @@ pub(crate) enum TraceEvent {
         id: Id,
         /// Its height.
         height: u64,
-        /// Blocks of the old chain that were left.
+        /// How many blocks of the old chain were left.
         reorg_depth: u64,
     },
-    /// A transaction went into the mempool.
+    /// The mempool accepted a transaction.
     Tx {
         /// The transaction.
         hash: Id,
     },
-    /// A transaction was turned down or dropped.
+    /// A transaction was rejected or dropped.
     BadTx {
         /// The transaction.
         hash: Id,
@@ -116,7 +116,7 @@ pub(crate) enum TraceEvent {
         /// The tip that does not descend from it.
         tip: Id,
     },
-    /// A plugin or the node did what it must not.
+    /// A plugin or the node had a fault.
     Fault {
         /// In one line.
         why: String,

@@ -27,7 +27,7 @@ pub(crate) struct TopologyLink {
     pub a: u32,
     /// The other end, never the same.
     pub b: u32,
-    /// Time from end to end in microseconds; where it is drawn, its mean.
+    /// Time from end to end in microseconds. Where it is drawn for each message, the mean.
     pub latency_us: Option<u64>,
     /// Bits a second in each direction.
     pub bandwidth_bps: Option<u64>,

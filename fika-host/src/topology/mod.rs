@@ -1,8 +1,8 @@
-//! Who is joined to whom, apart from the rest of an experiment: read from GraphML and GML files, written as
-//! GraphML, DOT and nwdiag, and measured.
+//! Nodes and links without the rest of an experiment: read from GraphML and GML files, written as GraphML, DOT and
+//! nwdiag, and summarised.
 //!
-//! Files may come from anywhere, so their size, depth and counts are limited, XML that declares a document type is
-//! refused (and with it all entities but the five of XML), and what does not fit is an error with its line.
+//! Files may come from anywhere. So their size, depth and counts are limited, XML with a document type is refused (and
+//! with it all entities but the five of XML), and what does not fit is an error with its line.
 
 mod assembly;
 mod gml;
@@ -37,7 +37,7 @@ impl Topology {
             _ => return Err(format!("expected a file that ends in .graphml or .gml, found {file}")),
         };
         let cannot = |why: std::io::Error| format!("{file}: cannot read it: {why}");
-        // Anything but a plain file may never end, or never begin.
+        // Reading anything but a plain file might never end.
         if !fs::metadata(path).map_err(cannot)?.is_file() {
             return Err(format!("{file}: expected a file"));
         }

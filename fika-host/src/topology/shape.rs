@@ -1,11 +1,11 @@
-//! What a topology looks like as a whole.
+//! The summary of a topology.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 
 use super::Topology;
 
-/// Beyond so many nodes the diameter is estimated from below.
+/// With more nodes than this the diameter is bounded from below.
 const EXACT_NODES_MAX: usize = 2_000;
 /// Searches that the estimate makes.
 const SWEEPS: usize = 8;

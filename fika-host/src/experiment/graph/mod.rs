@@ -1,4 +1,4 @@
-//! Links made by a rule. Pure functions of their arguments; positions are those in the list of full nodes.
+//! Links made by a rule: pure functions of their arguments. Positions are those in the list of full nodes.
 
 mod link;
 mod random;

@@ -1,4 +1,4 @@
-//! Random graphs as networks of people and machines have them.
+//! Random graphs that resemble real networks.
 
 use super::link::{Link, check_count};
 use crate::experiment::presets::Degrees;
@@ -22,8 +22,8 @@ impl Draws {
     }
 }
 
-/// Node after node draws others that are no neighbours yet, until it has made as many links as it is dealt, or is
-/// joined to all. It may have more: those that others make to it.
+/// Each node in turn draws others that are not its neighbours yet, until it has made as many links as it is dealt or is
+/// joined to all. It may have more links: those that others make to it.
 pub(super) fn out_degrees(n: u32, degrees: &Degrees, seed: u64) -> Result<Vec<Link>, String> {
     let degrees = degrees.deal(n as usize, seed);
     check_count(degrees.iter().map(|degree| u64::from(*degree)).sum())?;
@@ -57,7 +57,7 @@ pub(super) fn scale_free(n: u32, m: u32, seed: u64) -> Result<Vec<Link>, String>
     for node in m + 1..n {
         others.clear();
         while others.len() < m as usize {
-            // An end of a link that is drawn evenly: a node in proportion to its links.
+            // Each end of a link is equally likely, so a node is drawn in proportion to its links.
             let drawn = draws.below(2 * links.len() as u64);
             let (a, b) = links[(drawn / 2) as usize];
             let other = if drawn.is_multiple_of(2) { a } else { b };
