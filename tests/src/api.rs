@@ -14,8 +14,8 @@ use syn::{
 
 use crate::sources::{Sources, Target, attributes, is_public, is_test, leaves, name};
 
-/// The lines of a crate's public face in the order of their paths: items, the traits that they implement, their methods,
-/// fields and variants.
+/// The lines of a crate's public face in the order of their paths: items, the traits that they implement, their
+/// methods, fields and variants.
 pub fn listing(krate: &str, sources: &Sources) -> Vec<String> {
     let (paths, traits) = (BTreeMap::new(), BTreeMap::new());
     let mut face =
@@ -213,7 +213,7 @@ impl Face<'_> {
         }
     }
 
-    /// The public paths of a type of this crate; none if it has no public one. Nothing at all of a type of another crate.
+    /// The public paths of a type of this crate, which may be none. `None`: a type of another crate.
     fn public(&self, module: usize, of: &Type) -> Option<Vec<String>> {
         let Type::Path(of) = of else { return None };
         let names: Vec<String> = of.path.segments.iter().map(|segment| segment.ident.to_string()).collect();

@@ -26,7 +26,7 @@ fn is_as_listed(krate: &str) {
     let changes: String = gone.chain(new).collect();
     assert!(
         changes.is_empty(),
-        "the public face of {krate} has changed:\n{changes}if that is meant: {BLESS}=1 cargo test -p fika-tests --test api"
+        "the public face of {krate} has changed:\n{changes}to accept it: {BLESS}=1 cargo test -p fika-tests --test api"
     );
 }
 
@@ -84,7 +84,7 @@ fn each_kind_of_item_has_its_line() {
         "#[derive(Clone, Copy)] #[non_exhaustive] pub enum E<T> { A, B(T, u8), C { d: &'static str } }
          pub trait Tr: Send + Sync { const K: u8; type O: Clone; fn must(&self) -> Option<&[u8]>; fn may(&mut self) {} }
          impl<T: Copy> Tr for Vec<T> where T: Send {} impl Iterator for E<u8> { type Item = u8; }
-         #[must_use] pub unsafe fn f<T>(t: impl Fn(&T) -> bool, r: &'static mut [u8; 4], p: *const u8) where T: Copy {}
+         #[must_use] pub unsafe fn f<T>(t: impl Fn(&T) -> bool, r: &'static mut [u8; 4], p: *mut u8) where T: Copy {}
          pub type Few<T> = Vec<[T; 2]>; pub static S: &str = \"\"; #[doc(hidden)] pub fn hidden() {}
          #[macro_export] macro_rules! m { () => {} }
          macro_rules! both { ($a:ident) => { pub struct $a; } } both! { Made }
@@ -103,7 +103,7 @@ fn each_kind_of_item_has_its_line() {
         "pub required type it::Tr::O: Clone",
         "pub provided fn it::Tr::may(&mut self)",
         "pub required fn it::Tr::must(&self) -> Option<&[u8]>",
-        "#[must_use] pub unsafe fn it::f<T>(t: impl Fn(&T) -> bool, r: &'static mut [u8; 4], p: *const u8) where T: Copy",
+        "#[must_use] pub unsafe fn it::f<T>(t: impl Fn(&T) -> bool, r: &'static mut [u8; 4], p: *mut u8) where T: Copy",
         "#[doc(hidden)] pub fn it::hidden()",
         "pub macro it::m!",
         "impl<T: Copy> Tr for Vec<T> where T: Send",

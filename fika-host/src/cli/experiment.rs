@@ -86,7 +86,7 @@ impl Changes {
     }
 }
 
-/// Reads the file and lays the options over it.
+/// Reads the file and applies the options to it.
 pub(super) fn load(file: &std::path::Path, changes: &Changes) -> Result<Experiment, Stop> {
     if !file.exists() {
         let file = file.display();

@@ -68,7 +68,7 @@ impl Experiment {
         Experiment::parse(&file, &text, overrides)
     }
 
-    /// The same with the text of the file. `file` is its name in errors; without folder and ending it is the name of the
+    /// The same with the text of the file. `file` is its name in errors; without folder and ending it names the
     /// experiment. The path of a graph's file starts in its folder.
     ///
     /// # Errors
@@ -88,8 +88,9 @@ impl Experiment {
         schema::reference()
     }
 
-    /// The same experiment as if it had been written with another seed: whatever is drawn of its nodes and links is drawn
-    /// again. They stay as they are if the experiment has no `repeat`, or comes neither from a file nor from a builder.
+    /// The same experiment as if it had been written with another seed: whatever is drawn of its nodes and links is
+    /// drawn again. They stay as they are if the experiment has no `repeat`, or comes neither from a file nor from a
+    /// builder.
     ///
     /// # Errors
     /// One line for each thing that is wrong with this seed: no such graph exists, or the file of a graph is gone.

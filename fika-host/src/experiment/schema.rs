@@ -20,7 +20,7 @@ pub(super) static FILE: Schema = table(
         key("keys", Table, "{}", "signatures and addresses"),
         key("tx", Table, "{}", "the transaction format"),
         key("transport", Table, "{}", "how two neighbours talk"),
-        key("relay", Table, "{}", "how news spreads"),
+        key("relay", Table, "{}", "how blocks and transactions spread"),
         key("mempool", Table, "{}", "unconfirmed payments"),
         key("network", Table, "{}", "nodes and links made by a rule"),
         key("defaults", Table, "{}", "holds `[defaults.node]`, the keys that every node starts from"),

@@ -12,8 +12,8 @@ pub(super) fn below(seed: u64, purpose: u64, counter: u64, bound: u64) -> u64 {
     hash::below(draw(seed, purpose, counter), bound)
 }
 
-/// A class for each of `count`, in a drawn order. Each class has exactly its share (parts per million, at most a million
-/// in all; sums are rounded up), and the rest has the class `shares.len()`.
+/// A class for each of `count`, in a drawn order. Each class has exactly its share (parts per million, at most a
+/// million in all; sums are rounded up), and the rest has the class `shares.len()`.
 pub(super) fn dealt(count: usize, shares: &[u32], seed: u64, purpose: u64) -> Vec<u16> {
     let mut classes = Vec::with_capacity(count);
     let mut sum = 0;

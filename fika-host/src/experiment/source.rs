@@ -183,7 +183,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Parses a file and lays the overrides over it, in their order.
+    /// Parses a file and applies the overrides in their order.
     pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let root = Value::Table(table_from_toml(table.get_ref(), &Place::File));
@@ -199,7 +199,7 @@ impl Source {
             problems.add(Place::File(error.span().map_or(0, |span| span.start)), || one_line(error.message()));
         }
         source.check(problems)?;
-        source.lay_over(overrides)?;
+        source.apply(overrides)?;
         Ok(source)
     }
 
@@ -207,7 +207,7 @@ impl Source {
     pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let file = format!("network '{}'", shortened(name));
         let mut source = Source { root, file, folder: PathBuf::new(), text: String::new(), arguments: vec![] };
-        source.lay_over(overrides)?;
+        source.apply(overrides)?;
         Ok(source)
     }
 
@@ -216,7 +216,7 @@ impl Source {
         &self.folder
     }
 
-    fn lay_over(&mut self, overrides: &[Override]) -> Result<(), ExperimentErrors> {
+    fn apply(&mut self, overrides: &[Override]) -> Result<(), ExperimentErrors> {
         let problems = Problems::default();
         for (index, set) in overrides.iter().enumerate() {
             self.arguments.push(set.argument.clone());

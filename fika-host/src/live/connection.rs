@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 pub(super) struct Link {
     pub(super) name: String,
     pub(super) banned_until: Time,
-    /// The log says already that connections fail; a neighbour that bans us would fill it.
+    /// Whether the log already says that connections fail: a neighbour that bans this node would fill it.
     pub(super) told: bool,
     pub(super) connections: u64,
     pub(super) connection: Option<Connection>,
@@ -25,11 +25,11 @@ pub(super) struct Connection {
     pub(super) wake_at: Option<Time>,
     pub(super) queue: Vec<u8>,
     pub(super) written: usize,
-    /// Something for the socket: bytes, or the end.
+    /// Wakes the task of the socket: there are bytes to write, or the connection is over.
     pub(super) wake: Rc<Notify>,
 }
 
-/// A connection as its socket's task knows it.
+/// A connection as the task of its socket knows it.
 pub(super) struct Ticket {
     pub(super) peer: PeerId,
     pub(super) number: u64,
@@ -45,7 +45,7 @@ impl Link {
         self.connection.as_ref()?.wake_at
     }
 
-    /// Whether the neighbour can be talked to.
+    /// Whether the session with the neighbour is open.
     pub(super) fn is_ready(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.ready)
     }

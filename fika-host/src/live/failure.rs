@@ -1,17 +1,17 @@
 //! Why a node does not run.
 
-/// The exit code for what a user has to put right: a file, a name, a parameter.
+/// The exit code for wrong input: a file, a name, a parameter.
 pub(crate) const EXIT_INPUT: u8 = 2;
-/// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
+/// The exit code for failures of the machine or a plugin: a full disk, an address in use, a call that does not return.
 pub(crate) const EXIT_ENVIRONMENT: u8 = 3;
 
 /// Why a node does not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    /// What it was told is wrong.
+    /// Its input is wrong.
     #[error("{0}")]
     Input(String),
-    /// It cannot be done here.
+    /// The machine or a plugin failed.
     #[error("{0}")]
     Environment(String),
 }

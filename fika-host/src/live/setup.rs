@@ -25,7 +25,7 @@ pub(crate) struct NodeSetup {
     pub index: NodeIndex,
     /// All nodes of the network, in the experiment's order.
     pub nodes: Vec<Member>,
-    /// What the node does.
+    /// What the node is for.
     pub role: Role,
     /// Its end of each of its links, as [`Lab::ports`](crate::isolation::Lab::ports) tells it.
     pub ports: Vec<Port>,
@@ -43,9 +43,9 @@ pub(crate) struct NodeSetup {
     pub plugins: Plugins,
     /// The attack in place of the honest behaviour.
     pub attack: Option<PluginChoice>,
-    /// How news spreads.
+    /// How blocks and transactions spread.
     pub relay: Relay,
-    /// What the mempool takes.
+    /// What the mempool accepts.
     pub mempool: Mempool,
     /// The most hashes a second that the node grinds; 0: it never does.
     pub hash_rate: u64,
@@ -66,7 +66,7 @@ pub(crate) struct NodeSetup {
     /// A plugin's call that takes longer than this many seconds ends the node.
     #[serde(default = "ten")]
     pub watchdog_s: u64,
-    /// A neighbour that misbehaved is kept away for this many seconds.
+    /// A neighbour that misbehaved is banned for this many seconds.
     #[serde(default = "ten_minutes")]
     pub ban_s: u64,
 }
@@ -130,7 +130,7 @@ impl NodeSetup {
         &self.nodes[self.index as usize].name
     }
 
-    /// Where the draws of this node alone come from.
+    /// The seed of the draws of this node.
     pub(super) fn node_seed(&self) -> u64 {
         node_seed(self.seed, self.index)
     }

@@ -11,8 +11,9 @@ const LOOKS: u32 = 4;
 /// The watching thread's stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Watches all calls of the process from now on. One that takes `limit_s` seconds ends it with this exit code and a line
-/// on standard error, after `note` has been told why. The thread that hangs may hold any lock, so `note` must take none.
+/// Watches all calls of the process from now on. A call that takes `limit_s` seconds ends the process with this exit
+/// code and a line on standard error. `note` is told why before. The thread that hangs may hold any lock, so `note`
+/// must take none.
 ///
 /// # Errors
 /// When no thread can be started.

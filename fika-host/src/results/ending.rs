@@ -32,8 +32,8 @@ pub(crate) struct Ending {
 /// What only the simulator measures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
-    /// The hash of every message sent, everything that nodes did, and their last tips and states. Two runs with the same
-    /// hash were the same run.
+    /// The hash of every message sent, everything that nodes did, and their last tips and states. Two runs with the
+    /// same hash were the same run.
     pub trace_hash: Id,
     /// Events that nodes handled.
     pub events: u64,

@@ -80,7 +80,7 @@ impl Record {
         self.txs[node] += count as u64;
     }
 
-    /// A node has this transaction, which may be a payment that only the payer had. Returns whether any other node has it.
+    /// A node has this transaction, which may be a payment that only the payer had. Returns whether another node has it.
     pub(crate) fn heard(&mut self, at_us: u64, node: NodeIndex, hash: &Id) -> bool {
         let Some(payment) = self.unheard.get(hash) else { return true };
         let payment = &mut self.chain.payments[*payment as usize];

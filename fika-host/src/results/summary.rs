@@ -162,8 +162,8 @@ impl Summary {
         self.expects.iter().all(|verdict| verdict.holds)
     }
 
-    /// The Herfindahl index of what nodes own, deposits included, in millionths: the sum of the squares of their shares,
-    /// which is 1/n for n equal ones. `None` if nobody owns anything.
+    /// The Herfindahl index of what nodes own, deposits included, in millionths: the sum of the squares of their
+    /// shares, which is 1/n for n equal ones. `None` if nobody owns anything.
     pub fn concentration_ppm(&self) -> Option<u64> {
         let owned =
             |node: &NodeSummary| [node.balance, node.locked].into_iter().flatten().map(|sum| u128::from(sum.0)).sum();
