@@ -11,7 +11,7 @@ use fika_core::header::Header;
 use fika_core::keys::{KeyPair, KeyScheme, NoKeys, VerifyJob};
 use fika_core::plugin::Faults;
 use fika_core::target::Target;
-use fika_core::tx::{Order, Place};
+use fika_core::tx::{Order, Outcome, Place};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{BlockIx, Genesis, Rules, Tree, World};
 
@@ -45,6 +45,8 @@ pub struct Chain {
 pub struct Payment {
     /// The transaction.
     pub tx: Tx,
+    /// What it does.
+    pub outcome: Outcome,
     key: Vec<u8>,
     digest: Id,
     signature: Vec<u8>,
@@ -95,7 +97,8 @@ impl Chain {
         let KeyPair { secret, public } = self.pairs[payer].clone();
         let signature = env.keys.sign(0, &secret, &digest).expect("a good key");
         let bytes = tx.finish(&bare, &[script.unlock(&public, &signature)]).expect("it has one spend");
-        Payment { tx: Tx::new(bytes), key: public, digest, signature }
+        let outcome = tx.apply(&bytes, place, &ledger).expect("it was built for this ledger");
+        Payment { tx: Tx::new(bytes), outcome, key: public, digest, signature }
     }
 
     /// The payments of all payers.

@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod job;
 mod search;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;

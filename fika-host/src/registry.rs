@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use fika_core::plugin::Descriptor;
 
-/// Plugins by kind and name: the stock ones, and one's own.
+/// Plugins by kind and name: the stock ones and your own.
 ///
 /// ```no_run
 /// use fika_host::Registry;
@@ -17,7 +17,7 @@ use fika_core::plugin::Descriptor;
 pub struct Registry(fika_core::plugin::Registry);
 
 impl Registry {
-    /// The stock plugins that the cargo features of fika-host turn on; by default all.
+    /// The stock plugins that the cargo features of fika-host turn on. By default all of them are.
     pub fn stock() -> Registry {
         let plugins: &[Descriptor] = &[
             #[cfg(feature = "pow")]
@@ -46,12 +46,12 @@ impl Registry {
         plugins.iter().copied().fold(Registry::empty(), Registry::with)
     }
 
-    /// No plugins: all of them are loaded from libraries.
+    /// No plugins. A host with this registry loads all plugins from libraries.
     pub fn empty() -> Registry {
         Registry::default()
     }
 
-    /// The same with `plugin` in it, in place of one of its kind and name.
+    /// Adds `plugin`. It replaces a plugin of the same kind and name.
     #[must_use]
     pub fn with(self, plugin: Descriptor) -> Registry {
         Registry(self.0.with(plugin))

@@ -1,4 +1,9 @@
-//! What the tests of the whole share: building the libraries that they load and the program that they run.
+//! What the tests of the whole share: building the libraries that they load and the program that they run, and
+//! reading the sources of the workspace.
+
+pub mod api;
+pub mod floors;
+pub mod sources;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use fika_core::plugin::{Kind, load};
-use fika_host::scaffold;
+use fika_tests::host_binary;
 
 fn target() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("border")
@@ -15,7 +15,9 @@ fn target() -> std::path::PathBuf {
 
 fn passes_its_tests_and_runs(kind: Kind, dir: &Path) {
     let name = format!("my-{kind}");
-    let krate = scaffold::create(kind, &name, dir).unwrap();
+    let krate = dir.join(&name);
+    let new = Command::new(host_binary()).args(["new", kind.name(), &name, "--dir"]).arg(dir).output().unwrap();
+    assert!(new.status.success(), "{name}: {}", String::from_utf8_lossy(&new.stderr));
     let mut tests = Command::new(env!("CARGO"));
     tests.args(["test", "--offline", "--quiet"]).current_dir(&krate).env("CARGO_TARGET_DIR", target());
     let output = tests.output().unwrap();
@@ -26,7 +28,7 @@ fn passes_its_tests_and_runs(kind: Kind, dir: &Path) {
     let library = &library[&name.replace('-', "_")];
     let plugin = load(library).unwrap();
     assert_eq!((plugin.kind, plugin.name), (kind, &*name));
-    let mut run = Command::new(fika_tests::host_binary());
+    let mut run = Command::new(host_binary());
     run.args(["--engine", "sim", "experiment.toml"]).current_dir(&krate);
     match kind {
         Kind::Attack => run.args(["--set", &format!("nodes.attacker.agent={}", library.display())]),

@@ -1,19 +1,11 @@
-//! The duties of a node's agent, the work for them, and the blocks that the node keeps to itself.
-
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+//! The duties of a node's agent, and the work for them.
 
 use smallvec::SmallVec;
 
 use super::timers::{Timer, Timers};
-use crate::agent::{Duty, Sealed};
+use crate::agent::Duty;
 use crate::block::Block;
-use crate::hash::Id;
 use crate::header::Time;
-use crate::world::BlockIx;
-
-/// Proposals kept at the same time.
-const MAX_PROPOSALS: usize = 64;
 
 /// One piece of work that a duty asks for.
 pub(super) struct Job {
@@ -23,7 +15,7 @@ pub(super) struct Job {
     pub(super) block: Option<Box<Block>>,
 }
 
-/// What the node is about to produce, and what it has produced but not published.
+/// What the node is about to produce.
 #[derive(Default)]
 pub(super) struct Duties {
     pub(super) duties: Vec<Duty>,
@@ -37,12 +29,6 @@ pub(super) struct Duties {
     pub(super) mempool_changed: bool,
     pub(super) template_due: bool,
     pub(super) template_time: Time,
-    /// Proposals, the node's own and those of others.
-    proposals: VecDeque<(Id, Arc<Block>)>,
-    /// Own blocks that nobody else may know of.
-    hidden: BTreeSet<BlockIx>,
-    /// Own blocks whose time has not come, by that time.
-    early: BTreeMap<(Time, Id), (Arc<Block>, Sealed)>,
 }
 
 impl Duties {
@@ -70,45 +56,5 @@ impl Duties {
     #[inline]
     pub(super) fn is_current(&self) -> bool {
         !self.changed && !self.template_due && !self.mempool_changed
-    }
-
-    pub(super) fn has_proposal(&self, id: &Id) -> bool {
-        self.proposals.iter().any(|(known, _)| known == id)
-    }
-
-    pub(super) fn proposal(&self, id: &Id) -> Option<Arc<Block>> {
-        self.proposals.iter().find(|(known, _)| known == id).map(|(_, block)| block.clone())
-    }
-
-    pub(super) fn keep_proposal(&mut self, block: Arc<Block>) {
-        self.proposals.push_back((block.id(), block));
-        if self.proposals.len() > MAX_PROPOSALS {
-            self.proposals.pop_front();
-        }
-    }
-
-    /// Nobody else may know of this block yet.
-    #[cold]
-    pub(super) fn hide(&mut self, ix: BlockIx) {
-        self.hidden.insert(ix);
-    }
-
-    /// The neighbours may know of it now.
-    pub(super) fn reveal(&mut self, ix: BlockIx) {
-        self.hidden.remove(&ix);
-    }
-
-    pub(super) fn is_hidden(&self, ix: BlockIx) -> bool {
-        self.hidden.contains(&ix)
-    }
-
-    /// Keeps an own block until the node's clock says `at`.
-    pub(super) fn defer(&mut self, at: Time, id: Id, block: Arc<Block>, sealed: Sealed) {
-        self.early.insert((at, id), (block, sealed));
-    }
-
-    /// Takes out an own block whose time has come.
-    pub(super) fn due(&mut self, now: Time) -> Option<(Arc<Block>, Sealed)> {
-        self.early.first_entry().filter(|entry| entry.key().0 <= now).map(|entry| entry.remove())
     }
 }

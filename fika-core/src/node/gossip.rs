@@ -17,17 +17,17 @@ const WRONG_SCORE: u32 = 20;
 impl Node {
     /// The agent says something to one node, or to all.
     pub(super) fn say(&mut self, turn: &mut Turn<'_>, to: Option<Address>, bytes: Vec<u8>) {
-        self.gossip.made += 1;
+        self.seldom.gossip.made += 1;
         // Unique after a restart too: the clock has moved on.
-        let sequence = turn.now.wrapping_mul(1 << 10).wrapping_add(self.gossip.made);
+        let sequence = turn.now.wrapping_mul(1 << 10).wrapping_add(self.seldom.gossip.made);
         let message = Arc::new(GossipMessage { from: self.address, to, sequence, bytes });
-        self.gossip.insert(&message);
+        self.seldom.gossip.insert(&message);
         turn.out.send_all(None, Message::Gossip(message));
     }
 
     #[inline(never)]
     pub(super) fn on_gossip(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Arc<GossipMessage>) {
-        if self.config.role == Role::Wallet || !self.gossip.insert(&message) {
+        if self.config.role == Role::Wallet || !self.seldom.gossip.insert(&message) {
             return;
         }
         let verdict = match message.to {

@@ -30,7 +30,7 @@
 //! | `fork_choice` | a new tip |
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
-//! | `duties`, `own_txs`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `mempool` | stores, which know no node |
+//! | `duties`, `own_txs`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `mempool` | stores, which know no node |
 //! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
 //!
 //! Functions marked `inline(never)` or `cold` are needed by few events, or by events of other kinds than a block's. As parts of
@@ -46,6 +46,7 @@ mod fork_choice;
 mod gossip;
 mod gossip_seen;
 mod io;
+mod lazy_state;
 mod mempool;
 mod mempool_accept;
 mod orphans;
@@ -64,6 +65,7 @@ mod turn;
 mod tx_inv;
 mod tx_relay;
 mod tx_status;
+mod unpublished;
 mod wallet;
 mod wire;
 
@@ -115,7 +117,7 @@ impl Node {
 
     #[inline(never)]
     fn start(&mut self, turn: &mut Turn<'_>) {
-        if self.sync.unheard {
+        if self.seldom.sync.unheard {
             self.await_headers(turn);
         }
         self.show_tip(turn);
@@ -187,7 +189,7 @@ impl Node {
                 self.release_own(turn);
                 self.release_future(turn);
             }
-            Timer::Unheard => self.sync.unheard = false,
+            Timer::Unheard => self.seldom.sync.unheard = false,
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
             Timer::Rebroadcast => self.rebroadcast(turn),
         }
@@ -205,8 +207,8 @@ impl Node {
                 self.pump(turn);
             } else if let Some((effect, from)) = turn.out.pending.effects.pop_front() {
                 self.carry_out(turn, effect, from);
-            } else if self.sync.agent_waits && !self.sync.is_catching_up() {
-                self.sync.agent_waits = false;
+            } else if self.seldom.sync.agent_waits && !self.seldom.sync.is_catching_up() {
+                self.seldom.sync.agent_waits = false;
                 self.show_tip(turn);
             } else {
                 self.refresh_work(turn);

@@ -32,18 +32,14 @@ impl Node {
                 fetch(self, offset_of!(Node, partial_blocks));
                 fetch(&self.duties.mempool_changed, 1);
                 fetch(&self.config.relay, 1);
-                fetch(&self.orphans, 1);
             }
             Need::GetData => {
-                fetch(self, offset_of!(Node, refused));
+                fetch(self, offset_of!(Node, requests));
                 fetch(&self.partial_blocks, size_of_val(&self.partial_blocks));
                 fetch(&self.duties, size_of_val(&self.duties));
                 fetch(&self.config.relay, 1);
             }
-            Need::Block => {
-                fetch(self, offset_of!(Node, config) + size_of::<RelayConfig>());
-                fetch(&self.orphans, size_of_val(&self.orphans) + size_of_val(&self.sync));
-            }
+            Need::Block => fetch(self, offset_of!(Node, config) + size_of::<RelayConfig>()),
             Need::Message(peer) => fetch_at(self.peers.as_ptr().wrapping_add(peer.0 as usize).cast(), 1),
             Need::BlockOf(peer) => {
                 fetch_at(self.peers.as_ptr().wrapping_add(peer.0 as usize).cast(), 1);

@@ -151,7 +151,7 @@ impl Node {
 
     /// The time of own blocks has come.
     pub(super) fn release_own(&mut self, turn: &mut Turn<'_>) {
-        while let Some((block, sealed)) = self.duties.due(turn.now) {
+        while let Some((block, sealed)) = self.seldom.unpublished.due(turn.now) {
             self.finish_own(turn, block, sealed);
         }
     }
@@ -166,7 +166,7 @@ impl Node {
             Ok(ix) => ix,
             // The rules wanted a later time than the clock's: it is accepted when that has come.
             Err(Refusal::Future(at)) => {
-                self.duties.defer(at, id, block, sealed);
+                self.seldom.unpublished.defer(at, id, block, sealed);
                 self.timers.set(at, Timer::FutureBlock);
                 return;
             }
@@ -188,7 +188,7 @@ impl Node {
                 self.accept_block(turn, ix, None, sealed == Sealed::Publish);
             }
             Sealed::Propose => {
-                self.duties.keep_proposal(block.clone());
+                self.seldom.unpublished.keep_proposal(block.clone());
                 self.announce_proposal(turn, &block, None);
             }
         }
@@ -197,21 +197,21 @@ impl Node {
     /// The agent publishes a block that was held or proposed, with its complete seal.
     #[inline(never)]
     pub(super) fn publish(&mut self, turn: &mut Turn<'_>, id: &Id, seal: Vec<u8>) {
-        let held = turn.world.tree().find(id).filter(|ix| self.duties.is_hidden(*ix));
+        let held = turn.world.tree().find(id).filter(|ix| self.seldom.unpublished.is_hidden(*ix));
         if let Some(ix) = held {
             // Its ancestors must be public too, or nobody could use it.
             let tree = turn.world.tree();
             let mut chain = vec![ix];
-            while self.duties.is_hidden(tree[chain[chain.len() - 1]].parent) {
+            while self.seldom.unpublished.is_hidden(tree[chain[chain.len() - 1]].parent) {
                 chain.push(tree[chain[chain.len() - 1]].parent);
             }
             for ix in chain.into_iter().rev() {
-                self.duties.reveal(ix);
+                self.seldom.unpublished.reveal(ix);
                 self.announce_block(turn, ix, None);
             }
             return;
         }
-        let Some(block) = self.duties.proposal(id) else {
+        let Some(block) = self.seldom.unpublished.proposal(id) else {
             return turn.fault(format!("the agent publishes {id}, which was neither held nor proposed"));
         };
         let mut block = Arc::unwrap_or_clone(block);

@@ -38,13 +38,13 @@ impl Node {
         if let Some(ix) = tip.and_then(|id| world.tree().find(&id)) {
             self.tip = ix;
         }
-        self.kept = kept.iter().map(|(name, _)| sha256(&[name])).collect();
+        self.seldom.kept = kept.iter().map(|(name, _)| sha256(&[name])).collect();
         if !kept.is_empty() {
             self.agent.restore(&kept);
         }
         self.own = OwnTxs::load(world);
         self.catch_up(world);
-        self.sync.unheard = self.tip != Tree::GENESIS;
+        self.seldom.sync.unheard = self.tip != Tree::GENESIS;
         let turn = &mut Turn { world, now: 0, out: &mut Outputs::default() };
         for tx in self.own.unconfirmed() {
             let tx = turn.world.txs_mut().hold_tx(&tx);

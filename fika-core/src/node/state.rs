@@ -1,15 +1,12 @@
 //! The state of a node, and what all of its ways use: the agent, the neighbours, what has been seen.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::chain_sync::ChainSync;
 use super::config::{NodeConfig, Role};
 use super::duties::Duties;
-use super::gossip_seen::GossipSeen;
 use super::io::Event;
+use super::lazy_state::LazyState;
 use super::mempool::Mempool;
-use super::orphans::OrphanBlocks;
 use super::own_txs::{OwnTx, OwnTxs};
 use super::partial_blocks::PartialBlocks;
 use super::peer::{Peer, PeerId, peer_in};
@@ -43,8 +40,7 @@ pub struct Node {
     pub(super) seen: BlockSet,
     pub(super) peers: Vec<Peer>,
     pub(super) timers: Timers,
-    /// The blocks that this node has found invalid.
-    pub(super) refused: BlockSet,
+    pub(super) seldom: LazyState,
     pub(super) requests: Requests,
     pub(super) partial_blocks: PartialBlocks,
     pub(super) duties: Duties,
@@ -56,11 +52,6 @@ pub struct Node {
     /// Transactions to be announced at the next moment; the list holds them.
     pub(super) to_announce: Vec<TxIndex>,
     pub(super) mempool: Mempool,
-    pub(super) orphans: OrphanBlocks,
-    pub(super) sync: ChainSync,
-    pub(super) gossip: GossipSeen,
-    /// The names of what the agent keeps.
-    pub(super) kept: BTreeSet<Id>,
 }
 
 /// What a node has.
@@ -85,17 +76,13 @@ impl Node {
             seen,
             peers: Vec::new(),
             timers: Timers::default(),
-            refused: Default::default(),
-            sync: Default::default(),
-            orphans: Default::default(),
+            seldom: LazyState::default(),
             requests: Requests::default(),
             partial_blocks: PartialBlocks::default(),
             duties: Duties::default(),
             agent,
             own: OwnTxs::default(),
-            kept: BTreeSet::new(),
             address,
-            gossip: Default::default(),
             tx_status: TxStatus::default(),
             to_announce: Vec::new(),
             mempool: Mempool::new(config.mempool),
@@ -115,8 +102,10 @@ impl Node {
         let signer = NodeSigner { scheme: &*world.rules().env.keys, keys: &self.config.keys };
         let tip = world.tree()[self.tip].id;
         let mut ctx = Ctx::new(turn.now, self.address, tip, &view, &signer, self.config.seed);
-        ctx.catching_up = self.sync.is_catching_up();
-        self.sync.agent_waits |= ctx.catching_up;
+        ctx.catching_up = self.seldom.sync.is_catching_up();
+        if ctx.catching_up {
+            self.seldom.sync.agent_waits = true;
+        }
         ctx.duty_list = std::mem::take(&mut turn.out.pending.duty_list);
         let answer = call(&mut *self.agent, world, &mut ctx);
         let Ctx { effects, duties, duty_list, .. } = ctx;
@@ -149,9 +138,9 @@ impl Node {
             return turn.fault(format!("the agent keeps more than {MAX_KEPT_BYTES} bytes in one value"));
         }
         let id = sha256(&[name]);
-        self.kept.insert(id);
-        if self.kept.len() > MAX_KEPT {
-            self.kept.remove(&id);
+        self.seldom.kept.insert(id);
+        if self.seldom.kept.len() > MAX_KEPT {
+            self.seldom.kept.remove(&id);
             return turn.fault(format!("the agent keeps more than {MAX_KEPT} values"));
         }
         if let Some(store) = turn.world.store() {
@@ -189,20 +178,20 @@ impl Node {
     pub(super) fn knows_block(&self, world: &World, id: &Id) -> bool {
         match world.tree().find(id) {
             Some(ix) if self.seen.contains(ix) => true,
-            Some(ix) if self.refused.contains(ix) => true,
-            _ => self.orphans.contains(id),
+            Some(ix) if self.seldom.refused.contains(ix) => true,
+            _ => self.seldom.orphans.contains(id),
         }
     }
 
     /// Whether this node has found the block called `id` invalid.
     pub(super) fn is_refused(&self, world: &World, id: &Id) -> bool {
-        world.tree().find(id).is_some_and(|ix| self.refused.contains(ix))
+        world.tree().find(id).is_some_and(|ix| self.seldom.refused.contains(ix))
     }
 
     /// The last block of the node's chain that others may know.
     pub(super) fn public_tip(&self, tree: &Tree) -> BlockIx {
         let mut tip = self.tip;
-        while self.duties.is_hidden(tip) {
+        while self.seldom.unpublished.is_hidden(tip) {
             tip = tree[tip].parent;
         }
         tip
@@ -211,7 +200,7 @@ impl Node {
     /// A block that others may have.
     pub(super) fn public_block(&self, world: &World, id: &Id) -> Option<Arc<Block>> {
         let ix = world.tree().find(id)?;
-        (self.seen.contains(ix) && !self.duties.is_hidden(ix)).then(|| world.block(ix))?
+        (self.seen.contains(ix) && !self.seldom.unpublished.is_hidden(ix)).then(|| world.block(ix))?
     }
 
     /// The node's address.

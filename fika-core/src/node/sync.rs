@@ -27,8 +27,8 @@ impl Node {
     /// A neighbour can be talked to: see whether it knows more. A node without any block leaves the question to the
     /// other end, which asks if it has one, so that a network at its beginning is silent.
     pub(super) fn greet(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        if self.sync.update.is_some() {
-            self.sync.update.get_or_insert_default().push(peer);
+        if self.seldom.sync.update.is_some() {
+            self.seldom.sync.update.get_or_insert_default().push(peer);
             self.ask_headers(turn, peer);
         } else if self.config.role == Role::Full && self.public_tip(turn.world.tree()) != Tree::GENESIS {
             self.ask_headers(turn, peer);
@@ -82,13 +82,13 @@ impl Node {
 
     #[inline(never)]
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
-        let wanted = self.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
-        if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.sync.update.is_none()) {
+        let wanted = self.seldom.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
+        if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.seldom.sync.update.is_none()) {
             return;
         }
         if let [head] = &heads[..]
-            && self.sync.update.is_none()
-            && !self.sync.unheard
+            && self.seldom.sync.update.is_none()
+            && !self.seldom.sync.unheard
         {
             return self.on_one_header(turn, from, head);
         }
@@ -118,16 +118,18 @@ impl Node {
             }
             if !self.knows_block(turn.world, &id) {
                 new = true;
-                if !self.sync.wanted.iter().any(|(wanted, _)| *wanted == id) {
-                    self.sync.wanted.push_back((id, from));
+                if !self.seldom.sync.wanted.iter().any(|(wanted, _)| *wanted == id) {
+                    self.seldom.sync.wanted.push_back((id, from));
                 }
             }
         }
-        self.sync.unheard = false;
+        if self.seldom.sync.unheard {
+            self.seldom.sync.unheard = false;
+        }
         // Only an empty answer says that there is nothing newer: a long one may have been cut.
-        if new || heads.len() > 1 || self.sync.update.is_some() {
-            self.sync.more.retain(|(peer, _)| *peer != from);
-            self.sync.more.push((from, parent));
+        if new || heads.len() > 1 || self.seldom.sync.update.is_some() {
+            self.seldom.sync.more.retain(|(peer, _)| *peer != from);
+            self.seldom.sync.more.push((from, parent));
         }
         self.pump(turn);
     }
@@ -160,7 +162,7 @@ impl Node {
 
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
-        if !self.sync.wanted.is_empty() || !self.sync.more.is_empty() {
+        if !self.seldom.sync.wanted.is_empty() || !self.seldom.sync.more.is_empty() {
             self.ask_for_more(turn);
         }
     }
@@ -170,7 +172,7 @@ impl Node {
         let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
         let mut room = WINDOW.saturating_sub(self.requests.blocks());
         while room > 0
-            && let Some((id, peer)) = self.sync.wanted.pop_front()
+            && let Some((id, peer)) = self.seldom.sync.wanted.pop_front()
         {
             if !self.knows_block(turn.world, &id) {
                 batches.entry(peer).or_default().push(Item::Block(id));
@@ -180,8 +182,8 @@ impl Node {
         for (peer, items) in batches {
             self.request(turn, peer, items);
         }
-        if self.sync.wanted.is_empty() && self.requests.blocks() == 0 {
-            let more = std::mem::take(&mut self.sync.more);
+        if self.seldom.sync.wanted.is_empty() && self.requests.blocks() == 0 {
+            let more = std::mem::take(&mut self.seldom.sync.more);
             if !more.is_empty() {
                 self.await_headers(turn);
             }
@@ -210,13 +212,13 @@ impl Node {
     /// wanted either.
     #[inline(never)]
     pub(super) fn chain_not_found(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.sync.drop_peer(peer);
+        self.seldom.sync.drop_peer(peer);
         self.nothing_newer(turn, peer);
         self.pump(turn);
     }
 
     pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.sync.drop_peer(peer);
+        self.seldom.sync.drop_peer(peer);
         self.nothing_newer(turn, peer);
     }
 
@@ -225,24 +227,26 @@ impl Node {
     pub(super) fn update_chain(&mut self, turn: &mut Turn<'_>) {
         let peers = self.ready_peers();
         peers.iter().for_each(|peer| self.ask_headers(turn, *peer));
-        self.sync.round += 1;
-        self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Sync(self.sync.round));
-        self.sync.update = Some(peers);
+        self.seldom.sync.round += 1;
+        self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Sync(self.seldom.sync.round));
+        self.seldom.sync.update = Some(peers);
     }
 
     /// The node does not know whether there are newer blocks until a neighbour has answered.
     pub(super) fn await_headers(&mut self, turn: &Turn<'_>) {
-        self.sync.unheard = true;
+        self.seldom.sync.unheard = true;
         self.timers.cancel(|timer| *timer == Timer::Unheard);
         self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Unheard);
     }
 
     fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.sync.unheard = false;
-        if self.sync.update.is_none() {
+        if self.seldom.sync.unheard {
+            self.seldom.sync.unheard = false;
+        }
+        if self.seldom.sync.update.is_none() {
             return;
         }
-        let open = self.sync.update.get_or_insert_default();
+        let open = self.seldom.sync.update.get_or_insert_default();
         open.retain(|other| *other != peer);
         // Without any neighbour at hand, wait for one until the time is over.
         if open.is_empty() && self.peers.iter().any(|peer| peer.ready) {
@@ -251,13 +255,13 @@ impl Node {
     }
 
     pub(super) fn on_sync_timeout(&mut self, turn: &mut Turn<'_>, round: u64) {
-        if round == self.sync.round && self.sync.update.is_some() {
+        if round == self.seldom.sync.round && self.seldom.sync.update.is_some() {
             self.end_update(turn);
         }
     }
 
     fn end_update(&mut self, turn: &mut Turn<'_>) {
-        self.sync.update = None;
+        self.seldom.sync.update = None;
         turn.out.event(Event::Updated { height: turn.world.tree()[self.tip].height });
     }
 }

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::search::{INITIAL, Job, ROUND};
+use super::job::{INITIAL, Job, ROUND};
 
 /// Nonces in a vector.
 const LANES: u32 = 16;

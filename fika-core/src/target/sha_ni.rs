@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::search::{INITIAL, Job, ROUND};
+use super::job::{INITIAL, Job, ROUND};
 
 /// Nonces in flight.
 const STREAMS: usize = 2;

@@ -9,14 +9,14 @@ use crate::Host;
 use crate::experiment::{Experiment, Role};
 use crate::isolation::cable_addresses;
 use crate::results::table;
-use crate::run::Chosen;
+use crate::run::ResolvedPlugins;
 
 /// Nodes and links that are listed one by one.
 const SHOWN: usize = 50;
 
 pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = load(&args.file, &args.changes)?;
-    let chosen = Chosen::new(&experiment, host.registry())?;
+    let plugins = ResolvedPlugins::new(&experiment, host.registry())?;
     let links = experiment.links.len();
     let count = |role| experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets) = (count(Role::Full), count(Role::Wallet));
@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let row = |plugin: &fika_core::plugin::Descriptor| {
         vec![plugin.name.to_string(), plugin.kind.to_string(), plugin.fika_core.into(), plugin.origin.to_string()]
     };
-    let rows: Vec<_> = [head].into_iter().chain(chosen.all.iter().map(row)).collect();
+    let rows: Vec<_> = [head].into_iter().chain(plugins.all.iter().map(row)).collect();
     print(format_args!("{}\n", table(&rows)))?;
     print(format_args!("{}\n", nodes(&experiment)))?;
     print(cables(&experiment))?;

@@ -86,13 +86,10 @@ impl Changes {
     }
 }
 
-/// Reads the file and lays the options over it.
+/// Reads the file and applies the options to it.
 pub(super) fn load(file: &std::path::Path, changes: &Changes) -> Result<Experiment, Stop> {
     if !file.exists() {
         let file = file.display();
-        if super::is_command(&file.to_string()) {
-            return Err(Stop::Input(format!("expected the options of {file} after it, found them before it")));
-        }
         return Err(Stop::Input(format!("{file}: expected an experiment file or a command, found neither (--help)")));
     }
     Experiment::load(file, &changes.overrides()?).map_err(|errors| Stop::Input(errors.lines().join("\nerror: ")))

@@ -17,6 +17,7 @@ mod report;
 mod restart;
 mod script;
 mod start;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -27,8 +28,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::Host;
-use crate::run::RunError;
 use print::say;
+use stop::{ENVIRONMENT, INPUT, Outcome, Stop};
 
 /// Runs networks of cryptocurrency nodes, each a process with its own network stack.
 #[derive(Debug, Parser)]
@@ -109,37 +110,6 @@ enum Command {
     Clean,
 }
 
-/// Why a command ends early.
-#[derive(Debug, PartialEq, Eq)]
-enum Stop {
-    /// Wrong use or wrong input.
-    Input(String),
-    /// The machine cannot do it.
-    Environment(String),
-    /// Whoever read the output has gone.
-    Closed,
-}
-
-impl From<RunError> for Stop {
-    fn from(error: RunError) -> Stop {
-        match error {
-            RunError::Input(why) => Stop::Input(why),
-            RunError::Environment(why) => Stop::Environment(why),
-        }
-    }
-}
-
-impl From<crate::isolation::Error> for Stop {
-    fn from(error: crate::isolation::Error) -> Stop {
-        Stop::Environment(error.to_string())
-    }
-}
-
-type Outcome = Result<ExitCode, Stop>;
-
-const INPUT: u8 = 2;
-const ENVIRONMENT: u8 = 3;
-
 /// Reads the command line, obeys it, and gives the exit code.
 pub(crate) fn main(host: &Host) -> ExitCode {
     let line = match CommandLine::try_parse() {
@@ -151,6 +121,9 @@ pub(crate) fn main(host: &Host) -> ExitCode {
         }
     };
     let outcome = match &line.command {
+        None if let Some(command) = misplaced(&line.start) => {
+            Err(Stop::Input(format!("expected the options of {command} after it, found them before it")))
+        }
         None => start::run(&line.start, host),
         Some(Command::Check(args)) => check::run(args, host),
         Some(Command::Topology(args)) => topology::run(args),
@@ -175,9 +148,10 @@ pub(crate) fn main(host: &Host) -> ExitCode {
     }
 }
 
-/// Whether this is the name of a subcommand.
-fn is_command(name: &str) -> bool {
-    CommandLine::command().find_subcommand(name).is_some()
+/// The subcommand that stands where an experiment file is expected.
+fn misplaced(args: &start::Args) -> Option<String> {
+    let name = args.file.as_ref().filter(|file| !file.exists())?.display().to_string();
+    CommandLine::command().find_subcommand(&name).map(|_| name)
 }
 
 fn complain(why: &str, code: u8) -> ExitCode {

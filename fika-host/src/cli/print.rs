@@ -8,16 +8,16 @@ use super::Stop;
 /// Prints to standard output; the command is to end when nobody reads any more.
 pub(super) fn print(text: impl Display) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
-    judged(write!(out, "{text}").and_then(|()| out.flush()))
+    checked(write!(out, "{text}").and_then(|()| out.flush()))
 }
 
 /// Copies bytes to standard output, alike.
 pub(super) fn copy(bytes: &[u8]) -> Result<(), Stop> {
     let mut out = io::stdout().lock();
-    judged(out.write_all(bytes).and_then(|()| out.flush()))
+    checked(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-fn judged(written: io::Result<()>) -> Result<(), Stop> {
+fn checked(written: io::Result<()>) -> Result<(), Stop> {
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Stop::Closed),
         Err(error) => Err(Stop::Environment(format!("standard output: {error}"))),

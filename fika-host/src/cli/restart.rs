@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use super::pick::NodeArgs;
 use super::{Outcome, Stop};
-use crate::run::{Order, give};
+use crate::run::{SupervisorRequest, ask_supervisor};
 
 pub(super) fn run(args: &NodeArgs) -> Outcome {
     let (directory, _, node) = args.find()?;
-    give(&directory, &Order::Restart { node: node.name }).map_err(Stop::Environment)?;
+    ask_supervisor(&directory, &SupervisorRequest::Restart { node: node.name }).map_err(Stop::Environment)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use super::print::print;
 use super::{Outcome, Stop};
 use crate::Host;
 use crate::experiment::Experiment;
-use crate::run::Chosen;
+use crate::run::ResolvedPlugins;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = Experiment::parse("script.toml", "[network]\nnodes = 1\n", &args.plugins.overrides()?);
     let experiment = experiment.map_err(|errors| Stop::Input(errors.lines().join("\nerror: ")))?;
-    let Chosen { script, keys, .. } = Chosen::new(&experiment, host.registry())?;
+    let ResolvedPlugins { script, keys, .. } = ResolvedPlugins::new(&experiment, host.registry())?;
     let lock = script.assemble(&args.asm).map_err(Stop::Input)?;
     let unlock = script.assemble(&args.unlock).map_err(Stop::Input)?;
     let mut printed = Ok(());

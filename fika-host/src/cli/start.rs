@@ -14,7 +14,7 @@ use crate::{Host, RunOptions};
 pub(super) struct Args {
     /// The experiment file
     #[arg(value_name = "EXPERIMENT.toml")]
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) changes: Changes,
     /// Run in the background until its end, or until `fika-host down`

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::experiment::load;
 use super::print::print;
 use super::{Outcome, Stop};
-use crate::topology::{Format, Topology};
+use crate::topology::Format;
 
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -23,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Outcome {
     let experiment = load(&args.experiment.file, &args.experiment.changes)?;
-    let topology = Topology::of(&experiment);
+    let topology = experiment.topology();
     let text = match args.format {
         Some(format) => topology.write(format),
         None => format!("{}: {}", experiment.name, topology.summary()),

@@ -212,7 +212,7 @@ impl Wallet {
         let Reply::Balance { confirmed, spendable, locked } = self.ask(&Request::Balance { address })? else {
             return Err(unexpected());
         };
-        // What waits for a block already left (or is on its way), so that is what the owner has.
+        // Payments in the mempool are already spent or received, so this is what the owner has.
         let mut text = format!("{spendable}");
         if spendable != confirmed {
             text += &format!(" (confirmed: {confirmed})");
@@ -227,7 +227,7 @@ impl Wallet {
         let Reply::History { payments } = self.ask(&Request::History)? else { return Err(unexpected()) };
         let head = ["to", "amount", "fee", "block", "transaction"].map(String::from).to_vec();
         let row = |payment: &crate::live::control::PaymentLine| {
-            let block = payment.confirmed.map_or("waits".into(), |height| height.to_string());
+            let block = payment.confirmed.map_or("mempool".into(), |height| height.to_string());
             let (amount, fee) = (payment.amount.to_string(), payment.fee.to_string());
             vec![payment.to.clone(), amount, fee, block, short(payment.hash)]
         };

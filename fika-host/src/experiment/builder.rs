@@ -1,9 +1,9 @@
 //! Networks made in code.
 
-use super::source::{Errors, Item, Override, Source, Table, Value};
+use super::source::{ExperimentErrors, Item, Override, Source, Table, Value};
 use super::{Experiment, resolve};
 
-/// Where a network made in code begins: [`Network::builder`].
+/// The start of a network made in code: [`Network::builder`].
 #[derive(Clone, Copy, Debug)]
 pub struct Network;
 
@@ -11,7 +11,7 @@ impl Network {
     /// A network without nodes, in which every key of the experiment file has its default.
     ///
     /// ```
-    /// use fika_host::experiment::{Network, Node};
+    /// use fika_host::{Network, Node};
     ///
     /// let experiment = Network::builder("demo")
     ///     .node(Node::full("server1").coins([100]))
@@ -25,15 +25,15 @@ impl Network {
     ///     .set("chain.block_interval=1 s")
     ///     .stop_height(5)
     ///     .build()?;
-    /// assert_eq!(experiment.links.len(), 3);
-    /// # Ok::<(), fika_host::experiment::Errors>(())
+    /// assert_eq!(experiment.name(), "demo");
+    /// # Ok::<(), fika_host::ExperimentErrors>(())
     /// ```
-    pub fn builder(name: &str) -> Builder {
+    pub fn builder(name: &str) -> NetworkBuilder {
         let mut root = Table::new();
         for list in ["nodes", "links", "load", "expect"] {
             root.insert(list.into(), entry(Item::list([])));
         }
-        let builder = Builder { name: name.into(), root: Item::new(Value::Table(root)), overrides: vec![] };
+        let builder = NetworkBuilder { name: name.into(), root: Item::new(Value::Table(root)), overrides: vec![] };
         builder.text("experiment.name", name)
     }
 }
@@ -42,74 +42,74 @@ fn entry(item: Item) -> (super::source::Place, Item) {
     (item.place, item)
 }
 
-/// A network that is being made. What is wrong with it is told by [`Builder::build`].
+/// A network that is being made. [`NetworkBuilder::build`] reports what is wrong with it.
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct NetworkBuilder {
     name: String,
     root: Item,
     overrides: Vec<Result<Override, String>>,
 }
 
-impl Builder {
+impl NetworkBuilder {
     /// The consensus plugin: a built-in name, a library or a crate folder.
-    pub fn consensus(self, plugin: &str) -> Builder {
+    pub fn consensus(self, plugin: &str) -> NetworkBuilder {
         self.text("consensus.plugin", plugin)
     }
 
     /// The script plugin.
-    pub fn script(self, plugin: &str) -> Builder {
+    pub fn script(self, plugin: &str) -> NetworkBuilder {
         self.text("script.plugin", plugin)
     }
 
     /// The key scheme plugin.
-    pub fn keys(self, plugin: &str) -> Builder {
+    pub fn keys(self, plugin: &str) -> NetworkBuilder {
         self.text("keys.plugin", plugin)
     }
 
     /// The transaction format plugin.
-    pub fn tx(self, plugin: &str) -> Builder {
+    pub fn tx(self, plugin: &str) -> NetworkBuilder {
         self.text("tx.plugin", plugin)
     }
 
     /// The transport plugin.
-    pub fn transport(self, plugin: &str) -> Builder {
+    pub fn transport(self, plugin: &str) -> NetworkBuilder {
         self.text("transport.plugin", plugin)
     }
 
     /// Adds a node.
-    pub fn node(self, node: Node) -> Builder {
+    pub fn node(self, node: Node) -> NetworkBuilder {
         self.push("nodes", node.0)
     }
 
     /// Adds a wallet with outputs of the genesis block, in whole coins.
-    pub fn wallet(self, name: &str, coins: impl IntoIterator<Item = u64>) -> Builder {
+    pub fn wallet(self, name: &str, coins: impl IntoIterator<Item = u64>) -> NetworkBuilder {
         self.node(Node::wallet(name).coins(coins))
     }
 
     /// Joins two nodes.
-    pub fn link(self, a: &str, b: &str) -> Builder {
+    pub fn link(self, a: &str, b: &str) -> NetworkBuilder {
         self.push("links", table([("a", Item::text(a)), ("b", Item::text(b))]))
     }
 
     /// One payment a second after the start; amount and fee in whole coins.
-    pub fn pay(self, from: &str, to: &str, amount: u64, fee: u64) -> Builder {
+    pub fn pay(self, from: &str, to: &str, amount: u64, fee: u64) -> NetworkBuilder {
         let (from, to) = (("from", Item::text(from)), ("to", Item::text(to)));
         let (amount, fee) = (("amount", Item::number(amount)), ("fee", Item::number(fee)));
         self.push("load", table([("at", Item::text("1 s")), from, to, amount, fee]))
     }
 
-    /// The network ends once all agree on a block of this height and all payments are confirmed.
-    pub fn stop_height(self, height: u64) -> Builder {
+    /// Ends the run once all full nodes agree on a block of this height and all payments are confirmed.
+    pub fn stop_height(self, height: u64) -> NetworkBuilder {
         self.set(&format!("experiment.stop_height={height}"))
     }
 
-    /// Where every random draw comes from.
-    pub fn seed(self, seed: u64) -> Builder {
+    /// The seed of every random draw.
+    pub fn seed(self, seed: u64) -> NetworkBuilder {
         self.set(&format!("experiment.seed={seed}"))
     }
 
     /// Any key of the experiment file, as after `--set`: `chain.tick=1 ms`.
-    pub fn set(mut self, assignment: &str) -> Builder {
+    pub fn set(mut self, assignment: &str) -> NetworkBuilder {
         self.overrides.push(Override::set(assignment));
         self
     }
@@ -118,22 +118,22 @@ impl Builder {
     ///
     /// # Errors
     /// One line for each thing that is wrong.
-    pub fn build(self) -> Result<Experiment, Errors> {
+    pub fn build(self) -> Result<Experiment, ExperimentErrors> {
         let (overrides, wrong): (Vec<_>, Vec<_>) = self.overrides.into_iter().partition(Result::is_ok);
         let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
         if !wrong.is_empty() {
-            return Err(Errors(wrong));
+            return Err(ExperimentErrors(wrong));
         }
         let overrides: Vec<Override> = overrides.into_iter().flatten().collect();
         resolve::resolve(&self.name, Source::built(&self.name, self.root, &overrides)?)
     }
 
-    fn text(mut self, path: &str, text: &str) -> Builder {
+    fn text(mut self, path: &str, text: &str) -> NetworkBuilder {
         self.overrides.push(Override::text(&format!("{path}={text}"), path, text));
         self
     }
 
-    fn push(mut self, list: &str, item: Item) -> Builder {
+    fn push(mut self, list: &str, item: Item) -> NetworkBuilder {
         let Value::Table(root) = &mut self.root.value else { unreachable!("the root is made as a table") };
         let Some((_, Item { value: Value::List(items), .. })) = root.get_mut(list) else {
             unreachable!("the lists are made with the root")
@@ -143,7 +143,7 @@ impl Builder {
     }
 }
 
-/// A node for [`Builder::node`].
+/// A node for [`NetworkBuilder::node`].
 #[derive(Clone, Debug)]
 pub struct Node(Item);
 

@@ -4,27 +4,30 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::key::Form;
+use super::metrics::{METRICS, Metric, Scope};
 use super::nodes::Nodes;
-use super::quantity;
 use super::reader::{Fields, Read, did_you_mean};
-use super::schema::{self, Form, METRICS, Metric, Scope};
-use super::source::{Problems, Value, shortened};
+use super::schema;
+use super::source::{Problems, Value};
+use crate::limits::shortened;
+use crate::quantity;
 
 /// One expectation. Numbers are in the metric's base unit: coins in base units, times in microseconds,
 /// shares in millionths, sizes in bytes, true as 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// One of the metrics of `docs/experiment-file.md`.
     pub metric: String,
     /// The name of the node it is measured on; `None`: the whole network.
     pub on: Option<String>,
-    /// How the measurement must stand to the value.
+    /// How the measurement must compare with the value.
     pub op: Op,
     /// In the metric's base unit.
     pub value: u64,
     /// How far off [`Op::Equal`] may be, in the metric's base unit.
     pub tolerance: u64,
-    /// With several runs, by how many standard errors more their mean may be off; 0: none, as with [`Op::NotEqual`].
+    /// With several runs: how many standard errors further off their mean may be; 0: none, as with [`Op::NotEqual`].
     #[serde(default)]
     pub standard_errors: u32,
     /// The same as text, for the summary: `balance on client1 == 49`.
@@ -33,7 +36,7 @@ pub struct Expect {
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Op {
+pub(crate) enum Op {
     /// Equal, within the tolerance.
     #[serde(rename = "==")]
     Equal,
@@ -65,7 +68,7 @@ const OPS: &[(&str, Op)] = &[
 
 impl Expect {
     /// Whether `measured`, in the metric's base unit, is as expected.
-    pub fn holds(&self, measured: u64) -> bool {
+    pub(crate) fn holds(&self, measured: u64) -> bool {
         match self.op {
             Op::Equal => measured.abs_diff(self.value) <= self.tolerance,
             Op::NotEqual => measured.abs_diff(self.value) > self.tolerance,
@@ -77,8 +80,8 @@ impl Expect {
     }
 
     /// Whether the mean of several runs, in the metric's base unit, is as expected: within
-    /// [`standard_errors`](Expect::standard_errors) times its standard error, in the favour of what is expected.
-    pub fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
+    /// [`standard_errors`](Expect::standard_errors) times its standard error, in favour of the expectation.
+    pub(crate) fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
         let scatter = f64::from(self.standard_errors) * standard_error;
         let (value, tolerance) = (self.value as f64, self.tolerance as f64);
         match self.op {

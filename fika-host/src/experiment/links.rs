@@ -2,22 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::between;
 use super::graph::Graph;
+use super::medium_reader;
 use super::nodes::{Nodes, Peers};
 use super::presets::{self, Degrees};
 use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
 use super::{Cable, Latency, Medium, NodeIndex, Role};
+use crate::limits::LINKS_MAX;
 
-/// What was written about single links.
+/// The links that were written one by one.
 #[derive(Default)]
 pub(super) struct Written {
     links: BTreeMap<(NodeIndex, NodeIndex), Figures>,
 }
 
-/// What a link says about itself.
+/// The figures of one link; `None` where it gives none.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Figures {
     latency: Option<Latency>,
@@ -27,7 +28,8 @@ struct Figures {
 }
 
 impl Written {
-    /// The links with figures of their own; what they leave open is as between their regions, or as the cable.
+    /// The cables of links with figures of their own. What these leave open is as between the regions, or as the
+    /// default cable.
     pub(super) fn own(&self, nodes: &Nodes, medium: &Medium) -> BTreeMap<usize, Cable> {
         let told = self.links.iter().filter(|(_, figures)| **figures != Figures::default());
         let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &Figures)| {
@@ -48,7 +50,7 @@ impl Written {
 }
 
 impl Nodes {
-    /// Finds the links of all sources, and gives what was written about single ones.
+    /// Finds the links of all sources. Returns those that were written one by one.
     pub(super) fn links(&mut self, file: &Fields<'_>, seed: u64, problems: &Problems) -> Written {
         let mut written = Written::default();
         for fields in file.tables("links", &schema::LINKS, None) {
@@ -57,7 +59,7 @@ impl Nodes {
                 fields.optional_text(key).and_then(|name| self.find(place, &name, problems))
             };
             let figures = Figures {
-                latency: fields.given("latency").and_then(|item| between::latency(item, problems)),
+                latency: fields.given("latency").and_then(|item| medium_reader::latency(item, problems)),
                 jitter_us: fields.optional("jitter"),
                 bandwidth_bps: fields.optional("bandwidth"),
                 loss_ppm: fields.optional("loss").map(|loss| loss as u32),
@@ -88,8 +90,8 @@ impl Nodes {
         }
         self.links.sort_unstable();
         self.links.dedup();
-        if self.links.len() as u64 > schema::LINKS_MAX {
-            let (most, found) = (schema::LINKS_MAX, self.links.len());
+        if self.links.len() as u64 > LINKS_MAX {
+            let (most, found) = (LINKS_MAX, self.links.len());
             problems.add(file.place, || format!("expected at most {most} links, found {found}"));
         }
         written
@@ -133,7 +135,7 @@ const GRAPH_KEYS: &[(&str, &str)] = &[
     ("file", "file"),
 ];
 
-/// The graph that `[network.graph]` or the preset describes; that of a file is read with the nodes.
+/// The graph that `[network.graph]` or the preset describes. The graph of a file is read with the nodes.
 fn graph(network: &Fields<'_>) -> Option<Graph> {
     let fields = network.table("graph", &schema::GRAPH);
     let kind = fields.optional_text("kind");

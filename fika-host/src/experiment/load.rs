@@ -1,30 +1,31 @@
-//! Payments that are made by themselves.
+//! Loads: payments that nodes make by themselves.
 
 use fika_core::amount::Amount;
 use fika_core::hash::{self, draw};
 use fika_core::header::{SECOND, Time};
 use serde::{Deserialize, Serialize};
 
-use super::NodeIndex;
+use super::key::LOADS_MAX;
+use super::node_spec::NodeIndex;
 use super::nodes::Nodes;
 use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
 
-/// How often a payment that cannot be made is tried.
+/// How many times a payment is tried before it is given up.
 pub(crate) const TRIES_MAX: u32 = 30;
 
-/// How long it then waits: half a block interval, within bounds.
+/// The time between two tries: half a block interval, within bounds.
 pub(crate) fn retry_us(block_interval_us: Time) -> Time {
     (block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND)
 }
 
 /// A stream of payments, or a single one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Load {
-    /// Who may pay.
+pub(crate) struct Load {
+    /// Who pays, drawn from these.
     pub from: Parties,
-    /// Who may be paid.
+    /// Who is paid, drawn from these.
     pub to: Parties,
     /// The smallest and largest amount.
     pub amount: (Amount, Amount),
@@ -37,17 +38,17 @@ pub struct Load {
 /// Who takes part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Parties {
+pub(crate) enum Parties {
     /// Every node.
     Any,
-    /// These; at least one.
+    /// These nodes; at least one.
     Nodes(Vec<NodeIndex>),
 }
 
 /// When a load's payments are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum When {
+pub(crate) enum When {
     /// One payment, this long after the start.
     At {
         /// Microseconds.
@@ -58,7 +59,7 @@ pub enum When {
         /// Of the block.
         height: u64,
     },
-    /// One payment in each interval of one over the rate, at a drawn moment of it.
+    /// One payment in each interval of 1 / rate, at a drawn moment of it.
     Rate {
         /// When the first interval begins, in microseconds after the start.
         start_us: Time,
@@ -72,16 +73,16 @@ pub enum When {
 /// When one payment is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Due {
+pub(crate) enum Due {
     /// Microseconds after the start.
     Time(Time),
     /// The height of the payer's chain.
     Height(u64),
 }
 
-/// One payment that somebody is to make.
+/// One payment of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payment {
+pub(crate) struct Payment {
     /// When.
     pub due: Due,
     /// Who pays.
@@ -98,14 +99,14 @@ const US_PER_DAY_THOUSANDTHS: u128 = 86_400_000_000 * 1_000;
 
 impl Load {
     /// How many payments it makes; `None`: no end.
-    pub fn count(&self) -> Option<u64> {
+    pub(crate) fn count(&self) -> Option<u64> {
         match self.when {
             When::At { .. } | When::AtHeight { .. } => Some(1),
             When::Rate { count, .. } => count,
         }
     }
 
-    /// Whether there is somebody to pay whoever pays, in a network of `nodes`.
+    /// Whether every payer finds another node to pay, in a network of `nodes`.
     pub(super) fn has_two_parties(&self, nodes: u64) -> bool {
         let single = |parties: &Parties| match parties {
             Parties::Any => (nodes == 1).then_some(0),
@@ -119,7 +120,7 @@ impl Load {
         if self.count().is_some_and(|count| n >= count) {
             return None;
         }
-        // Four draws for each payment, apart from those of other loads.
+        // Four draws for each payment, and other ones for each load.
         let purpose = (u64::from(u32::from_be_bytes(*b"load")) << 32) | index;
         let below =
             |which: u64, bound: u64| hash::below(draw(seed, purpose, n.wrapping_mul(4).wrapping_add(which)), bound);
@@ -133,7 +134,7 @@ impl Load {
                 Due::Time(u64::try_from(u128::from(start_us) + begin_us + moment_us).unwrap_or(u64::MAX))
             }
         };
-        // A single payee cannot be the payer, so it is set first; any other is drawn from the rest.
+        // A single payee cannot be the payer, so it is taken first. Otherwise the payee is drawn from the rest.
         let (from, to) = match &self.to {
             Parties::Nodes(list) if list.iter().all(|node| *node == list[0]) => {
                 (self.from.pick(nodes, Some(list[0]), |bound| below(1, bound)), list[0])
@@ -169,8 +170,8 @@ impl Parties {
 /// `[[load]]`.
 pub(super) fn loads(file: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Vec<Load> {
     let tables = file.tables("load", &schema::LOAD, None);
-    if tables.len() > schema::LOADS_MAX {
-        file.problem("load", || format!("expected at most {} entries, found {}", schema::LOADS_MAX, tables.len()));
+    if tables.len() > LOADS_MAX {
+        file.problem("load", || format!("expected at most {} entries, found {}", LOADS_MAX, tables.len()));
         return vec![];
     }
     tables.iter().filter_map(|fields| load(fields, nodes, problems)).collect()

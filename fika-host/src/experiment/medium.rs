@@ -1,67 +1,64 @@
-//! What lies between the nodes in the simulator.
+//! The network between the nodes in the simulator.
 
 use std::collections::BTreeMap;
 
 use fika_core::header::Time;
 use serde::{Deserialize, Serialize};
 
-use super::{Experiment, NodeIndex};
-
-/// What lies between the nodes in the simulator, and what its messages cost. The live engines use none of it.
+/// The network between the nodes in the simulator, and the cost of its messages. The live engines use none of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Medium {
-    /// Where nodes can stand. Their matrix says how long a message takes from one to another.
+pub(crate) struct Medium {
+    /// Where nodes are. Their matrix says how long a message takes from one region to another.
     pub regions: Vec<Region>,
-    /// One cable for every link that has none of its own and, where regions are given, for whatever the matrix
+    /// The cable of every link that has none of its own. Where regions are given, it fills in what their matrix
     /// leaves open.
     pub cable: Cable,
-    /// Links with figures of their own, by index into [`Experiment::links`].
+    /// Links with figures of their own, by index into [`Experiment::links`](super::Experiment::links).
     pub own: BTreeMap<usize, Cable>,
     /// One payload (block, compact block, missing transactions) leaves a node at a time; the slot is held until it
     /// arrives.
     pub one_upload_at_a_time: bool,
-    /// Added to the way of a message of each kind, by its name in `Message::KINDS` (`inv`, `block`...), in
-    /// microseconds.
+    /// Time added to each message of a kind, by its name in `Message::KINDS` (`inv`, `block`...), in microseconds.
     pub processing_us: BTreeMap<String, Time>,
     /// Bytes charged in place of the real size, for repeating published models.
     pub charge: Charge,
-    /// What nodes lack of a compact block, in classes that [`NodeSpec::compact_failure`](super::NodeSpec) names.
+    /// What nodes lack of a compact block, by class. [`NodeSpec::compact_failure`](super::NodeSpec) names the class.
     pub compact_failures: Vec<CompactFailure>,
 }
 
 /// A part of the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Region {
+pub(crate) struct Region {
     /// Unique.
     pub name: String,
-    /// How many of the nodes stand here that name no region, in parts per million; of all regions together a million.
+    /// The share of those nodes here that name no region, in parts per million. All regions together have a million.
     pub share_ppm: u32,
     /// Bits a second from a node here to all its neighbours; 0: no limit. [`NodeSpec::upload_bps`](super::NodeSpec)
-    /// has it already.
+    /// already includes it.
     pub upload_bps: u64,
-    /// Bits a second to a node here; likewise.
+    /// Bits a second to a node here, likewise.
     pub download_bps: u64,
-    /// From here to each region, in their order; or empty: as the [`Medium::cable`].
+    /// From here to each region, in their order. Empty: as the [`Medium::cable`].
     pub latency: Vec<Latency>,
 }
 
-/// How a link behaves, alike in both directions.
+/// How a link behaves. Both directions are alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cable {
+pub(crate) struct Cable {
     /// How long a bit takes from end to end.
     pub latency: Latency,
-    /// Up to this much more, uniform.
+    /// Up to this much more, drawn from a uniform distribution.
     pub jitter_us: Time,
     /// Bits a second in each direction; 0: no limit.
     pub bandwidth_bps: u64,
-    /// Parts per million. A lost message never arrives; nothing sends it again but the node.
+    /// The share of messages that are lost, in parts per million. Only the node itself can send one again.
     pub loss_ppm: u32,
 }
 
 /// How long a bit takes, one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "snake_case")]
-pub enum Latency {
+pub(crate) enum Latency {
     /// Always the same.
     Fixed {
         /// Microseconds.
@@ -76,11 +73,11 @@ pub enum Latency {
     },
     /// Drawn for each message: `scale / U^(1/shape)` with U uniform in (0, 1].
     Pareto {
-        /// Microseconds; what scale and shape give, for reading.
+        /// Microseconds: what scale and shape give, for readers.
         mean_us: Time,
         /// The smallest, in microseconds.
         scale_us: Time,
-        /// In thousandths; above 1,000, so that there is a mean.
+        /// In thousandths. Above 1,000, or there is no mean.
         shape_milli: u64,
     },
 }
@@ -92,12 +89,12 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// A Pareto distribution with this mean and smallest value; without the latter 5 ms below the mean, as the
-    /// measurements of 2015 and 2019 are modelled.
+    /// A Pareto distribution with this mean and smallest value. The default of the latter is 5 ms below the mean, as in
+    /// the models of the measurements of 2015 and 2019.
     ///
     /// # Errors
-    /// When they give no such distribution.
-    pub fn pareto(mean_us: Time, scale_us: Option<Time>) -> Result<Latency, String> {
+    /// When there is no such distribution.
+    pub(crate) fn pareto(mean_us: Time, scale_us: Option<Time>) -> Result<Latency, String> {
         let scale_us = scale_us.unwrap_or(mean_us.saturating_sub(5_000));
         if scale_us == 0 || scale_us >= mean_us {
             return Err("expected a scale above 0 and below the mean; without one, a mean above 5 ms".into());
@@ -108,7 +105,7 @@ impl Latency {
     }
 
     /// The mean in microseconds.
-    pub fn mean_us(&self) -> Time {
+    pub(crate) fn mean_us(&self) -> Time {
         match *self {
             Latency::Fixed { us } => us,
             Latency::Normal { mean_us, .. } | Latency::Pareto { mean_us, .. } => mean_us,
@@ -118,8 +115,8 @@ impl Latency {
 
 /// Bytes charged in place of the real size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charge {
-    /// For a whole block; the missing transactions of a compact block are charged as a share of it.
+pub(crate) struct Charge {
+    /// For a whole block. The missing transactions of a compact block are charged as a share of it.
     pub block_bytes: Option<u64>,
     /// For a compact block.
     pub compact_bytes: Option<u64>,
@@ -127,16 +124,9 @@ pub struct Charge {
 
 /// In place of a real mempool: how often a node lacks transactions of a compact block, and how many.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CompactFailure {
+pub(crate) struct CompactFailure {
     /// How often.
     pub probability_ppm: u32,
-    /// Which share of the block is missing then, in parts per million, each with its weight.
+    /// The share of the block that is missing then, in parts per million: each possible one with its weight.
     pub missing: Vec<(u32, u32)>,
-}
-
-impl Experiment {
-    /// What the node lacks of compact blocks, where its class says so.
-    pub fn compact_failure(&self, node: NodeIndex) -> Option<&CompactFailure> {
-        self.medium.compact_failures.get(usize::from(self.nodes[node as usize].compact_failure?))
-    }
 }

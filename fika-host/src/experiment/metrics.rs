@@ -1,12 +1,12 @@
-//! What an `[[expect]]` can be about.
+//! The metrics that an `[[expect]]` can name.
 
 use fika_core::message::Message;
 
-use super::quantity;
-use super::schema::Form::{self, *};
-use super::schema::INTEGER_MAX;
+use super::key::Form::{self, *};
+use super::key::INTEGER_MAX;
+use crate::quantity;
 
-/// One thing that an `[[expect]]` can be about.
+/// A metric that an `[[expect]]` can name.
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) form: Form,

@@ -1,9 +1,10 @@
 //! The keys of nodes, links and what lies between.
 
+use super::key::Form::*;
+use super::key::{DEGREE_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
 use super::presets::PRESETS;
-use super::quantity;
-use super::schema::Form::*;
-use super::schema::{DEGREE_MAX, Key, NODES_MAX, NONE, REQUIRED, Schema, key, sim, table};
+use crate::limits::NODES_MAX;
+use crate::quantity;
 
 pub(super) static NETWORK: Schema = table(
     "[network]",

@@ -1,11 +1,11 @@
-//! What an experiment says of a node in the words of fika-core, for both worlds.
+//! The configuration of a node of fika-core from an experiment, for both worlds.
 
 use fika_core::hash::draw;
 use fika_core::node::{self, MempoolLimits, RelayConfig};
 
 use super::{Announce, CompactFailure, Mempool, NodeIndex, Relay, Role};
 
-/// Where the draws of one node alone come from.
+/// The seed of the draws of one node.
 pub(crate) fn node_seed(seed: u64, index: NodeIndex) -> u64 {
     draw(seed, u64::from(u32::from_be_bytes(*b"node")), index.into())
 }
@@ -26,8 +26,8 @@ impl From<Mempool> for MempoolLimits {
 }
 
 impl Relay {
-    /// The same for one node: whether it takes part in compact relay, and what it lacks of compact blocks in place of a
-    /// real mempool.
+    /// The relay of one node: whether it takes part in compact relay, and what it lacks of compact blocks if a model
+    /// stands in for a real mempool.
     pub(crate) fn of_node(&self, compact: bool, failure: Option<&CompactFailure>) -> RelayConfig {
         RelayConfig {
             announce: match self.announce {

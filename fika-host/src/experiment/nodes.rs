@@ -1,4 +1,4 @@
-//! The nodes of an experiment: those named one by one, groups, and those that a rule or a file makes.
+//! Reads the nodes of an experiment: those named one by one, groups, and those of a rule or a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,13 @@ use std::rc::Rc;
 
 use fika_core::amount::Amount;
 
+use super::key::{COINS_MAX, COINS_PER_NODE_MAX};
+use super::medium::Region;
+use super::node_spec::{Durability, NodeIndex, NodeSpec, Role};
 use super::reader::{Fields, Read, did_you_mean};
 use super::schema;
-use super::source::{Place, Problems, Value, shortened};
-use super::{Durability, NodeIndex, NodeSpec, Region, Role};
+use super::source::{Place, Problems, Value};
+use crate::limits::{LINKS_MAX, NODES_MAX, shortened};
 use crate::topology::{Topology, TopologyLink};
 
 /// A clock that loses as much as this stands still.
@@ -18,23 +21,23 @@ const DRIFT_MAX_PPM: u64 = 1_000_000;
 /// The nodes, with what is needed to find them by name.
 pub(super) struct Nodes {
     pub(super) specs: Vec<NodeSpec>,
-    /// What each of them leaves to be drawn or to its region.
+    /// What each of them leaves open.
     pub(super) open: Vec<Open>,
     indices: BTreeMap<String, NodeIndex>,
     /// Names of peers by node, as written.
     pub(super) peers: Vec<(NodeIndex, Peers)>,
     coins: usize,
     peer_count: u64,
-    /// Links of a file of a graph.
+    /// The links of a graph that was read from a file.
     pub(super) drawn: Vec<TopologyLink>,
     /// Ascending, each once.
     pub(super) links: Vec<(NodeIndex, NodeIndex)>,
 }
 
-/// Names with their places; the nodes of a group share theirs.
+/// Names with their places. The nodes of a group share them.
 pub(super) type Peers = Rc<[(Place, String)]>;
 
-/// What the file says nothing about.
+/// What a node leaves open, so that it is drawn or taken from its region.
 #[derive(Clone, Copy)]
 pub(super) struct Open {
     pub(super) hash_rate: bool,
@@ -89,7 +92,7 @@ impl Nodes {
         nodes
     }
 
-    /// The nodes and links of a graph that stands in a file. A node that the experiment names too is that one.
+    /// Adds the nodes and links of a graph file. A node that the experiment names too is the same node.
     fn read_graph(
         &mut self,
         network: &Fields<'_>,
@@ -138,9 +141,9 @@ impl Nodes {
     /// Adds one node; false if the network is full.
     fn add(&mut self, name: String, draft: &Draft, peers: &Peers, fields: &Fields<'_>, problems: &Problems) -> bool {
         self.coins += draft.spec.coins.len();
-        let full = self.specs.len() as u64 == schema::NODES_MAX;
-        if full || self.coins > schema::COINS_MAX {
-            let (nodes, coins) = (schema::NODES_MAX, schema::COINS_MAX);
+        let full = self.specs.len() as u64 == NODES_MAX;
+        if full || self.coins > COINS_MAX {
+            let (nodes, coins) = (NODES_MAX, COINS_MAX);
             problems.add(fields.place, || {
                 format!("expected at most {nodes} nodes and {coins} genesis outputs, found more")
             });
@@ -153,8 +156,8 @@ impl Nodes {
             });
         }
         self.peer_count += peers.len() as u64;
-        if self.peer_count > 2 * schema::LINKS_MAX {
-            let most = 2 * schema::LINKS_MAX;
+        if self.peer_count > 2 * LINKS_MAX {
+            let most = 2 * LINKS_MAX;
             problems.add(fields.place, || format!("expected at most {most} peers of all nodes together, found more"));
             return false;
         }
@@ -192,8 +195,8 @@ fn spec(fields: &Fields<'_>, regions: &[Region]) -> Draft {
         Read::Numbers(coins) => coins.into_iter().map(Amount).collect(),
         _ => vec![],
     };
-    if coins.len() > schema::COINS_PER_NODE_MAX {
-        fields.problem("coins", || format!("expected at most {} outputs", schema::COINS_PER_NODE_MAX));
+    if coins.len() > COINS_PER_NODE_MAX {
+        fields.problem("coins", || format!("expected at most {} outputs", COINS_PER_NODE_MAX));
     }
     if coins.contains(&Amount::ZERO) {
         fields.problem("coins", || "expected outputs above 0 coins".into());

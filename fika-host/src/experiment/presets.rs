@@ -1,4 +1,4 @@
-//! Networks as they were measured. Regions are in the order of [`REGIONS`] throughout.
+//! Networks as they were measured. Regions are always in the order of [`REGIONS`].
 
 use super::{Latency, Region};
 
@@ -6,7 +6,7 @@ pub(super) const PRESETS: &[&str] = &["bitcoin-2015", "bitcoin-2019", "litecoin"
 
 const REGIONS: [&str; 6] = ["north-america", "europe", "south-america", "asia-pacific", "japan", "australia"];
 
-/// What one network has of its own.
+/// One measured network.
 struct Preset {
     /// Of the nodes, in hundredths of a per cent.
     shares: [u32; 6],
@@ -109,7 +109,7 @@ pub(super) fn degrees(name: &str) -> Option<Degrees> {
 }
 
 impl Degrees {
-    /// From shares in parts per million of nodes that make at most 1, 2, 3... links.
+    /// From the shares of nodes that make at most 1, 2, 3... links, in parts per million.
     ///
     /// # Errors
     /// What is expected of such a list.
@@ -122,7 +122,7 @@ impl Degrees {
         Ok(Degrees::Shares(sums.iter().zip(before).map(|(sum, before)| (sum - before) as u32).collect()))
     }
 
-    /// For each of `count` nodes, by exact shares in a drawn order.
+    /// The degrees of `count` nodes: exact shares, in a drawn order.
     pub(super) fn deal(&self, count: usize, seed: u64) -> Vec<u32> {
         let shares = match self {
             Degrees::Fixed(degree) => return vec![*degree; count],

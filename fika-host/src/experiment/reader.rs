@@ -2,11 +2,11 @@
 
 use fika_core::amount::{Amount, MAX_AMOUNT};
 
-use super::quantity;
-use super::schema::{DEGREE_MAX, Form, Key, NONE, REQUIRED, Schema};
-use super::source::{Item, Override, Place, Problems, Table, Value, shortened};
+use super::key::{DEGREE_MAX, Form, Key, NONE, REQUIRED, Schema};
+use super::source::{Item, Override, Place, Problems, Table, Value};
+use crate::limits::{NAME_BYTES_MAX, is_name, shortened};
+use crate::quantity;
 
-const NAME_BYTES_MAX: usize = 40;
 /// Pairs in a list of weights.
 const WEIGHTS_MAX: usize = 1_000;
 /// Names looked at for a "did you mean".
@@ -25,7 +25,7 @@ pub(super) enum Read {
     Pairs(Vec<(u64, u64)>),
 }
 
-/// One table with its schema. What is wrong goes to `problems`, and a harmless value is returned.
+/// One table with its schema. Reading a bad value adds a problem and returns a harmless value.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     pub(super) place: Place,
@@ -36,7 +36,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads `item` and judges its keys. Keys that it lacks are taken from `fallback`.
+    /// Reads `item` and checks its keys. Keys that it lacks are taken from `fallback`.
     pub(super) fn new(
         schema: &'static Schema,
         item: Option<&'a Item>,
@@ -49,7 +49,7 @@ impl<'a> Fields<'a> {
             None => {}
             Some((Value::Table(table), _)) => {
                 fields.table = Some(table);
-                fields.judge_keys(table);
+                fields.check_keys(table);
             }
             Some((_, item)) => {
                 problems.add(item.place, || format!("expected a table for {}, found {}", schema.title, item.found()));
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    fn judge_keys(&self, table: &Table) {
+    fn check_keys(&self, table: &Table) {
         for (name, (place, item)) in table {
             let known = self.schema.keys.iter().find(|key| key.name == name);
             if known.is_some_and(|key| key.simulated && !is_none(key, item)) {
@@ -178,7 +178,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether it is true.
+    /// Whether the flag is set; false after an error.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.number(key) == 1
     }
@@ -328,13 +328,6 @@ fn text(item: &Item) -> Result<(Place, String), String> {
         Value::Text(text) => Ok((item.place, text.clone())),
         _ => Err(format!("expected nothing but texts in the list, not {}", item.found())),
     }
-}
-
-/// Whether it can be a host name and a folder.
-pub(crate) fn is_name(text: &str) -> bool {
-    (1..=NAME_BYTES_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        && text.as_bytes()[0].is_ascii_alphanumeric()
 }
 
 /// ` (did you mean 'x'?)` if one of the names is close.

@@ -1,5 +1,5 @@
-//! From the tree to the [`Experiment`]: names become indices, defaults are filled in, and what does
-//! not fit together is refused.
+//! Makes the [`Experiment`] from the tree: resolves names to indices, fills in defaults, and refuses what does not
+//! fit together.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,37 +7,40 @@ use std::sync::Arc;
 use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::env::{ChainParams, Proof, TieBreak};
 
-use super::between;
 use super::expect::expects;
+use super::key::Schema;
 use super::load::loads;
+use super::medium_reader;
+use super::node_spec::Role;
 use super::nodes::Nodes;
-use super::reader::{Fields, is_name};
-use super::schema::{self, Schema};
-use super::source::{Errors, Item, Problems, Source, shortened};
-use super::{
-    Announce, Engine, Experiment, Mempool, Output, PluginChoice, Plugins, Relay, Role, Stop, TraceFormat, Written,
+use super::reader::Fields;
+use super::schema;
+use super::source::{ExperimentErrors, Item, Problems, Source};
+use super::spec::{
+    Announce, Engine, Experiment, Mempool, Origin, Output, PluginChoice, Plugins, Relay, Stop, TraceFormat,
 };
+use crate::limits::{is_name, shortened};
 
-/// Judges the whole tree; `stem` is the experiment's name if it gives none.
-pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, Errors> {
+/// Checks the whole tree. `stem` names the experiment if the tree does not.
+pub(super) fn resolve(stem: &str, source: Source) -> Result<Experiment, ExperimentErrors> {
     let mut experiment = resolve_with(stem, &source, None)?;
     if experiment.repeat > 1 {
-        experiment.written = Written(Some(Arc::new((stem.into(), source))));
+        experiment.origin = Origin(Some(Arc::new((stem.into(), source))));
     }
     Ok(experiment)
 }
 
 /// The same with another seed than the tree gives.
-pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Result<Experiment, Errors> {
+pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Result<Experiment, ExperimentErrors> {
     let problems = Problems::default();
     let file = Fields::new(&schema::FILE, Some(&source.root), None, &problems);
     let run = file.table("experiment", &schema::EXPERIMENT);
     let own_seed = run.number("seed");
     let seed = seed.unwrap_or(own_seed);
-    let mut medium = between::medium(&file, &problems);
+    let mut medium = medium_reader::medium(&file, &problems);
     let mut nodes = Nodes::read(&file, source.folder(), &medium.regions, &problems);
     let written = nodes.links(&file, seed, &problems);
-    between::place(&mut nodes, &file, &medium, seed, &problems);
+    medium_reader::place(&mut nodes, &file, &medium, seed, &problems);
     medium.own = written.own(&nodes, &medium);
     let name = run.optional_text("name").unwrap_or_else(|| name_from(stem));
     let mut experiment = Experiment {
@@ -64,7 +67,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         load: loads(&file, &nodes, &problems),
         expects: expects(&file, &nodes, &problems),
         output: output(&file),
-        written: Written::default(),
+        origin: Origin::default(),
     };
     experiment.nodes = nodes.specs;
     experiment.links = nodes.links;
@@ -77,7 +80,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     Ok(experiment)
 }
 
-/// What only the whole experiment can tell.
+/// Checks what only the whole experiment shows.
 fn check_together(experiment: &Experiment, run: &Fields<'_>, chain: &Fields<'_>, problems: &Problems) {
     let params = &experiment.chain;
     if params.block_interval_us == 0 || !params.block_interval_us.is_multiple_of(params.tick_us) {
@@ -107,7 +110,7 @@ fn name_from(stem: &str) -> String {
     if is_name(&name) { name } else { "experiment".into() }
 }
 
-/// The engine; all keys have been judged, so it is known whether one of them needs the simulator.
+/// The engine. All keys have been checked, so it is known whether one of them needs the simulator.
 fn engine(run: &Fields<'_>, problems: &Problems) -> Option<Engine> {
     let simulated = problems.first_simulated();
     let engine = match run.text("engine").as_str() {

@@ -1,8 +1,8 @@
 //! The keys of the run, the chain, its plugins, payments and results.
 
-use super::quantity;
-use super::schema::Form::*;
-use super::schema::{INTEGER_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
+use super::key::Form::*;
+use super::key::{INTEGER_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
+use crate::quantity;
 
 const REPEAT_MAX: u64 = 10_000;
 const WORKERS_MAX: u64 = 1_024;
@@ -27,7 +27,7 @@ pub(super) static EXPERIMENT: Schema = table(
             "replay",
             Integer(0, REPLAY_MAX),
             "0",
-            "at the end the chains of so many nodes, drawn, are judged again from genesis; a difference is an error",
+            "at the end the chains of so many nodes, drawn, are validated again from genesis; a difference is an error",
         ),
     ],
 );
@@ -125,9 +125,9 @@ pub(super) static MEMPOOL: Schema = table(
             "max_bytes",
             Measure(&quantity::BYTES),
             "16 MB",
-            "payments with the lowest fee rate leave beyond this size",
+            "beyond this size the payments with the lowest fee rate are evicted",
         ),
-        key("min_fee", Coins, "0", "the lowest fee of a payment that a node takes and relays"),
+        key("min_fee", Coins, "0", "the minimum fee of a payment that a node accepts and relays"),
     ],
 );
 

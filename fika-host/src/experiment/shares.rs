@@ -1,4 +1,4 @@
-//! Draws over all nodes: exact shares in a shuffled order, and normal figures.
+//! Draws over all nodes: exact shares in a shuffled order, and normal distributions.
 
 use fika_core::hash::{self, draw};
 
@@ -12,8 +12,8 @@ pub(super) fn below(seed: u64, purpose: u64, counter: u64, bound: u64) -> u64 {
     hash::below(draw(seed, purpose, counter), bound)
 }
 
-/// A class for each of `count`, so that the first classes have exactly their shares (parts per million, of at
-/// most a million in all; the sums rounded up) and `shares.len()` stands for the rest, in a drawn order.
+/// A class for each of `count`, in a drawn order. Each class has exactly its share (parts per million, at most a
+/// million in all; sums are rounded up), and the rest has the class `shares.len()`.
 pub(super) fn dealt(count: usize, shares: &[u32], seed: u64, purpose: u64) -> Vec<u16> {
     let mut classes = Vec::with_capacity(count);
     let mut sum = 0;
@@ -29,7 +29,7 @@ pub(super) fn dealt(count: usize, shares: &[u32], seed: u64, purpose: u64) -> Ve
     classes
 }
 
-/// A draw as a number in (0, 1], so that its logarithm is finite.
+/// A draw as a number in (0, 1]: its logarithm is finite.
 pub(crate) fn unit(drawn: u64) -> f64 {
     ((drawn >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }

@@ -1,7 +1,7 @@
-//! The text of an experiment as a tree in which every key and value knows where it was written.
+//! The text of an experiment as a tree. Every key and value in it knows where it was written.
 //!
-//! The file, the `--set` arguments and the [builder](super::Network) all end in this one tree, so
-//! one piece of code judges them and every error names its place.
+//! The file, the `--set` arguments and the [builder](super::Network) all make this one tree, so
+//! one piece of code checks them all and every error names its place.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-/// The largest experiment file that is read: 100,000 nodes written one by one fit in it.
+use crate::limits::shortened;
+
+/// The largest experiment file that is read, in bytes. 100,000 nodes written one by one fit in it.
 pub(super) const FILE_BYTES_MAX: usize = 16 << 20;
 /// Errors beyond this number are counted, not listed.
 const ERRORS_MAX: usize = 20;
@@ -36,7 +38,7 @@ pub(super) struct Item {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
-    /// A number in decimal, as written: amounts and times are exact, so no float is in between.
+    /// A decimal number as written. Amounts and times are exact, so no float comes in between.
     Number(String),
     Flag(bool),
     Date(String),
@@ -64,7 +66,7 @@ impl Item {
         Item::new(Value::List(items.into_iter().collect()))
     }
 
-    /// What stands here, for the end of an error message.
+    /// What was found here, for the end of an error message.
     pub(super) fn found(&self) -> String {
         match &self.value {
             Value::Text(text) => format!("the text '{}'", shortened(text)),
@@ -126,15 +128,6 @@ fn table_from_toml(table: &DeTable<'_>, place: &dyn Fn(usize) -> Place) -> Table
         .collect()
 }
 
-/// At most 40 characters of hostile text, on one line.
-pub(crate) fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
-    if text.chars().nth(40).is_some() {
-        short.push_str("...");
-    }
-    short.replace("\\'", "'").replace("\\\"", "\"")
-}
-
 /// One `--set path=value` argument, or another option that stands for one.
 #[derive(Clone, Debug)]
 pub struct Override {
@@ -161,7 +154,7 @@ impl Override {
     }
 
     /// Another option of the command line that sets a text: `text("--consensus pos", "consensus.plugin", "pos")`.
-    pub fn text(argument: &str, path: &str, text: &str) -> Result<Override, String> {
+    pub(crate) fn text(argument: &str, path: &str, text: &str) -> Result<Override, String> {
         Override::new(shortened(argument), path, Item::text(text))
     }
 
@@ -178,20 +171,20 @@ impl Override {
     }
 }
 
-/// The tree of one experiment and what is needed to say where its parts were written.
+/// The tree of one experiment, and what is needed to name the places of its parts.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) root: Item,
     file: String,
-    /// Where the paths in it start.
+    /// The folder in which relative paths start.
     folder: PathBuf,
     text: String,
     arguments: Vec<String>,
 }
 
 impl Source {
-    /// Parses a file and lays the overrides over it, in their order.
-    pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Source, Errors> {
+    /// Parses a file and applies the overrides in their order.
+    pub(super) fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let root = Value::Table(table_from_toml(table.get_ref(), &Place::File));
         let mut source = Source {
@@ -206,15 +199,15 @@ impl Source {
             problems.add(Place::File(error.span().map_or(0, |span| span.start)), || one_line(error.message()));
         }
         source.check(problems)?;
-        source.lay_over(overrides)?;
+        source.apply(overrides)?;
         Ok(source)
     }
 
     /// A tree made by the program.
-    pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, Errors> {
+    pub(super) fn built(name: &str, root: Item, overrides: &[Override]) -> Result<Source, ExperimentErrors> {
         let file = format!("network '{}'", shortened(name));
         let mut source = Source { root, file, folder: PathBuf::new(), text: String::new(), arguments: vec![] };
-        source.lay_over(overrides)?;
+        source.apply(overrides)?;
         Ok(source)
     }
 
@@ -223,7 +216,7 @@ impl Source {
         &self.folder
     }
 
-    fn lay_over(&mut self, overrides: &[Override]) -> Result<(), Errors> {
+    fn apply(&mut self, overrides: &[Override]) -> Result<(), ExperimentErrors> {
         let problems = Problems::default();
         for (index, set) in overrides.iter().enumerate() {
             self.arguments.push(set.argument.clone());
@@ -249,8 +242,8 @@ impl Source {
         }
     }
 
-    /// The problems as errors in the order of the file, or nothing.
-    pub(super) fn check(&self, problems: Problems) -> Result<(), Errors> {
+    /// An error if there are problems: they are listed in the order of the file.
+    pub(super) fn check(&self, problems: Problems) -> Result<(), ExperimentErrors> {
         let mut found = problems.found.into_inner();
         if found.is_empty() {
             return Ok(());
@@ -262,7 +255,7 @@ impl Source {
         if problems.more.get() > 0 {
             lines.push(format!("{}: and {} more errors", self.file, problems.more.get()));
         }
-        Err(Errors(lines))
+        Err(ExperimentErrors(lines))
     }
 }
 
@@ -323,7 +316,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    /// Notes a problem. The message is made only while it will be listed, as a hostile file may cause millions.
+    /// Adds a problem. The message is made only if it will be listed, for a hostile file may cause millions.
     pub(super) fn add(&self, place: Place, message: impl FnOnce() -> String) {
         let mut found = self.found.borrow_mut();
         if found.len() < ERRORS_MAX {
@@ -353,19 +346,19 @@ impl Problems {
 
 /// What is wrong with an experiment: one line for each error, with its place. Exit code 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errors(pub(super) Vec<String>);
+pub struct ExperimentErrors(pub(super) Vec<String>);
 
-impl Errors {
+impl ExperimentErrors {
     /// The lines: `experiments/x.toml:12:5: what was expected and what was found`.
     pub fn lines(&self) -> &[String] {
         &self.0
     }
 }
 
-impl fmt::Display for Errors {
+impl fmt::Display for ExperimentErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.0.join("\n"))
     }
 }
 
-impl std::error::Error for Errors {}
+impl std::error::Error for ExperimentErrors {}

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use fika_core::amount::Amount;
 use fika_core::hash::draw;
 
+use super::spec::Stop;
 use super::*;
 
-pub(super) fn parse(text: &str, sets: &[&str]) -> Result<Experiment, Errors> {
+pub(super) fn parse(text: &str, sets: &[&str]) -> Result<Experiment, ExperimentErrors> {
     let overrides: Vec<_> = sets.iter().map(|set| Override::set(set).unwrap()).collect();
     Experiment::parse("experiments/x.toml", text, &overrides)
 }
@@ -89,22 +90,26 @@ fn the_document_says_what_the_parser_knows() {
     let mut document = std::fs::read_to_string(&path).unwrap();
     if std::env::var_os("FIKA_BLESS").is_some() {
         let (before, _) = document.split_once("### Tables\n").unwrap();
-        document = format!("{before}{}", reference());
+        document = format!("{before}{}", Experiment::reference());
         std::fs::write(path, &document).unwrap();
     }
-    for line in reference().lines() {
+    for line in Experiment::reference().lines() {
         assert!(document.contains(line), "docs/experiment-file.md lacks the line\n{line}");
     }
     let rows = |text: &str| text.lines().filter(|line| line.starts_with("| `")).count();
     let (_, keys) = document.split_once("## Every key\n").unwrap();
-    assert_eq!(rows(keys), rows(&reference()), "docs/experiment-file.md has rows that the parser does not know");
+    assert_eq!(
+        rows(keys),
+        rows(&Experiment::reference()),
+        "docs/experiment-file.md has rows that the parser does not know"
+    );
 }
 
 #[test]
 fn every_default_can_be_read() {
     for key in schema::ALL.iter().flat_map(|schema| schema.keys) {
-        let given = key.default != schema::REQUIRED && key.default != schema::NONE;
-        if given && !matches!(key.form, schema::Form::ByMetric) {
+        let given = key.default != key::REQUIRED && key.default != key::NONE;
+        if given && !matches!(key.form, key::Form::ByMetric) {
             assert!(key.form.read(&reader::default(key)).is_ok(), "{}", key.name);
         }
     }

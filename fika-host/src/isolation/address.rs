@@ -29,7 +29,7 @@ pub(crate) fn subnet(index: usize, count: usize) -> Subnet {
 }
 
 /// The addresses of the two ends of link `index` in a network of `count` links, with the `netns` engine.
-pub fn cable_addresses(index: usize, count: usize) -> [Ipv4Addr; 2] {
+pub(crate) fn cable_addresses(index: usize, count: usize) -> [Ipv4Addr; 2] {
     let Subnet { a, b, .. } = subnet(index, count);
     [a, b]
 }

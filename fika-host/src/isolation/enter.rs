@@ -28,7 +28,7 @@ const KINDS: [(&str, ThreadNameSpaceType); 6] = [
 /// ended by signal n gives 128 + n, as in a shell. It dies with the thread that runs it, and with the node.
 ///
 /// Fails with `NotFound` if the node is gone and `PermissionDenied` if it is another user's.
-pub fn command_in(node: &ProcessId, program: impl AsRef<OsStr>) -> io::Result<Command> {
+pub(crate) fn command_in(node: &ProcessId, program: impl AsRef<OsStr>) -> io::Result<Command> {
     let handle = node.open()?;
     let foreign = foreign(node.pid)?;
     let directory = std::env::current_dir().ok().and_then(|path| CString::new(path.into_os_string().into_vec()).ok());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process as this host's pid namespace sees it, told apart from later owners of its pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessId {
+pub(crate) struct ProcessId {
     /// The process number.
     pub pid: i32,
     /// When it began, in clock ticks since the machine booted (field 22 of `/proc/PID/stat`).
@@ -18,12 +18,12 @@ pub struct ProcessId {
 
 impl ProcessId {
     /// The calling process.
-    pub fn own() -> io::Result<ProcessId> {
+    pub(crate) fn own() -> io::Result<ProcessId> {
         ProcessId::of(std::process::id() as i32)
     }
 
     /// The process that has this pid now. Fails with `NotFound` if none has, or if it only waits to be reaped.
-    pub fn of(pid: i32) -> io::Result<ProcessId> {
+    pub(crate) fn of(pid: i32) -> io::Result<ProcessId> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         match parse(&stat) {
             Some(('Z' | 'X', _)) => Err(io::ErrorKind::NotFound.into()),
@@ -40,12 +40,12 @@ impl ProcessId {
     }
 
     /// True while this very process runs.
-    pub fn alive(&self) -> bool {
+    pub(crate) fn alive(&self) -> bool {
         ProcessId::of(self.pid).is_ok_and(|now| now == *self)
     }
 
     /// A handle on this very process; `NotFound` if it is gone.
-    pub fn open(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn open(&self) -> io::Result<OwnedFd> {
         let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::InvalidInput)?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).map_err(gone)?;
         // Looked at after the handle was taken: from here on the pid cannot change hands unnoticed.
@@ -53,7 +53,7 @@ impl ProcessId {
     }
 
     /// Sends a signal to this very process, never to another; `NotFound` if it is gone.
-    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         pidfd_send_signal(self.open()?, signal).map_err(gone)
     }
 }

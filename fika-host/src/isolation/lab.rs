@@ -1,7 +1,7 @@
 //! The supervisor's handle on one run: nodes, cables, processes.
 
 use std::collections::BTreeSet;
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,10 +17,10 @@ use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 
 use super::record::{self, NodeRecord, Record};
 use super::spawn::{Child, Launch, Plan, Room, Spawner};
-use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, command_in, netns, process, system};
+use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, netns, process, system};
 
 /// A run: every node's place, its links, and its process. Ends with [`Lab::down`] or when dropped.
-pub struct Lab {
+pub(crate) struct Lab {
     record: Record,
     directory: PathBuf,
     runtime_dir: PathBuf,
@@ -40,7 +40,7 @@ impl Lab {
     ///
     /// The run's directory is `runtime_dir/name`; a dead run of that name is cleaned away first, a living one
     /// is an error. Names are 1 to 40 of `A-Z a-z 0-9 . _ -`, the first a letter or digit.
-    pub fn create(
+    pub(crate) fn create(
         engine: Engine,
         name: &str,
         runtime_dir: &Path,
@@ -124,33 +124,33 @@ impl Lab {
     }
 
     /// How the nodes are kept apart.
-    pub fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         self.record.engine
     }
 
     /// The run's private directory, removed with the run. Good for sockets, not for results.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// What other commands see of this run.
-    pub fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &Record {
         &self.record
     }
 
     /// Tells other commands where the results go.
-    pub fn set_results(&mut self, results: PathBuf) -> Result<(), Error> {
+    pub(crate) fn set_results(&mut self, results: PathBuf) -> Result<(), Error> {
         self.record.results = Some(results);
         self.record.store(&self.directory)
     }
 
     /// A node's ends of its links, in the order of the links.
-    pub fn ports(&self, node: usize) -> &[Port] {
+    pub(crate) fn ports(&self, node: usize) -> &[Port] {
         &self.nodes[node].ports
     }
 
     /// Where a node's control socket is to be. It does not outlive the node's process.
-    pub fn control_socket(&self, node: usize) -> &Path {
+    pub(crate) fn control_socket(&self, node: usize) -> &Path {
         &self.record.nodes[node].control
     }
 
@@ -159,7 +159,7 @@ impl Lab {
     ///
     /// A number 1 receives only signals for which it has set a handler, and SIGKILL and SIGSTOP; and it is
     /// to reap what commands run in its place leave behind (to ignore SIGCHLD is enough).
-    pub fn start(&mut self, node: usize, launch: Launch) -> Result<ProcessId, Error> {
+    pub(crate) fn start(&mut self, node: usize, launch: Launch) -> Result<ProcessId, Error> {
         let name = self.record.nodes[node].name.clone();
         if let Some(process) = self.record.nodes[node].process.filter(|_| self.nodes[node].child.is_some()) {
             return Err(Error::Started { name, pid: process.pid });
@@ -184,7 +184,7 @@ impl Lab {
 
     /// Ends a node if it runs (SIGKILL) and starts it again as it was started, into the same network with
     /// the same cables.
-    pub fn restart(&mut self, node: usize) -> Result<ProcessId, Error> {
+    pub(crate) fn restart(&mut self, node: usize) -> Result<ProcessId, Error> {
         let name = &self.record.nodes[node].name;
         let launch = self.nodes[node].launch.clone().ok_or_else(|| Error::NotStarted { name: name.clone() })?;
         if self.nodes[node].child.is_some() {
@@ -195,17 +195,17 @@ impl Lab {
     }
 
     /// A node's process, while it runs or has not been reaped.
-    pub fn process(&self, node: usize) -> Option<ProcessId> {
+    pub(crate) fn process(&self, node: usize) -> Option<ProcessId> {
         self.nodes[node].child.as_ref().and(self.record.nodes[node].process)
     }
 
     /// A handle that becomes readable when the node's process ends, for an event loop.
-    pub fn handle(&self, node: usize) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn handle(&self, node: usize) -> Option<BorrowedFd<'_>> {
         self.nodes[node].child.as_ref().map(|child| child.handle.as_fd())
     }
 
     /// Sends a signal to a node. SIGKILL ends all that runs in its place, SIGSTOP and SIGCONT pause it.
-    pub fn kill(&self, node: usize, signal: Signal) -> Result<(), Error> {
+    pub(crate) fn kill(&self, node: usize, signal: Signal) -> Result<(), Error> {
         let name = &self.record.nodes[node].name;
         let child = self.nodes[node].child.as_ref().ok_or_else(|| Error::NotStarted { name: name.clone() })?;
         match pidfd_send_signal(&child.handle, signal) {
@@ -215,7 +215,7 @@ impl Lab {
     }
 
     /// The nodes that have ended since the last call, without waiting.
-    pub fn try_reap(&mut self) -> Result<Vec<(usize, ExitStatus)>, Error> {
+    pub(crate) fn try_reap(&mut self) -> Result<Vec<(usize, ExitStatus)>, Error> {
         let mut ended = Vec::new();
         for node in 0..self.nodes.len() {
             ended.extend(self.reap(node, WaitOptions::NOHANG)?.map(|status| (node, status)));
@@ -227,7 +227,7 @@ impl Lab {
     }
 
     /// Waits until a node ends, at most `timeout`; none if it passes, if a signal comes in, or if no node runs.
-    pub fn wait_any(&mut self, timeout: Option<Duration>) -> Result<Option<(usize, ExitStatus)>, Error> {
+    pub(crate) fn wait_any(&mut self, timeout: Option<Duration>) -> Result<Option<(usize, ExitStatus)>, Error> {
         let timeout =
             timeout.map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
         let (running, mut handles): (Vec<usize>, Vec<PollFd>) = (0..self.nodes.len())
@@ -271,16 +271,9 @@ impl Lab {
         }
     }
 
-    /// A command to be run inside a node; see [`command_in`].
-    pub fn command(&self, node: usize, program: impl AsRef<OsStr>) -> Result<Command, Error> {
-        let name = &self.record.nodes[node].name;
-        let process = self.process(node).ok_or_else(|| Error::NotStarted { name: name.clone() })?;
-        command_in(&process, program).map_err(|error| system(format!("entering node {name}"), error))
-    }
-
     /// Kills what runs, and removes the networks and the run's directory. Nodes that are to end by
     /// themselves are to be asked, and waited for, before.
-    pub fn down(mut self) -> Result<(), Error> {
+    pub(crate) fn down(mut self) -> Result<(), Error> {
         self.end()
     }
 

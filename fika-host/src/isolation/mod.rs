@@ -46,23 +46,23 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use address::cable_addresses;
-pub use enter::command_in;
-pub use identity::ProcessId;
-pub use lab::Lab;
-pub use netns::{Reason, permitted};
-pub use record::{NodeRecord, Record, clean, runs, runtime_dir};
-pub use rustix::process::Signal;
-pub use spawn::Launch;
-pub use userns::enter_user_namespace;
+pub(crate) use address::cable_addresses;
+pub(crate) use enter::command_in;
+pub(crate) use identity::ProcessId;
+pub(crate) use lab::Lab;
+pub(crate) use netns::permitted;
+pub(crate) use record::{NodeRecord, Record, clean, runs, runtime_dir};
+pub(crate) use rustix::process::Signal;
+pub(crate) use spawn::Launch;
+pub(crate) use userns::enter_user_namespace;
 
 /// The TCP port on which a node with a network of its own listens: Bitcoin's, so that captures show it.
-pub const PORT: u16 = 8333;
+pub(crate) const PORT: u16 = 8333;
 
 /// How nodes are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Network, pid, mount, uts and ipc namespaces; links are veth pairs.
     Netns,
     /// Plain processes; links are Unix sockets.
@@ -92,8 +92,7 @@ impl FromStr for Engine {
 
 /// A link between two nodes, given by their places in the list of nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Link {
+pub(crate) struct Link {
     /// The node that dials; it has the lower address.
     pub a: usize,
     /// The node that listens.
@@ -102,14 +101,14 @@ pub struct Link {
 
 impl Link {
     /// A link over which `a` dials `b`.
-    pub fn new(a: usize, b: usize) -> Link {
+    pub(crate) fn new(a: usize, b: usize) -> Link {
         Link { a, b }
     }
 }
 
 /// One node's end of one link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Port {
+pub(crate) struct Port {
     /// The link's place in the list of links.
     pub link: usize,
     /// The node at the other end.
@@ -127,7 +126,7 @@ pub struct Port {
 /// Who opens the connection of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Side {
+pub(crate) enum Side {
     /// Connects, and tries again while the other end is not there.
     Dials,
     /// Accepts.
@@ -137,7 +136,7 @@ pub enum Side {
 /// Where one end of a link is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Endpoint {
+pub(crate) enum Endpoint {
     /// An address in the node's own network.
     Tcp(SocketAddr),
     /// A socket in the run's directory, the same path for both ends.
@@ -147,7 +146,7 @@ pub enum Endpoint {
 /// Why a run cannot be made, found or changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub(crate) enum Error {
     /// A run or node has a name that cannot be a host name and a file name.
     #[error("expected a name of 1 to 40 letters, digits, '.', '_' or '-', the first a letter or digit, found {0:?}")]
     Name(String),

@@ -119,7 +119,7 @@ fn named(error: io::Error, what: &str) -> io::Error {
 
 /// Why the `netns` engine cannot be used here, and what to do about it, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason(String);
+pub(crate) struct Reason(String);
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -134,7 +134,7 @@ impl std::error::Error for Reason {}
 /// pid and mount namespaces with a `/proc` of its own. Leaves nothing behind. Takes some ten milliseconds.
 ///
 /// It forks, so it is best called before the first thread is started.
-pub fn permitted() -> Result<(), Reason> {
+pub(crate) fn permitted() -> Result<(), Reason> {
     let outcome = in_child(|| {
         userns::enter_user_namespace()?;
         let mut namespaces = build(2, &plan(2, [(0, 1)].into_iter()))?;

@@ -21,7 +21,7 @@ const FILE: &str = "run.json";
 
 /// One run, as written to `run.json` in its directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// The run's name, and that of its directory.
     pub name: String,
     /// How its nodes are kept apart.
@@ -38,7 +38,7 @@ pub struct Record {
 
 /// One node of a [`Record`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeRecord {
+pub(crate) struct NodeRecord {
     /// The node's name.
     pub name: String,
     /// Its process; none before its start and after its end.
@@ -51,7 +51,7 @@ pub struct NodeRecord {
 
 impl Record {
     /// Reads the record of the run whose directory this is.
-    pub fn load(directory: &Path) -> Result<Record, Error> {
+    pub(crate) fn load(directory: &Path) -> Result<Record, Error> {
         check_private(directory)?;
         let path = directory.join(FILE);
         let text = fs::read(&path).map_err(|error| system(path.display(), error))?;
@@ -70,18 +70,18 @@ impl Record {
     }
 
     /// The node of that name.
-    pub fn node(&self, name: &str) -> Option<&NodeRecord> {
+    pub(crate) fn node(&self, name: &str) -> Option<&NodeRecord> {
         self.nodes.iter().find(|node| node.name == name)
     }
 
     /// Whether the supervising process runs.
-    pub fn alive(&self) -> bool {
+    pub(crate) fn alive(&self) -> bool {
         self.boot == boot_id() && self.host.alive()
     }
 
     /// Asks the host to end the run (SIGTERM), and after `grace` kills it; its nodes die with it. Returns
     /// once the host is gone. What it left behind, if it was killed, is for [`clean`].
-    pub fn stop(&self, grace: Duration) -> io::Result<()> {
+    pub(crate) fn stop(&self, grace: Duration) -> io::Result<()> {
         if self.boot != boot_id() {
             return Ok(());
         }
@@ -133,7 +133,7 @@ pub(crate) fn boot_id() -> String {
 
 /// The directory of this user's runs, made if it is not there: `/run/fika` for root,
 /// `$XDG_RUNTIME_DIR/fika` or `/tmp/fika-UID` for others. Refused unless it is the user's alone.
-pub fn runtime_dir() -> Result<PathBuf, Error> {
+pub(crate) fn runtime_dir() -> Result<PathBuf, Error> {
     let uid = userns::real_uid();
     // `su` and `sudo` may leave another user's directory in the variable.
     let own =
@@ -180,7 +180,7 @@ pub(crate) fn lock(runtime_dir: &Path) -> Result<Lock, Error> {
 }
 
 /// All runs in a runtime directory, by name, with their directories; those whose host was killed included.
-pub fn runs(runtime_dir: &Path) -> Result<Vec<(PathBuf, Record)>, Error> {
+pub(crate) fn runs(runtime_dir: &Path) -> Result<Vec<(PathBuf, Record)>, Error> {
     let entries = fs::read_dir(runtime_dir).map_err(|error| system(runtime_dir.display(), error))?;
     let mut directories: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     directories.sort();
@@ -190,7 +190,7 @@ pub fn runs(runtime_dir: &Path) -> Result<Vec<(PathBuf, Record)>, Error> {
 /// Ends what is left of runs whose host is gone: their nodes' processes, sockets and directories. Returns a
 /// line for each thing removed. Touches only what this user's records name; a process only if it is the
 /// very one that was recorded.
-pub fn clean(runtime_dir: &Path) -> Result<Vec<String>, Error> {
+pub(crate) fn clean(runtime_dir: &Path) -> Result<Vec<String>, Error> {
     let lock = lock(runtime_dir)?;
     let mut removed = Vec::new();
     for (directory, record) in runs(runtime_dir)? {

@@ -26,7 +26,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The program a node runs: by default this very binary, with other arguments.
 #[derive(Clone, Debug)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// What is executed. `/proc/self/exe` is the host's own binary, even if its file was replaced since.
     pub program: PathBuf,
     /// The arguments, the program's name first.
@@ -41,7 +41,7 @@ pub struct Launch {
 
 impl Launch {
     /// This binary with the given arguments, everything it prints appended to `log`.
-    pub fn own(argv: impl IntoIterator<Item = impl Into<OsString>>, log: impl Into<PathBuf>) -> Launch {
+    pub(crate) fn own(argv: impl IntoIterator<Item = impl Into<OsString>>, log: impl Into<PathBuf>) -> Launch {
         let log = log.into();
         Launch {
             program: "/proc/self/exe".into(),
@@ -225,30 +225,30 @@ fn clone(room: bool) -> io::Result<Option<Child>> {
     Ok(Some(Child { pid, handle: unsafe { OwnedFd::from_raw_fd(handle) } }))
 }
 
-/// Lets the child go on and hears whether it came to its end of the line, which exec closes.
+/// Lets the child go on, and waits until it has become its program: exec closes its end of the socket.
 fn converse(line: &OwnedFd, child: Child) -> io::Result<Child> {
-    let Err(error) = hear_exec(line) else { return Ok(child) };
+    let Err(error) = wait_for_exec(line) else { return Ok(child) };
     let _ = pidfd_send_signal(&child.handle, Signal::KILL); // most likely it has ended already
     waitpid(Some(child.pid), WaitOptions::empty())?;
     Err(error)
 }
 
-fn hear_exec(line: &OwnedFd) -> io::Result<()> {
-    let hear = || -> io::Result<(usize, [u8; 5])> {
+fn wait_for_exec(line: &OwnedFd) -> io::Result<()> {
+    let read = || -> io::Result<(usize, [u8; 5])> {
         let mut word = [0; 5];
         let (length, _) = retry_on_intr(|| recv(line, &mut word, RecvFlags::empty()))?;
         Ok((length, word))
     };
-    let mut heard = hear()?;
-    if heard.0 == 1 {
+    let mut answer = read()?;
+    if answer.0 == 1 {
         // It has asked to die with this thread, and this thread is alive: the request holds.
         send(line, &[1], SendFlags::NOSIGNAL)?;
-        heard = hear()?;
-        if heard.0 == 0 {
+        answer = read()?;
+        if answer.0 == 0 {
             return Ok(());
         }
     }
-    match heard {
+    match answer {
         (5, [step, a, b, c, d]) => {
             Err(failure(step.into(), Errno::from_raw_os_error(i32::from_ne_bytes([a, b, c, d]))))
         }

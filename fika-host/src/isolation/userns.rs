@@ -20,7 +20,7 @@ pub(crate) fn needed() -> bool {
 ///
 /// To be called first thing in `main`: the kernel refuses it to a process with more than one thread.
 /// Afterwards the user's own files show as root's, and those of all others as nobody's.
-pub fn enter_user_namespace() -> io::Result<()> {
+pub(crate) fn enter_user_namespace() -> io::Result<()> {
     if !needed() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::control::{BlockLine, PaymentLine, Reply, Request, Status};
 use super::hub::{Hub, Orderer};
-use super::report::payee;
+use crate::results::payee;
 
 /// The most blocks in one answer.
 const BLOCKS_MAX: u32 = 1_000;

@@ -27,9 +27,9 @@ impl Chain {
     /// Finds and makes all plugins; the key scheme first, for the others are given it.
     pub(super) fn new(setup: &NodeSetup, registry: &Registry) -> Result<Chain, Failure> {
         let faults = Faults::new();
-        let chosen = setup.plugins.all().map(|(kind, choice)| (find(registry, kind, choice), choice));
-        let mut parts = Vec::with_capacity(chosen.len());
-        for (found, choice) in chosen {
+        let resolved = setup.plugins.all().map(|(kind, choice)| (find(registry, kind, choice), choice));
+        let mut parts = Vec::with_capacity(resolved.len());
+        for (found, choice) in resolved {
             parts.push((found?, table(choice)?, choice));
         }
         check_fit(&parts.iter().map(|(plugin, ..)| *plugin).collect::<Vec<_>>()).map_err(Failure::Input)?;

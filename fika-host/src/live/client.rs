@@ -13,7 +13,7 @@ const REPLY_BYTES_MAX: u64 = 16 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection with one node. Blocking; one request at a time.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<UnixStream>,
 }
 
@@ -22,7 +22,7 @@ impl Client {
     ///
     /// # Errors
     /// `NotFound` or `ConnectionRefused` when no node runs there.
-    pub fn connect(path: &Path) -> io::Result<Client> {
+    pub(crate) fn connect(path: &Path) -> io::Result<Client> {
         let stream = UnixStream::connect(path)?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         let mut client = Client { stream: BufReader::new(stream) };
@@ -34,7 +34,7 @@ impl Client {
     ///
     /// # Errors
     /// When `time` is zero.
-    pub fn set_timeout(&mut self, time: Duration) -> io::Result<()> {
+    pub(crate) fn set_timeout(&mut self, time: Duration) -> io::Result<()> {
         self.stream.get_ref().set_read_timeout(Some(time))
     }
 
@@ -42,7 +42,7 @@ impl Client {
     ///
     /// # Errors
     /// When the node is gone, does not answer in time or answers what is no reply. The connection is then of no more use.
-    pub fn ask(&mut self, request: &Request) -> io::Result<Reply> {
+    pub(crate) fn ask(&mut self, request: &Request) -> io::Result<Reply> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         if line.len() > LINE_BYTES_MAX {

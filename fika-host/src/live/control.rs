@@ -5,15 +5,15 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
-pub use super::client::Client;
+pub(crate) use super::client::Client;
 
 /// The longest request, in bytes, its line's end included.
-pub const LINE_BYTES_MAX: usize = 16 << 10;
+pub(crate) const LINE_BYTES_MAX: usize = 16 << 10;
 
-/// A question or an order.
+/// What a node can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
-pub enum Request {
+pub(crate) enum Request {
     /// How the node is: [`Reply::Status`].
     Status,
     /// What an address has by the node's tip; the node itself when there is none: [`Reply::Balance`].
@@ -46,14 +46,14 @@ pub enum Request {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "is")]
-pub enum Reply {
+pub(crate) enum Reply {
     /// How the node is.
     Status(Status),
     /// What an address has.
     Balance {
         /// In coins of the chain.
         confirmed: Amount,
-        /// In coins once all that waits at this node is confirmed.
+        /// In coins once this node's mempool is confirmed.
         spendable: Amount,
         /// In deposits.
         locked: Amount,
@@ -84,7 +84,7 @@ pub enum Reply {
 
 /// How a node is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// The node's name.
     pub name: String,
     /// Its address.
@@ -101,7 +101,7 @@ pub struct Status {
     pub balance: Amount,
     /// Neighbours that can be talked to.
     pub peers: u32,
-    /// Transactions that wait here.
+    /// Transactions in its mempool.
     pub mempool: u64,
     /// Blocks that the node has accepted, on its chain or not, genesis apart.
     pub blocks: u64,
@@ -121,7 +121,7 @@ pub struct Status {
 
 /// One block in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BlockLine {
+pub(crate) struct BlockLine {
     /// Distance from genesis.
     pub height: u64,
     /// Its id.
@@ -138,7 +138,7 @@ pub struct BlockLine {
 
 /// One of the node's own transactions in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PaymentLine {
+pub(crate) struct PaymentLine {
     /// The transaction.
     pub hash: Id,
     /// Who receives it, by name where it is known.

@@ -14,7 +14,7 @@ use super::Failure;
 /// # Errors
 /// [`Failure::Input`] when the file is not a key of this scheme, others can read it, or `make` fails;
 /// [`Failure::Environment`] when it cannot be read or written.
-pub fn read_or_create(
+pub(crate) fn read_or_create(
     path: &Path,
     scheme: &dyn KeyScheme,
     make: impl FnOnce() -> Result<KeyPair, String>,

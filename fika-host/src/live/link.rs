@@ -1,14 +1,15 @@
-//! What the node knows of its neighbours' connections: sessions, queues, bans. The sockets are in `socket`.
+//! What the hub does with its neighbours' connections: sessions, queues, bans. The sockets are in `socket`.
 
 use std::rc::Rc;
 
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 use fika_core::node::{Input, PeerId, PeerMessage};
-use fika_core::transport::{self, Session};
+use fika_core::transport;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use super::connection::{Connection, Link, Ticket};
 use super::hub::Hub;
 
 /// The least that may wait to be written to a neighbour, in bytes. Beyond it and the largest answer to
@@ -18,49 +19,6 @@ const QUEUE_BYTES: usize = 4 << 20;
 const BLOCKS_ASKED: usize = 16;
 /// A queue that was emptied keeps this much memory.
 const QUEUE_KEPT_BYTES: usize = 16 << 10;
-
-/// One neighbour.
-pub(super) struct Link {
-    pub(super) name: String,
-    banned_until: Time,
-    /// The log says already that connections fail; a neighbour that bans us would fill it.
-    told: bool,
-    connections: u64,
-    connection: Option<Connection>,
-}
-
-struct Connection {
-    number: u64,
-    session: Box<dyn Session>,
-    ready: bool,
-    wake_at: Option<Time>,
-    queue: Vec<u8>,
-    written: usize,
-    /// Something for the socket: bytes, or the end.
-    wake: Rc<Notify>,
-}
-
-/// A connection as its socket's task knows it.
-pub(super) struct Ticket {
-    pub(super) peer: PeerId,
-    number: u64,
-    pub(super) wake: Rc<Notify>,
-}
-
-impl Link {
-    pub(super) fn new(name: String) -> Link {
-        Link { name, banned_until: 0, told: false, connections: 0, connection: None }
-    }
-
-    pub(super) fn wake_at(&self) -> Option<Time> {
-        self.connection.as_ref()?.wake_at
-    }
-
-    /// Whether the neighbour can be talked to.
-    pub(super) fn is_ready(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.ready)
-    }
-}
 
 impl Hub {
     fn link(&mut self, peer: PeerId) -> &mut Link {

@@ -13,11 +13,13 @@ mod answer;
 mod chain;
 mod client;
 mod clock;
-pub mod control;
+mod connection;
+pub(crate) mod control;
+mod failure;
 mod grind;
 mod hub;
 mod journal;
-pub mod keyfile;
+pub(crate) mod keyfile;
 mod link;
 mod log;
 mod memory;
@@ -26,7 +28,9 @@ mod report;
 mod server;
 mod setup;
 mod socket;
-pub mod store;
+pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 use std::cell::RefCell;
@@ -40,43 +44,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
+pub(crate) use crate::results::payee;
 use chain::Chain;
+pub(crate) use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
-pub(crate) use report::payee;
-pub use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
-
-/// The exit code for what a user has to put right: a file, a name, a parameter.
-pub const EXIT_INPUT: u8 = 2;
-/// The exit code for what the machine or a plugin did: no space, an address in use, a call that does not return.
-pub const EXIT_ENVIRONMENT: u8 = 3;
-
-/// Why a node does not run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// What it was told is wrong.
-    #[error("{0}")]
-    Input(String),
-    /// It cannot be done here.
-    #[error("{0}")]
-    Environment(String),
-}
-
-impl Failure {
-    /// The process's exit code.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Failure::Input(_) => EXIT_INPUT,
-            Failure::Environment(_) => EXIT_ENVIRONMENT,
-        }
-    }
-}
+pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 
 /// Runs one node until it is told to stop, by a signal or by its control socket, and gives the process's
 /// exit code. Says on standard error, in one line, why it ends otherwise.
 ///
 /// Meant to be all that its process does: it handles SIGTERM and SIGINT, writes the process's log to standard
 /// error, and ends the process itself when a plugin hangs.
-pub fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
+pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
     memory::prepare();
     log::start(setup.epoch_unix_us.saturating_add(setup.start_us));
     match run(setup, registry) {

@@ -6,11 +6,11 @@ use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::message::Message;
 use fika_core::node::{Event, PeerId};
-use fika_core::tx::{Ledger, Place};
-use fika_core::world::{BlockIx, World};
+use fika_core::world::BlockIx;
 use tracing::{debug, error, info, warn};
 
 use super::hub::{Hub, Orderer};
+use crate::results::payee;
 use crate::results::trace::TraceEvent;
 
 /// The last digits of an identifier as it is shown elsewhere: enough to tell those of one log apart.
@@ -143,8 +143,8 @@ impl Hub {
             }
             Event::Misbehaved { peer, score, why } => {
                 let peer = self.peer(peer).to_owned();
-                warn!("{peer} misbehaved (score {score}): {why}");
-                self.trace(now, TraceEvent::Misbehaved { peer, points: score, why });
+                warn!("{peer} misbehaved (score +{score}): {why}");
+                self.trace(now, TraceEvent::Misbehaved { peer, score, why });
                 self.flush_journal();
             }
             Event::SafetyViolation { finalized, tip } => {
@@ -200,26 +200,4 @@ impl Hub {
         let member = self.setup.nodes.iter().find(|member| member.address == *address);
         member.map_or_else(|| address.to_string(), |member| member.name.clone())
     }
-}
-
-/// Whom the block's coinbase pays, if it pays anyone that has an address.
-pub(crate) fn payee(world: &World, ix: BlockIx) -> Option<Address> {
-    /// A coinbase spends nothing, so it needs no ledger.
-    struct NoLedger;
-    impl Ledger for NoLedger {
-        fn get(&self, _: &[u8]) -> Option<Vec<u8>> {
-            None
-        }
-        fn balance(&self, _: &Address) -> fika_core::amount::Amount {
-            fika_core::amount::Amount::ZERO
-        }
-        fn coins(&self, _: &Address) -> Vec<(Vec<u8>, fika_core::amount::Amount)> {
-            Vec::new()
-        }
-    }
-    let entry = &world.tree()[ix];
-    let place = Place { height: entry.height, time: world.tree()[entry.parent].header.time, coinbase: true };
-    let block = world.block(ix)?;
-    let outcome = world.rules().tx.apply(block.txs.first()?.bytes(), place, &NoLedger).ok()?;
-    world.rules().script.owner(&outcome.credits.first()?.lock)
 }

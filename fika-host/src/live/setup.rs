@@ -18,14 +18,14 @@ use crate::isolation::Port;
 /// One node of one run, complete: the process reads nothing else but its key, its database and its plugins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeSetup {
+pub(crate) struct NodeSetup {
     /// The run's name.
     pub run: String,
     /// Which of [`nodes`](NodeSetup::nodes) this one is.
     pub index: NodeIndex,
     /// All nodes of the network, in the experiment's order.
     pub nodes: Vec<Member>,
-    /// What the node does.
+    /// What the node is for.
     pub role: Role,
     /// Its end of each of its links, as [`Lab::ports`](crate::isolation::Lab::ports) tells it.
     pub ports: Vec<Port>,
@@ -43,9 +43,9 @@ pub struct NodeSetup {
     pub plugins: Plugins,
     /// The attack in place of the honest behaviour.
     pub attack: Option<PluginChoice>,
-    /// How news spreads.
+    /// How blocks and transactions spread.
     pub relay: Relay,
-    /// What the mempool takes.
+    /// What the mempool accepts.
     pub mempool: Mempool,
     /// The most hashes a second that the node grinds; 0: it never does.
     pub hash_rate: u64,
@@ -66,14 +66,14 @@ pub struct NodeSetup {
     /// A plugin's call that takes longer than this many seconds ends the node.
     #[serde(default = "ten")]
     pub watchdog_s: u64,
-    /// A neighbour that misbehaved is kept away for this many seconds.
+    /// A neighbour that misbehaved is banned for this many seconds.
     #[serde(default = "ten_minutes")]
     pub ban_s: u64,
 }
 
 /// One node as the others know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
+pub(crate) struct Member {
     /// Its name.
     pub name: String,
     /// Whom its coins belong to.
@@ -82,7 +82,7 @@ pub struct Member {
 
 /// One load with its place in the experiment, which its draws depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadEntry {
+pub(crate) struct LoadEntry {
     /// Its place in [`Experiment::load`](crate::experiment::Experiment::load).
     pub index: u64,
     /// The load.
@@ -102,7 +102,7 @@ impl NodeSetup {
     ///
     /// # Errors
     /// [`Failure::Input`] when it cannot be read or is not complete.
-    pub fn read(path: &Path) -> Result<NodeSetup, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<NodeSetup, Failure> {
         let wrong = |why: String| Failure::Input(format!("{}: {why}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         let setup: NodeSetup = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -120,17 +120,17 @@ impl NodeSetup {
     ///
     /// # Errors
     /// [`Failure::Environment`] when it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_vec(self).map_err(|error| Failure::Environment(error.to_string()))?;
         fs::write(path, text).map_err(|error| Failure::Environment(format!("{}: {error}", path.display())))
     }
 
     /// The node's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.nodes[self.index as usize].name
     }
 
-    /// Where the draws of this node alone come from.
+    /// The seed of the draws of this node.
     pub(super) fn node_seed(&self) -> u64 {
         node_seed(self.seed, self.index)
     }
@@ -140,7 +140,7 @@ impl NodeSetup {
 ///
 /// # Errors
 /// When the scheme does not make one for each.
-pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -> Result<Vec<KeyPair>, String> {
+pub(crate) fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -> Result<Vec<KeyPair>, String> {
     let count = indexes.end - indexes.start;
     let keys = scheme.generate_many(seed, indexes.start, count);
     match keys.len() == count as usize {
@@ -153,7 +153,7 @@ pub fn node_keys(scheme: &dyn KeyScheme, seed: u64, indexes: Range<NodeIndex>) -
 ///
 /// # Errors
 /// As [`node_keys`].
-pub fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<KeyPair, String> {
+pub(crate) fn node_key(scheme: &dyn KeyScheme, seed: u64, index: NodeIndex) -> Result<KeyPair, String> {
     let keys = node_keys(scheme, seed, index..index + 1)?;
     Ok(keys.into_iter().next().expect("one was asked for"))
 }

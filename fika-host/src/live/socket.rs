@@ -17,8 +17,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::Failure;
+use super::connection::Ticket;
 use super::hub::Hub;
-use super::link::Ticket;
 use crate::isolation::{Endpoint, Port, Side};
 
 /// Bytes read at once.

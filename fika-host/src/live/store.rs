@@ -42,15 +42,15 @@ const LAYOUT: &[u8] = b"fika 1";
 /// redb's own cache. What the node needs often is in its world, so a little suffices.
 const CACHE_BYTES: usize = 128 << 10;
 /// A batch is committed with so many blocks,
-pub const BATCH_BLOCKS: usize = 64;
+pub(crate) const BATCH_BLOCKS: usize = 64;
 /// or when its records take this much memory,
-pub const BATCH_BYTES: usize = 256 << 10;
+pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// or when its first write is this old.
-pub const BATCH_AGE: Duration = Duration::from_secs(1);
+pub(crate) const BATCH_AGE: Duration = Duration::from_secs(1);
 
 /// A node's database. Clones are the same database.
 #[derive(Clone)]
-pub struct DiskStore {
+pub(crate) struct DiskStore {
     database: Arc<Database>,
     durability: Durability,
     pending: Arc<Mutex<Pending>>,
@@ -73,7 +73,7 @@ impl DiskStore {
     /// # Errors
     /// [`Failure::Input`] when it is not such a file or belongs to another chain, [`Failure::Environment`]
     /// when it is damaged, in use or cannot be read and written.
-    pub fn open(path: &Path, chain: Id, durability: Durability) -> Result<DiskStore, Failure> {
+    pub(crate) fn open(path: &Path, chain: Id, durability: Durability) -> Result<DiskStore, Failure> {
         let at = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
         let opened = Builder::new().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path);
         let database = opened.map_err(|error| match error {
@@ -105,7 +105,7 @@ impl DiskStore {
     }
 
     /// To be called after each turn of the node, before anything leaves it: commits what must be on disk now.
-    pub fn end_turn(&self) {
+    pub(crate) fn end_turn(&self) {
         let mut pending = self.pending();
         let full = pending.records.len() >= BATCH_BLOCKS || pending.record_bytes >= BATCH_BYTES;
         let old = pending.since.is_some_and(|since| since.elapsed() >= BATCH_AGE);
@@ -115,7 +115,7 @@ impl DiskStore {
     }
 
     /// When [`end_turn`](DiskStore::end_turn) is to be called although nothing happens.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.pending().since.map(|since| since + BATCH_AGE)
     }
 

@@ -20,6 +20,6 @@ pub(super) fn start(limit_s: u64, epoch_unix_us: u64, events: PathBuf) -> Result
             let _ = writeln!(file, "{line}");
         }
     };
-    let watching = plugins::end_on_hang(limit_s, EXIT_ENVIRONMENT, note);
+    let watching = plugins::start_watchdog(limit_s, EXIT_ENVIRONMENT, note);
     watching.map_err(|error| Failure::Environment(format!("starting the watchdog: {error}")))
 }

@@ -8,13 +8,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::place::Place;
-use super::shown;
+use super::place::{Place, shown};
 
 /// The compiler that this program was built with.
 const RUSTC_VERSION: &str = env!("FIKA_RUSTC_VERSION");
 
-/// The command that builds the crate in `krate`, or whichever crate the library is from.
+/// The command that builds the crate in `krate`, or the crate that the library is from.
 pub(super) fn command(krate: Option<&Path>) -> String {
     match krate {
         Some(krate) => format!("cargo build --release --manifest-path {}/Cargo.toml", shown(krate)),
@@ -67,8 +66,8 @@ fn cargo_build(krate: &Path, offline: bool) -> Result<PathBuf, Failed> {
     let mut build = Command::new(cargo());
     build.args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"]);
     build.args(offline.then_some("--offline")).current_dir(krate).stdin(Stdio::null());
-    // Apart from the host's own files: cargo gives a library the same file name whatever features it is built with,
-    // and the next build of the host would find it changed.
+    // Not in the host's own target folder: cargo gives a library the same file name whatever features it is built
+    // with, and the next build of the host would find it changed.
     build.arg("--target-dir").arg(target_dir(krate)?.join("plugins"));
     let output = build.output().map_err(Failed::NoCargo)?;
     if !output.status.success() {
@@ -109,7 +108,7 @@ fn library_in(message: Value) -> Option<(String, PathBuf)> {
     is_dynamic.then_some((message["manifest_path"].as_str()?.into(), file?.into()))
 }
 
-/// Nothing crosses the border by the layout of one compiler, but speed and floats may differ.
+/// Warns of another compiler. The border does not depend on the compiler, but speed and floats may differ.
 fn warn_of_another_compiler(krate: &Path) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(rustc).arg("--version").current_dir(krate).output();
@@ -119,8 +118,8 @@ fn warn_of_another_compiler(krate: &Path) {
     }
 }
 
-/// One line to whoever waits for the compiler.
+/// Prints one line for the user who waits for the compiler.
 fn tell(line: &str) {
-    // Nobody to tell is no reason to stop.
+    // Nobody may be reading. That is no reason to stop.
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -5,24 +5,22 @@
 //! older than the sources, and then loaded.
 
 mod build;
-mod hang;
 mod place;
 mod probe;
-
-use std::path::Path;
+mod watchdog;
 
 use fika_core::plugin::{Descriptor, Kind, LoadError, Registry};
 
-pub(crate) use self::hang::end_on_hang;
-use self::place::Place;
-pub use self::probe::{PROBE_COMMAND, answer_probe, probe};
+use self::place::{Place, shown};
+pub(crate) use self::probe::{PROBE_COMMAND, answer_probe, probe};
+pub(crate) use self::watchdog::start_watchdog;
 
 /// The plugin of this kind that `spec` names: a name without a slash that `registry` knows, the
 /// path of a library (`.so`), or the path of a crate's directory. Paths are relative to the working directory.
 ///
 /// # Errors
 /// One line: what was expected and found, and the command that builds the plugin where that helps.
-pub fn resolve(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
+pub(crate) fn resolve(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
     match Place::of(spec)? {
         None => registry.get(kind, spec).copied(),
         Some(place) => {
@@ -38,7 +36,7 @@ pub fn resolve(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn find(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
+pub(crate) fn find(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, String> {
     match Place::of(spec)? {
         None => registry.get(kind, spec).copied(),
         Some(place) => of_kind(kind, spec, load(&place)?),
@@ -49,7 +47,7 @@ pub fn find(registry: &Registry, kind: Kind, spec: &str) -> Result<Descriptor, S
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn describe(spec: &str) -> Result<Descriptor, String> {
+pub(crate) fn describe(spec: &str) -> Result<Descriptor, String> {
     let place = Place::of(spec)?.ok_or("expected a plugin that is compiled in, or the path of one, found neither")?;
     if place.is_stale() {
         build::build(&place)?;
@@ -74,9 +72,4 @@ fn load(place: &Place) -> Result<Descriptor, String> {
         };
         format!("{}: {error}{cure}", shown(&place.library))
     })
-}
-
-/// A path as people wrote it.
-fn shown(path: &Path) -> std::path::Display<'_> {
-    path.strip_prefix("./").unwrap_or(path).display()
 }

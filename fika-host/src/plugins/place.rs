@@ -1,7 +1,7 @@
 //! Where a plugin's library and its sources lie.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Display, Path, PathBuf};
 use std::time::SystemTime;
 
 /// The sources of fika-core that this program was built from, if they are still there.
@@ -44,7 +44,7 @@ impl Place {
         Err(format!("{spec}: expected a library (.so) or the directory of a crate, found {found}"))
     }
 
-    /// Whether there are sources, and no library that is as new as they are.
+    /// Whether there are sources, but no library that is as new.
     pub(super) fn is_stale(&self) -> bool {
         let Some(krate) = &self.krate else { return false };
         let Ok(built) = fs::metadata(&self.library).and_then(|file| file.modified()) else { return true };
@@ -52,11 +52,16 @@ impl Place {
     }
 }
 
+/// A path as the user wrote it.
+pub(super) fn shown(path: &Path) -> Display<'_> {
+    path.strip_prefix("./").unwrap_or(path).display()
+}
+
 fn is_crate(path: &Path) -> bool {
     path.join("Cargo.toml").is_file()
 }
 
-/// When the youngest of a crate's sources was written: its manifest, build script and `src`.
+/// When the newest source of a crate was written: its manifest, build script or `src`.
 fn newest_source(krate: &Path) -> Option<SystemTime> {
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
     let mut newest = ["Cargo.toml", "build.rs"].iter().filter_map(|name| modified(&krate.join(name))).max();

@@ -1,4 +1,4 @@
-//! Trying a plugin in a process of its own, which may crash or hang in its place.
+//! Tries a plugin in another process, which may crash or hang in place of this one.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,7 +14,7 @@ use fika_core::plugin::Faults;
 use super::place::Place;
 
 /// The hidden subcommand that [`probe`] runs and [`answer_probe`] carries out: library, then its table as TOML.
-pub const PROBE_COMMAND: &str = "probe-plugin";
+pub(crate) const PROBE_COMMAND: &str = "probe-plugin";
 
 /// How long a plugin may take to load and be made.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// One line: what [`resolve`](super::resolve) or the plugin would say, or that it crashes or hangs.
-pub fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
+pub(crate) fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
     probe_within(PATIENCE, program, path, table)
 }
 
@@ -59,7 +59,7 @@ fn probe_within(patience: Duration, program: &Path, path: &str, table: &str) -> 
 }
 
 /// Carries out [`PROBE_COMMAND`]: the line to print and the exit code.
-pub fn answer_probe(path: &str, table: &str) -> (String, u8) {
+pub(crate) fn answer_probe(path: &str, table: &str) -> (String, u8) {
     match try_plugin(path, table) {
         Ok(()) => (String::new(), 0),
         Err(line) => (line, 2),

@@ -1,4 +1,4 @@
-//! What the traces of all nodes say together: blocks, tips, payments.
+//! The traces of all nodes together: blocks, tips, payments.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Read};
@@ -10,14 +10,14 @@ use fika_core::hash::Id;
 use super::trace::{Trace, TraceEvent};
 
 /// A node as its index in the experiment.
-pub type NodeIndex = usize;
+pub(crate) type NodeIndex = usize;
 
 /// Lines of a trace beyond this length are skipped: a node never writes one.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
-/// A block that some node has had.
+/// A block that some node had.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockFacts {
+pub(crate) struct BlockFacts {
     /// The block that it extends.
     pub parent: Id,
     /// Distance from genesis.
@@ -30,20 +30,20 @@ pub struct BlockFacts {
     pub bytes: u64,
     /// The node that made it.
     pub producer: Option<NodeIndex>,
-    /// When each node first had it, in microseconds since the chain's epoch, in the order of time.
+    /// When each node first had it, in microseconds since the chain's epoch, ascending.
     pub arrivals: Vec<(NodeIndex, u64)>,
 }
 
 impl BlockFacts {
     /// When the first node had it, in microseconds since the chain's epoch.
-    pub fn first_seen_us(&self) -> u64 {
+    pub(crate) fn first_seen_us(&self) -> u64 {
         self.arrivals.first().map_or(0, |(_, at_us)| *at_us)
     }
 }
 
 /// A payment that a node has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentFacts {
+pub(crate) struct PaymentFacts {
     /// The transaction.
     pub hash: Id,
     /// Who pays.
@@ -54,7 +54,7 @@ pub struct PaymentFacts {
     pub fee: Amount,
     /// When it was sent, in microseconds since the chain's epoch.
     pub submitted_us: u64,
-    /// When the first mempool but the payer's took it.
+    /// When the first mempool other than the payer's accepted it.
     pub accepted_us: Option<u64>,
     /// Height of its block and when the payer noticed.
     pub confirmed: Option<(u64, u64)>,
@@ -62,26 +62,26 @@ pub struct PaymentFacts {
 
 /// What one node's trace says of the node itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeFacts {
+pub(crate) struct NodeFacts {
     /// How often it began.
     pub starts: u64,
-    /// Its last tip and that one's height; none: genesis.
+    /// Its last tip and the height of that; `None`: genesis.
     pub tip: Option<(Id, u64)>,
     /// Blocks that it made.
     pub produced: u64,
-    /// Blocks that it turned down.
+    /// Blocks that it rejected.
     pub bad_blocks: u64,
-    /// Transactions that went into its mempool.
+    /// Transactions that its mempool accepted.
     pub txs: u64,
-    /// Transactions that it turned down or dropped.
+    /// Transactions that it rejected or dropped.
     pub bad_txs: u64,
-    /// How often its tip moved to another branch, by the number of blocks that were left.
+    /// Its reorganisations, by depth: the number of blocks that left its chain.
     pub reorgs: BTreeMap<u64, u64>,
     /// Payments that it could not make.
     pub not_paid: u64,
-    /// Points that its neighbours got for misbehaviour.
+    /// The misbehaviour scores that it gave its neighbours, in all.
     pub misbehaviour: u64,
-    /// What it or a plugin did that it must not, the first few.
+    /// Its faults and those of its plugins, the first few.
     pub faults: Vec<String>,
     /// Lines of the trace that cannot be read: the last one before the node was killed.
     pub unreadable: u64,
@@ -93,14 +93,14 @@ const FAULTS_KEPT: usize = 5;
 /// The traces of all nodes, merged. Memory grows with blocks times nodes and with transactions, not with
 /// the length of the traces.
 #[derive(Clone, Debug, Default)]
-pub struct Chain {
+pub(crate) struct Chain {
     /// All blocks but genesis.
     pub blocks: HashMap<Id, BlockFacts>,
     /// In the order of submission.
     pub payments: Vec<PaymentFacts>,
     /// By node.
     pub nodes: Vec<NodeFacts>,
-    /// When the first mempool but the payer's took a transaction.
+    /// When the first mempool other than the payer's accepted a transaction.
     accepted: HashMap<Id, u64>,
     pub(super) producers: HashMap<Id, NodeIndex>,
     addresses: HashMap<Address, NodeIndex>,
@@ -108,9 +108,9 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Nothing yet, of nodes with these addresses. What happened after `until_us`, in microseconds since the
-    /// chain's epoch, is left out: nodes go on for a moment after the run is over.
-    pub fn new(addresses: &[Address], until_us: u64) -> Chain {
+    /// An empty chain of nodes with these addresses. What happened after `until_us`, in microseconds since the
+    /// chain's epoch, is left out: nodes run on for a moment after the run is over.
+    pub(crate) fn new(addresses: &[Address], until_us: u64) -> Chain {
         Chain {
             until_us,
             nodes: vec![NodeFacts::default(); addresses.len()],
@@ -119,12 +119,12 @@ impl Chain {
         }
     }
 
-    /// Adds the trace of one node, a JSON object per line. A line that does not read, as the last one of a
-    /// node that was killed, is counted and skipped.
+    /// Adds the trace of one node, a JSON object per line. A line that does not parse is counted and skipped: the last
+    /// line of a node that was killed may be torn.
     ///
     /// # Errors
     /// When the trace cannot be read.
-    pub fn add_trace(&mut self, node: NodeIndex, mut trace: impl BufRead) -> io::Result<()> {
+    pub(crate) fn add_trace(&mut self, node: NodeIndex, mut trace: impl BufRead) -> io::Result<()> {
         let mut own = Own::default();
         let mut line = Vec::new();
         loop {
@@ -151,8 +151,8 @@ impl Chain {
         Ok(())
     }
 
-    /// To be called after the last trace.
-    pub fn finish(&mut self) {
+    /// Call it after the last trace.
+    pub(crate) fn finish(&mut self) {
         for payment in &mut self.payments {
             payment.accepted_us = payment.accepted_us.or(self.accepted.get(&payment.hash).copied());
         }
@@ -160,13 +160,13 @@ impl Chain {
         self.payments.sort_by_key(|payment| (payment.submitted_us, payment.hash));
         for (id, block) in &mut self.blocks {
             block.producer = self.producers.get(id).copied().or(block.producer);
-            // In one process they are noted in this order, or nearly so: then this sort has nothing to do.
+            // A simulated run records them in this order, or nearly so, and this sort is quick.
             block.arrivals.sort_by_key(|(node, at_us)| (*at_us, *node));
         }
     }
 
     /// The blocks from `tip` back to the first after genesis, by id.
-    pub fn ancestry(&self, tip: Id) -> Vec<Id> {
+    pub(crate) fn ancestry(&self, tip: Id) -> Vec<Id> {
         let block = |id: &Id| self.blocks.get(id).map(|block| (*id, block.parent));
         let chain = std::iter::successors(block(&tip), |(_, parent)| block(parent));
         chain.map(|(id, _)| id).collect()
@@ -217,7 +217,7 @@ impl Chain {
                     payment.confirmed = None;
                 }
             }
-            TraceEvent::Misbehaved { points, .. } => facts.misbehaviour += u64::from(points),
+            TraceEvent::Misbehaved { score, .. } => facts.misbehaviour += u64::from(score),
             TraceEvent::SafetyViolation { finalized, tip } => {
                 facts.safety_violation(&finalized, &tip);
             }

@@ -1,28 +1,40 @@
 //! What a run leaves behind: traces, tables, summary.
 //!
 //! Every node writes its [`trace`]. At the end [`Chain`] merges them, [`Summary`] takes the numbers out of
-//! it, [`Tables`] write what is larger, and a [`Judgement`] is made of every expectation. Nothing here knows
+//! it, [`Tables`] write what is larger, and each expectation gets a [`Verdict`]. Nothing here knows
 //! how the nodes ran, so all engines give the same tables.
 
 mod chain;
+mod check;
+mod ending;
+mod format;
 pub(crate) mod json;
-mod judgement;
+mod measure;
+mod payee;
 mod record;
-pub mod report;
+mod replica;
+pub(crate) mod report;
 mod scale;
 mod show;
-pub mod simblock;
+pub(crate) mod simblock;
 mod statistics;
+mod summarize;
 mod summary;
 mod tables;
 #[cfg(test)]
 mod tests;
-pub mod trace;
+pub(crate) mod trace;
+mod verdict;
 
-pub use chain::{BlockFacts, Chain, NodeFacts, NodeIndex, PaymentFacts};
-pub use judgement::{Judgement, measure};
-pub use record::Record;
-pub use show::{bytes, duration, share, short, table};
-pub use statistics::{Figure, Replica, Replicas, Statistics, write_replicas};
-pub use summary::{Coins, Ended, Ending, NodeEnding, NodeSummary, Payments, Simulated, Summary};
-pub use tables::{ARRIVAL_ROWS_MAX, PERCENTILES, Tables};
+pub(crate) use chain::{BlockFacts, Chain};
+pub use ending::{Ended, Simulated};
+pub(crate) use ending::{Ending, NodeEnding};
+pub(crate) use format::{bytes, duration, share, short, table};
+pub(crate) use payee::payee;
+pub(crate) use record::Record;
+pub(crate) use replica::{Replica, write_replicas};
+pub(crate) use statistics::Figure;
+pub use statistics::{Replicas, Statistics};
+pub use summary::{Coins, NodeSummary, Payments, Summary};
+pub(crate) use tables::{ARRIVAL_ROWS_MAX, PERCENTILES, Tables};
+pub use verdict::Verdict;

@@ -1,4 +1,4 @@
-//! What all nodes of one process do, noted as it happens: the same [`Chain`] that traces make, without traces.
+//! Records what all nodes of one process do, as it happens: the same [`Chain`] as from traces, without traces.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use fika_core::world::IdMap;
 
 use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
 
-/// Notes what happens. Times are in microseconds since the chain's epoch.
-pub struct Record {
+/// Records what happens. Times are in microseconds since the chain's epoch.
+pub(crate) struct Record {
     chain: Chain,
     nodes: usize,
     numbers: IdMap<usize>,
@@ -19,15 +19,15 @@ pub struct Record {
     last: usize,
     /// Payments by their transaction, as places in the chain's list.
     payments: IdMap<u32>,
-    /// Those of them that no node but the payer has.
+    /// Those that no node but the payer has.
     unheard: IdMap<u32>,
-    /// By node, the transactions that went into its mempool: they come in great numbers, and lie close together here.
+    /// How many transactions the mempool of each node accepted. They are many, and lie close together here.
     txs: Vec<u64>,
 }
 
 impl Record {
-    /// Nothing yet, of nodes with these addresses.
-    pub fn new(addresses: &[Address]) -> Record {
+    /// An empty record of nodes with these addresses.
+    pub(crate) fn new(addresses: &[Address]) -> Record {
         let chain = Chain::new(addresses, u64::MAX);
         Record {
             chain,
@@ -42,18 +42,18 @@ impl Record {
     }
 
     /// A node began.
-    pub fn started(&mut self, node: NodeIndex) {
+    pub(crate) fn started(&mut self, node: NodeIndex) {
         self.chain.nodes[node].starts += 1;
     }
 
     /// A node made a block.
-    pub fn produced(&mut self, node: NodeIndex, id: Id) {
+    pub(crate) fn produced(&mut self, node: NodeIndex, id: Id) {
         self.chain.nodes[node].produced += 1;
         self.chain.producers.insert(id, node);
     }
 
-    /// A node has a block now; `facts` tells of it when it is new.
-    pub fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
+    /// A node has a block now. `facts` describes it if no node had it before.
+    pub(crate) fn block(&mut self, at_us: u64, node: NodeIndex, id: Id, facts: impl FnOnce() -> BlockFacts) {
         let Record { blocks, numbers, nodes, last, .. } = self;
         // Nearly always it is the block of the last call.
         if blocks.get(*last).is_none_or(|(known, _)| *known != id) {
@@ -65,23 +65,23 @@ impl Record {
         blocks[*last].1.arrivals.push((node, at_us));
     }
 
-    /// A node turned a block down.
-    pub fn bad_block(&mut self, node: NodeIndex) {
+    /// A node rejected a block.
+    pub(crate) fn bad_block(&mut self, node: NodeIndex) {
         self.chain.nodes[node].bad_blocks += 1;
     }
 
     /// The tip of a node changed.
-    pub fn tip(&mut self, node: NodeIndex, id: Id, height: u64, reorg_depth: u64) {
+    pub(crate) fn tip(&mut self, node: NodeIndex, id: Id, height: u64, reorg_depth: u64) {
         self.chain.nodes[node].new_tip(id, height, reorg_depth);
     }
 
-    /// So many transactions went into a node's mempool.
-    pub fn txs(&mut self, node: NodeIndex, count: usize) {
+    /// A node's mempool accepted so many transactions.
+    pub(crate) fn txs(&mut self, node: NodeIndex, count: usize) {
         self.txs[node] += count as u64;
     }
 
-    /// A node has this transaction, which may be a payment that only the payer had. Whether others than the payer have it.
-    pub fn heard(&mut self, at_us: u64, node: NodeIndex, hash: &Id) -> bool {
+    /// A node has this transaction, which may be a payment that only the payer had. Returns whether another node has it.
+    pub(crate) fn heard(&mut self, at_us: u64, node: NodeIndex, hash: &Id) -> bool {
         let Some(payment) = self.unheard.get(hash) else { return true };
         let payment = &mut self.chain.payments[*payment as usize];
         let is_heard = payment.from != node;
@@ -92,13 +92,13 @@ impl Record {
         is_heard
     }
 
-    /// A node turned a transaction down, or dropped it.
-    pub fn bad_tx(&mut self, node: NodeIndex) {
+    /// A node rejected a transaction, or dropped it.
+    pub(crate) fn bad_tx(&mut self, node: NodeIndex) {
         self.chain.nodes[node].bad_txs += 1;
     }
 
     /// A node made and sent a payment.
-    pub fn paid(&mut self, at_us: u64, node: NodeIndex, hash: Id, amount: Amount, fee: Amount) {
+    pub(crate) fn paid(&mut self, at_us: u64, node: NodeIndex, hash: Id, amount: Amount, fee: Amount) {
         let payments = &mut self.chain.payments;
         let unheard = &mut self.unheard;
         self.payments.entry(hash).or_insert_with(|| {
@@ -111,34 +111,34 @@ impl Record {
     }
 
     /// A payment of a node could not be made.
-    pub fn not_paid(&mut self, node: NodeIndex) {
+    pub(crate) fn not_paid(&mut self, node: NodeIndex) {
         self.chain.nodes[node].not_paid += 1;
     }
 
-    /// The payer's chain has a payment at this height now, or no longer.
-    pub fn confirmed(&mut self, at_us: u64, hash: &Id, height: Option<u64>) {
+    /// The payer's chain has a payment at this height now; `None`: it has it no longer.
+    pub(crate) fn confirmed(&mut self, at_us: u64, hash: &Id, height: Option<u64>) {
         if let Some(payment) = self.payments.get(hash) {
             self.chain.payments[*payment as usize].confirmed = height.map(|height| (height, at_us));
         }
     }
 
     /// A neighbour of a node misbehaved.
-    pub fn misbehaved(&mut self, node: NodeIndex, points: u32) {
-        self.chain.nodes[node].misbehaviour += u64::from(points);
+    pub(crate) fn misbehaved(&mut self, node: NodeIndex, score: u32) {
+        self.chain.nodes[node].misbehaviour += u64::from(score);
     }
 
     /// A node left a final block for this tip.
-    pub fn safety_violation(&mut self, node: NodeIndex, finalized: &Id, tip: &Id) {
+    pub(crate) fn safety_violation(&mut self, node: NodeIndex, finalized: &Id, tip: &Id) {
         self.chain.nodes[node].safety_violation(finalized, tip);
     }
 
-    /// A node or a plugin did what it must not.
-    pub fn fault(&mut self, node: NodeIndex, why: String) {
+    /// A node or a plugin had a fault.
+    pub(crate) fn fault(&mut self, node: NodeIndex, why: String) {
         self.chain.nodes[node].fault(why);
     }
 
-    /// Everything noted.
-    pub fn finish(mut self) -> Chain {
+    /// The chain of everything recorded.
+    pub(crate) fn finish(mut self) -> Chain {
         self.chain.nodes.iter_mut().zip(&self.txs).for_each(|(node, txs)| node.txs += txs);
         self.chain.blocks = self.blocks.into_iter().collect::<HashMap<_, _>>();
         self.chain.finish();

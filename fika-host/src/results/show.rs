@@ -1,90 +1,14 @@
-//! Numbers as people read them, and the summary on a terminal.
+//! The summary on a terminal.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use fika_core::amount::Amount;
 use fika_core::env::Proof;
-use fika_core::hash::Id;
 
-use super::summary::{Ended, NodeSummary, Summary};
+use super::ending::Ended;
+use super::format::{bytes, duration, or_dash, share, short, table};
+use super::summary::{Coins, NodeSummary, Payments, Summary};
 use crate::experiment::Role;
-
-/// A time in microseconds, three digits: `1.25 s`, `340 ms`, `3 min 20 s`.
-pub fn duration(us: u64) -> String {
-    match us {
-        0..1_000 => format!("{us} us"),
-        1_000..1_000_000 => format!("{} ms", three_digits(us, 1_000)),
-        1_000_000..60_000_000 => format!("{} s", three_digits(us, 1_000_000)),
-        60_000_000..3_600_000_000 => format!("{} min {} s", us / 60_000_000, us / 1_000_000 % 60),
-        _ => format!("{} h {} min", us / 3_600_000_000, us / 60_000_000 % 60),
-    }
-}
-
-/// Millionths as a percentage: `2.5 %`.
-pub fn share(ppm: u64) -> String {
-    format!("{} %", three_digits(ppm, 10_000))
-}
-
-/// A size in binary units: `3.2 MiB`.
-pub fn bytes(bytes: u64) -> String {
-    let units = [("B", 1_u64), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-    let (unit, scale) = units.into_iter().rev().find(|(_, scale)| bytes >= *scale).unwrap_or(units[0]);
-    format!("{} {unit}", three_digits(bytes, scale))
-}
-
-/// `value / scale` with at most two decimals and about three digits.
-fn three_digits(value: u64, scale: u64) -> String {
-    let (value, scale) = (u128::from(value), u128::from(scale));
-    let decimals = match value / scale {
-        0..10 => 2,
-        10..100 => 1,
-        _ => 0,
-    };
-    let power = 10_u128.pow(decimals);
-    let scaled = (value * power + scale / 2) / scale;
-    let (whole, part) = (scaled / power, scaled % power);
-    if part == 0 {
-        return whole.to_string();
-    }
-    let text = format!("{whole}.{part:0width$}", width = decimals as usize);
-    text.trim_end_matches('0').to_string()
-}
-
-fn or_dash<T>(value: Option<T>, show: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "-".into(), show)
-}
-
-/// Rows with columns of equal width; the first is the head. Columns of numbers stand to the right.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let is_number =
-        |cell: &String| matches!(cell.as_str(), "" | "-") || cell.parse::<f64>().is_ok() || is_measure(cell);
-    let numbers = |column: usize| column > 0 && rows.iter().skip(1).filter_map(|row| row.get(column)).all(is_number);
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let cell_width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| cell_width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            // Writing to a string does not fail.
-            let _ = match numbers(column) {
-                false => write!(line, "  {cell:<width$}"),
-                true => write!(line, "  {cell:>width$}"),
-            };
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
-/// A number with its unit: `3 MiB`, `2/4`.
-fn is_measure(cell: &str) -> bool {
-    let (number, unit) = cell.split_once([' ', '/']).unwrap_or((cell, ""));
-    number.parse::<f64>().is_ok() && unit.len() <= 8
-}
 
 /// Nodes that are listed one by one on a terminal; the rest is in `nodes.csv`.
 const NODES_SHOWN: usize = 40;
@@ -158,9 +82,9 @@ impl fmt::Display for Summary {
         if !self.expects.is_empty() {
             writeln!(f)?;
         }
-        for judgement in &self.expects {
-            let verdict = if judgement.holds { "pass" } else { "FAIL" };
-            writeln!(f, "  {verdict}  {} (measured: {})", judgement.expected, judgement.measured)?;
+        for verdict in &self.expects {
+            let word = if verdict.holds { "pass" } else { "FAIL" };
+            writeln!(f, "  {word}  {} (measured: {})", verdict.expected, verdict.measured)?;
         }
         writeln!(f, "\n  results in {}", self.results.display())
     }
@@ -180,7 +104,7 @@ fn propagation(summary: &Summary) -> String {
     format!("{} to 50 %, {most} to 90 %, {all} to 100 % of full nodes (median)", duration(half_us))
 }
 
-fn payments(payments: &super::Payments) -> String {
+fn payments(payments: &Payments) -> String {
     let mut text = format!("{} submitted, {} confirmed", payments.submitted, payments.confirmed);
     if payments.failed > 0 {
         text += &format!(", {} could not be made", payments.failed);
@@ -191,7 +115,7 @@ fn payments(payments: &super::Payments) -> String {
     text
 }
 
-fn coins(coins: &super::Coins) -> String {
+fn coins(coins: &Coins) -> String {
     let (Some(supply), Some(gap)) = (coins.supply, coins.gap) else { return "no full node could be asked".into() };
     let others = or_dash(coins.others, |others| others.to_string());
     let parts = format!("nodes {} + others {others} = {supply}", coins.nodes);
@@ -218,10 +142,4 @@ fn nodes(summary: &Summary) -> Vec<Vec<String>> {
     };
     let head = vec![head.map(String::from).to_vec()];
     head.into_iter().chain(summary.nodes.iter().take(NODES_SHOWN).map(row)).collect()
-}
-
-/// The last twelve digits of an id, as in the nodes' logs: proof of work makes the first ones alike.
-pub fn short(id: Id) -> String {
-    let text = id.to_string();
-    text[text.len() - 12..].into()
 }

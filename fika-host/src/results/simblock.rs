@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// Writes one file for the visualiser. All times are in microseconds after the start of the run.
 #[derive(Debug)]
-pub struct SimBlock<W> {
+pub(crate) struct SimBlock<W> {
     out: W,
     events: u64,
 }
@@ -61,7 +61,7 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written; so with all that follows.
-    pub fn new(mut out: W) -> io::Result<SimBlock<W>> {
+    pub(crate) fn new(mut out: W) -> io::Result<SimBlock<W>> {
         out.write_all(b"[")?;
         Ok(SimBlock { out, events: 0 })
     }
@@ -71,7 +71,7 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add_node(&mut self, at_us: u64, node: usize, region: u32) -> io::Result<()> {
+    pub(crate) fn add_node(&mut self, at_us: u64, node: usize, region: u32) -> io::Result<()> {
         self.write(&Event::AddNode { timestamp: at_us / 1_000, node_id: number(node), region_id: region })
     }
 
@@ -79,7 +79,7 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add_link(&mut self, at_us: u64, one: usize, other: usize) -> io::Result<()> {
+    pub(crate) fn add_link(&mut self, at_us: u64, one: usize, other: usize) -> io::Result<()> {
         for (begin, end) in [(one, other), (other, one)] {
             let (timestamp, begin_node_id, end_node_id) = (at_us / 1_000, number(begin), number(end));
             self.write(&Event::AddLink { timestamp, begin_node_id, end_node_id })?;
@@ -91,7 +91,7 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn block_accepted(&mut self, at_us: u64, node: usize, block: u64) -> io::Result<()> {
+    pub(crate) fn block_accepted(&mut self, at_us: u64, node: usize, block: u64) -> io::Result<()> {
         self.write(&Event::AddBlock { timestamp: at_us / 1_000, node_id: number(node), block_id: block })
     }
 
@@ -99,7 +99,14 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn block_sent(&mut self, sent_us: u64, arrived_us: u64, from: usize, to: usize, block: u64) -> io::Result<()> {
+    pub(crate) fn block_sent(
+        &mut self,
+        sent_us: u64,
+        arrived_us: u64,
+        from: usize,
+        to: usize,
+        block: u64,
+    ) -> io::Result<()> {
         self.write(&Event::FlowBlock {
             transmission_timestamp: sent_us / 1_000,
             reception_timestamp: arrived_us / 1_000,
@@ -113,7 +120,7 @@ impl<W: Write> SimBlock<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(mut self, at_us: u64) -> io::Result<W> {
+    pub(crate) fn finish(mut self, at_us: u64) -> io::Result<W> {
         self.write(&Event::SimulationEnd { timestamp: at_us / 1_000 })?;
         self.out.write_all(b"]\n")?;
         self.out.flush()?;

@@ -1,18 +1,14 @@
-//! Runs of one experiment that differ in their seed alone, and what their figures come to.
+//! Figures over several runs of one experiment that differ only in their seed.
 
-use std::io::{self, Write};
-
-use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
+use super::format::table;
 use super::scale::Scale;
-use super::summary::{Ended, Summary};
-use super::{measure, table};
 use crate::experiment::{Experiment, measured};
 
 /// A figure of a run: a metric of `docs/experiment-file.md`, of the network or of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// The metric.
     pub metric: String,
     /// The node's name; `None`: the whole network.
@@ -21,7 +17,7 @@ pub struct Figure {
 
 impl Figure {
     /// Every figure of the network, and all those of each node that an expectation is about.
-    pub fn all(experiment: &Experiment) -> Vec<Figure> {
+    pub(crate) fn all(experiment: &Experiment) -> Vec<Figure> {
         let mut figures: Vec<Figure> = measured(false).into_iter().map(|metric| Figure { metric, on: None }).collect();
         let named = |name: &str| experiment.expects.iter().any(|expect| expect.on.as_deref() == Some(name));
         for node in experiment.nodes.iter().filter(|node| named(&node.name)) {
@@ -31,7 +27,7 @@ impl Figure {
     }
 
     /// `reward_share on n1`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.on {
             None => self.metric.clone(),
             Some(node) => format!("{} on {node}", self.metric),
@@ -39,67 +35,18 @@ impl Figure {
     }
 }
 
-/// What is kept of one of several runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replica {
-    /// Where all its draws came from.
-    pub seed: u64,
-    /// Why it ended.
-    pub ended: Ended,
-    /// Two runs with the same one were the same.
-    pub trace_hash: Option<Id>,
-    /// What nodes or plugins did that they must not.
-    pub faults: Vec<String>,
-    /// In base units, by figure; `None` where the run has no value.
-    pub values: Vec<Option<u64>>,
-}
-
-impl Replica {
-    /// What is kept of the run with this summary.
-    pub fn new(figures: &[Figure], summary: &Summary) -> Replica {
-        let faults = summary.nodes.iter().flat_map(|node| node.faults.iter().map(move |why| (node, why)));
-        Replica {
-            seed: summary.seed,
-            ended: summary.ended,
-            trace_hash: summary.simulated.as_ref().map(|simulated| simulated.trace_hash),
-            faults: faults.map(|(node, why)| format!("{}: {why}", node.name)).collect(),
-            values: figures.iter().map(|figure| measure(summary, &figure.metric, figure.on.as_deref())).collect(),
-        }
-    }
-}
-
-/// `replicas.csv`: a row for each run, its figures in base units; empty where a run has no value.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: &[Replica]) -> io::Result<()> {
-    write!(out, "seed,ended,trace_hash,faults")?;
-    figures.iter().try_for_each(|figure| write!(out, ",{}", figure.name()))?;
-    writeln!(out)?;
-    for replica in replicas {
-        let ended = serde_json::to_value(replica.ended)?;
-        let hash = replica.trace_hash.map_or_else(String::new, |hash| hash.to_string());
-        write!(out, "{},{},{hash},{}", replica.seed, ended.as_str().unwrap_or_default(), replica.faults.len())?;
-        for value in &replica.values {
-            write!(out, ",{}", value.map_or_else(String::new, |value| value.to_string()))?;
-        }
-        writeln!(out)?;
-    }
-    out.flush()
-}
-
 /// The statistics of several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Replicas {
-    /// Runs that were to be made.
+    /// How many runs were wanted.
     pub wanted: u32,
-    /// Those that came to an end of their own, on which the rest stands.
+    /// How many of them ended by themselves. The statistics are of these.
     pub finished: u32,
-    /// The seed of the first; each further one has the next.
+    /// The seed of the first run. Each further run has the next one.
     pub first_seed: u64,
-    /// Each figure that a run has a value for.
+    /// Each figure that has a value in some run.
     pub figures: Vec<Statistics>,
-    /// What nodes or plugins did that they must not, with the seed of the run.
+    /// Faults of nodes and plugins, with the seed of the run.
     pub faults: Vec<String>,
 }
 
@@ -111,43 +58,24 @@ pub struct Statistics {
     /// The node's name; `None`: the whole network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
-    /// Runs that have a value.
+    /// How many runs have a value.
     pub n: u32,
-    /// Their mean.
+    /// The mean of these values.
     pub mean: f64,
-    /// The deviation of one run, estimated from the runs (n - 1 in the denominator); none of a single one.
+    /// The standard deviation, estimated with n - 1; `None` for a single run.
     pub standard_deviation: Option<f64>,
-    /// The deviation of the mean: that of one run by the root of n.
+    /// The standard error of the mean: the standard deviation divided by the root of n.
     pub standard_error: Option<f64>,
-    /// Where the mean of endlessly many runs lies, wrong once in 20 times (Student's t).
+    /// The 95 % confidence interval of the mean (Student's t).
     pub confidence_95: Option<[f64; 2]>,
-    /// The least.
+    /// The smallest value.
     pub min: u64,
-    /// The largest.
+    /// The largest value.
     pub max: u64,
 }
 
 impl Replicas {
-    /// What the runs come to, of `wanted` that were to be made. In the order of their seeds, so that the last digit of
-    /// a mean does not depend on which one was first done.
-    pub fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
-        let of = |(index, figure): (usize, &Figure)| {
-            let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();
-            Statistics::new(figure, &values)
-        };
-        let faults = replicas.iter().flat_map(|replica| {
-            replica.faults.iter().map(|why| format!("in the run with seed {}: {why}", replica.seed))
-        });
-        Replicas {
-            wanted: experiment.repeat,
-            finished: replicas.len() as u32,
-            first_seed: experiment.seed,
-            figures: figures.iter().enumerate().filter_map(of).collect(),
-            faults: faults.collect(),
-        }
-    }
-
-    /// One of the figures.
+    /// The statistics of one figure.
     pub fn figure(&self, metric: &str, on: Option<&str>) -> Option<&Statistics> {
         self.figures.iter().find(|figure| figure.metric == metric && figure.on.as_deref() == on)
     }
@@ -182,10 +110,10 @@ impl Replicas {
 
 impl Statistics {
     /// Of at least one value.
-    fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
+    pub(super) fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
         let (min, max) = (*values.iter().min()?, *values.iter().max()?);
         let n = values.len() as f64;
-        // From the least on, so that equal values have exactly no deviation, and large ones lose no digits.
+        // Relative to the smallest, so that equal values have exactly no deviation and large ones lose no digits.
         let above: u128 = values.iter().map(|value| u128::from(value - min)).sum();
         let mean_above = above as f64 / n;
         let mean = min as f64 + mean_above;
@@ -219,15 +147,15 @@ impl Statistics {
     }
 }
 
-/// The 97.5 % quantile of Student's t, by degrees of freedom: tabled for few, and for more by the expansion in their
-/// inverse (Abramowitz and Stegun 1964, 26.7.5), right to four digits after the point.
+/// The 97.5 % quantile of Student's t by degrees of freedom: a table for few, and for more the expansion in their
+/// inverse (Abramowitz and Stegun 1964, 26.7.5), correct to four digits after the point.
 fn student_97_5(freedom: u32) -> f64 {
     const FEW: [f64; 10] =
         [12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306, 2.262_16, 2.228_14];
     if let Some(quantile) = (freedom as usize).checked_sub(1).and_then(|index| FEW.get(index)) {
         return *quantile;
     }
-    // The quantile of the normal distribution, to which the other one tends.
+    // The quantile of the normal distribution, which Student's tends to.
     let z = 1.959_963_985_f64;
     let (z2, inverse) = (z * z, 1.0 / f64::from(freedom.max(1)));
     let terms = [

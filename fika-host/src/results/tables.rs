@@ -5,17 +5,19 @@ use std::io::{self, Write};
 use fika_core::hash::Id;
 
 use super::chain::{BlockFacts, Chain};
-use super::summary::{Ending, Summary, confirmation, is_full, reach, spread};
-use crate::experiment::Experiment;
+use super::ending::Ending;
+use super::summarize::{confirmation, is_full, reach, spread};
+use super::summary::{NodeSummary, Summary};
+use crate::experiment::{Experiment, Role};
 
 /// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
-pub const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];
+pub(crate) const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];
 
 /// The most rows that `arrivals.csv` is written with, some 50 MB; above, the percentiles have to do.
-pub const ARRIVAL_ROWS_MAX: u64 = 2_000_000;
+pub(crate) const ARRIVAL_ROWS_MAX: u64 = 2_000_000;
 
 /// All that the tables are made of.
-pub struct Tables<'a> {
+pub(crate) struct Tables<'a> {
     /// What was to be run.
     pub experiment: &'a Experiment,
     /// What happened.
@@ -31,7 +33,7 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn blocks(&self, mut out: impl Write) -> io::Result<()> {
+    pub(crate) fn blocks(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(out, "id,height,parent,producer,time_ticks,txs,bytes,status,first_seen_us")?;
         let chain = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
         let chain: std::collections::HashSet<Id> = chain.into_iter().collect();
@@ -50,7 +52,7 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn propagation(&self, mut out: impl Write) -> io::Result<()> {
+    pub(crate) fn propagation(&self, mut out: impl Write) -> io::Result<()> {
         let is_full = is_full(self.experiment);
         let full = is_full.iter().filter(|full| **full).count();
         write!(out, "id,height,nodes")?;
@@ -68,7 +70,7 @@ impl Tables<'_> {
     }
 
     /// The rows that [`Tables::arrivals`] would write: one for each block at each full node that had it.
-    pub fn arrival_rows(&self) -> u64 {
+    pub(crate) fn arrival_rows(&self) -> u64 {
         let is_full = is_full(self.experiment);
         let rows = |block: &BlockFacts| block.arrivals.iter().filter(|(node, _)| is_full[*node]).count() as u64;
         self.chain.blocks.values().map(rows).sum()
@@ -79,7 +81,7 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn arrivals(&self, mut out: impl Write) -> io::Result<()> {
+    pub(crate) fn arrivals(&self, mut out: impl Write) -> io::Result<()> {
         let is_full = is_full(self.experiment);
         writeln!(out, "block,node,delay_us")?;
         // There may be millions of rows: each is put together without the machinery of formats, and of names that lie
@@ -113,7 +115,7 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn nodes(&self, mut out: impl Write) -> io::Result<()> {
+    pub(crate) fn nodes(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(
             out,
             "name,address,role,starts,height,tip,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
@@ -121,10 +123,10 @@ impl Tables<'_> {
         )?;
         for node in &self.summary.nodes {
             let role = match node.role {
-                crate::experiment::Role::Full => "full",
-                crate::experiment::Role::Wallet => "wallet",
+                Role::Full => "full",
+                Role::Wallet => "wallet",
             };
-            let crate::results::NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
+            let NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
             write!(out, "{name},{address},{role},{starts},{height},{},", or_empty(node.tip))?;
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
             write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;
@@ -140,7 +142,7 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn transactions(&self, mut out: impl Write) -> io::Result<()> {
+    pub(crate) fn transactions(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(out, "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us")?;
         let ancestry = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
         for payment in &self.chain.payments {

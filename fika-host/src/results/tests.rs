@@ -4,8 +4,9 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
 
+use super::measure::measure;
 use super::trace::{Trace, TraceEvent};
-use super::{Chain, Ended, Ending, Figure, NodeEnding, Replica, Replicas, Summary, Tables, measure};
+use super::{Chain, Ended, Ending, Figure, NodeEnding, Replica, Replicas, Summary, Tables};
 use crate::experiment::{Experiment, Network, Node};
 
 const START_US: u64 = 1_000_000;
@@ -143,7 +144,7 @@ fn coins_are_compared_with_what_was_issued() {
 }
 
 #[test]
-fn expectations_are_judged_and_what_is_not_measured_fails() {
+fn expectations_are_checked_and_what_is_not_measured_fails() {
     let mut ending = ending();
     let summary = Summary::new(&experiment(), &chain(), &ending);
     assert!(summary.as_expected(), "{summary}");
@@ -152,7 +153,7 @@ fn expectations_are_judged_and_what_is_not_measured_fails() {
     assert_eq!(measure(&summary, "memory", None), Some(3 << 20));
     ending.nodes[3].balance = Some(Amount::coins(48));
     let summary = Summary::new(&experiment(), &chain(), &ending);
-    assert_eq!(summary.expects.iter().map(|judgement| judgement.holds).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(summary.expects.iter().map(|verdict| verdict.holds).collect::<Vec<_>>(), [true, false, true]);
     assert!(summary.to_string().contains("FAIL  balance on client == 49 (measured: 48)"), "{summary}");
     ending.nodes[3].balance = None;
     let summary = Summary::new(&experiment(), &chain(), &ending);
@@ -182,7 +183,7 @@ fn shares_stale_blocks_and_messages_are_measured() {
 }
 
 /// The verdict on `expect` where runs had these heights.
-fn judged(expect: &str, heights: &[Option<u64>]) -> (bool, String) {
+fn verdict(expect: &str, heights: &[Option<u64>]) -> (bool, String) {
     let network = Network::builder("runs").node(Node::full("a")).set(&format!("expect=[{{ {expect} }}]"));
     let experiment = network.set("experiment.repeat=4").build().expect("a good network");
     let chain = Chain::new(&[address(0)], END_US);
@@ -198,12 +199,12 @@ fn judged(expect: &str, heights: &[Option<u64>]) -> (bool, String) {
 }
 
 #[test]
-fn several_runs_are_judged_on_their_mean_and_its_standard_error() {
+fn several_runs_are_checked_on_their_mean_and_its_standard_error() {
     // The mean is 10, the standard deviation 2.309, the standard error 1.155.
     let runs = [8, 8, 12, 12].map(Some);
     let holds = |op: &str, value: u64, more: &str| {
         let expect = format!("metric = \"height\", op = \"{op}\", value = {value}{more}");
-        judged(&expect, &runs).0
+        verdict(&expect, &runs).0
     };
     let (two, three) = (", standard_errors = 2", ", standard_errors = 3");
     for (op, value, more, expected) in [
@@ -234,14 +235,14 @@ fn several_runs_are_judged_on_their_mean_and_its_standard_error() {
         assert_eq!(holds(op, value, more), expected, "10 +- 1.155 {op} {value}{more}");
     }
     let expect = "metric = \"height\", value = 10";
-    assert_eq!(judged(expect, &runs), (true, "10.0 +- 1.2, n = 4".into()));
+    assert_eq!(verdict(expect, &runs), (true, "10.0 +- 1.2, n = 4".into()));
     // A run that has no value, and none that has one.
-    let partly = judged(expect, &[Some(10), None, Some(10), Some(10)]);
+    let partly = verdict(expect, &[Some(10), None, Some(10), Some(10)]);
     assert_eq!(partly, (false, "10 +- 0, n = 3, and not measured in 1 runs".into()));
-    assert_eq!(judged(expect, &[None; 4]), (false, "not measured".into()));
+    assert_eq!(verdict(expect, &[None; 4]), (false, "not measured".into()));
     // A single run has no scatter, so nothing gives way.
     let single = "metric = \"height\", value = 11, standard_errors = 3";
-    assert_eq!(judged(single, &[Some(10)]), (false, "10 in one run".into()));
+    assert_eq!(verdict(single, &[Some(10)]), (false, "10 in one run".into()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What happened at one node at one time: the raw material of all tables, the same from every engine.
+//! What happened at one node at one time. All tables are made of these traces, which are the same from every engine.
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One line of a node's `events.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// When, by the node's clock, in microseconds since the chain's epoch.
     pub at_us: u64,
     /// What.
@@ -18,7 +18,7 @@ pub struct Trace {
 /// What happened at a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
-pub enum TraceEvent {
+pub(crate) enum TraceEvent {
     /// The node began, or began again.
     Started {
         /// Height of its tip.
@@ -46,7 +46,7 @@ pub enum TraceEvent {
         /// Who made it, when that is this node.
         producer: Option<Address>,
     },
-    /// A block was turned down.
+    /// A block was rejected.
     BadBlock {
         /// The block.
         id: Id,
@@ -59,15 +59,15 @@ pub enum TraceEvent {
         id: Id,
         /// Its height.
         height: u64,
-        /// Blocks of the old chain that were left.
+        /// How many blocks of the old chain were left.
         reorg_depth: u64,
     },
-    /// A transaction went into the mempool.
+    /// The mempool accepted a transaction.
     Tx {
         /// The transaction.
         hash: Id,
     },
-    /// A transaction was turned down or dropped.
+    /// A transaction was rejected or dropped.
     BadTx {
         /// The transaction.
         hash: Id,
@@ -100,12 +100,12 @@ pub enum TraceEvent {
         /// The transaction.
         hash: Id,
     },
-    /// A neighbour broke the rules of conversation.
+    /// A neighbour broke the rules of the protocol.
     Misbehaved {
         /// Which neighbour, by name.
         peer: String,
-        /// Its points for this.
-        points: u32,
+        /// What this adds to its misbehaviour score.
+        score: u32,
         /// What it did, in one line.
         why: String,
     },
@@ -116,7 +116,7 @@ pub enum TraceEvent {
         /// The tip that does not descend from it.
         tip: Id,
     },
-    /// A plugin or the node did what it must not.
+    /// A plugin or the node had a fault.
     Fault {
         /// In one line.
         why: String,

@@ -15,12 +15,12 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder of a run that begins at `now`; one that begins in the same second gets a number more.
+    /// Makes the folder of a run that begins at `now`. A second run in the same second gets a number in its name.
     pub(super) fn create(dir: &Path, experiment: &str, now: SystemTime) -> Result<Folder, RunError> {
         let parent = dir.join(experiment);
         let failed = |path: &Path, error: io::Error| RunError::Environment(format!("{}: {error}", path.display()));
         fs::create_dir_all(&parent).map_err(|error| failed(&parent, error))?;
-        // Nodes and other commands are told where it is, and they may stand elsewhere.
+        // Nodes and other commands are told this path, and they may run in another directory.
         let parent = parent.canonicalize().map_err(|error| failed(&parent, error))?;
         let stamp = stamp(now);
         for number in 1..100 {
@@ -40,7 +40,7 @@ impl Folder {
         Err(RunError::Environment(format!("{}: expected less than 100 runs in one second", parent.display())))
     }
 
-    /// Makes the folder of one node, which holds its key and which only its owner can enter.
+    /// Makes the folder of one node. It holds the node's key, so only its owner can enter it.
     pub(super) fn create_node(&self, name: &str) -> Result<PathBuf, RunError> {
         let path = self.node(name);
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&path);

@@ -1,18 +1,20 @@
-//! Runs an experiment: prepares nodes and cables, watches over them, and leaves results.
+//! Runs an experiment: prepares nodes and cables, supervises them, and writes the results.
 
-mod chosen;
-mod end;
+mod control_clients;
+mod error;
 mod folder;
-mod orders;
 mod progress;
+mod progress_line;
 mod replicas;
+mod resolved_plugins;
 mod setup;
 mod signals;
 mod simulate;
+mod snapshot;
 mod supervise;
+mod supervisor_socket;
 mod usage;
-mod voices;
-mod watch;
+mod write_results;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -27,48 +29,29 @@ use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
-use crate::results::{Simulated, Summary, json};
+use crate::results::{Summary, json};
 
-pub(crate) use chosen::Chosen;
+use control_clients::ControlClients;
+pub use error::RunError;
 pub(crate) use folder::Folder;
-pub(crate) use orders::{Order, give};
+use progress::Progress;
+use progress_line::ProgressLine;
+pub(crate) use resolved_plugins::ResolvedPlugins;
 pub(crate) use signals::INTERRUPTED;
+pub use simulate::simulate;
+use supervise::Supervisor;
+use supervisor_socket::SupervisorSocket;
+pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
+use write_results::write_file;
 
-/// The name by which a node's process is started, which tells it from any command a user can give.
+/// The program name of a node's process. No user can give it, so it is never taken for a command.
 const NODE: &str = "fika-node";
-
-/// Why a run could not be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// What was asked for cannot be: a plugin that is not there, a bad parameter. Exit code 2.
-    #[error("{0}")]
-    Input(String),
-    /// This machine cannot do it, or not now. Exit code 3.
-    #[error("{0}")]
-    Environment(String),
-}
-
-impl From<isolation::Error> for RunError {
-    fn from(error: isolation::Error) -> RunError {
-        RunError::Environment(error.to_string())
-    }
-}
-
-impl From<live::Failure> for RunError {
-    fn from(failure: live::Failure) -> RunError {
-        match failure {
-            live::Failure::Input(why) => RunError::Input(why),
-            live::Failure::Environment(why) => RunError::Environment(why),
-        }
-    }
-}
 
 /// What runs experiments: this program with its plugins.
 ///
-/// Nodes are processes of this very program. [`Host::init`] is where such a process turns into a node and
-/// never returns, and there is no other way to get a `Host`, so a program that can run experiments can also
-/// be their nodes. It is to come first in `main`, before any thread.
+/// Nodes are processes of this very program. In such a process [`Host::init`] becomes the node and never returns.
+/// There is no other way to get a `Host`, so every program that can run experiments can also be their nodes.
+/// Call it first in `main`, before any thread starts.
 #[derive(Clone, Debug)]
 pub struct Host {
     registry: Registry,
@@ -77,14 +60,14 @@ pub struct Host {
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Without the line that shows progress on a terminal.
+    /// Whether the progress line on a terminal is left out.
     pub quiet: bool,
-    /// Called once, when all nodes run: the run's name and its results folder.
+    /// Called once all nodes run, with the name of the run and its results folder.
     pub on_start: Option<fn(&str, &Path)>,
 }
 
 impl Host {
-    /// To be called first in `main`: in a process that was started as a node it never returns.
+    /// Call it first in `main`. In a process that was started as a node it never returns.
     pub fn init(registry: Registry) -> Host {
         let arguments: Vec<OsString> = std::env::args_os().take(4).collect();
         match &arguments[..] {
@@ -95,46 +78,46 @@ impl Host {
     }
 
     /// The plugins that are compiled in.
-    pub fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Runs an experiment to its end. Results are on disk when it returns; whether they are as expected says
-    /// [`Summary::as_expected`].
+    /// Runs an experiment to its end. The results are on disk when it returns; [`Summary::as_expected`] says whether
+    /// every expectation holds.
     ///
     /// # Errors
-    /// [`RunError`], in one line; then nothing runs.
+    /// [`RunError`], in one line. Nothing runs any more then.
     pub fn run(&self, experiment: &Experiment) -> Result<Summary, RunError> {
         self.run_with(experiment, &RunOptions::default())
     }
 
-    /// As [`Host::run`].
+    /// As [`Host::run`], with options.
     ///
     /// # Errors
     /// As [`Host::run`].
     pub fn run_with(&self, experiment: &Experiment, options: &RunOptions) -> Result<Summary, RunError> {
-        // While this process is still like any other: building and loading plugins, which others may read.
-        let chosen = Chosen::new(experiment, &self.registry)?;
-        let mut progress = progress::Progress::new(options.quiet, Instant::now());
+        // Before this process enters namespaces: other processes may read the plugins that are built here.
+        let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
+        let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
         if experiment.engine == Some(Engine::Sim) {
-            return self.simulate(experiment, &chosen, options, progress);
+            return self.simulate(experiment, &plugins, options, progress_line);
         }
-        let engine = engine(experiment.engine, &mut progress)?;
+        let engine = engine(experiment.engine, &mut progress_line)?;
         let runtime_dir = isolation::runtime_dir()?;
         for line in isolation::clean(&runtime_dir)? {
-            progress.say(&format!("removed what a killed run had left: {line}"));
+            progress_line.say(&format!("removed what a killed run had left: {line}"));
         }
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
-        let addresses = setup::make_keys(experiment, &*chosen.keys, &folder)?;
+        let addresses = setup::make_keys(experiment, &*plugins.keys, &folder)?;
         let mut lab = create_lab(experiment, engine, &runtime_dir)?;
         lab.set_results(folder.path.clone())?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
-        let orders = orders::Orders::listen(lab.directory())
+        let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
         let clock = setup::Clock::new(experiment.chain.tick_us, start);
-        setup::write(experiment, &chosen, &addresses, clock, &folder, &lab)?;
-        write_run(experiment, &chosen, engine, start, &folder)?;
+        setup::write(experiment, &plugins, &addresses, clock, &folder, &lab)?;
+        write_run(experiment, &plugins, engine, start, &folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
             let own = folder.node(&node.name);
             let setup = node_setup(&folder.path, &node.name);
@@ -146,64 +129,55 @@ impl Host {
         }
         let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
         let now = Instant::now();
-        let mut supervisor = supervise::Supervisor {
+        let mut supervisor = Supervisor {
             experiment,
             folder: &folder,
             addresses,
             lab,
-            voices: voices::Voices::new(paths.into_iter()),
-            watch: watch::Watch::new(experiment, now),
-            progress,
-            orders,
+            clients: ControlClients::new(paths.into_iter()),
+            progress: Progress::new(experiment, now),
+            progress_line,
+            socket,
             started: now,
             died: vec![None; experiment.nodes.len()],
         };
-        let ended = supervisor.watch()?;
+        let ended = supervisor.supervise()?;
         let (ending, taken) = supervisor.end(ended, clock)?;
-        end::write(experiment, &folder, &ending, clock.time_us(taken))
+        write_results::write_from_traces(experiment, &folder, &ending, clock.time_us(taken))
     }
 }
 
 impl Host {
-    /// The same under virtual time.
+    /// Runs it under virtual time.
     fn simulate(
         &self,
         experiment: &Experiment,
-        chosen: &Chosen,
+        plugins: &ResolvedPlugins,
         options: &RunOptions,
-        progress: progress::Progress,
+        progress_line: ProgressLine,
     ) -> Result<Summary, RunError> {
         let start = SystemTime::now();
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
-        write_run(experiment, chosen, "sim", start, &folder)?;
-        simulate::watch_calls()?;
+        write_run(experiment, plugins, "sim", start, &folder)?;
+        simulate::start_watchdog()?;
         if let Some(on_start) = options.on_start {
             on_start(&experiment.name, &folder.path);
         }
         if experiment.repeat > 1 {
             let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-            return replicas::run(experiment, chosen, &folder, progress, cores);
+            return replicas::run(experiment, plugins, &folder, progress_line, cores);
         }
-        simulate::run(experiment, chosen, &folder, progress)
+        simulate::run(experiment, plugins, &folder, progress_line)
     }
 }
 
-/// Runs an experiment under virtual time, once, and leaves nothing behind: for measurements and for programs that want
-/// the numbers of many runs.
-///
-/// # Errors
-/// [`RunError`], in one line.
-pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
-    simulate::numbers(experiment, &Chosen::new(experiment, registry)?)
-}
-
-/// Where the `node.json` of a node is, in the folder of a run.
+/// The path of a node's `node.json` in the folder of a run.
 pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
     results.join("nodes").join(node).join(setup::SETUP)
 }
 
-/// The whole life of a node's process.
+/// Runs this process as a node.
 fn become_node(setup: &Path, registry: &Registry) -> ! {
     let code = match NodeSetup::read(setup) {
         Ok(setup) => live::run_node(setup, registry),
@@ -216,16 +190,17 @@ fn become_node(setup: &Path, registry: &Registry) -> ! {
     std::process::exit(code.into())
 }
 
-/// The whole life of a process in which a plugin is tried.
+/// Runs this process as the probe of a plugin.
 fn become_probe(library: &OsStr, table: &OsStr) -> ! {
     let (line, code) = answer_probe(&library.to_string_lossy(), &table.to_string_lossy());
-    // Nobody listens if the one who asked has lost patience.
+    // The process that asked may have given up.
     let _ = writeln!(std::io::stdout(), "{line}");
     std::process::exit(code.into())
 }
 
-/// The wanted engine, or what this machine permits; enters a user namespace where it takes one.
-fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<isolation::Engine, RunError> {
+/// The engine that is asked for, or else the best one that this machine permits. Enters a user namespace if it
+/// needs one.
+fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<isolation::Engine, RunError> {
     match wanted {
         Some(Engine::Process) => return Ok(isolation::Engine::Process),
         Some(Engine::Sim) => {
@@ -241,13 +216,13 @@ fn engine(wanted: Option<Engine>, progress: &mut progress::Progress) -> Result<i
         (Ok(()), _) => Ok(isolation::Engine::Netns),
         (Err(why), Some(_)) => Err(RunError::Environment(why)),
         (Err(why), None) => {
-            progress.say(&format!("note: nodes run as plain processes: {why}"));
+            progress_line.say(&format!("note: nodes run as plain processes: {why}"));
             Ok(isolation::Engine::Process)
         }
     }
 }
 
-/// The run is named after its experiment; while one of that name runs, the next one gets a number.
+/// Makes the network. The run has the name of its experiment; while another run has that name, it gets a number too.
 fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &Path) -> Result<Lab, RunError> {
     let nodes: Vec<String> = experiment.nodes.iter().map(|node| node.name.clone()).collect();
     let links: Vec<Link> = experiment.links.iter().map(|(a, b)| Link::new(*a as usize, *b as usize)).collect();
@@ -262,22 +237,22 @@ fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &
     }
 }
 
-/// `run.json`: everything that is needed to do it again.
+/// `run.json`: everything that is needed to repeat the run.
 #[derive(Serialize)]
 struct RunFile<'a> {
     experiment: &'a Experiment,
     engine: String,
-    /// Whether work was done, or its time drawn.
+    /// Whether the work was done, or its time was drawn.
     proof: &'static str,
     started_utc: String,
     fika_host: &'static str,
-    plugins: Vec<chosen::PluginLine>,
+    plugins: Vec<resolved_plugins::PluginLine>,
     command: Vec<String>,
 }
 
 fn write_run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     engine: impl ToString,
     start: SystemTime,
     folder: &Folder,
@@ -291,8 +266,8 @@ fn write_run(
         },
         started_utc: folder::stamp(start),
         fika_host: env!("CARGO_PKG_VERSION"),
-        plugins: chosen.lines(),
+        plugins: plugins.lines(),
         command: std::env::args().collect(),
     };
-    end::write_file(folder, "run.json", |out| json::write(&run, out))
+    write_file(folder, "run.json", |out| json::write(&run, out))
 }

@@ -1,89 +1,116 @@
-//! One line that shows how a run is going, on a terminal only.
+//! How far the nodes of a run are, and whether the run is over.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::watch::Watch;
-use crate::live::control::Status;
+use fika_core::hash::Id;
 
-const INTERVAL: Duration = Duration::from_millis(500);
+use super::control_clients::ControlClients;
+use crate::experiment::{Experiment, Role};
+use crate::live::control::{Reply, Request, Status};
 
-/// The line, and everything else that a run says while it goes on.
+/// Each node is asked this often, and less often where so many requests would keep the machine busy.
+const INTERVAL_MIN: Duration = Duration::from_millis(500);
+const INTERVAL_PER_NODE: Duration = Duration::from_millis(2);
+/// How often wallets with an unconfirmed payment ask for the chain when the run could end.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(700);
+
+/// The latest status of every node.
 pub(super) struct Progress {
-    shown: bool,
-    terminal: bool,
-    next: Instant,
+    pub(super) statuses: Vec<Option<Status>>,
+    full: Vec<usize>,
+    wallets: Vec<usize>,
+    asked_at: Vec<Instant>,
+    interval: Duration,
+    updated_at: Instant,
+    /// How many payments the run waits for, and whether other loads never end.
+    scheduled: u64,
+    endless: bool,
 }
 
 impl Progress {
-    /// `quiet`: no line, only what must be said.
-    pub(super) fn new(quiet: bool, now: Instant) -> Progress {
-        Progress { shown: false, terminal: !quiet && stderr().is_terminal(), next: now }
-    }
-
-    /// Says something in a line of its own.
-    pub(super) fn say(&mut self, text: &str) {
-        self.clear();
-        // Whoever reads may have gone; the run goes on.
-        let _ = writeln!(stderr(), "{text}");
-    }
-
-    /// Shows the line, at most twice a second.
-    pub(super) fn show(
-        &mut self,
-        watch: &Watch,
-        alive: usize,
-        elapsed: Duration,
-        stop: Option<Duration>,
-        now: Instant,
-    ) {
-        self.show_line(now, || line(watch, alive, elapsed, stop));
-    }
-
-    /// Shows a line, at most twice a second.
-    pub(super) fn show_line(&mut self, now: Instant, line: impl FnOnce() -> String) {
-        if !self.terminal || now < self.next {
-            return;
+    pub(super) fn new(experiment: &Experiment, now: Instant) -> Progress {
+        let count = experiment.nodes.len();
+        let of = |role| (0..count).filter(|node| experiment.nodes[*node].role == role).collect();
+        let interval = INTERVAL_MIN.max(INTERVAL_PER_NODE * count as u32);
+        Progress {
+            statuses: vec![None; count],
+            full: of(Role::Full),
+            wallets: of(Role::Wallet),
+            // Spread over the interval, so that the load on the machine is even.
+            asked_at: (0..count).map(|node| now + interval * node as u32 / count as u32).collect(),
+            interval,
+            updated_at: now,
+            scheduled: experiment.payments_scheduled(),
+            endless: experiment.load.iter().any(|load| load.count().is_none()),
         }
-        self.next = now + INTERVAL;
-        let size = rustix::termios::tcgetwinsize(stderr());
-        // A terminal that does not know its width says 0.
-        let width = size.map_or(0, |size| usize::from(size.ws_col));
-        let width = if width < 2 { 80 } else { width };
-        let line: String = line().chars().take(width - 1).collect();
-        let _ = write!(stderr(), "\r\x1b[K{line}");
-        let _ = stderr().flush();
-        self.shown = true;
     }
 
-    /// Removes the line.
-    pub(super) fn clear(&mut self) {
-        if self.shown {
-            let _ = write!(stderr(), "\r\x1b[K");
-            let _ = stderr().flush();
-            self.shown = false;
+    /// Takes the statuses that have come, and asks the nodes whose turn it is.
+    pub(super) fn poll(&mut self, clients: &mut ControlClients, now: Instant) {
+        for node in 0..self.statuses.len() {
+            if let Some(Reply::Status(status)) = clients.take_reply(node) {
+                self.statuses[node] = Some(status);
+            }
+            if self.asked_at[node] <= now {
+                clients.ask(node, &Request::Status);
+                self.asked_at[node] = now + self.interval;
+            }
         }
+    }
+
+    /// A node is gone, and its latest status with it.
+    pub(super) fn forget(&mut self, node: usize) {
+        self.statuses[node] = None;
+    }
+
+    /// Whether all full nodes have one tip at `height` or above and every payment that the run waits for is
+    /// confirmed. Wallets with an unconfirmed payment are told to ask for the chain.
+    pub(super) fn is_over(&mut self, height: u64, clients: &mut ControlClients, now: Instant) -> bool {
+        if !self.agree_at(height) || self.statuses.iter().flatten().any(|status| status.payments_to_come > 0) {
+            return false;
+        }
+        if self.statuses.iter().any(Option::is_none) {
+            return false;
+        }
+        if self.payments_done() {
+            return true;
+        }
+        let waits = |node: &usize| self.statuses[*node].as_ref().is_some_and(|status| !is_done(status));
+        if now.duration_since(self.updated_at) > UPDATE_INTERVAL {
+            self.updated_at = now;
+            for node in self.wallets.iter().copied().filter(waits) {
+                clients.ask(node, &Request::Update);
+            }
+        }
+        false
+    }
+
+    fn payments_done(&self) -> bool {
+        let sum = |of: fn(&Status) -> u64| self.statuses.iter().flatten().map(of).sum::<u64>();
+        match self.endless {
+            true => sum(|status| status.payments_confirmed + status.payments_failed) >= self.scheduled,
+            false => self.statuses.iter().flatten().all(is_done),
+        }
+    }
+
+    fn agree_at(&self, height: u64) -> bool {
+        let tips = self.tips();
+        tips.len() == 1
+            && self.full.iter().all(|node| self.statuses[*node].as_ref().is_some_and(|status| status.height >= height))
+    }
+
+    /// The different tips of the full nodes.
+    pub(super) fn tips(&self) -> BTreeSet<Id> {
+        self.full_statuses().map(|status| status.tip).collect()
+    }
+
+    /// The latest statuses of the full nodes.
+    pub(super) fn full_statuses(&self) -> impl Iterator<Item = &Status> {
+        self.full.iter().filter_map(|node| self.statuses[*node].as_ref())
     }
 }
 
-fn line(watch: &Watch, alive: usize, elapsed: Duration, stop: Option<Duration>) -> String {
-    let full = |of: fn(&Status) -> u64| watch.full_statuses().map(of);
-    let all = |of: fn(&Status) -> u64| watch.statuses.iter().flatten().map(of).sum::<u64>();
-    let (low, high) = (full(|s| s.height).min().unwrap_or(0), full(|s| s.height).max().unwrap_or(0));
-    let height = if low == high { low.to_string() } else { format!("{low}..{high}") };
-    let tips = watch.tips().len();
-    let forks = if tips > 1 { format!(" on {tips} tips") } else { String::new() };
-    let seconds = |time: Duration| crate::results::duration(time.as_secs() * 1_000_000);
-    let time = match stop {
-        Some(stop) => format!("{} left", seconds(stop.saturating_sub(elapsed))),
-        None => seconds(elapsed),
-    };
-    format!(
-        "height {height}{forks}  reorgs {}  mempool {}  payments {}/{}  nodes {alive}/{}  {time}",
-        full(|s| s.reorgs).sum::<u64>(),
-        full(|s| s.mempool).max().unwrap_or(0),
-        all(|s| s.payments_confirmed),
-        all(|s| s.payments_submitted + s.payments_to_come),
-        watch.statuses.len(),
-    )
+fn is_done(status: &Status) -> bool {
+    status.payments_confirmed + status.payments_failed >= status.payments_submitted
 }

@@ -1,4 +1,4 @@
-//! Several simulated runs of one experiment that differ in their seed alone, as many at once as there are cores.
+//! Several simulated runs of one experiment that differ only in their seed, as many at once as there are cores.
 
 #[cfg(test)]
 mod tests;
@@ -8,27 +8,28 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::progress::Progress;
-use super::{Chosen, Folder, RunError, end, signals, simulate};
+use super::progress_line::ProgressLine;
+use super::write_results::{write_file, write_summary, write_tables};
+use super::{Folder, ResolvedPlugins, RunError, signals, simulate};
 use crate::experiment::Experiment;
 use crate::results::{Ended, Figure, Replica, Replicas, Summary, write_replicas};
 use crate::sim;
 
-/// How often the line that shows progress is looked after.
+/// How often the progress line is updated.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Makes all runs on at most so many threads, and leaves the tables of the first one and the statistics of all in
-/// `folder`. How many threads there are changes no result.
+/// Makes all runs on at most `threads` threads. Writes the tables of the first one and the statistics of all into
+/// `folder`. The number of threads changes no result.
 pub(super) fn run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     folder: &Folder,
-    mut progress: Progress,
+    mut progress_line: ProgressLine,
     threads: usize,
 ) -> Result<Summary, RunError> {
     let began = Instant::now();
     let figures = Figure::all(experiment);
-    let runs = Runs { experiment, chosen, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
+    let runs = Runs { experiment, plugins, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
     let threads = threads.clamp(1, experiment.repeat as usize);
     let places: Vec<Place> = (0..threads).map(|_| Place::default()).collect();
     let (mut first, mut failures, mut cut) = (None, vec![], None);
@@ -39,7 +40,7 @@ pub(super) fn run(
             let (sender, runs) = (sender.clone(), &runs);
             scope.spawn(move || {
                 while let Some(index) = runs.take() {
-                    // Who listens does so to the end.
+                    // The receiver lives as long as this scope.
                     let _ = sender.send((index, runs.make(index, place)));
                 }
             });
@@ -61,10 +62,10 @@ pub(super) fn run(
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let line = || line(experiment, replicas.len(), &places, began.elapsed());
-            progress.show_line(Instant::now(), line);
+            progress_line.show_line(Instant::now(), line);
         }
     });
-    progress.clear();
+    progress_line.clear();
     if let Some((index, error)) = failures.into_iter().min_by_key(|(index, _)| *index) {
         let at = |why| format!("in the run with seed {}: {why}", runs.seed(index));
         return Err(match error {
@@ -75,36 +76,36 @@ pub(super) fn run(
     let Some(mut first) = first else { unreachable!("the first run is always made, and has not failed") };
     replicas.sort_by_key(|replica| replica.seed);
     if replicas.len() < experiment.repeat as usize {
-        // It may have come to its end itself, but the whole has not.
+        // The first run may have ended by itself, but not all of them have.
         first.ended = cut.or_else(signals::asked).unwrap_or(first.ended);
     }
     let statistics = Replicas::new(experiment, &figures, &replicas);
     if experiment.output.csv {
-        end::write_file(folder, "replicas.csv", |out| write_replicas(out, &figures, &replicas))?;
+        write_file(folder, "replicas.csv", |out| write_replicas(out, &figures, &replicas))?;
     }
     if experiment.output.json {
-        end::write_file(folder, "statistics.json", |out| Ok(serde_json::to_writer_pretty(out, &statistics)?))?;
+        write_file(folder, "statistics.json", |out| Ok(serde_json::to_writer_pretty(out, &statistics)?))?;
     }
     let summary = first.with_replicas(experiment, statistics);
-    end::write_summary(experiment, folder, &summary)?;
+    write_summary(experiment, folder, &summary)?;
     Ok(summary)
 }
 
-/// How far the run of one thread is, while there is one.
+/// How far the run of one thread is, while it makes one.
 type Place = Mutex<Option<sim::Progress>>;
 
 /// What the threads share.
 struct Runs<'a> {
     experiment: &'a Experiment,
-    chosen: &'a Chosen,
+    plugins: &'a ResolvedPlugins,
     folder: &'a Folder,
     next: AtomicU32,
-    /// One of them has failed, so the others need not be finished.
+    /// One of them has failed, so the others stop early.
     failed: AtomicBool,
 }
 
 impl Runs<'_> {
-    /// The next run to be made, from 0. The first one is made even if the end is asked for before it begins.
+    /// The next run, from 0. The first one is made even if the end is asked for before it begins.
     fn take(&self) -> Option<u32> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let ended = index >= self.experiment.repeat || (index > 0 && self.asked().is_some());
@@ -119,7 +120,7 @@ impl Runs<'_> {
         self.experiment.seed.wrapping_add(index.into())
     }
 
-    /// Makes one run. Of the first the trace and the tables are written; of the others only the numbers stay.
+    /// Makes one run. The trace and the tables of the first one are written; of the others only the numbers are kept.
     fn make(&self, index: u32, place: &Place) -> Result<Summary, RunError> {
         let made = self.try_make(index, place);
         *place.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -135,13 +136,13 @@ impl Runs<'_> {
             self.asked()
         };
         if index == 0 {
-            let (ending, chain) = simulate::once(self.experiment, self.chosen, &self.folder.path, &mut look)?;
-            return end::write_tables(self.experiment, self.folder, &ending, &chain);
+            let (ending, chain) = simulate::once(self.experiment, self.plugins, &self.folder.path, &mut look)?;
+            return write_tables(self.experiment, self.folder, &ending, &chain);
         }
         let experiment = self.experiment.with_seed(self.seed(index));
         let mut experiment = experiment.map_err(|errors| RunError::Input(errors.to_string()))?;
         experiment.output.trace = None;
-        let (ending, chain) = simulate::once(&experiment, self.chosen, &self.folder.path, &mut look)?;
+        let (ending, chain) = simulate::once(&experiment, self.plugins, &self.folder.path, &mut look)?;
         Ok(Summary::new(&experiment, &chain, &ending))
     }
 }

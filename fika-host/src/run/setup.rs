@@ -1,4 +1,4 @@
-//! What every node process is told: keys, genesis, clock, its `node.json`.
+//! What each node process gets: its key, and its `node.json` with genesis and clock.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use fika_core::header::SECOND;
 use fika_core::keys::KeyScheme;
 
 use super::folder::Folder;
-use super::{Chosen, RunError};
+use super::{ResolvedPlugins, RunError};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
@@ -26,8 +26,8 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Ticks of a second or more count Unix time, as Bitcoin does; 32 bits hold finer ones only from the
-    /// start of the run.
+    /// Ticks of a second or more count Unix time, as in Bitcoin. Finer ticks count from the start of the run, for
+    /// 32 bits do not hold more.
     pub(super) fn new(tick_us: u64, start: SystemTime) -> Clock {
         let since_1970 = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let start_us = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
@@ -38,7 +38,7 @@ impl Clock {
         Clock { epoch_unix_us: 0, start_us, genesis_time }
     }
 
-    /// A moment in the chain's time, in microseconds.
+    /// This moment in microseconds of the chain's time.
     pub(super) fn time_us(&self, at: SystemTime) -> u64 {
         let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX).saturating_sub(self.epoch_unix_us)
@@ -59,7 +59,7 @@ pub(super) fn make_keys(
     })
 }
 
-/// Makes one thing for each of the first `count` numbers, on all cores: an RSA key takes a second.
+/// Calls `make` with each number below `count`, on all cores: an RSA key takes a second.
 pub(super) fn on_all_cores<T: Send>(
     count: usize,
     make: impl Fn(usize) -> Result<T, RunError> + Sync,
@@ -95,7 +95,7 @@ pub(super) const DATABASE: &str = "world.redb";
 /// Writes the `node.json` of every node.
 pub(super) fn write(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     addresses: &[Address],
     clock: Clock,
     folder: &Folder,
@@ -111,7 +111,7 @@ pub(super) fn write(
     let members: Vec<Member> = experiment.nodes.iter().zip(addresses).map(member).collect();
     let mut chain = experiment.chain.clone();
     chain.genesis_time = clock.genesis_time;
-    let identity = chosen.identity();
+    let identity = plugins.identity();
     for (index, node) in experiment.nodes.iter().enumerate() {
         let own = folder.node(&node.name);
         let file = |name: &str| own.join(name);
@@ -131,8 +131,8 @@ pub(super) fn write(
             start_us: clock.start_us,
             genesis: genesis.clone(),
             identity: identity.clone(),
-            plugins: chosen.plugins.clone(),
-            attack: node.agent.as_ref().map(|name| chosen.attacks[name].clone()),
+            plugins: plugins.choices.clone(),
+            attack: node.agent.as_ref().map(|name| plugins.attacks[name].clone()),
             relay: Relay { compact: experiment.relay.compact && node.compact, ..experiment.relay },
             mempool: experiment.mempool,
             hash_rate: node.hash_rate,
@@ -151,9 +151,9 @@ pub(super) fn write(
     Ok(())
 }
 
-/// A plugin's call that takes longer ends its node.
+/// A plugin's call that takes longer ends its node, in seconds.
 const WATCHDOG_S: u64 = 10;
-/// How long a neighbour that misbehaved is kept away.
+/// How long a neighbour that misbehaved is banned, in seconds.
 const BAN_S: u64 = 600;
 
 #[cfg(test)]

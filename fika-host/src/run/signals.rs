@@ -1,4 +1,4 @@
-//! Ctrl-C and `down`: the first asks for the end, the second Ctrl-C ends at once.
+//! Ctrl-C and `down` ask for the end of the run. A second Ctrl-C ends this process at once.
 
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -8,7 +8,7 @@ use crate::results::Ended;
 /// The first signal that asked for the end; 0: none yet.
 static ASKED: AtomicI32 = AtomicI32::new(0);
 
-/// What a shell gives a program that Ctrl-C ended.
+/// The exit code of a program that Ctrl-C ended, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 extern "C" fn note(signal: libc::c_int) {

@@ -19,16 +19,18 @@ use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
 use fika_core::world::{Genesis, World};
 
-use super::progress::Progress;
+use super::progress_line::ProgressLine;
 use super::setup::on_all_cores;
-use super::{Chosen, Folder, RunError, end, signals};
+use super::write_results::write_all;
+use super::{Folder, ResolvedPlugins, RunError, signals};
+use crate::Registry;
 use crate::experiment::{Experiment, NodeIndex};
 use crate::live::{EXIT_INPUT, node_keys};
 use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation, Tracer};
 
-/// A plugin's call that takes longer, in seconds, ends the run.
+/// A plugin's call that takes longer ends the run, in seconds.
 const WATCHDOG_S: u64 = 10;
 
 /// The parts of a run that the simulation borrows.
@@ -43,37 +45,37 @@ pub(super) struct Stage {
 /// Runs an experiment and leaves its results in `folder`.
 pub(super) fn run(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     folder: &Folder,
-    mut progress: Progress,
+    mut progress_line: ProgressLine,
 ) -> Result<Summary, RunError> {
     let began = Instant::now();
-    let (ending, chain) = once(experiment, chosen, &folder.path, &mut |state| {
-        progress.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
+    let (ending, chain) = once(experiment, plugins, &folder.path, &mut |state| {
+        progress_line.show_line(Instant::now(), || line(experiment, state, began.elapsed()));
         signals::asked()
     })?;
-    progress.clear();
-    end::write_all(experiment, folder, &ending, &chain)
+    progress_line.clear();
+    write_all(experiment, folder, &ending, &chain)
 }
 
-/// One run, until its end or until `look` says how it ends; `results` is where its trace and its tables go.
+/// One run, until it ends or until `look` says how it ends. Its trace and tables go into the folder `results`.
 pub(super) fn once(
     experiment: &Experiment,
-    chosen: &Chosen,
+    plugins: &ResolvedPlugins,
     results: &Path,
     look: &mut dyn FnMut(sim::Progress) -> Option<Ended>,
 ) -> Result<(Ending, Chain), RunError> {
-    let stage = Stage::new(experiment, chosen)?;
-    let worlds = vec![stage.world(experiment, chosen)?];
+    let stage = Stage::new(experiment, plugins)?;
+    let worlds = vec![stage.world(experiment, plugins)?];
     let tracer = experiment.output.trace.map(|format| Tracer::create(results, format, experiment));
     let mut tracer = tracer.transpose().map_err(RunError::Environment)?;
     let simulation = Simulation { tracer: tracer.as_mut(), ..stage.simulation(experiment, worlds, true) };
     let outcome = simulation.run(look);
     tracer.map_or(Ok(()), Tracer::finish).map_err(RunError::Environment)?;
     if !outcome.replays.is_empty() {
-        // Here there is nothing else to do meanwhile, and threads change no result.
+        // Nothing else runs now, and the number of threads changes no result.
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        let mut world = stage.world_with(experiment, chosen, workers)?;
+        let mut world = stage.world_with(experiment, plugins, workers)?;
         world.follow_closely();
         let mut replays = outcome.replays.iter();
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
@@ -91,24 +93,29 @@ pub(super) fn once(
     Ok((ending, outcome.chain))
 }
 
-/// One run to its end, of which only the numbers are kept.
-pub(super) fn numbers(experiment: &Experiment, chosen: &Chosen) -> Result<Simulated, RunError> {
-    let stage = Stage::new(experiment, chosen)?;
-    let worlds = vec![stage.world(experiment, chosen)?];
+/// Runs an experiment under virtual time, once, and leaves nothing behind: for measurements and for programs that want
+/// the numbers of many runs.
+///
+/// # Errors
+/// [`RunError`], in one line.
+pub fn simulate(experiment: &Experiment, registry: &Registry) -> Result<Simulated, RunError> {
+    let plugins = ResolvedPlugins::new(experiment, registry)?;
+    let stage = Stage::new(experiment, &plugins)?;
+    let worlds = vec![stage.world(experiment, &plugins)?];
     Ok(stage.simulation(experiment, worlds, true).run(&mut |_| None).simulated)
 }
 
 impl Stage {
-    pub(super) fn new(experiment: &Experiment, chosen: &Chosen) -> Result<Stage, RunError> {
+    pub(super) fn new(experiment: &Experiment, plugins: &ResolvedPlugins) -> Result<Stage, RunError> {
         let faults = Faults::new();
-        let env = chosen.env(&experiment.chain, &faults)?;
+        let env = plugins.env(&experiment.chain, &faults)?;
         let keys = make_keys(experiment, &*env.keys)?;
         let addresses = keys.iter().map(|pair| env.keys.address(&pair.public)).collect();
-        let transport = chosen.transport(&env, &faults)?;
+        let transport = plugins.transport(&env, &faults)?;
         let mut attacks = BTreeMap::new();
         for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
             if !attacks.contains_key(name)
-                && let Some(attack) = chosen.attack(name, &env, &faults)?
+                && let Some(attack) = plugins.attack(name, &env, &faults)?
             {
                 attacks.insert(name.clone(), attack);
             }
@@ -117,17 +124,22 @@ impl Stage {
     }
 
     /// A world with nothing but genesis.
-    pub(super) fn world(&self, experiment: &Experiment, chosen: &Chosen) -> Result<World, RunError> {
+    pub(super) fn world(&self, experiment: &Experiment, plugins: &ResolvedPlugins) -> Result<World, RunError> {
         let workers = NonZero::new(experiment.workers as usize).unwrap_or(NonZero::<usize>::MIN);
-        self.world_with(experiment, chosen, workers)
+        self.world_with(experiment, plugins, workers)
     }
 
-    fn world_with(&self, experiment: &Experiment, chosen: &Chosen, workers: NonZero<usize>) -> Result<World, RunError> {
-        let env = chosen.env(&experiment.chain, &self.faults)?;
-        let rules = chosen.rules(env, workers, &self.faults)?;
+    fn world_with(
+        &self,
+        experiment: &Experiment,
+        plugins: &ResolvedPlugins,
+        workers: NonZero<usize>,
+    ) -> Result<World, RunError> {
+        let env = plugins.env(&experiment.chain, &self.faults)?;
+        let rules = plugins.rules(env, workers, &self.faults)?;
         let coins = experiment.nodes.iter().zip(&self.addresses);
         let coins = coins.flat_map(|(node, address)| node.coins.iter().map(|amount| (*address, *amount))).collect();
-        let genesis = Genesis { coins, identity: chosen.identity() };
+        let genesis = Genesis { coins, identity: plugins.identity() };
         World::new(rules, &genesis).map_err(|reject| RunError::Input(format!("genesis: {reject}")))
     }
 
@@ -155,7 +167,7 @@ impl Stage {
 /// The keys of all nodes: those that live nodes would have.
 fn make_keys(experiment: &Experiment, scheme: &dyn KeyScheme) -> Result<Vec<KeyPair>, RunError> {
     let count = experiment.nodes.len();
-    // Parts large enough for the scheme to gain by making many at once, and enough of them for all cores.
+    // Large enough that the scheme gains by making many keys at once, small enough to keep all cores busy.
     let together = (count / 32).clamp(1, 256);
     let of_part = |part: usize| {
         let (first, end) = (part * together, (part * together + together).min(count));
@@ -181,7 +193,7 @@ fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> Str
     line
 }
 
-/// How much of the run is over.
+/// The share of the run that is over.
 pub(super) fn share(experiment: &Experiment, state: sim::Progress) -> Option<f64> {
     let done = |is: u64, of: u64| (is.min(of) as f64 / of.max(1) as f64).max(1e-9);
     let by_time = experiment.stop.time_us.map(|stop| done(state.now_us, stop));
@@ -192,7 +204,7 @@ pub(super) fn share(experiment: &Experiment, state: sim::Progress) -> Option<f64
         .fold(None, |most: Option<f64>, share| Some(most.map_or(share, |most| most.max(share))))
 }
 
-/// How long it takes to the end at the same pace, when this share of the whole took so long.
+/// How long the rest takes at the same pace, if this share of the run took `elapsed`.
 pub(super) fn left(share: f64, elapsed: Duration) -> String {
     let left = elapsed.as_secs_f64() * (1.0 / share - 1.0);
     format!("  {} left", duration(left as u64 * 1_000_000))
@@ -212,8 +224,8 @@ pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
     line
 }
 
-/// Ends this process when a plugin's call does not return. What the run has left in its folder so far stays.
-pub(super) fn watch_calls() -> Result<(), RunError> {
-    let watching = plugins::end_on_hang(WATCHDOG_S, EXIT_INPUT, |_| {});
+/// Ends this process when a plugin's call does not return. What is in the run's folder by then stays there.
+pub(super) fn start_watchdog() -> Result<(), RunError> {
+    let watching = plugins::start_watchdog(WATCHDOG_S, EXIT_INPUT, |_| {});
     watching.map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
 }

@@ -1,4 +1,4 @@
-//! Watches over the nodes of a run until it is over.
+//! Supervises the nodes of a run until it is over.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use fika_core::address::Address;
 
+use super::control_clients::ControlClients;
 use super::folder::Folder;
-use super::orders::{Order, Orders};
 use super::progress::Progress;
+use super::progress_line::ProgressLine;
 use super::setup::LOG;
-use super::voices::Voices;
-use super::watch::Watch;
+use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
 use super::{RunError, signals};
 use crate::experiment::Experiment;
 use crate::isolation::Lab;
@@ -23,29 +23,29 @@ use crate::results::Ended;
 /// How long the supervisor sleeps when nothing happens.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A run that goes on.
+/// The supervisor of a run.
 pub(super) struct Supervisor<'a> {
     pub(super) experiment: &'a Experiment,
     pub(super) folder: &'a Folder,
     /// By node.
     pub(super) addresses: Vec<Address>,
     pub(super) lab: Lab,
-    pub(super) voices: Voices,
-    pub(super) watch: Watch,
+    pub(super) clients: ControlClients,
     pub(super) progress: Progress,
-    pub(super) orders: Orders,
+    pub(super) progress_line: ProgressLine,
+    pub(super) socket: SupervisorSocket,
     pub(super) started: Instant,
     /// How each node's process ended, if it is not running.
     pub(super) died: Vec<Option<String>>,
 }
 
 impl Supervisor<'_> {
-    /// Returns when the run is over, with the reason; the nodes still run.
-    pub(super) fn watch(&mut self) -> Result<Ended, RunError> {
+    /// Returns when the run is over, and says why. The nodes still run.
+    pub(super) fn supervise(&mut self) -> Result<Ended, RunError> {
         let stop = self.experiment.stop;
         let stop_time = stop.time_us.map(Duration::from_micros);
         loop {
-            // Sleeps; a node's end and a signal wake it.
+            // Sleeps until a node ends, a signal comes, or the tick is over.
             if let Some((node, status)) = self.lab.wait_any(Some(TICK))? {
                 self.note_end(node, status);
             }
@@ -55,7 +55,7 @@ impl Supervisor<'_> {
             if let Some(ended) = signals::asked() {
                 return Ok(ended);
             }
-            self.take_orders();
+            self.serve_requests();
             let alive = self.died.iter().filter(|died| died.is_none()).count();
             if alive == 0 {
                 return Ok(Ended::NodesDied);
@@ -65,15 +65,15 @@ impl Supervisor<'_> {
             if stop_time.is_some_and(|stop| elapsed >= stop) {
                 return Ok(Ended::StopTime);
             }
-            self.watch.look(&mut self.voices, now);
-            if stop.height.is_some_and(|height| self.watch.is_over(height, &mut self.voices, now)) {
+            self.progress.poll(&mut self.clients, now);
+            if stop.height.is_some_and(|height| self.progress.is_over(height, &mut self.clients, now)) {
                 return Ok(Ended::StopHeight);
             }
-            self.progress.show(&self.watch, alive, elapsed, stop_time, now);
+            self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
     }
 
-    /// Notes and tells that a node has ended by itself, or was killed.
+    /// Notes and reports that a node has ended by itself or was killed.
     fn note_end(&mut self, node: usize, status: ExitStatus) {
         let name = &self.experiment.nodes[node].name;
         let how = match (status.code(), status.signal()) {
@@ -81,25 +81,26 @@ impl Supervisor<'_> {
             (None, Some(signal)) => format!("killed by signal {signal}"),
             (None, None) => "ended".into(),
         };
-        // Who was killed had no time to say why.
+        // A node that was killed had no time to say why.
         let last = status.code().and_then(|_| last_error(&self.folder.node(name).join(LOG)));
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
-        self.progress.say(&format!("node {name} {how}"));
+        self.progress_line.say(&format!("node {name} {how}"));
         self.died[node] = Some(how);
-        self.voices.hang_up(node);
-        self.watch.forget(node);
+        self.clients.disconnect(node);
+        self.progress.forget(node);
     }
 
-    fn take_orders(&mut self) {
-        let Supervisor { orders, lab, died, experiment, progress, voices, watch, .. } = self;
-        orders.take(|Order::Restart { node: name }| {
+    /// Carries out what other commands ask for.
+    fn serve_requests(&mut self) {
+        let Supervisor { socket, lab, died, experiment, progress_line, clients, progress, .. } = self;
+        socket.serve(|SupervisorRequest::Restart { node: name }| {
             let node = experiment.node(&name).ok_or_else(|| format!("expected the name of a node, found '{name}'"))?;
             let node = node as usize;
-            voices.hang_up(node);
-            watch.forget(node);
+            clients.disconnect(node);
+            progress.forget(node);
             lab.restart(node).map_err(|error| error.to_string())?;
             died[node] = None;
-            progress.say(&format!("node {name} started again"));
+            progress_line.say(&format!("node {name} started again"));
             Ok(())
         });
     }

@@ -1,4 +1,4 @@
-//! What a process costs: memory and processor time, as the kernel counts them.
+//! The memory and processor time of a process, as the kernel counts them.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::isolation::ProcessId;
 /// Memory and processor time of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// Proportional set size: what is its own, and its share of what it shares with other processes.
+    /// The proportional set size (`Pss`): its own memory, and its share of what it shares with other processes.
     pub(crate) memory_bytes: Option<u64>,
     /// In user and kernel mode together.
     pub(crate) cpu_us: Option<u64>,

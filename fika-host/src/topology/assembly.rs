@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Topology, TopologyLink, TopologyNode};
-use crate::experiment::{BITS, DURATION, HASH_RATE, LINKS_MAX, NODES_MAX, Quantity, is_name, shortened};
+use super::graph::{Topology, TopologyLink, TopologyNode};
+use crate::limits::{LINKS_MAX, NODES_MAX, is_name, shortened};
+use crate::quantity::{BITS, DURATION, HASH_RATE, Quantity};
+
+/// The deepest nesting of lists and elements.
+pub(super) const DEPTH_MAX: usize = 64;
 
 /// What a file says about one node or link, as written.
 #[derive(Default)]
@@ -134,7 +138,7 @@ impl Assembly {
     }
 }
 
-/// A number with its unit, or a plain one of which each counts `plain` base units.
+/// A number with its unit, or a plain number in units of `plain` base units.
 fn figure(text: &str, quantity: &Quantity, plain: u64, line: usize) -> Result<u64, String> {
     const LARGEST: f64 = 1e15;
     match text.parse::<f64>() {

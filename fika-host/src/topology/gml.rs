@@ -1,8 +1,8 @@
 //! GML: nested lists of keys and values (Himsolt, "GML: A portable graph file format", 1997).
 
-use super::assembly::{Assembly, Record};
-use super::{DEPTH_MAX, Topology};
-use crate::experiment::shortened;
+use super::assembly::{Assembly, DEPTH_MAX, Record};
+use super::graph::Topology;
+use crate::limits::shortened;
 
 const TOKEN_BYTES_MAX: usize = 4_096;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::assembly::{Assembly, Record};
-use super::{DEPTH_MAX, Topology};
-use crate::experiment::shortened;
+use super::assembly::{Assembly, DEPTH_MAX, Record};
+use super::graph::Topology;
+use crate::limits::shortened;
 
 /// The element that is being read.
 enum Element {

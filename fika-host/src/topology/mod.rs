@@ -1,11 +1,12 @@
-//! Who is joined to whom, apart from the rest of an experiment: read from GraphML and GML files, written as
-//! GraphML, DOT and nwdiag, and measured.
+//! Nodes and links without the rest of an experiment: read from GraphML and GML files, written as GraphML, DOT and
+//! nwdiag, and summarised.
 //!
-//! Files may come from anywhere, so their size, depth and counts are limited, XML that declares a document type is
-//! refused (and with it all entities but the five of XML), and what does not fit is an error with its line.
+//! Files may come from anywhere. So their size, depth and counts are limited, XML with a document type is refused (and
+//! with it all entities but the five of XML), and what does not fit is an error with its line.
 
 mod assembly;
 mod gml;
+mod graph;
 mod graphml;
 mod shape;
 #[cfg(test)]
@@ -16,54 +17,18 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-pub use write::Format;
-
-use crate::experiment::{Experiment, Latency};
+pub(crate) use graph::{Topology, TopologyLink, TopologyNode};
+pub(crate) use write::Format;
 
 /// The largest file that is read.
 const FILE_BYTES_MAX: u64 = 128 << 20;
-/// How deep lists and elements may lie in each other.
-const DEPTH_MAX: usize = 64;
-
-/// Nodes and links.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
-    /// Names are unique.
-    pub nodes: Vec<TopologyNode>,
-    /// Each pair of nodes at most once.
-    pub links: Vec<TopologyLink>,
-}
-
-/// A node of a topology.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopologyNode {
-    /// As in an experiment: 1 to 40 letters, digits, `-` and `_`.
-    pub name: String,
-    /// The name of its region.
-    pub region: Option<String>,
-    /// Hashes per second.
-    pub hash_rate: Option<u64>,
-}
-
-/// A link of a topology.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopologyLink {
-    /// One end, as an index into [`Topology::nodes`].
-    pub a: u32,
-    /// The other end, never the same.
-    pub b: u32,
-    /// Time from end to end in microseconds; where it is drawn, its mean.
-    pub latency_us: Option<u64>,
-    /// Bits a second in each direction.
-    pub bandwidth_bps: Option<u64>,
-}
 
 impl Topology {
     /// Reads a file: GraphML if its name ends in `.graphml` or `.xml`, GML if in `.gml`.
     ///
     /// # Errors
     /// `file:line: what was expected and found`, in one line.
-    pub fn load(path: &Path) -> Result<Topology, String> {
+    pub(crate) fn load(path: &Path) -> Result<Topology, String> {
         let file = path.display();
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let parse = match ending.as_deref() {
@@ -72,7 +37,7 @@ impl Topology {
             _ => return Err(format!("expected a file that ends in .graphml or .gml, found {file}")),
         };
         let cannot = |why: std::io::Error| format!("{file}: cannot read it: {why}");
-        // Anything but a plain file may never end, or never begin.
+        // Reading anything but a plain file might never end.
         if !fs::metadata(path).map_err(cannot)?.is_file() {
             return Err(format!("{file}: expected a file"));
         }
@@ -91,7 +56,7 @@ impl Topology {
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub fn parse_graphml(text: &str) -> Result<Topology, String> {
+    pub(crate) fn parse_graphml(text: &str) -> Result<Topology, String> {
         graphml::read(text)
     }
 
@@ -99,31 +64,7 @@ impl Topology {
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub fn parse_gml(text: &str) -> Result<Topology, String> {
+    pub(crate) fn parse_gml(text: &str) -> Result<Topology, String> {
         gml::read(text)
-    }
-
-    /// That of an experiment. Latencies that are drawn are told as their means.
-    pub fn of(experiment: &Experiment) -> Topology {
-        let medium = &experiment.medium;
-        let nodes = experiment.nodes.iter().map(|node| TopologyNode {
-            name: node.name.clone(),
-            region: node.region.and_then(|region| Some(medium.regions.get(usize::from(region))?.name.clone())),
-            hash_rate: Some(node.hash_rate),
-        });
-        let region = |node: u32| experiment.nodes[node as usize].region.map(usize::from);
-        let links = experiment.links.iter().enumerate().map(|(index, &(a, b))| {
-            let own = medium.own.get(&index);
-            let matrix = region(a).zip(region(b)).and_then(|(a, b)| medium.regions.get(a)?.latency.get(b));
-            let cable = own.unwrap_or(&medium.cable);
-            let latency = if own.is_some() { &cable.latency } else { matrix.unwrap_or(&cable.latency) };
-            TopologyLink {
-                a,
-                b,
-                latency_us: Some(Latency::mean_us(latency)).filter(|us| *us > 0),
-                bandwidth_bps: Some(cable.bandwidth_bps).filter(|bps| *bps > 0),
-            }
-        });
-        Topology { nodes: nodes.collect(), links: links.collect() }
     }
 }

@@ -1,11 +1,11 @@
-//! What a topology looks like as a whole.
+//! The summary of a topology.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 
 use super::Topology;
 
-/// Beyond so many nodes the diameter is estimated from below.
+/// With more nodes than this the diameter is bounded from below.
 const EXACT_NODES_MAX: usize = 2_000;
 /// Searches that the estimate makes.
 const SWEEPS: usize = 8;
@@ -14,7 +14,7 @@ const ROWS_MAX: usize = 20;
 
 impl Topology {
     /// Counts, degrees, parts and diameter, as text of a few lines.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let neighbours = self.neighbours();
         let mut degrees: Vec<usize> = neighbours.iter().map(Vec::len).collect();
         degrees.sort_unstable();

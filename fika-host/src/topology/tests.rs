@@ -1,6 +1,7 @@
 use fika_core::hash::draw;
 
 use super::*;
+use crate::experiment::Experiment;
 
 fn experiment() -> Experiment {
     let text = "[network]\nnodes = 60\npreset = 'bitcoin-2015'\n[[nodes]]\nname = 'a'\npeers = ['n1']\n\
@@ -14,7 +15,7 @@ fn graphml(inside: &str) -> String {
 
 #[test]
 fn what_is_written_reads_back_as_the_same() {
-    let topology = Topology::of(&experiment());
+    let topology = experiment().topology();
     assert_eq!(topology.nodes.len(), 61);
     let own = topology.links.iter().find(|link| link.latency_us == Some(1_250)).unwrap();
     assert_eq!((own.a, own.b, own.bandwidth_bps), (0, 2, Some(3_000)));
@@ -29,20 +30,20 @@ fn what_is_written_reads_back_as_the_same() {
     fs::write(&file, text).unwrap();
     let read = Experiment::load(&file, &[]).unwrap();
     assert_eq!(read.links, experiment().links);
-    assert_eq!(Topology::of(&read), topology);
+    assert_eq!(read.topology(), topology);
 }
 
 #[test]
 fn dot_and_nwdiag_name_every_link() {
     let text = "[[nodes]]\nname = 'a'\n[[nodes]]\nname = 'b-2'\n[[links]]\na = 'a'\nb = 'b-2'\nlatency = '20 ms'\n";
-    let topology = Topology::of(&Experiment::parse("x.toml", text, &[]).unwrap());
+    let topology = Experiment::parse("x.toml", text, &[]).unwrap().topology();
     assert_eq!(
         topology.write(Format::Dot),
         "graph {\n  \"a\";\n  \"b-2\";\n  \"a\" -- \"b-2\" [label=\"20 ms\"];\n}\n"
     );
     let nwdiag = "nwdiag {\n  network link_1 { address = \"20 ms\"; \"a\"; \"b-2\"; }\n}\n";
     assert_eq!(topology.write(Format::Nwdiag), nwdiag);
-    let regions = Topology::of(&experiment()).write(Format::Nwdiag);
+    let regions = experiment().topology().write(Format::Nwdiag);
     assert!(regions.contains("  group { description = \"europe\"; \""));
 }
 
@@ -137,7 +138,7 @@ fn hostile_gml_is_refused_with_its_line() {
 /// Files of the project with some of their bytes changed.
 #[test]
 fn mutated_files_never_panic() {
-    let topology = Topology::of(&experiment());
+    let topology = experiment().topology();
     let gml = "graph [ node [ id 1 label \"a\" ] node [ id 2 ] edge [ source 1 target 2 latency \"3 ms\" ] ]";
     let pieces = ["<", ">", "\"", "&", "&amp;", "[", "]", " 9", "é", "</node>", "<![CDATA[", "edge", "\n"];
     let mut read = 0;
@@ -167,17 +168,17 @@ fn mutated_files_never_panic() {
 fn a_summary_tells_degrees_parts_and_diameter() {
     let of = |graph: &str| {
         let text = format!("[network]\nnodes = 10\ngraph = {{ kind = '{graph}' }}\n[[nodes]]\nname = 'alone'\n");
-        Topology::of(&Experiment::parse("x.toml", &text, &[]).unwrap()).summary()
+        Experiment::parse("x.toml", &text, &[]).unwrap().topology().summary()
     };
     let line = of("line");
     assert!(line.contains("11 nodes, 10 links\n") && line.contains("connected: yes\ndiameter: 10 links\n"), "{line}");
     assert!(line.contains("1 links: 2 nodes\n") && line.contains("2 links: 9 nodes\n"), "{line}");
     assert!(of("star").contains("links of a node: 1 to 10, median 1, mean 1.82\n"), "{}", of("star"));
-    let apart = Topology { links: vec![], ..Topology::of(&experiment()) }.summary();
+    let apart = Topology { links: vec![], ..experiment().topology() }.summary();
     assert!(apart.contains("connected: no, 61 parts, the largest of 1 nodes\n"), "{apart}");
     assert!(apart.contains("nodes by region: asia-pacific "), "{apart}");
     let large = "[network]\nnodes = 3000\ngraph = { kind = 'ring' }\nlink = { latency = '2.5 ms' }\n";
-    let large = Topology::of(&Experiment::parse("x.toml", large, &[]).unwrap()).summary();
+    let large = Experiment::parse("x.toml", large, &[]).unwrap().topology().summary();
     assert!(
         large.contains("diameter: at least 1500 links\nlatency of a link: 2.5 ms to 2.5 ms, mean 2.5 ms\n"),
         "{large}"

@@ -8,7 +8,7 @@ use super::Topology;
 
 /// What a topology is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For Gephi, yEd, NetworkX, and for reading again.
     Graphml,
     /// For Graphviz.
@@ -19,7 +19,7 @@ pub enum Format {
 
 impl Topology {
     /// The text of a file in this format.
-    pub fn write(&self, format: Format) -> String {
+    pub(crate) fn write(&self, format: Format) -> String {
         let mut text = String::new();
         let written = match format {
             Format::Graphml => self.graphml(&mut text),

@@ -8,12 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fika_host::isolation::{Endpoint, Engine, Error, Lab, Launch, Link, Port, ProcessId, Record, Side, Signal, runs};
-
+use super::isolation::{
+    Endpoint, Engine, Error, Lab, Launch, Link, Port, ProcessId, Record, Side, Signal, command_in, runs,
+};
 use super::{ARGUMENT, ROLE, output, this_binary, until};
 
 pub(crate) type Check = fn(Engine, &Path);
@@ -132,7 +133,7 @@ fn commands(engine: Engine, directory: &Path) {
     let mut child = echo.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
     child.stdin.take().expect("piped").write_all(b"word\n").expect("writes");
     assert!(String::from_utf8_lossy(&child.wait_with_output().expect("ends").stdout).contains("got word"));
-    let missing = lab.command(0, "/no-such-program").expect("enters").status().expect_err("cannot run");
+    let missing = enter(&lab, 0, "/no-such-program").status().expect_err("cannot run");
     assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
 }
 
@@ -232,6 +233,10 @@ fn met(directory: &Path, node: &str, neighbour: &str, times: usize) {
     until(|| (fs::read_to_string(&log).ok()?.matches(&format!("met {neighbour}")).count() >= times).then_some(()));
 }
 
+fn enter(lab: &Lab, node: usize, program: &str) -> Command {
+    command_in(&lab.process(node).expect("it runs"), program).expect("enters")
+}
+
 fn inside(lab: &Lab, node: usize, line: &str) -> String {
-    output(lab.command(node, "sh").expect("enters").args(["-c", line]))
+    output(enter(lab, node, "sh").args(["-c", line]))
 }

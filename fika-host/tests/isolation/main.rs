@@ -3,9 +3,14 @@
 //! A host may have to enter a user namespace before its first thread, and a test has threads around it. So
 //! each check runs in a process of its own, this binary again, once per engine and, if started by root, also
 //! as an ordinary user. Its nodes are this binary too.
+//!
+//! What is tested is no part of the crate's public face, so its sources are compiled into this binary.
 #![allow(clippy::print_stdout, reason = "its own harness: standard output is the report")]
 
 mod checks;
+#[allow(dead_code, unused_imports, reason = "not all of it is tested here")]
+#[path = "../../src/isolation/mod.rs"]
+mod isolation;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +22,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fika_host::isolation::{
+use isolation::{
     Engine, Error, Lab, Link, ProcessId, Record, clean, command_in, enter_user_namespace, permitted, runs, runtime_dir,
 };
 

@@ -47,8 +47,8 @@ impl Node {
                 *item = self.block_item(*id);
                 unknown
             }
-            Item::Candidate(id) => !self.knows_block(turn.world, id) && !self.duties.has_proposal(id),
-            Item::Gossip(id) => !self.gossip.contains(id),
+            Item::Candidate(id) => !self.knows_block(turn.world, id) && !self.seldom.unpublished.has_proposal(id),
+            Item::Gossip(id) => !self.seldom.gossip.contains(id),
             // Nobody has a block in compact form alone, and transactions come by index.
             Item::Compact(_) | Item::Tx(_) => false,
         });
@@ -61,8 +61,8 @@ impl Node {
         for item in items.drain(..) {
             let found = match &item {
                 Item::Block(id) => self.public_block(turn.world, id).map(Message::Block),
-                Item::Candidate(id) => self.duties.proposal(id).map(Message::Candidate),
-                Item::Gossip(id) => self.gossip.get(id).map(Message::Gossip),
+                Item::Candidate(id) => self.seldom.unpublished.proposal(id).map(Message::Candidate),
+                Item::Gossip(id) => self.seldom.gossip.get(id).map(Message::Gossip),
                 Item::Compact(id) => self.public_block(turn.world, id).map(|block| self.compact_form(block)),
                 Item::Tx(_) => None,
             };
@@ -118,11 +118,11 @@ impl Node {
                 for waits_for in &missing {
                     turn.out.event(Event::Orphan { id, waits_for: *waits_for });
                 }
-                self.orphans.add(missing[0], received);
+                self.seldom.orphans.add(missing[0], received);
                 return Some((from?, missing));
             }
             Refusal::Future(at) => {
-                self.orphans.defer(at, received);
+                self.seldom.orphans.defer(at, received);
                 self.timers.set(at, Timer::FutureBlock);
             }
             Refusal::Bad { score, why } => {
@@ -131,7 +131,7 @@ impl Node {
                 turn.out.pending.useless.extend(from);
                 if self.is_refused(turn.world, &id) {
                     // What builds on it is looked at now: it is invalid too.
-                    turn.out.pending.blocks.extend(self.orphans.take(&id));
+                    turn.out.pending.blocks.extend(self.seldom.orphans.take(&id));
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Node {
 
     /// The time of future blocks has come.
     pub(super) fn release_future(&mut self, turn: &mut Turn<'_>) {
-        while let Some(received) = self.orphans.due(turn.now) {
+        while let Some(received) = self.seldom.orphans.due(turn.now) {
             turn.out.pending.blocks.push_back(received);
         }
     }
@@ -154,7 +154,7 @@ impl Node {
         self.end_request(turn, &Item::Block(id));
         turn.out.event(Event::BlockAccepted { block: ix, from });
         if !public {
-            self.duties.hide(ix);
+            self.seldom.unpublished.hide(ix);
         }
         self.show_block(turn, from, ix, |agent, view, ctx| agent.on_block(view, ctx));
         let withheld = |(effect, _): &(Effect, _)| *effect == Effect::Withhold(id);
@@ -162,8 +162,8 @@ impl Node {
             self.announce_block(turn, ix, from);
         }
         self.choose_tip(turn, ix);
-        if self.orphans.has_orphans() {
-            turn.out.pending.blocks.extend(self.orphans.take(&id));
+        if self.seldom.orphans.has_orphans() {
+            turn.out.pending.blocks.extend(self.seldom.orphans.take(&id));
         }
     }
 

@@ -35,7 +35,10 @@ impl Node {
     ) -> Option<Missing> {
         let id = block.id();
         self.end_request(turn, &Item::Candidate(id));
-        if self.config.role == Role::Wallet || self.duties.has_proposal(&id) || self.knows_block(turn.world, &id) {
+        if self.config.role == Role::Wallet
+            || self.seldom.unpublished.has_proposal(&id)
+            || self.knows_block(turn.world, &id)
+        {
             return None;
         }
         let parent = block.head.header.parent;
@@ -44,7 +47,7 @@ impl Node {
         }
         match self.validate_unsealed(turn, id, &block) {
             Ok(ix) => {
-                self.duties.keep_proposal(block.clone());
+                self.seldom.unpublished.keep_proposal(block.clone());
                 self.announce_proposal(turn, &block, Some(from));
                 self.with_agent(turn, Some(from), |agent, world, ctx| {
                     let mut view = world.tree().view(ix);

@@ -79,7 +79,7 @@ impl Node {
         let Err(reject) = turn.world.validate(ix) else { return Ok(ix) };
         // Not what another node of a shared world has found out: this node must have asked for itself.
         if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) {
-            self.refused.insert(ix);
+            self.seldom.refused.insert(ix);
         }
         Err(match reject {
             Reject::NotYet(missing) if !missing.is_empty() => Refusal::Orphan(missing),

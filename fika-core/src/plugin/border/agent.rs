@@ -1,15 +1,14 @@
-//! [`Agent`], [`Attack`] and what they see across the border.
+//! [`Agent`] and [`Attack`] across the border.
 
-use super::answers::{Coded, Either, Found, FoundBlock, List, Made, One, Plain};
-use super::arguments::{Block, Buffer, CodedSlice, Context, GivenAgent, Ref, Slice, Value};
-use super::remote::Remote;
+use super::answers::{Answers, Coded, Made, One, Plain};
+use super::arguments::{Block, Buffer, CodedSlice, Ref, Slice, Value};
+use super::context::Context;
+use super::remote::{Handle, Remote};
+use super::wire::Crosses;
 use crate::address::Address;
-use crate::agent::{Agent, Attack, Ctx, Gossip, Sealed, Signer};
-use crate::amount::Amount;
-use crate::hash::Id;
-use crate::reject::Missing;
-use crate::target::Work;
-use crate::view::{BlockView, ChainView, Coin, TreeView};
+use crate::agent::{Agent, Attack, Ctx, Gossip, Sealed};
+use crate::plugin::guard::{Guard, Guarded};
+use crate::view::BlockView;
 
 guarded_table! { AgentTable for Agent {
     mut restore(kept: &[(Vec<u8>, Vec<u8>)] as CodedSlice<(Vec<u8>, Vec<u8>)>) -> () as Plain<()>;
@@ -47,10 +46,40 @@ fn forget(ctx: &mut Ctx<'_>) {
 }
 
 /// The agent of rules that failed to make one.
-pub(super) struct Idle;
+struct Idle;
 
 impl Agent for Idle {
     fn on_tip(&mut self, _: &BlockView<'_>, _: &mut Ctx<'_>) {}
+}
+
+impl Answers<Box<dyn Agent>> for Made<AgentTable> {
+    fn guard(answer: Box<dyn Agent>, guard: &Guard) -> Box<dyn Agent> {
+        Box::new(Guarded::new(answer, guard.clone()))
+    }
+
+    fn harmless(_: &str) -> Box<dyn Agent> {
+        Box::new(Idle)
+    }
+}
+
+/// An agent that changes sides.
+pub(crate) enum GivenAgent {}
+
+impl Crosses for GivenAgent {
+    type Wire = Handle<AgentTable>;
+}
+
+impl GivenAgent {
+    pub(super) fn send<R>(agent: Box<dyn Agent>, call: impl FnOnce(Handle<AgentTable>) -> R) -> R {
+        call(Handle::give(agent))
+    }
+
+    /// # Safety
+    /// The handle is given with this call.
+    pub(super) unsafe fn receive<R>(wire: Handle<AgentTable>, call: impl FnOnce(Box<dyn Agent>) -> R) -> R {
+        // SAFETY: promised by the caller.
+        call(Box::new(unsafe { Remote::take(wire) }))
+    }
 }
 
 guarded_table! { AttackTable for Attack {
@@ -59,30 +88,3 @@ guarded_table! { AttackTable for Attack {
 
 // SAFETY: the object behind it is one of this trait, which demands `Sync`.
 unsafe impl Sync for Remote<AttackTable> {}
-
-table! { SignerTable for Signer {
-    ref sign(digest: &Id as Ref<Id>) -> Vec<u8> as Coded<One<Vec<u8>>>;
-} }
-
-table! { ChainTable for ChainView {
-    ref block(id: &Id as Ref<Id>) -> Result<BlockView<'_>, Missing> as FoundBlock;
-    ref ancestor(of: &Id as Ref<Id>, height: u64 as Value<u64>) -> Result<BlockView<'_>, Missing> as FoundBlock;
-    ref balance(at: &Id as Ref<Id>, who: &Address as Ref<Address>) -> Result<Amount, Missing> as Found<Amount>;
-    ref locked(at: &Id as Ref<Id>, who: &Address as Ref<Address>) -> Result<Amount, Missing> as Found<Amount>;
-    ref stakes(at: &Id as Ref<Id>) -> Result<Vec<(Address, Amount)>, Missing>
-        as Coded<Either<List<(Address, Amount)>, Missing>>;
-    ref coins(at: &Id as Ref<Id>, who: &Address as Ref<Address>) -> Result<Vec<Coin>, Missing>
-        as Coded<Either<List<Coin>, Missing>>;
-    ref get(at: &Id as Ref<Id>, key: &[u8] as Slice) -> Result<Option<Vec<u8>>, Missing>
-        as Coded<Either<One<Option<Vec<u8>>>, Missing>>;
-    ref scan(at: &Id as Ref<Id>, prefix: &[u8] as Slice) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Missing>
-        as Coded<Either<List<(Vec<u8>, Vec<u8>)>, Missing>>;
-} }
-
-table! { TreeTable for TreeView {
-    ref block(id: &Id as Ref<Id>) -> Result<BlockView<'_>, Missing> as FoundBlock;
-    ref ancestor(of: &Id as Ref<Id>, height: u64 as Value<u64>) -> Result<BlockView<'_>, Missing> as FoundBlock;
-    ref children(id: &Id as Ref<Id>) -> Vec<Id> as Coded<List<Id>>;
-    ref subtree_weight(id: &Id as Ref<Id>) -> Work as Plain<Work>;
-    ref tie_goes_to(new: &Id as Ref<Id>) -> bool as Plain<bool>;
-} }

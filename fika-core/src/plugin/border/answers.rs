@@ -4,26 +4,19 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use super::arguments::Crosses;
 use super::remote::{Handle, Remote, Table};
-use super::wire::{BlockWire, Flat, FoundWire, Sink, with_buffer};
+use super::wire::{BlockWire, Crosses, Flat, FoundWire, Sink, decoded, with_buffer};
 use crate::address::Address;
-use crate::agent::{Agent, Gossip, Sealed};
+use crate::agent::{Gossip, Sealed};
 use crate::codec::{Decode, DecodeError, Encode, Reader, put_list};
 use crate::hash::Id;
 use crate::keys::KeyPair;
-use crate::plugin::guard::{Guard, Guarded};
-use crate::plugin::panics::raise;
+use crate::plugin::guard::Guard;
 use crate::reject::{Missing, Reject};
 use crate::script::InputFacts;
 use crate::target::Work;
 use crate::tx::Credit;
 use crate::view::BlockView;
-
-/// What the other side encoded. That it does not decode is a bug of the other side, and told like a panic of it.
-pub(super) fn decoded<T>(value: Result<T, DecodeError>) -> T {
-    value.unwrap_or_else(|error| raise(format!("what crossed the border {error}")))
-}
 
 /// What the guard does with answers of type `T`.
 pub(crate) trait Answers<T> {
@@ -368,22 +361,4 @@ impl<V: Table> Made<V> {
         // SAFETY: promised by the caller.
         unsafe { to.write(Handle::give(answer)) }
     }
-}
-
-macro_rules! made {
-    ($($table:ty: $trait:path, $idle:expr;)*) => {$(
-        impl Answers<Box<dyn $trait>> for Made<$table> {
-            fn guard(answer: Box<dyn $trait>, guard: &Guard) -> Box<dyn $trait> {
-                Box::new(Guarded::new(answer, guard.clone()))
-            }
-
-            fn harmless(_: &str) -> Box<dyn $trait> {
-                Box::new($idle)
-            }
-        }
-    )*};
-}
-made! {
-    super::agent::AgentTable: Agent, super::agent::Idle;
-    super::transport::SessionTable: crate::transport::Session, super::transport::Closed;
 }

@@ -5,27 +5,16 @@ use std::marker::PhantomData;
 
 use abi_stable::StableAbi;
 
-use super::agent::{AgentTable, ChainTable, SignerTable};
-use super::answers::decoded;
-use super::keys::{KeysTable, Shared};
 use super::remote::{Handle, Remote, Table};
-use super::wire::{BlockWire, Bytes, Flat, HeaderWire, Sink, with_buffer};
-use crate::address::Address;
-use crate::agent::{Agent, Ctx, Duty, Effect};
+use super::wire::{BlockWire, Bytes, Crosses, Flat, HeaderWire, Sink, decoded, with_buffer};
 use crate::amount::Amount;
 use crate::codec::{Decode, Encode, Reader, put_list};
 use crate::consensus::Summary;
-use crate::env::{ChainParams, Env};
 use crate::hash::Id;
 use crate::header::Header;
-use crate::keys::{KeyScheme, VerifyJob};
+use crate::keys::VerifyJob;
 use crate::tx::Action;
 use crate::view::BlockView;
-
-/// The form in which an argument or an answer crosses.
-pub(crate) trait Crosses {
-    type Wire: StableAbi;
-}
 
 /// A value by its bits.
 pub(crate) struct Value<T>(PhantomData<T>);
@@ -326,107 +315,6 @@ impl<V: Table> Lent<V> {
     }
 }
 
-/// An agent that changes sides.
-pub(crate) enum GivenAgent {}
-
-impl Crosses for GivenAgent {
-    type Wire = Handle<AgentTable>;
-}
-
-impl GivenAgent {
-    pub(super) fn send<R>(agent: Box<dyn Agent>, call: impl FnOnce(Handle<AgentTable>) -> R) -> R {
-        call(Handle::give(agent))
-    }
-
-    /// # Safety
-    /// The handle is given with this call.
-    pub(super) unsafe fn receive<R>(wire: Handle<AgentTable>, call: impl FnOnce(Box<dyn Agent>) -> R) -> R {
-        // SAFETY: promised by the caller.
-        call(Box::new(unsafe { Remote::take(wire) }))
-    }
-}
-
-/// Where an agent stands, and its answers on the way back.
-pub(crate) enum Context {}
-
-/// [`Ctx`]
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub(crate) struct ContextWire {
-    now: u64,
-    me: [u8; 20],
-    tip: [u8; 32],
-    catching_up: bool,
-    seed: u64,
-    chain: Handle<ChainTable>,
-    signer: Handle<SignerTable>,
-    answers: Sink,
-}
-
-impl Crosses for Context {
-    type Wire = *const ContextWire;
-}
-
-impl Context {
-    pub(super) fn send<R>(ctx: &mut Ctx<'_>, call: impl FnOnce(*const ContextWire) -> R) -> R {
-        let mut answers = None;
-        let mut take = |bytes: &[u8]| answers = Some(read_answers(&mut Reader::new(bytes)));
-        let answers_sink = Sink::into(&mut take);
-        // SAFETY: both are references to the objects of their tables.
-        let answer = unsafe {
-            Handle::lend(ctx.chain, |chain| {
-                Handle::lend(ctx.signer, |signer| {
-                    call(&ContextWire {
-                        now: ctx.now,
-                        me: ctx.me.0,
-                        tip: ctx.tip.0,
-                        catching_up: ctx.catching_up,
-                        seed: ctx.seed,
-                        chain,
-                        signer,
-                        answers: answers_sink,
-                    })
-                })
-            })
-        };
-        if let Some(answers) = answers {
-            let (effects, duties) = decoded(answers);
-            ctx.effects.extend(effects);
-            ctx.duties = duties.or(ctx.duties.take());
-        }
-        answer
-    }
-
-    /// # Safety
-    /// The other side's context is alive during `call`.
-    pub(super) unsafe fn receive<R>(wire: *const ContextWire, call: impl FnOnce(&mut Ctx<'_>) -> R) -> R {
-        // SAFETY: promised by the caller.
-        let (wire, chain, signer) = unsafe { (&*wire, Remote::borrow((*wire).chain), Remote::borrow((*wire).signer)) };
-        let mut ctx = Ctx::new(wire.now, Address(wire.me), Id(wire.tip), &chain, &signer, wire.seed);
-        ctx.catching_up = wire.catching_up;
-        let answer = call(&mut ctx);
-        if !ctx.effects.is_empty() || ctx.duties.is_some() {
-            let write = |buffer: &mut Vec<u8>| {
-                put_list(buffer, &ctx.effects);
-                ctx.duties.is_some().encode(buffer);
-                put_list(buffer, ctx.duties.as_deref().unwrap_or_default());
-            };
-            // SAFETY: the sender's taker lives as long as its context.
-            with_buffer(write, |bytes| unsafe { wire.answers.put(bytes) });
-        }
-        answer
-    }
-}
-
-type Answers = (Vec<Effect>, Option<Vec<Duty>>);
-
-fn read_answers(from: &mut Reader<'_>) -> Result<Answers, crate::codec::DecodeError> {
-    let effects = from.list(usize::MAX)?;
-    let changed = bool::decode(from)?;
-    let duties = from.list(usize::MAX)?;
-    Ok((effects, changed.then_some(duties)))
-}
-
 /// A buffer that is appended to.
 pub(crate) enum Buffer {}
 
@@ -462,38 +350,5 @@ impl Buffer {
         // SAFETY: as above.
         unsafe { wire.after.put(&buffer) };
         answer
-    }
-}
-
-/// What a plugin is made with.
-pub(crate) enum Environment {}
-
-/// [`Env`]
-#[repr(C)]
-#[derive(StableAbi, Clone, Copy)]
-pub(crate) struct EnvWire {
-    chain: Bytes,
-    keys: Handle<KeysTable>,
-}
-
-impl Crosses for Environment {
-    type Wire = EnvWire;
-}
-
-impl Environment {
-    pub(super) fn send<R>(env: &Env, call: impl FnOnce(EnvWire) -> R) -> R {
-        let keys: Box<dyn KeyScheme> = Box::new(Shared(env.keys.clone()));
-        with_buffer(
-            |buffer| env.chain.encode(buffer),
-            |chain| call(EnvWire { chain: Bytes::of(chain), keys: Handle::give(keys) }),
-        )
-    }
-
-    /// # Safety
-    /// The other side's environment is alive during `call`, and its keys are given with it.
-    pub(super) unsafe fn receive<R>(wire: EnvWire, call: impl FnOnce(&Env) -> R) -> R {
-        // SAFETY: promised by the caller.
-        let (chain, keys) = unsafe { (wire.chain.get(), Remote::take(wire.keys)) };
-        call(&Env { chain: decoded(ChainParams::from_bytes(chain)), keys: std::sync::Arc::new(keys) })
     }
 }

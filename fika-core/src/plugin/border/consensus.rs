@@ -1,9 +1,10 @@
 //! [`Consensus`] across the border.
 
-use super::agent::{AgentTable, ChainTable, TreeTable};
+use super::agent::AgentTable;
 use super::answers::{Coded, Either, List, Made, Maybe, Plain, Verdict};
 use super::arguments::{Block, HeaderMut, Lent, Ref, Settled, Slice, Value};
 use super::remote::Remote;
+use super::views::{ChainTable, TreeTable};
 use crate::address::Address;
 use crate::agent::Agent;
 use crate::consensus::{Consensus, LedgerOp, Summary};

@@ -11,12 +11,12 @@ use abi_stable::type_layout::TLFieldOrFunction;
 use libloading::Library;
 use thiserror::Error;
 
-use super::answers::decoded;
-use super::arguments::{Environment, Text};
+use super::arguments::Text;
+use super::environment::Environment;
 use super::events::Host;
 use super::remote::{ANSWERED, Handle, Remote};
 use super::root::{Description, Make, RootRef, SYMBOL_PREFIX};
-use super::wire::Sink;
+use super::wire::{Sink, decoded};
 use crate::codec::Decode;
 use crate::env::Env;
 use crate::plugin::descriptor::{Maker, Object, Origin};

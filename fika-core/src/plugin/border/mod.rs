@@ -23,6 +23,8 @@ mod agent;
 pub(super) mod answers;
 mod arguments;
 mod consensus;
+mod context;
+mod environment;
 mod events;
 mod keys;
 mod load;
@@ -31,6 +33,7 @@ pub(super) mod root;
 mod script;
 mod transport;
 mod tx;
+mod views;
 mod wire;
 
 pub use self::load::{LoadError, load};

@@ -12,15 +12,16 @@ use abi_stable::sabi_types::VersionStrings;
 use abi_stable::std_types::ROk;
 
 use super::agent::AttackTable;
-use super::arguments::{Crosses, Environment, Text};
+use super::arguments::Text;
 use super::consensus::ConsensusTable;
+use super::environment::Environment;
 use super::events::{self, Host};
 use super::keys::KeysTable;
 use super::remote::{Handle, respond};
 use super::script::ScriptTable;
 use super::transport::TransportTable;
 use super::tx::TxTable;
-use super::wire::{Bytes, Sink, with_buffer};
+use super::wire::{Bytes, Crosses, Sink, with_buffer};
 use crate::agent::Attack;
 use crate::codec::{Encode, coded_struct};
 use crate::consensus::Consensus;

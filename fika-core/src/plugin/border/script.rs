@@ -1,9 +1,9 @@
 //! [`Script`] and the context that it runs in across the border.
 
 use super::answers::{Coded, Either, Maybe, One, Plain, Verdict};
-use super::arguments::{Crosses, Lent, Ref, Slice, Text, Value};
+use super::arguments::{Lent, Ref, Slice, Text, Value};
 use super::remote::Remote;
-use super::wire::{Sink, with_buffer};
+use super::wire::{Crosses, Sink, decoded, with_buffer};
 use crate::address::Address;
 use crate::codec::{Decode, Encode};
 use crate::hash::Id;
@@ -66,7 +66,7 @@ impl Observer {
         let mut take = |bytes: &[u8]| steps.push(Step::from_bytes(bytes));
         let answer = call(Sink::into(&mut take));
         // Told afterwards: an observer may panic, which must not happen below frames of the other side.
-        steps.into_iter().for_each(|step| observer(super::answers::decoded(step)));
+        steps.into_iter().for_each(|step| observer(decoded(step)));
         answer
     }
 

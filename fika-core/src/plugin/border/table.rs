@@ -56,8 +56,8 @@ macro_rules! table {
             last_panic: unsafe extern "C" fn($crate::plugin::border::wire::Sink),
             $($name: unsafe extern "C" fn(
                 *mut (),
-                $(<$how as $crate::plugin::border::arguments::Crosses>::Wire,)*
-                *mut <$back as $crate::plugin::border::arguments::Crosses>::Wire,
+                $(<$how as $crate::plugin::border::wire::Crosses>::Wire,)*
+                *mut <$back as $crate::plugin::border::wire::Crosses>::Wire,
             ) -> u8,)*
         }
 
@@ -66,8 +66,8 @@ macro_rules! table {
             /// Called through this table, as `remote` calls it.
             unsafe extern "C" fn $name(
                 data: *mut (),
-                $($arg: <$how as $crate::plugin::border::arguments::Crosses>::Wire,)*
-                to: *mut <$back as $crate::plugin::border::arguments::Crosses>::Wire,
+                $($arg: <$how as $crate::plugin::border::wire::Crosses>::Wire,)*
+                to: *mut <$back as $crate::plugin::border::wire::Crosses>::Wire,
             ) -> u8 {
                 // SAFETY: promised by the caller.
                 $crate::plugin::border::remote::respond(|| unsafe {

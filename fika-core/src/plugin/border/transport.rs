@@ -2,13 +2,14 @@
 
 use abi_stable::StableAbi;
 
-use super::answers::{Made, Plain, decoded};
-use super::arguments::{CodedRef, Crosses, Value};
+use super::answers::{Answers, Made, Plain};
+use super::arguments::{CodedRef, Value};
 use super::remote::Remote;
-use super::wire::{Bytes, Sink, with_buffer};
+use super::wire::{Bytes, Crosses, Sink, decoded, with_buffer};
 use crate::codec::{Decode, DecodeError, Encode, Reader, put_bytes, put_varint};
 use crate::header::Time;
 use crate::message::Message;
+use crate::plugin::guard::{Guard, Guarded};
 use crate::transport::{Close, Hello, Input, Output, Session, Transport};
 
 guarded_table! { TransportTable for Transport {
@@ -33,11 +34,21 @@ fn close(out: &mut Output) {
 }
 
 /// The session of a transport that failed to make one.
-pub(super) struct Closed;
+struct Closed;
 
 impl Session for Closed {
     fn handle(&mut self, _: Time, _: Input<'_>, out: &mut Output) {
         close(out);
+    }
+}
+
+impl Answers<Box<dyn Session>> for Made<SessionTable> {
+    fn guard(answer: Box<dyn Session>, guard: &Guard) -> Box<dyn Session> {
+        Box::new(Guarded::new(answer, guard.clone()))
+    }
+
+    fn harmless(_: &str) -> Box<dyn Session> {
+        Box::new(Closed)
     }
 }
 

@@ -8,8 +8,10 @@ use abi_stable::StableAbi;
 
 use crate::address::Address;
 use crate::amount::Amount;
+use crate::codec::DecodeError;
 use crate::hash::Id;
 use crate::header::Header;
+use crate::plugin::panics::raise;
 use crate::script::InputFacts;
 use crate::target::Work;
 use crate::tx::Place;
@@ -73,6 +75,16 @@ pub(super) fn with_buffer<R>(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(
     let answer = then(&buffer);
     BUFFER.set(buffer);
     answer
+}
+
+/// What the other side encoded. That it does not decode is a bug of the other side, and told like a panic of it.
+pub(super) fn decoded<T>(value: Result<T, DecodeError>) -> T {
+    value.unwrap_or_else(|error| raise(format!("what crossed the border {error}")))
+}
+
+/// The form in which an argument or an answer crosses.
+pub(crate) trait Crosses {
+    type Wire: StableAbi;
 }
 
 /// A value that crosses by its bits.

@@ -1,10 +1,13 @@
-//! Links made by a rule. Pure functions of their arguments; positions are those in the list of full nodes.
+//! Links made by a rule: pure functions of their arguments. Positions are those in the list of full nodes.
 
+mod link;
 mod random;
 mod regular;
 
+use link::Link;
+
 use super::presets::Degrees;
-use super::schema::LINKS_MAX;
+use crate::limits::LINKS_MAX;
 
 /// A shape over `n` nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +29,6 @@ pub(super) enum Graph {
         beta_ppm: u32,
     },
 }
-
-type Link = (u32, u32);
 
 impl Graph {
     /// The links between `n` nodes, none twice.

@@ -1,8 +1,7 @@
-//! Random graphs as networks of people and machines have them.
+//! Random graphs that resemble real networks.
 
-use super::Link;
+use super::link::{Link, check_count};
 use crate::experiment::presets::Degrees;
-use crate::experiment::schema::LINKS_MAX;
 use crate::experiment::shares::{below, purpose};
 
 /// Draws numbers in a row.
@@ -23,18 +22,11 @@ impl Draws {
     }
 }
 
-fn check(links: u64) -> Result<(), String> {
-    if links > LINKS_MAX {
-        return Err(format!("expected at most {LINKS_MAX} links, found {links}"));
-    }
-    Ok(())
-}
-
-/// Node after node draws others that are no neighbours yet, until it has made as many links as it is dealt, or is
-/// joined to all. It may have more: those that others make to it.
+/// Each node in turn draws others that are not its neighbours yet, until it has made as many links as it is dealt or is
+/// joined to all. It may have more links: those that others make to it.
 pub(super) fn out_degrees(n: u32, degrees: &Degrees, seed: u64) -> Result<Vec<Link>, String> {
     let degrees = degrees.deal(n as usize, seed);
-    check(degrees.iter().map(|degree| u64::from(*degree)).sum())?;
+    check_count(degrees.iter().map(|degree| u64::from(*degree)).sum())?;
     let mut draws = Draws::new(seed, *b"outd");
     let mut peers: Vec<Vec<u32>> = vec![vec![]; n as usize];
     let mut links = vec![];
@@ -58,14 +50,14 @@ pub(super) fn scale_free(n: u32, m: u32, seed: u64) -> Result<Vec<Link>, String>
     if n <= m {
         return Err(format!("expected more nodes than m, found {n} nodes and m = {m}"));
     }
-    check(u64::from(n) * u64::from(m))?;
+    check_count(u64::from(n) * u64::from(m))?;
     let mut draws = Draws::new(seed, *b"free");
     let mut links: Vec<Link> = (0..=m).flat_map(|a| (a + 1..=m).map(move |b| (a, b))).collect();
     let mut others: Vec<u32> = vec![];
     for node in m + 1..n {
         others.clear();
         while others.len() < m as usize {
-            // An end of a link that is drawn evenly: a node in proportion to its links.
+            // Each end of a link is equally likely, so a node is drawn in proportion to its links.
             let drawn = draws.below(2 * links.len() as u64);
             let (a, b) = links[(drawn / 2) as usize];
             let other = if drawn.is_multiple_of(2) { a } else { b };
@@ -83,7 +75,7 @@ pub(super) fn small_world(n: u32, degree: u32, beta_ppm: u32, seed: u64) -> Resu
     if degree % 2 == 1 || degree + 1 >= n {
         return Err(format!("expected an even k and at least k + 2 nodes, found {n} nodes and k = {degree}"));
     }
-    check(u64::from(n) * u64::from(degree / 2))?;
+    check_count(u64::from(n) * u64::from(degree / 2))?;
     let mut draws = Draws::new(seed, *b"smal");
     let mut peers: Vec<Vec<u32>> = vec![vec![]; n as usize];
     let mut links = vec![];

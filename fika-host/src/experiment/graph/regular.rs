@@ -2,8 +2,8 @@
 
 use fika_core::hash::draw;
 
-use super::Link;
-use crate::experiment::schema::LINKS_MAX;
+use super::link::Link;
+use crate::limits::LINKS_MAX;
 
 /// A connected graph in which every node has `degree` links: a circulant graph, then shaken by many
 /// exchanges of two links' ends (a Markov chain over the simple regular graphs).

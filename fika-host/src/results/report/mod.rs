@@ -27,13 +27,13 @@ use page::Page;
 use source::Source;
 
 /// The name of the page in its results folder.
-pub const REPORT: &str = "report.html";
+pub(crate) const REPORT: &str = "report.html";
 
 /// The page of the run that left its results in this folder. Sections whose tables are missing say so.
 ///
 /// # Errors
 /// One line: the folder holds no results, or a file in it is damaged.
-pub fn report(folder: &Path) -> Result<String, String> {
+pub(crate) fn report(folder: &Path) -> Result<String, String> {
     let source = Source::read(folder).map_err(|why| one_line(&why))?;
     let (run, blocks) = (&source.run, source.blocks.as_ref());
     let payments = source.payments.as_deref();
@@ -58,7 +58,7 @@ pub fn report(folder: &Path) -> Result<String, String> {
 ///
 /// # Errors
 /// As [`report`], or when it cannot be written.
-pub fn write(folder: &Path) -> Result<PathBuf, String> {
+pub(crate) fn write(folder: &Path) -> Result<PathBuf, String> {
     let (html, path) = (report(folder)?, folder.join(REPORT));
     std::fs::write(&path, html).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)
@@ -68,7 +68,7 @@ pub fn write(folder: &Path) -> Result<PathBuf, String> {
 ///
 /// # Errors
 /// As [`report`], or when there are too few or too many.
-pub fn comparison(folders: &[PathBuf]) -> Result<String, String> {
+pub(crate) fn comparison(folders: &[PathBuf]) -> Result<String, String> {
     if !(2..=comparison::RUNS_MAX).contains(&folders.len()) {
         return Err(format!("expected 2 to {} results folders, found {}", comparison::RUNS_MAX, folders.len()));
     }

@@ -83,14 +83,14 @@ pub(super) fn expectations(summary: Option<&SummaryFacts>) -> Result<String, Str
         return Err("the experiment expects nothing".into());
     }
     let head = ["", "expected", "measured"].map(String::from);
-    let verdict = |holds| if holds { ("pass", "pass") } else { ("fail", "FAIL") };
+    let word = |holds| if holds { ("pass", "pass") } else { ("fail", "FAIL") };
     let rows: Vec<_> = summary
         .expects
         .iter()
-        .map(|judgement| {
-            let (class, text) = verdict(judgement.holds);
-            let verdict = format!("<span class=\"{class}\">{text}</span>");
-            vec![verdict, escape(&judgement.expected), escape(&judgement.measured)]
+        .map(|verdict| {
+            let (class, text) = word(verdict.holds);
+            let word = format!("<span class=\"{class}\">{text}</span>");
+            vec![word, escape(&verdict.expected), escape(&verdict.measured)]
         })
         .collect();
     Ok(table(&head, &rows, false))

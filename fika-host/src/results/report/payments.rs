@@ -1,4 +1,4 @@
-//! Payments: how many wait, and how long until they are in the chain.
+//! Payments: how many are unconfirmed, and how long until they are in the chain.
 
 use super::growth::histogram;
 use super::page::note;
@@ -6,7 +6,7 @@ use super::plot::{Axis, Plot, quantile, time_unit};
 use super::source::Payment;
 use crate::results::duration;
 
-/// Points of the line of what waits.
+/// Points of the line of unconfirmed payments.
 const POINTS: usize = 600;
 
 fn present(payments: Option<&[Payment]>) -> Result<&[Payment], String> {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::csv;
 use crate::experiment::Role;
-use crate::results::PERCENTILES;
+use crate::results::{PERCENTILES, Verdict};
 
 /// Larger files of JSON are no files of ours: 100,000 nodes with a million links make 60 MB.
 const JSON_BYTES_MAX: u64 = 512 << 20;
@@ -93,7 +93,7 @@ pub(super) struct PluginFacts {
 #[derive(Debug, Deserialize)]
 pub(super) struct SummaryFacts {
     #[serde(default)]
-    pub(super) expects: Vec<crate::results::Judgement>,
+    pub(super) expects: Vec<Verdict>,
     // Large, and drawn nowhere.
     #[serde(default, rename = "nodes")]
     _nodes: IgnoredAny,

@@ -37,13 +37,13 @@ fn read(text: &str, changes: &[&str], dir: &Path) -> Experiment {
 }
 
 fn run_in(experiment: &Experiment, dir: &Path, threads: usize) -> (Result<Summary, RunError>, Folder) {
-    let chosen = Chosen::new(experiment, &Registry::stock()).expect("stock plugins");
+    let plugins = ResolvedPlugins::new(experiment, &Registry::stock()).expect("stock plugins");
     let folder = Folder::create(dir, &experiment.name, SystemTime::now()).expect("a folder");
-    crate::run::write_run(experiment, &chosen, "sim", SystemTime::now(), &folder).expect("run.json");
-    let progress = Progress::new(true, Instant::now());
+    crate::run::write_run(experiment, &plugins, "sim", SystemTime::now(), &folder).expect("run.json");
+    let progress_line = ProgressLine::new(true, Instant::now());
     let summary = match experiment.repeat {
-        1 => simulate::run(experiment, &chosen, &folder, progress),
-        _ => run(experiment, &chosen, &folder, progress, threads),
+        1 => simulate::run(experiment, &plugins, &folder, progress_line),
+        _ => run(experiment, &plugins, &folder, progress_line, threads),
     };
     (summary, folder)
 }

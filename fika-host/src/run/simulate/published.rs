@@ -17,8 +17,8 @@ struct Run {
 fn run(text: &str, changes: &[String]) -> Run {
     let single = set("experiment.repeat", 1);
     let changes = [changes, &[single]].concat();
-    let (experiment, chosen) = tests::read(text, &changes);
-    let (ending, chain) = once(&experiment, &chosen, Path::new("unwritten"), &mut |_| None).expect("a run");
+    let (experiment, plugins) = tests::read(text, &changes);
+    let (ending, chain) = once(&experiment, &plugins, Path::new("unwritten"), &mut |_| None).expect("a run");
     assert_eq!(ending.ended, Ended::StopHeight, "{changes:?}");
     Run { summary: Summary::new(&experiment, &chain, &ending), chain }
 }

@@ -8,7 +8,7 @@ use crate::results::{Chain, Ended, Simulated};
 /// How a run is made, which must not matter.
 #[derive(Clone, Copy)]
 struct Way {
-    /// A world for each node, so that nothing is judged once for all.
+    /// A world for each node, so that nothing is validated once for all.
     private: bool,
     suppress: bool,
 }
@@ -16,19 +16,19 @@ struct Way {
 const SHARED: Way = Way { private: false, suppress: true };
 
 /// An experiment with some of its keys changed.
-pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, Chosen) {
+pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, ResolvedPlugins) {
     let overrides = changes.iter().map(|change| Override::set(change.as_ref()).expect("an override"));
     let overrides: Vec<Override> = overrides.collect();
     let experiment = Experiment::parse("test.toml", text, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
-    let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
-    (experiment, chosen)
+    let plugins = ResolvedPlugins::new(&experiment, &Registry::stock()).expect("stock plugins");
+    (experiment, plugins)
 }
 
 fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
-    let (experiment, chosen) = read(text, changes);
-    let stage = Stage::new(&experiment, &chosen).expect("a stage");
+    let (experiment, plugins) = read(text, changes);
+    let stage = Stage::new(&experiment, &plugins).expect("a stage");
     let worlds = if way.private { experiment.nodes.len() } else { 1 };
-    let worlds = (0..worlds).map(|_| stage.world(&experiment, &chosen).expect("a world")).collect();
+    let worlds = (0..worlds).map(|_| stage.world(&experiment, &plugins).expect("a world")).collect();
     let outcome = stage.simulation(&experiment, worlds, way.suppress).run(&mut |_| None);
     assert_eq!(outcome.ended, Ended::StopHeight, "{changes:?}");
     (outcome.simulated, outcome.chain)
@@ -90,7 +90,7 @@ fn workers_do_not_matter() {
 }
 
 #[test]
-fn what_is_judged_once_for_all_is_judged_alike_by_each() {
+fn what_is_validated_once_for_all_is_validated_alike_by_each() {
     for consensus in CONSENSUS {
         let changes = [&format!("consensus.plugin={consensus}"), "network.nodes=50", "experiment.stop_height=6"];
         let shared = hash(BUSY, &changes, SHARED);
@@ -157,16 +157,16 @@ fee = 1
 fn traffic(private: bool, changes: &[&str]) -> (sim::Outcome, World, Vec<Address>) {
     let overrides: Vec<Override> = changes.iter().map(|change| Override::set(change).expect("an override")).collect();
     let experiment = Experiment::parse("test.toml", TRAFFIC, &overrides).expect("an experiment");
-    let chosen = Chosen::new(&experiment, &Registry::stock()).expect("stock plugins");
-    let stage = Stage::new(&experiment, &chosen).expect("a stage");
-    let world = || stage.world(&experiment, &chosen).expect("a world");
+    let plugins = ResolvedPlugins::new(&experiment, &Registry::stock()).expect("stock plugins");
+    let stage = Stage::new(&experiment, &plugins).expect("a stage");
+    let world = || stage.world(&experiment, &plugins).expect("a world");
     let worlds = (0..if private { experiment.nodes.len() } else { 1 }).map(|_| world()).collect();
     let outcome = stage.simulation(&experiment, worlds, true).run(&mut |_| None);
     (outcome, world(), stage.addresses)
 }
 
 #[test]
-fn judging_payments_once_for_all_nodes_changes_nothing() {
+fn validating_payments_once_for_all_nodes_changes_nothing() {
     // The small mempool makes payments leave, and come again.
     for mempool in ["64 MB", "40 kB"] {
         let mempool = format!("mempool.max_bytes={mempool}");

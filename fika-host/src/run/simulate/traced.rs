@@ -43,8 +43,8 @@ fee = 1
 "#;
 
 fn run(changes: &[&str], folder: &Path) -> (Ending, Summary) {
-    let (experiment, chosen) = tests::read(TEXT, changes);
-    let (ending, chain) = once(&experiment, &chosen, folder, &mut |_| None).expect("a run");
+    let (experiment, plugins) = tests::read(TEXT, changes);
+    let (ending, chain) = once(&experiment, &plugins, folder, &mut |_| None).expect("a run");
     let summary = Summary::new(&experiment, &chain, &ending);
     (ending, summary)
 }
@@ -185,8 +185,8 @@ fn a_full_disk_ends_the_run_in_one_line() {
     for (format, name) in [("jsonl", "trace.jsonl"), ("simblock", "output.json")] {
         std::os::unix::fs::symlink("/dev/full", folder.path().join(name)).expect("a link");
         let trace = format!("output.trace={format}");
-        let (experiment, chosen) = tests::read(TEXT, &[&trace, "experiment.stop_height=1000000"]);
-        let failed = once(&experiment, &chosen, folder.path(), &mut |_| None).map(drop);
+        let (experiment, plugins) = tests::read(TEXT, &[&trace, "experiment.stop_height=1000000"]);
+        let failed = once(&experiment, &plugins, folder.path(), &mut |_| None).map(drop);
         let Err(RunError::Environment(why)) = failed else { panic!("expected a failure of the machine: {failed:?}") };
         assert!(why.contains(name) && why.contains("No space left") && !why.contains('\n'), "{why}");
     }

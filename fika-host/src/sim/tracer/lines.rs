@@ -178,7 +178,7 @@ fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> O
         Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
         Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
         Event::Misbehaved { peer: from, score, why } => {
-            TraceEvent::Misbehaved { peer: peer(*from), points: *score, why: why.clone() }
+            TraceEvent::Misbehaved { peer: peer(*from), score: *score, why: why.clone() }
         }
         Event::SafetyViolation { finalized, tip } => TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip },
         Event::Fault { why } => TraceEvent::Fault { why: why.clone() },

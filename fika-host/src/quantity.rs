@@ -2,8 +2,8 @@
 
 /// A family of units: `"2 h"`, `"20 kH/s"`.
 pub(crate) struct Quantity {
-    pub(super) noun: &'static str,
-    pub(super) example: &'static str,
+    pub(crate) noun: &'static str,
+    pub(crate) example: &'static str,
     units: &'static [(&'static str, u64)],
 }
 
@@ -36,7 +36,7 @@ pub(crate) static HASH_RATE: Quantity = Quantity {
 };
 
 /// In bytes.
-pub(super) static BYTES: Quantity = Quantity {
+pub(crate) static BYTES: Quantity = Quantity {
     noun: "size",
     example: "1 MB",
     units: &[
@@ -51,11 +51,11 @@ pub(super) static BYTES: Quantity = Quantity {
 };
 
 /// In thousandths of an event per day, in which one per second, minute and hour are whole numbers.
-pub(super) static RATE: Quantity =
+pub(crate) static RATE: Quantity =
     Quantity { noun: "rate", example: "2 /s", units: &[("/s", 86_400_000), ("/min", 1_440_000), ("/h", 24_000)] };
 
 /// In millionths.
-pub(super) static SHARE: Quantity = Quantity { noun: "share", example: "5 %", units: &[("%", 10_000)] };
+pub(crate) static SHARE: Quantity = Quantity { noun: "share", example: "5 %", units: &[("%", 10_000)] };
 
 /// In bits per second.
 pub(crate) static BITS: Quantity = Quantity {
@@ -65,7 +65,7 @@ pub(crate) static BITS: Quantity = Quantity {
 };
 
 /// In parts per million.
-pub(super) static DRIFT: Quantity = Quantity { noun: "drift", example: "20 ppm", units: &[("ppm", 1), ("%", 10_000)] };
+pub(crate) static DRIFT: Quantity = Quantity { noun: "drift", example: "20 ppm", units: &[("ppm", 1), ("%", 10_000)] };
 
 impl Quantity {
     /// `"1.5 s"` in base units.
@@ -79,21 +79,21 @@ impl Quantity {
     }
 
     /// The same, with a `-` before what is below zero.
-    pub(super) fn parse_signed(&self, text: &str) -> Result<i64, String> {
+    pub(crate) fn parse_signed(&self, text: &str) -> Result<i64, String> {
         let (text, sign) = text.trim().strip_prefix('-').map_or((text, 1), |text| (text, -1));
         // No number with a unit goes beyond what is signed.
         Ok(self.parse(text)? as i64 * sign)
     }
 
     /// What should have stood there.
-    pub(super) fn expected(&self) -> String {
+    pub(crate) fn expected(&self) -> String {
         let units: Vec<_> = self.units.iter().map(|(name, _)| *name).collect();
         format!("expected a {} such as \"{}\" (units: {})", self.noun, self.example, units.join(", "))
     }
 }
 
 /// `5 %` or `0.05` in millionths, at most all.
-pub(super) fn share(text: &str) -> Result<u64, String> {
+pub(crate) fn share(text: &str) -> Result<u64, String> {
     let expected = || "expected a share from 0 to 1 such as \"5 %\" or 0.05".to_string();
     let share =
         if text.contains('%') { SHARE.parse(text)? } else { scaled(text, 1_000_000).map_err(|_| expected())? };

@@ -14,12 +14,13 @@ use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
 use fika_core::hash::Id;
 use fika_core::plugin::{Faults, Kind, Registry};
-use fika_host::experiment::{Announce, Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
-use fika_host::isolation::{Endpoint, Port, Side};
-use fika_host::live::control::{Client, Reply, Request, Status};
-use fika_host::live::{LoadEntry, Member, NodeSetup, node_key};
-use fika_host::results::trace::{Trace, TraceEvent};
 use tempfile::TempDir;
+
+use crate::experiment::{Announce, Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
+use crate::isolation::{Endpoint, Port, Side};
+use crate::live::control::{Client, Reply, Request, Status};
+use crate::live::{LoadEntry, Member, NodeSetup, node_key};
+use crate::results::trace::{Trace, TraceEvent};
 
 /// Names the `node.json` of a node process.
 pub(crate) const NODE: &str = "FIKA_TEST_NODE";
@@ -33,8 +34,8 @@ pub(crate) fn registry() -> Registry {
         .with(fika_stack_vm::PLUGIN)
         .with(fika_utxo::PLUGIN)
         .with(fika_tcp::PLUGIN)
-        .with(crate::plugins::HANGS)
-        .with(crate::plugins::PANICS)
+        .with(super::plugins::HANGS)
+        .with(super::plugins::PANICS)
 }
 
 fn choice(name: &str) -> PluginChoice {
@@ -164,7 +165,7 @@ impl Network {
         self.setups[node].write(&file).unwrap();
         let log = File::options().append(true).create(true).open(self.path(node, "node.log")).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "node_process", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "live::tests::node_process", "--nocapture", "--test-threads=1"])
             .env(NODE, file)
             .stdout(Stdio::null())
             .stderr(log)

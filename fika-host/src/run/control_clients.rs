@@ -1,4 +1,4 @@
-//! Talks to the control sockets of many nodes at once, from one thread: a slow node delays nobody.
+//! Clients of the control sockets of many nodes, on one thread: a slow node delays nobody.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,48 +9,48 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::live::control::{Reply, Request};
 
-/// A node's answer is one line of at most this length.
+/// The longest reply, in bytes.
 const REPLY_BYTES_MAX: usize = 1 << 20;
 
-/// The control sockets of a run's nodes, by their index.
-pub(super) struct Voices(Vec<Voice>);
+/// A client of each node of a run, by its index.
+pub(super) struct ControlClients(Vec<ControlClient>);
 
-struct Voice {
+struct ControlClient {
     path: PathBuf,
     stream: Option<UnixStream>,
-    heard: Vec<u8>,
-    /// Whether an answer is due.
+    received: Vec<u8>,
+    /// Whether the node owes a reply.
     waiting: bool,
 }
 
-impl Voices {
-    pub(super) fn new(paths: impl Iterator<Item = PathBuf>) -> Voices {
-        let voice = |path| Voice { path, stream: None, heard: vec![], waiting: false };
-        Voices(paths.map(voice).collect())
+impl ControlClients {
+    pub(super) fn new(paths: impl Iterator<Item = PathBuf>) -> ControlClients {
+        let client = |path| ControlClient { path, stream: None, received: vec![], waiting: false };
+        ControlClients(paths.map(client).collect())
     }
 
-    /// Sends a request unless the node still owes an answer. False if it cannot be reached.
+    /// Sends a request, unless the node still owes a reply. False if the node cannot be reached.
     pub(super) fn ask(&mut self, node: usize, request: &Request) -> bool {
-        let voice = &mut self.0[node];
-        voice.waiting || voice.send(request)
+        let client = &mut self.0[node];
+        client.waiting || client.send(request)
     }
 
-    /// The answer of a node, once, if it is there.
-    pub(super) fn hear(&mut self, node: usize) -> Option<Reply> {
-        self.0[node].hear()
+    /// The reply of a node, if it has come. Each is given once.
+    pub(super) fn take_reply(&mut self, node: usize) -> Option<Reply> {
+        self.0[node].take_reply()
     }
 
-    /// Forgets what a node has said and still owes: its process is gone.
-    pub(super) fn hang_up(&mut self, node: usize) {
+    /// Closes the connection with a node whose process is gone. What it still owes will not come.
+    pub(super) fn disconnect(&mut self, node: usize) {
         self.0[node].close();
     }
 
-    /// Asks several nodes at once and waits for their answers, at most `patience`. None from a node that is
-    /// not there or too slow.
+    /// Asks several nodes at once and waits for their replies, at most for `patience`. `None` for a node that is
+    /// gone or too slow.
     pub(super) fn ask_all(&mut self, nodes: &[usize], request: &Request, patience: Duration) -> Vec<Option<Reply>> {
         let deadline = Instant::now() + patience;
         for node in nodes {
-            // An answer that was due is to an older question.
+            // A reply that is still owed would answer an older request.
             if self.0[*node].waiting {
                 self.0[*node].close();
             }
@@ -60,12 +60,12 @@ impl Voices {
         loop {
             for (reply, node) in replies.iter_mut().zip(nodes) {
                 if reply.is_none() {
-                    *reply = self.0[*node].hear();
+                    *reply = self.0[*node].take_reply();
                 }
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let waiting = nodes.iter().map(|node| &self.0[*node]).filter(|voice| voice.waiting);
-            let streams = waiting.filter_map(|voice| voice.stream.as_ref());
+            let waiting = nodes.iter().map(|node| &self.0[*node]).filter(|client| client.waiting);
+            let streams = waiting.filter_map(|client| client.stream.as_ref());
             let mut handles: Vec<PollFd> = streams.map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
             if handles.is_empty() || left.is_zero() {
                 return replies;
@@ -76,16 +76,16 @@ impl Voices {
         }
     }
 
-    /// Asks one node and waits for its answer.
+    /// Asks one node and waits for its reply.
     pub(super) fn ask_one(&mut self, node: usize, request: &Request, patience: Duration) -> Option<Reply> {
         self.ask_all(&[node], request, patience).pop().flatten()
     }
 }
 
-impl Voice {
+impl ControlClient {
     fn close(&mut self) {
         self.stream = None;
-        self.heard.clear();
+        self.received.clear();
         self.waiting = false;
     }
 
@@ -97,7 +97,7 @@ impl Voice {
         let Some(stream) = &mut self.stream else { return false };
         let Ok(mut line) = serde_json::to_vec(request) else { return false };
         line.push(b'\n');
-        // A request is far smaller than a socket's buffer, so it goes out whole or not at all.
+        // A request is far smaller than the buffer of a socket, so it is written whole or not at all.
         if stream.write_all(&line).is_err() {
             self.close();
             return false;
@@ -106,7 +106,7 @@ impl Voice {
         true
     }
 
-    fn hear(&mut self) -> Option<Reply> {
+    fn take_reply(&mut self) -> Option<Reply> {
         if !self.waiting {
             return None;
         }
@@ -115,15 +115,15 @@ impl Voice {
             let stream = self.stream.as_mut()?;
             match stream.read(&mut bytes) {
                 Ok(0) => self.close(),
-                Ok(count) if self.heard.len() + count <= REPLY_BYTES_MAX => self.heard.extend(&bytes[..count]),
+                Ok(count) if self.received.len() + count <= REPLY_BYTES_MAX => self.received.extend(&bytes[..count]),
                 Ok(_) => self.close(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(_) => self.close(),
             }
-            if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
-                let reply = serde_json::from_slice(&self.heard[..end]).ok();
-                self.heard.drain(..=end);
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let reply = serde_json::from_slice(&self.received[..end]).ok();
+                self.received.drain(..=end);
                 self.waiting = false;
                 return reply;
             }

@@ -8,10 +8,11 @@ use fika_core::header::Header;
 use fika_core::target::Work;
 use fika_core::world::ledger::Change;
 use fika_core::world::{Record, Store};
-use fika_host::experiment::Durability;
-use fika_host::live::store::DiskStore;
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::experiment::Durability;
+use crate::live::store::DiskStore;
 
 const CHAIN: Id = Id([7; 32]);
 

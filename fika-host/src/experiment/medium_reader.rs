@@ -1,4 +1,4 @@
-//! What lies between the nodes: `[network]`'s regions, cable and costs, and where each node stands.
+//! Reads the network between the nodes: regions, cables and costs, and the region of each node.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,15 @@ use super::presets;
 use super::reader::{Fields, Read, did_you_mean};
 use super::schema;
 use super::shares::{dealt, normal, purpose};
-use super::source::{Item, Problems, Value, shortened};
+use super::source::{Item, Problems, Value};
 use super::{Cable, Charge, CompactFailure, Latency, Medium, Region, Role};
+use crate::limits::shortened;
+use crate::quantity::DURATION;
 
 const REGIONS_MAX: usize = 100;
 const CLASSES_MAX: usize = 100;
 
-/// The medium but for links of their own, which are not known yet.
+/// The medium without the links that have a cable of their own: those are not known yet.
 pub(super) fn medium(file: &Fields<'_>, problems: &Problems) -> Medium {
     let network = file.table("network", &schema::NETWORK);
     let relay = file.table("relay", &schema::RELAY);
@@ -44,7 +46,7 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
 /// A duration, or a table `[latency]`; `None` after an error.
 pub(super) fn latency(item: &Item, problems: &Problems) -> Option<Latency> {
     if let Value::Text(text) = &item.value {
-        let us = super::quantity::DURATION.parse(text);
+        let us = DURATION.parse(text);
         return us.map(|us| Latency::Fixed { us }).map_err(|why| problems.add(item.place, || why)).ok();
     }
     let fields = Fields::new(&schema::LATENCY, Some(item), None, problems);
@@ -123,8 +125,8 @@ fn processing(network: &Fields<'_>, problems: &Problems) -> BTreeMap<String, u64
                 .add(*place, || format!("expected a kind of message ({expected}), found '{}'{meant}", shortened(kind)));
         }
         let time = match &item.value {
-            Value::Text(text) => super::quantity::DURATION.parse(text),
-            _ => Err(super::quantity::DURATION.expected()),
+            Value::Text(text) => DURATION.parse(text),
+            _ => Err(DURATION.expected()),
         };
         match time {
             Ok(time) => drop(times.insert(kind.clone(), time)),
@@ -159,7 +161,7 @@ fn compact_classes(relay: &Fields<'_>) -> Vec<(u32, CompactFailure)> {
     classes
 }
 
-/// Gives every node what is drawn for it: its region with its bandwidths, its hash rate, its part in compact blocks.
+/// Draws what nodes leave open: the region with its bandwidths, the hash rate, and the part in compact relay.
 pub(super) fn place(nodes: &mut Nodes, file: &Fields<'_>, medium: &Medium, seed: u64, problems: &Problems) {
     let network = file.table("network", &schema::NETWORK);
     stand(nodes, &network, &medium.regions, seed);

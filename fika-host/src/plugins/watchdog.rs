@@ -1,4 +1,4 @@
-//! Calls of plugins that do not return: nothing in a process could stop one, so the process ends.
+//! The watchdog: ends the process when a call of a plugin does not return, for nothing inside could stop that call.
 
 use std::io;
 use std::thread;
@@ -11,12 +11,13 @@ const LOOKS: u32 = 4;
 /// The watching thread's stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Watches all calls of the process from now on. One that takes `limit_s` seconds ends it with this exit code and a line
-/// on standard error, after `note` has been told why. The thread that hangs may hold any lock, so `note` takes none.
+/// Watches all calls of the process from now on. A call that takes `limit_s` seconds ends the process with this exit
+/// code and a line on standard error. `note` is told why before. The thread that hangs may hold any lock, so `note`
+/// must take none.
 ///
 /// # Errors
 /// When no thread can be started.
-pub(crate) fn end_on_hang(limit_s: u64, exit_code: u8, note: impl Fn(&str) + Send + 'static) -> io::Result<()> {
+pub(crate) fn start_watchdog(limit_s: u64, exit_code: u8, note: impl Fn(&str) + Send + 'static) -> io::Result<()> {
     let pause = Duration::from_secs(limit_s.max(1)) / LOOKS;
     let watch = move || {
         let mut watch = CallWatch::new();

@@ -1,4 +1,4 @@
-//! The plugins of one run, found, fitted to each other, and made once so that bad parameters show here.
+//! The plugins of one run: found, checked to fit each other, and made once, so that bad parameters show here.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -21,14 +21,14 @@ use crate::experiment::{Experiment, PluginChoice, Plugins};
 use crate::plugins;
 
 /// The plugins of one run.
-pub(crate) struct Chosen {
+pub(crate) struct ResolvedPlugins {
     /// Consensus, script, keys, tx, transport, then the attacks.
     pub(crate) all: Vec<Descriptor>,
-    /// The experiment's choice as a node process finds it: a name, or the whole path of a library.
-    pub(crate) plugins: Plugins,
-    /// The attack plugins by the name that the experiment gives them, alike.
+    /// The experiment's choices as a node process finds them: each a name, or the absolute path of a library.
+    pub(crate) choices: Plugins,
+    /// The same for attack plugins, by the name that the experiment gives them.
     pub(crate) attacks: BTreeMap<String, PluginChoice>,
-    /// The same as plugins.
+    /// The attack plugins by that name.
     attackers: Vec<(String, Descriptor)>,
     /// The key scheme of the chain.
     pub(crate) keys: Arc<dyn KeyScheme>,
@@ -47,15 +47,15 @@ pub(crate) struct PluginLine {
     fika_core: &'static str,
 }
 
-impl Chosen {
+impl ResolvedPlugins {
     /// Finds what the experiment names, builds crate folders, loads libraries.
     ///
     /// # Errors
     /// One line that says what is wrong with which plugin.
-    pub(crate) fn new(experiment: &Experiment, registry: &Registry) -> Result<Chosen, RunError> {
-        let mut plugins = experiment.plugins.clone();
+    pub(crate) fn new(experiment: &Experiment, registry: &Registry) -> Result<ResolvedPlugins, RunError> {
+        let mut choices = experiment.plugins.clone();
         let mut all = Vec::new();
-        let Plugins { consensus, script, keys, tx, transport } = &mut plugins;
+        let Plugins { consensus, script, keys, tx, transport } = &mut choices;
         for (kind, choice) in [
             (Kind::Consensus, consensus),
             (Kind::Script, script),
@@ -77,16 +77,15 @@ impl Chosen {
             }
         }
         check_fit(&all).map_err(RunError::Input)?;
-        let (keys, script) = make(&all, &plugins, &experiment.chain)?;
-        Ok(Chosen { all, plugins, attacks, attackers, keys, script })
+        let (keys, script) = make(&all, &choices, &experiment.chain)?;
+        Ok(ResolvedPlugins { all, choices, attacks, attackers, keys, script })
     }
 
-    /// What makes this chain another one than the next, beside its parameters: the plugins' names and own
-    /// tables, but neither their versions nor where they come from, so that a library and the same plugin
-    /// compiled in make one chain.
+    /// What distinguishes this chain from others besides its parameters: the names and own tables of its plugins. Their
+    /// versions and origins do not count, so a library and the same plugin compiled in make one chain.
     pub(crate) fn identity(&self) -> Vec<u8> {
-        let lines = self.all.iter().zip(self.plugins.all()).map(|(plugin, (kind, choice))| {
-            // A table is sorted by its keys, so equal tables give equal text.
+        let lines = self.all.iter().zip(self.choices.all()).map(|(plugin, (kind, choice))| {
+            // Tables are sorted by key, so equal tables give equal text.
             format!("{kind} {}\n{}\n", plugin.name, choice.params)
         });
         lines.collect::<String>().into_bytes()
@@ -95,13 +94,13 @@ impl Chosen {
     /// The chain's parameters and a key scheme of its own.
     pub(crate) fn env(&self, chain: &ChainParams, faults: &Faults) -> Result<Env, RunError> {
         let bare = Env { chain: chain.clone(), keys: Arc::new(NoKeys) };
-        let scheme = self.plugin(2).keys(&table(&self.plugins.keys), &bare, faults);
-        Ok(Env { keys: scheme.map_err(|why| at(&self.plugins.keys, why))?.into(), ..bare })
+        let scheme = self.plugin(2).keys(&table(&self.choices.keys), &bare, faults);
+        Ok(Env { keys: scheme.map_err(|why| at(&self.choices.keys, why))?.into(), ..bare })
     }
 
     /// The rules of the chain.
     pub(crate) fn rules(&self, env: Env, workers: NonZero<usize>, faults: &Faults) -> Result<Rules, RunError> {
-        let p = &self.plugins;
+        let p = &self.choices;
         let consensus = self.plugin(0).consensus(&table(&p.consensus), &env, faults);
         let script = self.plugin(1).script(&table(&p.script), &env, faults);
         let tx = self.plugin(3).tx(&table(&p.tx), &env, faults);
@@ -116,7 +115,7 @@ impl Chosen {
 
     /// How two neighbours talk.
     pub(crate) fn transport(&self, env: &Env, faults: &Faults) -> Result<Box<dyn Transport>, RunError> {
-        let choice = &self.plugins.transport;
+        let choice = &self.choices.transport;
         self.plugin(4).transport(&table(choice), env, faults).map_err(|why| at(choice, why))
     }
 
@@ -146,14 +145,14 @@ impl Chosen {
     }
 }
 
-/// Finds one plugin, and has `choice` name it so that the node processes find the same.
+/// Finds one plugin. Changes `choice` so that node processes find the same one.
 fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<Descriptor, RunError> {
     let found = plugins::resolve(registry, kind, &choice.plugin);
     let found = found.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
     choice.plugin = match found.origin {
         Origin::CompiledIn => found.name.into(),
         Origin::Library(path) => {
-            // A plugin that crashes or hangs when it is made is to do so in a process of its own.
+            // A plugin may crash or hang when it is made. It is tried in another process first.
             let path = path.display().to_string();
             let tried = plugins::probe(Path::new("/proc/self/exe"), &path, &choice.params.to_string());
             tried.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
@@ -163,18 +162,18 @@ fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<De
     Ok(found)
 }
 
-/// The parts of a chain that the host itself works with.
+/// The plugins that the host itself uses.
 type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
 
-/// Makes every plugin of the chain; what the host itself needs is kept.
-fn make(all: &[Descriptor], plugins: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
+/// Makes every plugin of the chain, and keeps those that the host itself uses.
+fn make(all: &[Descriptor], choices: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
     let faults = Faults::new();
     let [consensus, script, keys, tx, transport, attacks @ ..] = all else { unreachable!("five kinds make a chain") };
     let bare = Env { chain: chain.clone(), keys: Arc::new(NoKeys) };
-    let scheme = keys.keys(&table(&plugins.keys), &bare, &faults).map_err(|why| at(&plugins.keys, why))?;
+    let scheme = keys.keys(&table(&choices.keys), &bare, &faults).map_err(|why| at(&choices.keys, why))?;
     let scheme: Arc<dyn KeyScheme> = scheme.into();
     let env = Env { keys: scheme.clone(), ..bare };
-    let p = plugins;
+    let p = choices;
     drop(consensus.consensus(&table(&p.consensus), &env, &faults).map_err(|why| at(&p.consensus, why))?);
     drop(tx.tx(&table(&p.tx), &env, &faults).map_err(|why| at(&p.tx, why))?);
     drop(transport.transport(&table(&p.transport), &env, &faults).map_err(|why| at(&p.transport, why))?);
@@ -192,7 +191,7 @@ fn at(choice: &PluginChoice, why: String) -> RunError {
     RunError::Input(format!("{}: {why}", choice.place))
 }
 
-/// A plugin's own table as it wants it.
+/// A plugin's own table as text.
 fn table(choice: &PluginChoice) -> String {
     choice.params.to_string()
 }

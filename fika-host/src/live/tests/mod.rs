@@ -9,18 +9,19 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use fika_core::amount::Amount;
-use fika_host::experiment::{Durability, Load, Parties, Role, When};
-use fika_host::live::NodeSetup;
-use fika_host::live::control::{Reply, Request};
-use fika_host::results::trace::TraceEvent;
 use network::{NODE, Plan};
+
+use super::control::{Reply, Request};
+use super::{NodeSetup, run_node};
+use crate::experiment::{Durability, Load, Parties, Role, When};
+use crate::results::trace::TraceEvent;
 
 /// What a node process of these tests runs: this binary again, with its file in the environment.
 #[test]
 fn node_process() {
     let Some(file) = std::env::var_os(NODE) else { return };
     let setup = NodeSetup::read(Path::new(&file)).expect("the test wrote it");
-    std::process::exit(fika_host::live::run_node(setup, &network::registry()).into());
+    std::process::exit(run_node(setup, &network::registry()).into());
 }
 
 /// Two miners and two wallets as in the thesis.

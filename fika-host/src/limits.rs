@@ -1,0 +1,24 @@
+//! How much a file may hold, and how much of its text an error repeats.
+
+/// The longest name of a node, a region or an experiment, in bytes.
+pub(crate) const NAME_BYTES_MAX: usize = 40;
+/// The most nodes of one network.
+pub(crate) const NODES_MAX: u64 = 200_000;
+/// The most links of one network.
+pub(crate) const LINKS_MAX: u64 = 4_000_000;
+
+/// Whether the text can be a host name and the name of a folder.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && text.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+/// At most 40 characters of hostile text, on one line.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(40).flat_map(char::escape_debug).collect();
+    if text.chars().nth(40).is_some() {
+        short.push_str("...");
+    }
+    short.replace("\\'", "'").replace("\\\"", "\"")
+}

@@ -1,0 +1,27 @@
+//! Why a node does not run.
+
+/// The exit code for wrong input: a file, a name, a parameter.
+pub(crate) const EXIT_INPUT: u8 = 2;
+/// The exit code for failures of the machine or a plugin: a full disk, an address in use, a call that does not return.
+pub(crate) const EXIT_ENVIRONMENT: u8 = 3;
+
+/// Why a node does not run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Its input is wrong.
+    #[error("{0}")]
+    Input(String),
+    /// The machine or a plugin failed.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Input(_) => EXIT_INPUT,
+            Failure::Environment(_) => EXIT_ENVIRONMENT,
+        }
+    }
+}
