@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-const FLOORS: [&[&str]; 7] = [
+const FLOORS: [&[&str]; 8] = [
     &["hash", "codec", "amount", "address", "reject"],
     &["header"],
     &["block", "keys", "target"],
@@ -13,6 +13,7 @@ const FLOORS: [&[&str]; 7] = [
     &["consensus", "agent", "tx", "transport"],
     &["world", "plugin"],
     &["node"],
+    &["testing"],
 ];
 
 fn floor(module: &str) -> Option<usize> {
