@@ -8,7 +8,7 @@ mod solo;
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Attack, Ctx, Draft, Effect, Honest};
+use fika_core::agent::{Agent, Attack, Ctx, Draft, Effect};
 use fika_core::amount::Amount;
 use fika_core::block::Block;
 use fika_core::codec::Encode;

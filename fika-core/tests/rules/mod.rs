@@ -60,7 +60,7 @@ impl Agent for FixedWork {
 pub struct RoundRobin(pub Env);
 
 impl RoundRobin {
-    fn turn(&self, tip: &BlockView<'_>, time: u32, past: &dyn ChainView) -> Option<Address> {
+    pub fn turn(&self, tip: &BlockView<'_>, time: u32, past: &dyn ChainView) -> Option<Address> {
         let genesis = past.ancestor(&tip.id, 0).ok()?.id;
         let founders = past.stakes(&genesis).ok()?;
         let slot = time / self.0.chain.block_interval_ticks();

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use crate::block::{Block, body_root};
 use crate::hash::Id;
-use crate::testing::network::{Accepted, Receiver};
+use crate::target::Work;
+use crate::testing::network::{Accepted, Receiver, Tie};
 use crate::testing::{Draws, Setup};
+
+/// So many random orders are tried beside that in which parents come first.
+const SHUFFLES: u64 = 3;
 
 /// What came of one order.
 struct Outcome {
@@ -20,13 +24,13 @@ struct Outcome {
 /// # Panics
 /// When a block is accepted in one order and not in another, weighs or does something else, or when the tips differ although the
 /// rules prefer one of them.
-pub(super) fn check(setup: &Setup, context: &str, blocks: &[Arc<Block>], shuffles: u64, draws: &mut Draws) {
+pub(super) fn check(setup: &Setup, context: &str, blocks: &[Arc<Block>], tie: &Tie, draws: &mut Draws) {
     let mut all: Vec<Arc<Block>> = blocks.to_vec();
     for block in blocks {
         all.extend((0..2).map(|_| Arc::new(changed(block, draws))));
     }
     let mut outcomes = vec![outcome(setup, "parents first", &all)];
-    for n in 1..=shuffles {
+    for n in 1..=SHUFFLES {
         draws.shuffle(&mut all);
         outcomes.push(outcome(setup, &format!("shuffle {n}"), &all));
     }
@@ -45,8 +49,8 @@ pub(super) fn check(setup: &Setup, context: &str, blocks: &[Arc<Block>], shuffle
     }
     let (first, others) = outcomes.split_first().expect("one order at least");
     for other in others {
-        compare(context, first, other);
-        compare(context, other, first);
+        compare(context, first, other, tie);
+        compare(context, other, first, tie);
     }
     outcomes.iter().for_each(|one| check_stays(context, one));
 }
@@ -58,7 +62,7 @@ fn outcome(setup: &Setup, name: &str, blocks: &[Arc<Block>]) -> Outcome {
     Outcome { name: name.into(), accepted: receiver.accepted(), receiver }
 }
 
-fn compare(context: &str, one: &Outcome, other: &Outcome) {
+fn compare(context: &str, one: &Outcome, other: &Outcome, tie: &Tie) {
     for (id, here) in &one.accepted {
         let height = here.height;
         let Some(there) = other.accepted.get(id) else {
@@ -82,12 +86,15 @@ fn compare(context: &str, one: &Outcome, other: &Outcome) {
     }
     let (ours, theirs) = (one.receiver.tip(), other.receiver.tip());
     let preferred = one.receiver.preferred(&ours, &theirs);
+    let fine = ours == theirs || (preferred == ours && one.receiver.compare(&ours, &theirs, tie));
     assert!(
-        preferred == ours,
-        "{context}the tip depends on the order of arrival, and not by a tie: order ({}) ends at {ours}, order ({}) at {theirs}, and \
-         a node at the first prefers {preferred}",
+        fine,
+        "{context}the tip depends on the order of arrival, and not by a tie: order ({}) ends at {ours}, of weight {}, and order ({}) \
+         at {theirs}, of weight {}; a node at the first prefers {preferred}",
         one.name,
-        other.name
+        one.accepted.get(&ours).map_or_else(Work::default, |block| block.weight),
+        other.name,
+        other.accepted.get(&theirs).map_or_else(Work::default, |block| block.weight),
     );
 }
 

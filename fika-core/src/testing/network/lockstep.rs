@@ -1,20 +1,16 @@
-//! The run of a network. All that the kit needs of a node is in this file; `worlds` has what it needs of a world.
+//! The run of a network. What the kit needs of `Node`, `Input` and `Outputs` is in this file; `worlds` has what it needs of a world.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::links::{Fault, Links};
 use super::setup::Setup;
 use crate::address::Address;
 use crate::amount::{Amount, COIN};
-use crate::block::Block;
 use crate::hash::{Id, domain_hash};
 use crate::header::{Header, SECOND, Time};
 use crate::message::Message;
 use crate::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, Work};
 use crate::testing::{Draws, MemoryStore};
-use crate::view::ChainView;
-use crate::world::ledger::{Entries, Space, amount_of, unowned_key};
 use crate::world::{BlockIx, BlockSet, Genesis, Store, Tree, World};
 
 /// What was written is durable after so long, in microseconds.
@@ -49,7 +45,7 @@ pub struct Network {
 }
 
 /// One node and what belongs to it.
-struct Host {
+pub(super) struct Host {
     node: Option<Node>,
     store: MemoryStore,
     flushed_at: Time,
@@ -58,9 +54,9 @@ struct Host {
     works: Vec<(Time, u64)>,
     wake: Option<(Time, u64)>,
     draws: Draws,
-    accepted: BlockSet,
-    finalized: Vec<Id>,
-    produced: Vec<(Time, Id)>,
+    pub(super) accepted: BlockSet,
+    pub(super) finalized: Vec<Id>,
+    pub(super) produced: Vec<(Time, Id)>,
 }
 
 /// What is due at a time.
@@ -138,7 +134,7 @@ impl Network {
         if self.setup.shared { 0 } else { node as usize }
     }
 
-    fn host(&self, node: u32) -> &Host {
+    pub(super) fn host(&self, node: u32) -> &Host {
         &self.hosts[node as usize]
     }
 
@@ -154,6 +150,11 @@ impl Network {
 
     /// Lets everything happen that is due up to `until`.
     pub fn run(&mut self, until: Time) {
+        self.run_until(until, |_| false);
+    }
+
+    /// The same, but stops as soon as `stop` says so. Whether it did.
+    pub fn run_until(&mut self, until: Time, stop: impl Fn(&Network) -> bool) -> bool {
         while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= until) {
             let ((at, _), due) = entry.remove_entry();
             self.now = at;
@@ -168,8 +169,12 @@ impl Network {
                 Due::Work(node, work) => self.end_work(node, work),
                 Due::Fault(fault) => self.carry_out(fault),
             }
+            if stop(self) {
+                return true;
+            }
         }
         self.now = until;
+        false
     }
 
     /// Lets something happen to a node now. A dead node does not notice.
@@ -245,12 +250,6 @@ impl Network {
 
     pub(super) fn hosts(&self) -> u32 {
         self.setup.nodes
-    }
-
-    /// The height of a block that a node knows.
-    pub(super) fn height_of(&self, node: u32, id: &Id) -> Option<u64> {
-        let tree = self.world(node).tree();
-        tree.find(id).map(|ix| tree[ix].height)
     }
 
     /// What the message of a failure begins with.
@@ -401,6 +400,10 @@ impl Network {
         &self.setup
     }
 
+    pub(crate) fn seed(&self) -> u64 {
+        self.setup.seed
+    }
+
     /// The virtual time.
     pub fn now(&self) -> Time {
         self.now
@@ -453,64 +456,5 @@ impl Network {
     pub fn world_mut(&mut self, node: u32) -> &mut World {
         let at = self.world_of(node);
         &mut self.worlds[at]
-    }
-
-    /// The last block of a node's chain.
-    ///
-    /// # Panics
-    /// When the node is dead, as all that ask for its chain.
-    pub fn tip(&self, node: u32) -> Id {
-        self.world(node).tree()[self.node(node).tip()].id
-    }
-
-    /// Its height.
-    pub fn height(&self, node: u32) -> u64 {
-        self.world(node).tree()[self.node(node).tip()].height
-    }
-
-    /// A node's chain, genesis first.
-    pub fn chain(&self, node: u32) -> Vec<Arc<Block>> {
-        let (world, tip) = (self.world(node), self.node(node).tip());
-        let path = world.tree().path(Tree::GENESIS, tip);
-        let all = std::iter::once(Tree::GENESIS).chain(path);
-        all.map(|ix| world.block(ix).expect("the blocks of a chain are in memory or in the store")).collect()
-    }
-
-    /// The blocks that a node has accepted, on its chain or not, parents first. Genesis is not among them.
-    pub fn accepted(&self, node: u32) -> Vec<Arc<Block>> {
-        let (world, accepted) = (self.world(node), &self.host(node).accepted);
-        let all = (1..world.tree().len() as u32).map(BlockIx).filter(|ix| accepted.contains(*ix));
-        all.filter_map(|ix| world.block(ix)).collect()
-    }
-
-    /// The blocks that a node has made, and when.
-    pub fn produced(&self, node: u32) -> &[(Time, Id)] {
-        &self.host(node).produced
-    }
-
-    /// The blocks that a node has called final, in this order. A restarted node may begin anew.
-    pub fn finalized(&self, node: u32) -> &[Id] {
-        &self.host(node).finalized
-    }
-
-    /// Asks the view that a node's agent has, and names its tip.
-    pub fn ask<R>(&self, node: u32, ask: impl FnOnce(&dyn ChainView, &Id) -> R) -> R {
-        let mut seen = self.host(node).accepted.clone();
-        seen.insert(Tree::GENESIS);
-        ask(&self.world(node).view(&seen), &self.tip(node))
-    }
-
-    /// The coins that exist at a node's tip by its ledger's own count.
-    pub fn supply(&self, node: u32) -> Amount {
-        self.world(node).supply(self.node(node).tip())
-    }
-
-    /// The sum of all balances, deposits and coins without an owner at a node's tip.
-    pub fn holdings(&self, node: u32) -> Amount {
-        let state = self.world(node).state(self.node(node).tip());
-        let sum = |space: Space| -> Amount {
-            state.entries(&space.key(&[])).iter().map(|(_, value)| amount_of(Some(value))).sum()
-        };
-        sum(Space::Balance) + sum(Space::Locked) + state.amount(&unowned_key())
     }
 }

@@ -9,4 +9,4 @@ mod worlds;
 pub use lockstep::Network;
 pub(crate) use setup::Maker;
 pub use setup::Setup;
-pub(crate) use worlds::{Accepted, Receiver};
+pub(crate) use worlds::{Accepted, Receiver, Tie};

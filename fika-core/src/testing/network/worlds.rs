@@ -1,15 +1,19 @@
-//! The worlds of a plan. All that the kit needs of a world is in this file and in `lockstep`.
+//! The worlds of a network: how they are made, what is asked of them, and one that blocks are given to directly.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 
+use super::lockstep::Network;
 use super::setup::Setup;
+use crate::amount::Amount;
 use crate::block::Block;
 use crate::hash::Id;
+use crate::header::Time;
 use crate::reject::Reject;
 use crate::target::Work;
-use crate::view::TreeView;
+use crate::view::{BlockView, ChainView, TreeView};
+use crate::world::ledger::{Entries, Space, amount_of, unowned_key};
 use crate::world::{BadBlock, BlockIx, BlockSet, Genesis, Rules, Store, Tree, World};
 
 impl Setup {
@@ -57,6 +61,73 @@ impl Setup {
     }
 }
 
+impl Network {
+    /// The last block of a node's chain.
+    ///
+    /// # Panics
+    /// When the node is dead, as all that ask for its chain.
+    pub fn tip(&self, node: u32) -> Id {
+        self.world(node).tree()[self.node(node).tip()].id
+    }
+
+    /// Its height.
+    pub fn height(&self, node: u32) -> u64 {
+        self.world(node).tree()[self.node(node).tip()].height
+    }
+
+    /// A node's chain, genesis first.
+    pub fn chain(&self, node: u32) -> Vec<Arc<Block>> {
+        let (world, tip) = (self.world(node), self.node(node).tip());
+        let path = world.tree().path(Tree::GENESIS, tip);
+        let all = std::iter::once(Tree::GENESIS).chain(path);
+        all.map(|ix| world.block(ix).expect("the blocks of a chain are in memory or in the store")).collect()
+    }
+
+    /// The blocks that a node has accepted, on its chain or not, parents first. Genesis is not among them.
+    pub fn accepted(&self, node: u32) -> Vec<Arc<Block>> {
+        let (world, accepted) = (self.world(node), &self.host(node).accepted);
+        let all = (1..world.tree().len() as u32).map(BlockIx).filter(|ix| accepted.contains(*ix));
+        all.filter_map(|ix| world.block(ix)).collect()
+    }
+
+    /// The height of a block that a node knows.
+    pub(super) fn height_of(&self, node: u32, id: &Id) -> Option<u64> {
+        let tree = self.world(node).tree();
+        tree.find(id).map(|ix| tree[ix].height)
+    }
+
+    /// The blocks that a node has made, and when.
+    pub fn produced(&self, node: u32) -> &[(Time, Id)] {
+        &self.host(node).produced
+    }
+
+    /// The blocks that a node has called final, in this order. A restarted node may begin anew.
+    pub fn finalized(&self, node: u32) -> &[Id] {
+        &self.host(node).finalized
+    }
+
+    /// Asks the view that a node's agent has, and names its tip.
+    pub fn ask<R>(&self, node: u32, ask: impl FnOnce(&dyn ChainView, &Id) -> R) -> R {
+        let mut seen = self.host(node).accepted.clone();
+        seen.insert(Tree::GENESIS);
+        ask(&self.world(node).view(&seen), &self.tip(node))
+    }
+
+    /// The coins that exist at a node's tip by its ledger's own count.
+    pub fn supply(&self, node: u32) -> Amount {
+        self.world(node).supply(self.node(node).tip())
+    }
+
+    /// The sum of all balances, deposits and coins without an owner at a node's tip.
+    pub fn holdings(&self, node: u32) -> Amount {
+        let state = self.world(node).state(self.node(node).tip());
+        let sum = |space: Space| -> Amount {
+            state.entries(&space.key(&[])).iter().map(|(_, value)| amount_of(Some(value))).sum()
+        };
+        sum(Space::Balance) + sum(Space::Locked) + state.amount(&unowned_key())
+    }
+}
+
 /// What is the same wherever a block is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
@@ -66,6 +137,9 @@ pub(crate) struct Accepted {
     /// The ledger after it.
     pub(crate) state_root: Id,
 }
+
+/// Whether fork choice may keep either of two tips.
+pub(crate) type Tie = dyn Fn(&BlockView<'_>, &BlockView<'_>, &dyn TreeView) -> bool + Send + Sync;
 
 /// Accepts blocks one after the other, in any order, as a node does that hears nothing else.
 pub(crate) struct Receiver {
@@ -146,6 +220,12 @@ impl Receiver {
     /// The tip of a node with tip `current` when it hears of `new` after all the others.
     pub(crate) fn preferred(&self, current: &Id, new: &Id) -> Id {
         self.choose(self.find(current), self.find(new))
+    }
+
+    /// Asks about two accepted blocks.
+    pub(crate) fn compare(&self, one: &Id, other: &Id, ask: &Tie) -> bool {
+        let (tree, seen) = (self.world.tree(), self.world.seen_tree(&self.seen, 0));
+        ask(&tree.view(self.find(one)), &tree.view(self.find(other)), &seen)
     }
 
     /// The tip.

@@ -75,9 +75,7 @@ fn a_restarted_staker_signs_no_time_twice() {
         // As soon as somebody has made a block, before that is durable.
         let blocks = |net: &Network| (0..5).map(|node| net.produced(node).len()).collect::<Vec<_>>();
         let before = blocks(&net);
-        while blocks(&net) == before {
-            net.run(net.now() + 100_000);
-        }
+        net.run_until(net.now() + 1_000 * SECOND, |net| blocks(net) != before);
         let maker = (0..5).find(|node| blocks(&net)[*node as usize] > before[*node as usize]).unwrap();
         net.kill(maker);
         net.run(net.now() + 100_000);
