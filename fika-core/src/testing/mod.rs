@@ -6,6 +6,7 @@ mod chain;
 pub mod consensus;
 mod disk;
 mod draws;
+pub mod keys;
 pub mod network;
 
 pub use calls::{Person, env, refused};
