@@ -75,6 +75,14 @@ impl Signer for Person {
     }
 }
 
+/// What a test that must fail says.
+#[cfg(test)]
+pub(super) fn message_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(test).expect_err("it found nothing wrong");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
+}
+
 /// The broken rule that a call of rules has named.
 ///
 /// # Panics

@@ -8,6 +8,9 @@ mod disk;
 mod draws;
 pub mod keys;
 pub mod network;
+pub mod script;
+pub mod transport;
+pub mod tx;
 
 pub use calls::{Person, env, refused};
 pub use chain::Chain;
