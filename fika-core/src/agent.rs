@@ -12,6 +12,11 @@
 //! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves.
 //!
 //! An agent does no I/O, reads no clock but [`Ctx::now`] and draws nothing but [`Ctx::draw`].
+//! One that signs uses a [`SigningGuard`].
+
+mod guard;
+
+pub use guard::SigningGuard;
 
 use crate::address::Address;
 use crate::amount::Amount;

@@ -37,7 +37,7 @@
 //! # The floors
 //!
 //! Modules import only from their own floor and those to the right:
-//! [`node`] > [`world`], [`plugin`] > [`consensus`], [`agent`], [`tx`], [`transport`] > [`script`],
+//! [`testing`] > [`node`] > [`world`], [`plugin`] > [`consensus`], [`agent`], [`tx`], [`transport`] > [`script`],
 //! [`view`], [`message`], [`compact`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] > [`hash`],
 //! [`codec`], [`amount`], [`address`], [`reject`].
 
@@ -60,6 +60,7 @@ pub mod prefetch;
 pub mod reject;
 pub mod script;
 pub mod target;
+pub mod testing;
 pub mod transport;
 pub mod tx;
 pub mod view;

@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
@@ -10,19 +9,18 @@ use std::sync::Arc;
 
 use fika_core::block::{Block, Tx};
 use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn, ShortId};
-use fika_core::env::{ChainParams, Proof};
+use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, NodeConfig, PeerId};
-use lockstep::Setup;
+use fika_core::node::{Dest, PeerId};
+use fika_core::testing::Setup;
 use rules::quiet::{BAD_SEAL, NO_WORK, Quiet};
 use solo::{Answer, Factory, Solo, changed};
 
 fn setup() -> Setup {
-    let chain = ChainParams { proof: Proof::Real, ..lockstep::chain() };
-    let config = |config: &mut NodeConfig| config.relay.compact = true;
-    Setup { chain, config, ..Setup::new(|_| Box::new(Quiet)) }
+    let setup = Setup::new(|_| Ok(Quiet)).chain(|chain| chain.proof = Proof::Real);
+    setup.config(|_, config| config.relay.compact = true)
 }
 
 /// A node that has asked neighbour 0 for a block with three payments; neighbour 1 has announced it too.
@@ -130,8 +128,7 @@ fn a_node_without_compact_blocks_sends_the_full_one() {
     case.solo.hear_block(0, &block);
     assert_eq!(case.solo.tip(), block.id(), "and it is taken as the answer");
     for compact in [true, false] {
-        let config = if compact { setup().config } else { |_: &mut NodeConfig| {} };
-        let mut solo = Solo::new(Setup { config, ..setup() });
+        let mut solo = Solo::new(setup().config(move |_, config| config.relay.compact = compact));
         solo.hear_block(1, &block);
         let out = solo.hear(0, Message::GetData(vec![Item::Compact(block.id())]));
         match &told(&out, 0)[..] {

@@ -2,26 +2,24 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
 use std::sync::Arc;
 
 use fika_core::block::{Block, Tx};
-use fika_core::env::{ChainParams, Proof};
+use fika_core::env::Proof;
 use fika_core::hash::{Id, sha256};
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Event, Input, NodeConfig, PeerId, Role, TxReject};
+use fika_core::node::{Dest, Event, Input, PeerId, Role, TxReject};
+use fika_core::testing::Setup;
 use fika_core::world::Verdict;
-use lockstep::Setup;
 use rules::quiet::{BAD_EXTRA, BAD_SEAL, NO_WORK, Quiet};
 use solo::{Answer, Factory, Solo, changed, rerooted};
 
 fn quiet() -> Setup {
-    let chain = ChainParams { proof: Proof::Real, max_block_bytes: 20_000, ..lockstep::chain() };
-    Setup { chain, ..Setup::new(|_| Box::new(Quiet)) }
+    Setup::new(|_| Ok(Quiet)).chain(|chain| (chain.proof, chain.max_block_bytes) = (Proof::Real, 20_000))
 }
 
 fn start() -> (Solo, Factory) {
@@ -330,8 +328,7 @@ fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
 
 #[test]
 fn a_wallet_neither_relays_nor_follows_unasked() {
-    let config = |config: &mut NodeConfig| config.role = Role::Wallet;
-    let mut solo = Solo::new(Setup { config, ..quiet() });
+    let mut solo = Solo::new(quiet().config(|_, config| config.role = Role::Wallet));
     let mut factory = Factory::new(quiet());
     let blocks = factory.chain(factory.genesis(), 2);
     let tx = factory.pay(factory.genesis(), 2, 3, 5, 7);

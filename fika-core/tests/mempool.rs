@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
@@ -13,10 +12,10 @@ use fika_core::block::Tx;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
-use fika_core::node::{Dest, Mempool, MempoolLimits, NodeConfig, PeerId, TxReject};
+use fika_core::node::{Dest, Mempool, MempoolLimits, PeerId, TxReject};
+use fika_core::testing::Setup;
 use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
 use fika_core::world::{Assembly, TxIndex, TxTable};
-use lockstep::Setup;
 use rules::quiet::{BAD_ACTION, Quiet};
 use solo::{Factory, Solo};
 
@@ -123,7 +122,7 @@ fn a_block_removes_what_a_mempool_has_of_it() {
 }
 
 fn quiet() -> Setup {
-    Setup::new(|_| Box::new(Quiet))
+    Setup::new(|_| Ok(Quiet))
 }
 
 #[test]
@@ -160,8 +159,7 @@ fn account_payments_keep_their_numbers_in_order() {
 
 #[test]
 fn a_node_says_what_it_drops_when_its_mempool_is_full() {
-    let config = |config: &mut NodeConfig| config.mempool.max_bytes = 200;
-    let mut solo = Solo::new(Setup { config, ..quiet() });
+    let mut solo = Solo::new(quiet().config(|_, config| config.mempool.max_bytes = 200));
     let factory = Factory::new(quiet());
     let genesis = factory.genesis();
     let (poor, rich) = (factory.pay(genesis, 2, 3, 5, 1), factory.pay(genesis, 3, 4, 5, 900));
@@ -202,8 +200,7 @@ fn an_action_that_the_rules_refuse_stops_no_producer() {
 
 #[test]
 fn what_does_not_fit_is_not_lost_with_its_children() {
-    let chain = fika_core::env::ChainParams { max_block_bytes: 1_750, ..lockstep::chain() };
-    let setup = || Setup { chain: chain.clone(), ..quiet() };
+    let setup = || quiet().chain(|chain| chain.max_block_bytes = 1_750);
     let mut factory = Factory::new(setup());
     let genesis = factory.genesis();
     let mut solo = Solo::new(setup());
@@ -224,8 +221,7 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
 
 #[test]
 fn who_has_announced_a_transaction_before_it_came_does_not_hear_of_it_again() {
-    let config = |config: &mut NodeConfig| config.relay.batch_us = SECOND;
-    let setup = || Setup { config, ..Setup::new(|_| Box::new(Quiet)) };
+    let setup = || quiet().config(|_, config| config.relay.batch_us = SECOND);
     let (mut solo, factory) = (Solo::new(setup()), Factory::new(setup()));
     let tx = factory.pay(factory.genesis(), 2, 1, 5, 7);
     let inv = || Message::Inv(vec![Item::Tx(tx.hash())]);

@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -10,26 +9,22 @@ use std::collections::BTreeMap;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Announce, Event, RelayConfig};
-use lockstep::{Lockstep, Setup};
+use fika_core::testing::{Network, Setup};
 use rules::RoundRobin;
 
 /// A ring of eight with chords: 12 links.
 fn network(relay: fn(u32, &mut RelayConfig)) -> Setup {
     let ring = (0..8).map(|n| (n, (n + 1) % 8));
     let chords = (0..4).map(|n| (n, n + 4));
-    Setup {
-        nodes: 8,
-        links: ring.chain(chords).collect(),
-        relay,
-        ..Setup::new(|env| Box::new(RoundRobin(env.clone())))
-    }
+    let setup = Setup::new(|env| Ok(RoundRobin(env.clone()))).nodes(8).links(ring.chain(chords));
+    setup.config(move |node, config| relay(node, &mut config.relay))
 }
 
 const LINKS: usize = 12;
 const NODES: usize = 8;
 
 /// Payments of everyone in between, and an end at which nothing is under way.
-fn run(setup: Setup) -> Lockstep {
+fn run(setup: Setup) -> Network {
     let mut net = setup.start();
     for round in 0..20 {
         net.run(round * 20 * SECOND + 3 * SECOND);
@@ -37,24 +32,26 @@ fn run(setup: Setup) -> Lockstep {
     }
     net.run(425 * SECOND);
     net.assert_healthy();
-    assert!(net.agreed() && net.height(0) > 35, "height {}", net.height(0));
+    net.assert_agreement(0);
+    net.assert_payments_confirmed_once();
+    assert!(net.height(0) > 35, "height {}", net.height(0));
     net
 }
 
-fn count(net: &Lockstep, what: impl Fn(u32, u32, &Message) -> bool) -> usize {
-    net.sent.iter().filter(|(from, to, message)| what(*from, *to, message)).count()
+fn count(net: &Network, what: impl Fn(u32, u32, &Message) -> bool) -> usize {
+    net.sent().iter().filter(|(from, to, message)| what(*from, *to, message)).count()
 }
 
-fn of_kind(net: &Lockstep, name: &str) -> usize {
+fn of_kind(net: &Network, name: &str) -> usize {
     count(net, |_, _, message| message.kind_name() == name)
 }
 
-fn confirmed(net: &Lockstep) -> usize {
-    net.events.iter().filter(|(_, _, event)| matches!(event, Event::Confirmed { .. })).count()
+fn confirmed(net: &Network) -> usize {
+    net.events().iter().filter(|(_, _, event)| matches!(event, Event::Confirmed { .. })).count()
 }
 
-fn items(net: &Lockstep, wanted: fn(&Item) -> bool) -> Vec<Item> {
-    let announced = net.sent.iter().filter_map(|(_, _, message)| match message {
+fn items(net: &Network, wanted: fn(&Item) -> bool) -> Vec<Item> {
+    let announced = net.sent().iter().filter_map(|(_, _, message)| match message {
         Message::Inv(items) => Some(items),
         _ => None,
     });
@@ -90,9 +87,9 @@ fn one_world_or_one_each_makes_no_difference_to_what_travels() {
         relay.announce = [Announce::Inv, Announce::Headers][n as usize % 2];
         (relay.compact, relay.batch_us) = (n % 4 != 3, SECOND / 2);
     };
-    let (shared, private) = (run(network(mode)), run(Setup { private: true, ..network(mode) }));
-    assert_eq!(shared.trace, private.trace);
-    assert!(shared.sent == private.sent);
+    let (shared, private) = (run(network(mode).shared_world()), run(network(mode)));
+    assert_eq!(shared.trace(), private.trace());
+    assert!(shared.sent() == private.sent());
 }
 
 #[test]
@@ -120,10 +117,10 @@ fn headers_are_asked_for_once_and_never_blamed() {
 #[test]
 fn a_header_on_an_unknown_block_starts_the_catching_up() {
     let mut net = network(|_, relay| (relay.announce, relay.compact) = (Announce::Headers, true)).start();
-    net.cut = vec![(0, 1), (7, 0), (0, 4)];
+    net.lose(&[(0, 1), (7, 0), (0, 4)]);
     net.run(995 * SECOND);
     assert!(net.height(1) > 80 && net.height(0) < 20);
-    net.cut.clear();
+    net.lose(&[]);
     // Nobody tells the nodes that the links work again: the next header does.
     net.run(1_065 * SECOND);
     net.assert_healthy();
@@ -172,7 +169,7 @@ fn drawn_failures_have_the_wanted_share() {
 
 #[test]
 fn batches_carry_many_and_spare_those_who_have_announced() {
-    let each = |net: &Lockstep| {
+    let each = |net: &Network| {
         let mut times = BTreeMap::new();
         items(net, |item| matches!(item, Item::Tx(_)))
             .into_iter()
@@ -197,15 +194,15 @@ fn a_node_announces_to_all_neighbours_at_a_moment_of_its_own() {
     let moments = |payer: u32| {
         let mut net = network(|_, relay| relay.batch_us = 2 * SECOND).start();
         net.run(2 * SECOND);
-        let before = net.sent.len();
+        let before = net.sent().len();
         net.pay(payer, (payer + 3) % NODES as u32, 1);
-        assert_eq!(net.sent.len(), before, "not at once");
+        assert_eq!(net.sent().len(), before, "not at once");
         let mut moments = Vec::new();
         for step in 1..=2_000u64 {
-            let before = net.sent.len();
+            let before = net.sent().len();
             net.run(2 * SECOND + step * 1_000);
             let told = |(from, _, message): &&(u32, u32, Message)| *from == payer && matches!(message, Message::Inv(_));
-            moments.extend(net.sent[before..].iter().filter(told).map(|_| step));
+            moments.extend(net.sent()[before..].iter().filter(told).map(|_| step));
         }
         moments
     };

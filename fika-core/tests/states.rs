@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
@@ -13,14 +12,13 @@ use fika_core::agent::{Agent, Ctx, Draft};
 use fika_core::amount::Amount;
 use fika_core::codec::{Decode, Encode};
 use fika_core::consensus::{Consensus, LedgerOp, Summary};
-use fika_core::env::ChainParams;
 use fika_core::hash::{Id, draw};
 use fika_core::reject::Reject;
+use fika_core::testing::Setup;
 use fika_core::tx::{ActionRequest, Ledger, Order, Place};
 use fika_core::view::{BlockView, ChainView};
 use fika_core::world::ledger::{Change, Entries, Space, amount_of, state_root, supply_key};
 use fika_core::world::{Assembly, BlockIx, BlockSet, Genesis, Tree, World};
-use lockstep::Setup;
 
 /// A bank: action 1 locks, 2 unlocks an amount, 3 forfeits everything. Heights are noted, and forgotten again.
 #[derive(Clone)]
@@ -73,8 +71,8 @@ fn note(height: u64) -> Vec<u8> {
 const PEOPLE: u64 = 4;
 
 fn setup() -> Setup {
-    let chain = ChainParams { reward: Amount(1_000), halving_interval: 50, ..lockstep::chain() };
-    Setup { chain, nodes: PEOPLE as u32, links: vec![], ..Setup::new(|_| Box::new(Bank)) }
+    let setup = Setup::new(|_| Ok(Bank)).nodes(PEOPLE as u32);
+    setup.chain(|chain| (chain.reward, chain.halving_interval) = (Amount(1_000), 50))
 }
 
 /// The whole ledger after one block, replayed with maps alone.
@@ -160,8 +158,8 @@ struct Tester {
 impl Tester {
     fn new(seed: u64) -> Tester {
         let setup = setup();
-        let coins = (0..PEOPLE as u32).map(|n| (setup.address(n), setup.coins.0)).collect();
-        let supply = PEOPLE * setup.coins.0;
+        let coins: BTreeMap<Address, u64> = setup.genesis().coins.iter().map(|(who, coins)| (*who, coins.0)).collect();
+        let supply = coins.values().sum();
         Tester {
             world: setup.world(),
             models: vec![Model { coins, supply, ..Model::default() }],
@@ -208,7 +206,7 @@ impl Tester {
         let ix = self.world.insert(template.block.into()).unwrap();
         self.world.validate(ix).unwrap();
         self.world.seal(ix, &[]).unwrap();
-        let reward = self.setup.chain.subsidy(height, Amount::ZERO).0;
+        let reward = self.setup.env().chain.subsidy(height, Amount::ZERO).0;
         self.models.push(self.models[parent.0 as usize].after(id, height, miner, reward, &acts));
         assert_eq!(ix.0 as usize + 1, self.models.len());
         ix
@@ -233,7 +231,7 @@ impl Tester {
         let spends = rules.tx.apply(&bare, place, model).unwrap().spends;
         let digest = rules.tx.digest(&rules.tx.prepare(&bare, &spends).unwrap(), 0, &[]);
         let node = (0..PEOPLE as u32).find(|node| self.setup.address(*node) == act.from).unwrap();
-        let keys = rules.env.keys.generate(&self.setup.key_seed(node));
+        let keys = self.setup.pair(node);
         let unlock = rules.script.unlock(&keys.public, &rules.env.keys.sign(0, &keys.secret, &digest).unwrap());
         fika_core::block::Tx::new(rules.tx.finish(&bare, &[unlock]).unwrap())
     }

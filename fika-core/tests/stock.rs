@@ -2,22 +2,19 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
-use std::sync::Arc;
-
-use fika_core::amount::{Amount, COIN};
-use fika_core::consensus::{Consensus, LedgerOp};
-use fika_core::env::{ChainParams, Env, Proof};
+use fika_core::amount::Amount;
+use fika_core::consensus::LedgerOp;
+use fika_core::env::Proof;
 use fika_core::header::SECOND;
-use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
-use fika_core::node::{Event, Input, PeerId, TxReject};
+use fika_core::node::{Input, PeerId, TxReject};
 use fika_core::plugin::Plugin;
+use fika_core::testing::{Network, Setup};
 use fika_core::tx::Ledger;
-use fika_core::world::ledger::{Entries, Overlay, Space, amount_of};
+use fika_core::world::ledger::{Overlay, Space};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{Rules, Tree};
 use fika_hybrid::Hybrid;
@@ -27,44 +24,30 @@ use fika_secp256k1::Secp256k1;
 use fika_stack_vm::StackVm;
 use fika_toy::Toy;
 use fika_utxo::Utxo;
-use lockstep::{Lockstep, Setup};
 use rules::quiet::Quiet;
 use solo::{Factory, Solo};
 
-fn keys<K: KeyScheme + Plugin>() -> Arc<dyn KeyScheme> {
-    let env = Env { chain: lockstep::chain(), keys: Arc::new(NoKeys) };
-    Arc::new(K::new(K::Params::default(), &env).unwrap())
-}
-
-fn utxo(consensus: fn(&Env) -> Box<dyn Consensus>) -> Setup {
-    Setup {
-        keys: keys::<Toy>,
-        script: |env| Box::new(StackVm::new(Default::default(), env).unwrap()),
-        tx: |env| Box::new(Utxo::new(Default::default(), env).unwrap()),
-        ..Setup::new(consensus)
-    }
+fn utxo(setup: Setup) -> Setup {
+    let setup = setup.keys(|env| Toy::new(Default::default(), env));
+    setup.script(|env| StackVm::new(Default::default(), env)).tx(|env| Utxo::new(Default::default(), env))
 }
 
 fn pow() -> Setup {
-    // As much work as five nodes do in ten seconds at a hash a microsecond.
-    utxo(|env| {
-        let params = fika_pow::Params { initial_tries: 50_000_000, ..Default::default() };
-        Box::new(Pow::new(params, env).unwrap())
-    })
+    // As much work as five nodes do in ten seconds at a million hashes a second.
+    let params = || fika_pow::Params { initial_tries: 50_000_000, ..Default::default() };
+    utxo(Setup::new(move |env| Pow::new(params(), env)))
 }
 
 fn pos() -> Setup {
-    utxo(|env| Box::new(Pos::new(Default::default(), env).unwrap()))
+    utxo(Setup::new(|env| Pos::new(Default::default(), env)))
 }
 
 fn hybrid() -> Setup {
-    utxo(|env| {
-        let params = fika_hybrid::Params { initial_tries: 100_000_000, ..Default::default() };
-        Box::new(Hybrid::new(params, env).unwrap())
-    })
+    let params = || fika_hybrid::Params { initial_tries: 100_000_000, ..Default::default() };
+    utxo(Setup::new(move |env| Hybrid::new(params(), env)))
 }
 
-fn busy_run(setup: Setup, seconds: u64) -> Lockstep {
+fn busy_run(setup: Setup, seconds: u64) -> Network {
     let mut net = setup.start();
     for round in 1..seconds / 20 {
         net.run(round * 20 * SECOND);
@@ -74,18 +57,13 @@ fn busy_run(setup: Setup, seconds: u64) -> Lockstep {
     net
 }
 
-fn assert_supply(net: &Lockstep, node: u32) {
-    let world = net.world(node);
-    let tip = net.nodes[node as usize].tip();
-    let state = world.state(tip);
-    let sum = |space: Space| -> u64 {
-        state.entries(&space.key(&[])).iter().map(|(_, value)| amount_of(Some(value)).0).sum()
-    };
-    let held = Amount(sum(Space::Balance) + sum(Space::Locked));
-    let issued = Amount(5 * net.setup.coins.0 + 50 * COIN.0 * net.height(node));
-    assert_eq!((held, world.supply(tip)), (issued, issued));
-    let coins: u64 = (0..5).flat_map(|n| FormatLedger(&state).coins(&net.setup.address(n))).map(|(_, a)| a.0).sum();
-    assert_eq!(Amount(coins), issued, "every coin is one of somebody's");
+fn assert_supply(net: &Network) {
+    net.assert_supply_follows_the_schedule();
+    for node in 0..5 {
+        let of = |n| net.ask(node, |view, tip| view.coins(tip, &net.address(n)).unwrap());
+        let coins: Amount = (0..5).flat_map(of).map(|coin| coin.amount).sum();
+        assert_eq!(coins, net.supply(node), "every coin is one of somebody's");
+    }
 }
 
 #[test]
@@ -95,10 +73,8 @@ fn stock_networks_agree_pay_and_keep_the_supply() {
         net.assert_healthy();
         let heights: Vec<u64> = (0..5).map(|node| net.height(node)).collect();
         assert!(heights.iter().all(|height| *height >= 20 && height + 3 > heights[0]), "{name}: {heights:?}");
-        let confirmed = net.events.iter().filter(|(_, _, event)| matches!(event, Event::Confirmed { .. })).count();
-        let failed = net.events.iter().filter(|(_, _, event)| matches!(event, Event::PaymentFailed { .. })).count();
-        assert!(confirmed >= 22 && failed == 0, "{name}: {confirmed} payments confirmed, {failed} failed");
-        (0..5).for_each(|node| assert_supply(&net, node));
+        net.assert_payments_confirmed_once();
+        assert_supply(&net);
     }
 }
 
@@ -106,9 +82,9 @@ fn stock_networks_agree_pay_and_keep_the_supply() {
 fn stock_networks_run_alike_in_one_world_or_one_each() {
     for setup in [pow, pos, hybrid] {
         for seed in 1..=25 {
-            let shared = busy_run(Setup { seed, ..setup() }, 120);
-            let private = busy_run(Setup { seed, private: true, ..setup() }, 120);
-            assert_eq!(shared.trace, private.trace, "seed {seed}");
+            let shared = busy_run(setup().seed(seed).shared_world(), 120);
+            let private = busy_run(setup().seed(seed), 120);
+            assert_eq!(shared.trace(), private.trace(), "seed {seed}");
             assert!(shared.height(0) > 0);
         }
     }
@@ -116,16 +92,15 @@ fn stock_networks_run_alike_in_one_world_or_one_each() {
 
 #[test]
 fn real_signatures_pay_too() {
-    let net = busy_run(Setup { keys: keys::<Secp256k1>, ..pos() }, 150);
+    let net = busy_run(pos().keys(|env| Secp256k1::new(Default::default(), env)), 150);
     net.assert_healthy();
-    (0..5).for_each(|node| assert_supply(&net, node));
-    assert!(net.nodes.iter().flat_map(|node| node.history()).any(|own| own.confirmed.is_some()));
+    net.assert_payments_confirmed_once();
+    assert_supply(&net);
 }
 
 /// Coins instead of accounts under the rules where tests make the blocks.
 fn quiet() -> Setup {
-    let chain = ChainParams { proof: Proof::Real, ..lockstep::chain() };
-    Setup { chain, ..utxo(|_| Box::new(Quiet)) }
+    utxo(Setup::new(|_| Ok(Quiet))).chain(|chain| chain.proof = Proof::Real)
 }
 
 #[test]
@@ -183,7 +158,7 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
 
 #[test]
 fn unlocked_coins_are_proved_for_one_owner_and_amount() {
-    let setup = utxo(|env| Box::new(Pos::new(Default::default(), env).unwrap()));
+    let setup = pos();
     let world = setup.world();
     let Rules { script, tx, .. } = world.rules();
     let state = world.state(Tree::GENESIS);

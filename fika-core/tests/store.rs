@@ -2,12 +2,8 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use fika_core::amount::Amount;
 use fika_core::consensus::Anyone;
@@ -15,79 +11,19 @@ use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Event, Input, PaymentOrder};
-use fika_core::world::{BlockIx, Genesis, Record, Store, Tree, World};
-use lockstep::Setup;
+use fika_core::testing::{MemoryStore, Setup};
+use fika_core::world::{BlockIx, Genesis, Store, Tree, World};
 use solo::Solo;
 
-/// A store in memory that outlives its world. What was not flushed is lost with [`Disk::kill`].
-#[derive(Clone, Default)]
-struct Disk(Arc<Mutex<Content>>);
-
-#[derive(Default)]
-struct Content {
-    blocks: Vec<Record>,
-    values: BTreeMap<String, Vec<u8>>,
-    durable_blocks: usize,
-    durable_values: BTreeMap<String, Vec<u8>>,
-}
-
-impl Disk {
-    fn kill(&self) {
-        let mut content = self.0.lock().unwrap();
-        let durable = content.durable_blocks;
-        content.blocks.truncate(durable);
-        content.values = content.durable_values.clone();
-    }
-}
-
-impl Store for Disk {
-    fn put(&mut self, record: &Record) {
-        let blocks = &mut self.0.lock().unwrap().blocks;
-        let id = record.block.id();
-        assert!(blocks.iter().all(|known| known.block.id() != id), "each block is put once");
-        blocks.push(record.clone());
-    }
-    fn record(&self, id: &Id) -> Option<Record> {
-        self.0.lock().unwrap().blocks.iter().find(|record| record.block.id() == *id).cloned()
-    }
-    fn load(&self, each: &mut dyn FnMut(Record)) {
-        let blocks = self.0.lock().unwrap().blocks.clone();
-        blocks.into_iter().for_each(each);
-    }
-    fn set(&mut self, name: &str, value: Option<&[u8]>) {
-        let values = &mut self.0.lock().unwrap().values;
-        match value {
-            Some(value) => values.insert(name.into(), value.to_vec()),
-            None => values.remove(name),
-        };
-    }
-    fn values(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
-        let content = self.0.lock().unwrap();
-        content
-            .values
-            .iter()
-            .filter(|(name, _)| name.starts_with(prefix))
-            .map(|(n, v)| (n.clone(), v.clone()))
-            .collect()
-    }
-    fn flush(&mut self) {
-        let mut content = self.0.lock().unwrap();
-        (content.durable_blocks, content.durable_values) = (content.blocks.len(), content.values.clone());
-    }
-    fn failure(&self) -> Option<String> {
-        None
-    }
-}
-
 fn setup() -> Setup {
-    Setup::new(|env| Box::new(Anyone(env.clone())))
+    Setup::new(|env| Ok(Anyone(env.clone())))
 }
 
-fn open(disk: &Disk, genesis: &Genesis) -> Result<World, String> {
+fn open(disk: &MemoryStore, genesis: &Genesis) -> Result<World, String> {
     setup().open(genesis, Some(Box::new(disk.clone()))).map_err(|reject| reject.to_string())
 }
 
-fn start(disk: &Disk, now: u64) -> Solo {
+fn start(disk: &MemoryStore, now: u64) -> Solo {
     let world = open(disk, &setup().genesis()).unwrap();
     let mut solo = Solo::open(setup(), world, now);
     solo.give(Input::Start);
@@ -107,7 +43,7 @@ fn states(solo: &Solo) -> Vec<(Id, Id)> {
 
 #[test]
 fn a_node_goes_on_where_it_ended() {
-    let disk = Disk::default();
+    let disk = MemoryStore::default();
     let mut solo = start(&disk, 0);
     for round in 0..10 {
         solo.run(round * 250 * SECOND);
@@ -138,7 +74,7 @@ fn a_node_goes_on_where_it_ended() {
 
 #[test]
 fn after_a_kill_a_node_has_what_was_flushed() {
-    let disk = Disk::default();
+    let disk = MemoryStore::default();
     let mut solo = start(&disk, 0);
     solo.run(1_000 * SECOND);
     pay(&mut solo, 5);
@@ -154,7 +90,7 @@ fn after_a_kill_a_node_has_what_was_flushed() {
     // The tip that was noted is older than the blocks that were kept.
     let tip = solo.tip();
     drop(solo);
-    let older = disk.0.lock().unwrap().blocks[durable as usize - 3].block.id();
+    let older = disk.blocks()[durable as usize - 3];
     disk.clone().set("tip", Some(&older.0));
     let solo = Solo::open(setup(), open(&disk, &setup().genesis()).unwrap(), 1_100 * SECOND);
     assert_eq!(solo.tip(), tip);
@@ -163,7 +99,7 @@ fn after_a_kill_a_node_has_what_was_flushed() {
 
 #[test]
 fn a_store_of_another_chain_is_refused() {
-    let disk = Disk::default();
+    let disk = MemoryStore::default();
     let mut solo = start(&disk, 0);
     solo.run(100 * SECOND);
     drop(solo);

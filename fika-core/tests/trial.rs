@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-mod lockstep;
 mod rules;
 mod solo;
 
@@ -17,10 +16,9 @@ use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::{Item, Message};
 use fika_core::node::{Event, Input, PeerId};
-use fika_core::view::{BlockView, ChainView};
-use fika_core::world::BlockSet;
+use fika_core::testing::{Network, Setup};
+use fika_core::view::BlockView;
 use fika_selfish::Selfish;
-use lockstep::{Lockstep, Setup};
 use rules::dpos::{DELEGATES, DEPOSIT, Dpos, EPOCH, Equivocator, leader_digest};
 use rules::finality::{CHECKPOINT, Finality};
 use rules::ghost::Ghost;
@@ -31,30 +29,11 @@ use rules::{FixedWork, RoundRobin};
 use solo::{Factory, Solo};
 
 fn addresses(setup: &Setup) -> Vec<Address> {
-    (0..setup.nodes).map(|node| setup.address(node)).collect()
-}
-
-/// What a node's agent could see at its tip.
-fn at_tip<R>(net: &Lockstep, node: u32, ask: impl FnOnce(&dyn ChainView, &Id) -> R) -> R {
-    let world = net.world(node);
-    let mut all = BlockSet::default();
-    let tip = net.nodes[node as usize].tip();
-    for ix in std::iter::once(fika_core::world::Tree::GENESIS).chain(chain_of(net, node)) {
-        all.insert(ix);
-    }
-    ask(&world.view(&all), &world.tree()[tip].id)
-}
-
-fn chain_of(net: &Lockstep, node: u32) -> Vec<fika_core::world::BlockIx> {
-    net.world(node).tree().path(fika_core::world::Tree::GENESIS, net.nodes[node as usize].tip()).to_vec()
-}
-
-fn blocks_of(net: &Lockstep, node: u32) -> Vec<Arc<Block>> {
-    chain_of(net, node).into_iter().map(|ix| net.world(node).block(ix).unwrap()).collect()
+    setup.genesis().coins.iter().map(|(who, _)| *who).collect()
 }
 
 fn dpos() -> Setup {
-    Setup::new(|env| Box::new(Dpos(env.clone())))
+    Setup::new(|env| Ok(Dpos(env.clone())))
 }
 
 #[test]
@@ -63,12 +42,12 @@ fn delegates_are_elected_by_votes_and_sign_each_others_blocks() {
     net.run(400 * SECOND);
     net.assert_healthy();
     assert!(net.height(0) >= 3 * EPOCH, "height {}", net.height(0));
-    let mut founders = addresses(&net.setup);
+    let mut founders = addresses(net.setup());
     founders.sort_unstable();
     let expected = vec![founders[4], founders[3], founders[0]];
-    let elected = at_tip(&net, 0, |chain, tip| Dpos(net.world(0).rules().env.clone()).delegates(tip, chain).unwrap());
+    let elected = net.ask(0, |chain, tip| Dpos(net.world(0).rules().env.clone()).delegates(tip, chain).unwrap());
     assert_eq!(elected, expected, "three votes, one vote, no vote and the lowest address");
-    for block in blocks_of(&net, 0).iter().skip(2 * EPOCH as usize) {
+    for block in net.chain(0).iter().skip(1 + 2 * EPOCH as usize) {
         assert!(expected.iter().any(|who| who.0[..] == block.head.extra), "produced by a delegate");
         let proofs: Vec<Vec<u8>> = fika_core::codec::Reader::new(&block.head.seal).list(DELEGATES).unwrap();
         assert_eq!(proofs.len(), 2, "two of three is enough");
@@ -76,26 +55,25 @@ fn delegates_are_elected_by_votes_and_sign_each_others_blocks() {
         assert_eq!(leader, None, "leaders and co-signers sign different digests");
     }
     for who in founders {
-        assert_eq!(at_tip(&net, 0, |chain, tip| chain.locked(tip, &who)), Ok(DEPOSIT));
+        assert_eq!(net.ask(0, |chain, tip| chain.locked(tip, &who)), Ok(DEPOSIT));
     }
-    let supply = net.world(0).supply(net.nodes[0].tip());
+    let supply = net.world(0).supply(net.node(0).tip());
     assert_eq!(supply, Amount::coins(500 + 50 * net.height(0)));
 }
 
 #[test]
 fn a_delegate_that_signs_twice_loses_its_deposit_and_its_seat() {
-    let attack = |node: u32| (node == 4).then(|| Box::new(Equivocator) as Box<dyn Attack>);
     let last = |setup: &Setup| addresses(setup).iter().max() == Some(&setup.address(4));
-    let seed = (1..).find(|seed| last(&Setup { seed: *seed, ..dpos() })).unwrap();
-    let mut net = Setup { seed, attack, ..dpos() }.start();
+    let seed = (1..).find(|seed| last(&dpos().seed(*seed))).unwrap();
+    let mut net = dpos().seed(seed).attack(4, Equivocator).start();
     net.run(600 * SECOND);
     net.assert_healthy();
-    let cheat = net.setup.address(4);
-    assert!(blocks_of(&net, 0).iter().any(|block| block.head.extra == cheat.0), "it was elected once");
-    assert_eq!(at_tip(&net, 0, |chain, tip| chain.locked(tip, &cheat)), Ok(Amount::ZERO));
-    let elected = at_tip(&net, 0, |chain, tip| Dpos(net.world(0).rules().env.clone()).delegates(tip, chain).unwrap());
+    let cheat = net.address(4);
+    assert!(net.chain(0).iter().any(|block| block.head.extra == cheat.0), "it was elected once");
+    assert_eq!(net.ask(0, |chain, tip| chain.locked(tip, &cheat)), Ok(Amount::ZERO));
+    let elected = net.ask(0, |chain, tip| Dpos(net.world(0).rules().env.clone()).delegates(tip, chain).unwrap());
     assert!(!elected.contains(&cheat) && elected.len() == DELEGATES);
-    let supply = net.world(0).supply(net.nodes[0].tip());
+    let supply = net.world(0).supply(net.node(0).tip());
     assert_eq!(supply, Amount::coins(500 + 50 * net.height(0) - 10), "the deposit is burnt");
 }
 
@@ -103,14 +81,14 @@ fn a_delegate_that_signs_twice_loses_its_deposit_and_its_seat() {
 fn a_certificate_needs_its_leader_and_two_thirds_of_the_delegates() {
     let mut net = dpos().start();
     net.run(100 * SECOND);
-    let block = blocks_of(&net, 0).pop().unwrap();
+    let block = net.chain(0).pop().unwrap();
     let proofs: Vec<Vec<u8>> = fika_core::codec::Reader::new(&block.head.seal).list(DELEGATES).unwrap();
     let seal = |proofs: &[&Vec<u8>]| {
         let mut seal = Vec::new();
         fika_core::codec::put_list(&mut seal, &proofs.iter().map(|proof| (*proof).clone()).collect::<Vec<_>>());
         seal
     };
-    let world = &mut net.worlds[0];
+    let world = net.world_mut(0);
     let ix = world.tree().find(&block.id()).unwrap();
     assert_eq!(world.seal(ix, &seal(&[&proofs[0], &proofs[1]])), Ok(()));
     for wrong in [seal(&[]), seal(&[&proofs[0]]), seal(&[&proofs[1], &proofs[0]]), seal(&[&proofs[0], &proofs[0]])] {
@@ -120,7 +98,7 @@ fn a_certificate_needs_its_leader_and_two_thirds_of_the_delegates() {
 
 #[test]
 fn a_new_block_can_make_a_third_one_the_best() {
-    let setup = || Setup::new(|_| Box::new(Ghost));
+    let setup = || Setup::new(|_| Ok(Ghost));
     let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
     let long = factory.chain(factory.genesis(), 4);
     let stem = factory.block(factory.genesis(), Vec::new());
@@ -137,8 +115,7 @@ fn a_new_block_can_make_a_third_one_the_best() {
 }
 
 fn uncles() -> Setup {
-    let chain = fika_core::env::ChainParams { block_interval_us: SECOND / 2, ..lockstep::chain() };
-    Setup { chain, ..Setup::new(|env| Box::new(Uncles(env.clone()))) }
+    Setup::new(|env| Ok(Uncles(env.clone()))).chain(|chain| chain.block_interval_us = SECOND / 2)
 }
 
 #[test]
@@ -146,7 +123,7 @@ fn uncles_are_named_and_their_producers_rewarded() {
     let mut net = uncles().start();
     net.run(200 * SECOND);
     net.assert_healthy();
-    let named: Vec<Id> = blocks_of(&net, 0).iter().flat_map(|block| parse(&block.head.extra).unwrap().1).collect();
+    let named: Vec<Id> = net.chain(0).iter().skip(1).flat_map(|block| parse(&block.head.extra).unwrap().1).collect();
     assert!(named.len() > 10, "{} uncles in {} blocks", named.len(), net.height(0));
     let mut once = named.clone();
     once.sort_unstable();
@@ -154,17 +131,16 @@ fn uncles_are_named_and_their_producers_rewarded() {
     assert_eq!(once.len(), named.len(), "each once");
     let reward = Amount::coins(50);
     let extra = named.len() as u64 * (uncle_reward(reward).0 + reward.0 / 32);
-    let supply = net.world(0).supply(net.nodes[0].tip());
+    let supply = net.world(0).supply(net.node(0).tip());
     assert_eq!(supply.0, Amount::coins(500 + 50 * net.height(0)).0 + extra);
-    let mut private = Setup { private: true, ..uncles() }.start();
-    private.run(200 * SECOND);
-    assert_eq!(private.trace, net.trace);
+    let mut shared = uncles().shared_world().start();
+    shared.run(200 * SECOND);
+    assert_eq!(shared.trace(), net.trace());
 }
 
 #[test]
 fn a_block_waits_for_the_uncle_that_it_names() {
-    let chain = fika_core::env::ChainParams { proof: fika_core::env::Proof::Sampled, ..lockstep::chain() };
-    let setup = || Setup { chain: chain.clone(), ..uncles() };
+    let setup = || uncles().chain(|chain| chain.block_interval_us = 10 * SECOND);
     let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
     let me = factory.setup.address(1).0;
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
@@ -197,23 +173,24 @@ fn rerooted_extra(block: &Block, extra: &[u8]) -> Arc<Block> {
 
 #[test]
 fn checkpoints_become_final_and_stay() {
-    let mut net = Setup::new(|env| Box::new(Finality(env.clone()))).start();
+    let mut net = Setup::new(|env| Ok(Finality(env.clone()))).start();
     net.run(600 * SECOND);
     net.assert_healthy();
-    for node in &net.nodes {
-        let height = net.world(0).tree()[node.finalized()].height;
+    let final_height = |net: &Network, node: u32| {
+        let last = net.finalized(node).last().unwrap();
+        net.ask(node, |view, _| view.block(last).unwrap().height)
+    };
+    for node in 0..5 {
+        let height = final_height(&net, node);
         assert!(height.is_multiple_of(CHECKPOINT) && height + 2 * CHECKPOINT > net.height(0), "final {height}");
     }
     // Two sides without two thirds: nothing more becomes final, and nothing final is left when they meet again.
-    net.cut = vec![(1, 2), (4, 0)];
+    net.partition(&[&[0, 1]]);
     net.run(1_200 * SECOND);
-    net.cut.clear();
-    for node in 0..5 {
-        (0..2).for_each(|peer| net.give(node, Input::Connected(PeerId(peer))));
-    }
+    net.heal();
     net.run(1_800 * SECOND);
     net.assert_healthy();
-    let final_height = net.world(0).tree()[net.nodes[0].finalized()].height;
+    let final_height = final_height(&net, 0);
     assert!(final_height + 2 * CHECKPOINT > net.height(0), "final {final_height} of {}", net.height(0));
 }
 
@@ -238,7 +215,7 @@ impl Agent for Puppet {
 
 #[test]
 fn leaving_a_final_block_is_a_safety_violation() {
-    let setup = || Setup { attack: |_| Some(Box::new(Puppet)), ..Setup::new(|_| Box::new(Quiet)) };
+    let setup = || Setup::new(|_| Ok(Quiet)).attack(0, Puppet);
     let mut factory = Factory::new(setup());
     let (short, long) = (factory.chain(factory.genesis(), 2), factory.chain(factory.genesis(), 3));
     let tell = |solo: &mut Solo, kind: u8, block: &Block| {
@@ -266,35 +243,8 @@ fn leaving_a_final_block_is_a_safety_violation() {
 }
 
 fn selfish() -> Setup {
-    let attack = |node: u32| (node == 0).then(|| Box::new(Selfish) as Box<dyn Attack>);
-    Setup {
-        nodes: 4,
-        links: vec![(0, 1), (1, 2), (2, 3), (3, 0)],
-        hash_rate: |node| if node == 0 { 2 } else { 1 },
-        attack,
-        ..Setup::new(|env| Box::new(FixedWork(env.clone())))
-    }
-}
-
-#[test]
-fn selfish_mining_pays_at_two_fifths_of_the_work() {
-    let mut net = selfish().start();
-    net.run(40_000 * SECOND);
-    net.assert_healthy();
-    let height = net.height(1);
-    let revenue = |net: &Lockstep| {
-        let who = net.setup.address(0);
-        let balance = at_tip(net, 1, |chain, tip| chain.balance(tip, &who).unwrap());
-        (balance.0 - net.setup.coins.0) as f64 / (50e8 * net.height(1) as f64)
-    };
-    // Eyal and Sirer: 0.484 if nobody follows the attacker at a tie, 0.567 if all do. The deviation is about 0.015.
-    let share = revenue(&net);
-    assert!((0.44..0.6).contains(&share), "{share} of {height} blocks");
-    let mut honest = Setup { attack: |_| None, ..selfish() }.start();
-    honest.run(40_000 * SECOND);
-    let share = revenue(&honest);
-    assert!((0.36..0.44).contains(&share), "{share} of {} blocks", honest.height(1));
-    assert!(net.height(1) < honest.height(1) * 9 / 10, "blocks are wasted");
+    let rate = |node| if node == 0 { 2_000_000 } else { 1_000_000 };
+    Setup::new(|env| Ok(FixedWork(env.clone()))).nodes(4).hash_rate(rate).attack(0, Selfish)
 }
 
 #[test]
@@ -327,46 +277,44 @@ fn a_held_block_is_invisible_until_it_is_published() {
 #[test]
 fn leaders_drawn_from_the_ledger_survive_deep_reorganisations() {
     let run = |private: bool| {
-        let mut net = Setup { private, ..Setup::new(|env| Box::new(Lots(env.clone()))) }.start();
+        let setup = Setup::new(|env| Ok(Lots(env.clone())));
+        let mut net = if private { setup } else { setup.shared_world() }.start();
         net.run(500 * SECOND);
-        net.cut = vec![(1, 2), (4, 0)];
+        net.partition(&[&[0, 1]]);
         net.pay(0, 1, 30);
         net.pay(2, 3, 50);
         net.run(2_500 * SECOND);
         assert_ne!(net.tip(0), net.tip(3));
-        net.cut.clear();
-        for node in 0..5 {
-            (0..2).for_each(|peer| net.give(node, Input::Connected(PeerId(peer))));
-        }
+        net.heal();
         net.run(3_005 * SECOND);
         net.assert_healthy();
-        assert!(net.agreed(), "{:?}", (0..5).map(|node| net.height(node)).collect::<Vec<_>>());
+        net.assert_agreement(0);
         net
     };
     let shared = run(false);
-    let depth = shared.events.iter().filter_map(|(_, _, event)| match event {
+    let depth = shared.events().iter().filter_map(|(_, _, event)| match event {
         Event::Tip { reorg_depth, .. } => Some(*reorg_depth),
         _ => None,
     });
     assert!(depth.max().unwrap() > 64);
-    assert_eq!(shared.trace, run(true).trace);
+    assert_eq!(shared.trace(), run(true).trace());
 }
 
 #[test]
 fn every_rule_set_runs_alike_in_one_world_or_one_each() {
     let setups: [fn() -> Setup; 4] = [
         dpos,
-        || Setup::new(|env| Box::new(Finality(env.clone()))),
-        || Setup { hash_rate: |_| 1, ..selfish() },
-        || Setup::new(|env| Box::new(RoundRobin(env.clone()))),
+        || Setup::new(|env| Ok(Finality(env.clone()))),
+        || selfish().hash_rate(|_| 1_000_000),
+        || Setup::new(|env| Ok(RoundRobin(env.clone()))),
     ];
     for setup in setups {
         let run = |private: bool| {
-            let mut net = Setup { private, ..setup() }.start();
+            let mut net = if private { setup() } else { setup().shared_world() }.start();
             net.run(150 * SECOND);
             net.pay(1, 2, 5);
             net.run(300 * SECOND);
-            net.trace
+            net.trace()
         };
         assert_eq!(run(false), run(true));
     }

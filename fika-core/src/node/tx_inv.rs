@@ -11,7 +11,6 @@ pub struct TxInv {
     list: Arc<Vec<TxIndex>>,
     /// Which of the list this neighbour is told: a bit for each.
     mask: Box<[u64]>,
-    count: usize,
 }
 
 impl TxInv {
@@ -19,13 +18,12 @@ impl TxInv {
     pub(super) fn new(list: &Arc<Vec<TxIndex>>, is_told: impl Fn(TxIndex) -> bool) -> Option<TxInv> {
         let word = |txs: &[TxIndex]| txs.iter().rev().fold(0, |word, tx| word << 1 | u64::from(is_told(*tx)));
         let mask: Box<[u64]> = list.chunks(64).map(word).collect();
-        let count = mask.iter().map(|word| word.count_ones() as usize).sum();
-        (count > 0).then(|| TxInv { list: list.clone(), mask, count })
+        mask.iter().any(|word| *word != 0).then(|| TxInv { list: list.clone(), mask })
     }
 
     /// How many transactions it names.
     pub fn count(&self) -> usize {
-        self.count
+        self.mask.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Which, in the order of announcement.

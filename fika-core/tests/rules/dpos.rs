@@ -181,7 +181,9 @@ impl Agent for Delegate {
         let genesis = ctx.chain.ancestor(&tip.id, 0).expect("genesis").id;
         let founders: Vec<Address> =
             ctx.chain.stakes(&genesis).expect("at genesis").iter().map(|(who, _)| *who).collect();
-        if !std::mem::replace(&mut self.entered, true) {
+        // After a restart it may have entered long ago.
+        let deposit = ctx.chain.locked(&tip.id, &ctx.me).expect("at the tip");
+        if !std::mem::replace(&mut self.entered, true) && deposit == Amount::ZERO {
             Self::act(ctx, LOCK, DEPOSIT, Vec::new());
             // The late founders vote for themselves, the others for the last one.
             let late = founders.iter().skip(DELEGATES).any(|who| *who == ctx.me);

@@ -26,6 +26,11 @@ impl FixedWork {
     pub fn bits(&self) -> u32 {
         Target::for_tries(u128::from(5 * self.0.chain.block_interval_us)).to_bits()
     }
+
+    /// Hashes of one success on average.
+    pub fn tries(&self) -> u128 {
+        Target::from_bits(self.bits()).expect("these bits are a target's").work().saturating_u128()
+    }
 }
 
 impl Consensus for FixedWork {
@@ -46,8 +51,7 @@ impl Consensus for FixedWork {
 impl Agent for FixedWork {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let draft = Draft { parent: tip.id, version: 1, bits: self.bits(), extra: Vec::new() };
-        let expected_tries = Target::from_bits(self.bits()).unwrap().work().saturating_u128();
-        ctx.set_duties([Duty::Grind { draft, expected_tries }]);
+        ctx.set_duties([Duty::Grind { draft, expected_tries: self.tries() }]);
     }
 }
 
@@ -56,7 +60,7 @@ impl Agent for FixedWork {
 pub struct RoundRobin(pub Env);
 
 impl RoundRobin {
-    fn turn(&self, tip: &BlockView<'_>, time: u32, past: &dyn ChainView) -> Option<Address> {
+    pub fn turn(&self, tip: &BlockView<'_>, time: u32, past: &dyn ChainView) -> Option<Address> {
         let genesis = past.ancestor(&tip.id, 0).ok()?.id;
         let founders = past.stakes(&genesis).ok()?;
         let slot = time / self.0.chain.block_interval_ticks();

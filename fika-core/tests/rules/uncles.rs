@@ -96,7 +96,7 @@ impl Agent for Nephew {
         let extra = ctx.me.0.into_iter().chain(uncles).collect();
         let work = FixedWork(self.rules.0.clone());
         let draft = Draft { parent: tip.id, version: 1, bits: work.bits(), extra };
-        ctx.set_duties([Duty::Grind { draft, expected_tries: work.weight(tip).saturating_u128().max(1) }]);
+        ctx.set_duties([Duty::Grind { draft, expected_tries: work.tries() }]);
     }
 
     fn on_block(&mut self, block: &BlockView<'_>, _: &mut Ctx<'_>) {

@@ -10,12 +10,11 @@ use fika_core::block::{Block, Tx};
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
-use fika_core::node::{Dest, Event, Input, Node, NodeConfig, Outputs, PeerId, PeerMessage, TxReject, Work};
+use fika_core::node::{Dest, Event, Input, Node, Outputs, PeerId, PeerMessage, TxReject, Work};
+use fika_core::testing::Setup;
 use fika_core::tx::{ActionRequest, Ledger, Order};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{Assembly, MempoolEntry, World};
-
-use crate::lockstep::Setup;
 
 /// What a node has answered, its messages as transports carry them.
 #[derive(Debug, Default)]
@@ -44,10 +43,8 @@ impl Solo {
     }
 
     pub fn open(setup: Setup, mut world: World, now: Time) -> Solo {
-        let keys = (setup.keys)().generate(&setup.key_seed(0));
-        let mut config = NodeConfig::new(keys, 7);
-        (setup.config)(&mut config);
-        let node = Node::new(config, &mut world, (setup.attack)(0).as_deref());
+        let attack = setup.attack_of(0, &world.rules().consensus);
+        let node = Node::new(setup.node_config(0), &mut world, attack.as_deref());
         let mut solo = Solo { setup, world, node, now, wake_at: None, events: Vec::new() };
         (0..3).for_each(|peer| drop(solo.give(Input::Connected(PeerId(peer)))));
         solo
@@ -227,7 +224,7 @@ impl Factory {
         let bare = rules.tx.build(&order, place, ledger).expect("enough money");
         let spends = rules.tx.apply(&bare, place, ledger).expect("applies").spends;
         let prepared = rules.tx.prepare(&bare, &spends).expect("its own spends");
-        let keys = rules.env.keys.generate(&self.setup.key_seed(from));
+        let keys = self.setup.pair(from);
         let unlock = |spend: &fika_core::tx::Spend| {
             let digest = rules.tx.digest(&prepared, spend.input, &rules.script.request(&spend.lock));
             rules.script.unlock(&keys.public, &rules.env.keys.sign(0, &keys.secret, &digest).unwrap())

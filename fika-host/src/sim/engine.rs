@@ -49,6 +49,9 @@ enum SimEvent {
     UpdateChain,
 }
 
+// Most of a run's memory and of its misses are events.
+const _: () = assert!(size_of::<SimEvent>() <= 40);
+
 /// What one node brings beside itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Machine {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed};
+use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
 use fika_core::header::Time;
 use fika_core::reject::Reject;
 use fika_core::target::Target;
@@ -21,17 +21,15 @@ const SEARCHED_COINS: usize = 128;
 pub(crate) struct Producer {
     rules: Arc<Rules>,
     me: Address,
-    /// When this producer first looked. It uses no earlier time, because it may have signed at it before a restart.
-    since: Option<Time>,
-    /// The last time that it signed a stake block for; it never signs two for one.
-    signed: Option<u32>,
+    /// Gives each time away for one stake block.
+    guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
 }
 
 impl Producer {
     pub(crate) fn new(rules: Arc<Rules>, me: Address) -> Producer {
-        Producer { rules, me, since: None, signed: None, wake: 0 }
+        Producer { rules, me, guard: SigningGuard::default(), wake: 0 }
     }
 
     fn plan(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) -> Result<Vec<Duty>, Reject> {
@@ -67,7 +65,8 @@ impl Producer {
         ctx: &mut Ctx<'_>,
     ) -> Result<Option<(u32, Vec<u8>)>, Reject> {
         let (rules, chain) = (self.rules.clone(), &self.rules.env.chain);
-        let since = *self.since.get_or_insert(ctx.now);
+        let first_tick = |since: Time| chain.tick(since.saturating_add(chain.tick_us - 1)).into();
+        let unsigned = u32::try_from(self.guard.first(ctx.now, first_tick)).unwrap_or(u32::MAX);
         let mut coins = ctx.chain.coins(&tip.id, &self.me)?;
         coins.sort_by_key(|coin| Reverse(coin.amount));
         coins.truncate(SEARCHED_COINS);
@@ -76,9 +75,7 @@ impl Producer {
         let Some(target) = Target::from_bits(bits).filter(|_| !kernels.is_empty()) else { return Ok(None) };
 
         let running = chain.tick(ctx.now).saturating_sub(rules.step - 1);
-        let whole = chain.tick(since.saturating_add(chain.tick_us - 1));
-        let unsigned = self.signed.map_or(0, |signed| signed.saturating_add(1));
-        let from = running.max(whole).max(tip.header.time).max(unsigned);
+        let from = running.max(tip.header.time).max(unsigned);
         let Some(from) = from.checked_next_multiple_of(rules.step) else { return Ok(None) };
         let mut times = (0..SEARCHED_STEPS).filter_map(|n| from.checked_add(n.checked_mul(rules.step)?));
         let found = times.clone().find_map(|time| {
@@ -105,10 +102,9 @@ impl Agent for Producer {
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
         if block.header.version == STAKE {
-            if self.signed.is_some_and(|signed| block.header.time <= signed) {
+            if !self.guard.sign(block.header.time.into()) {
                 return Sealed::Drop;
             }
-            self.signed = Some(block.header.time);
             seal.extend(ctx.signer.sign(&digest(&block.id)));
         }
         Sealed::Publish

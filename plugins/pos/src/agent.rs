@@ -1,7 +1,7 @@
 //! The honest producer: one block in each of its own slots.
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed};
+use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
 use fika_core::header::Time;
 use fika_core::reject::Missing;
 use fika_core::view::BlockView;
@@ -14,18 +14,15 @@ const PLANNED_SLOTS: usize = 16;
 pub(crate) struct Producer {
     pos: Pos,
     me: Address,
-    /// When this producer first looked. It leaves out slots that began before, because it may have signed in them
-    /// before a restart.
-    since: Option<Time>,
-    /// The last slot that it signed a block for; it never signs two for one.
-    signed: Option<u64>,
+    /// Gives each slot away once.
+    guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
 }
 
 impl Producer {
     pub(crate) fn new(pos: Pos, me: Address) -> Producer {
-        Producer { pos, me, since: None, signed: None, wake: 0 }
+        Producer { pos, me, guard: SigningGuard::default(), wake: 0 }
     }
 
     /// Own slots of the present epoch and the next. Nobody calls when a slot passes without a new tip, so a timer
@@ -36,10 +33,9 @@ impl Producer {
         let slot_at = |time: Time| schedule.slot(chain.tick(time)).unwrap_or(0);
         let begins = |slot: u64| schedule.start(slot).map(|tick| chain.time(tick));
 
-        let since = *self.since.get_or_insert(ctx.now);
-        let whole = if begins(slot_at(since)).is_some_and(|begin| begin >= since) { 0 } else { 1 };
+        let at_or_after = |time| slot_at(time) + u64::from(begins(slot_at(time)).is_none_or(|begin| begin < time));
         let after_tip = schedule.slot(tip.header.time).unwrap_or(0) + 1;
-        let from = (slot_at(since) + whole).max(slot_at(ctx.now)).max(after_tip).max(self.signed.map_or(0, |s| s + 1));
+        let from = self.guard.first(ctx.now, at_or_after).max(slot_at(ctx.now)).max(after_tip);
 
         let epoch = schedule.epoch_of(from);
         let mut slots = Vec::new();
@@ -72,10 +68,9 @@ impl Agent for Producer {
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
         let slot = self.pos.0.schedule.slot(block.header.time);
-        if slot <= self.signed {
+        if !slot.is_some_and(|slot| self.guard.sign(slot)) {
             return Sealed::Drop;
         }
-        self.signed = slot;
         seal.extend(ctx.signer.sign(&digest(&block.id)));
         Sealed::Publish
     }

@@ -1,20 +1,15 @@
 //! The rules of `pos` and its producer, called one by one.
 
-mod chain;
-
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use chain::{Chain, Keys};
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Ctx, Duty, Effect, Sealed};
+use fika_core::agent::{Agent, Duty, Effect, Sealed};
 use fika_core::amount::Amount;
 use fika_core::consensus::Consensus;
 use fika_core::env::{ChainParams, Env};
 use fika_core::header::{Header, SECOND, Time};
-use fika_core::keys::NoKeys;
 use fika_core::plugin::Plugin;
-use fika_core::reject::Reject;
+use fika_core::testing::{self, Chain, Person, refused};
 use fika_pos::{Params, Pos};
 use proptest::prelude::*;
 
@@ -22,8 +17,7 @@ const GENESIS: u32 = 1_000;
 
 /// Slots of 2 ticks of a second, from tick 1,000 on.
 fn env() -> Env {
-    let chain = ChainParams { block_interval_us: 2 * SECOND, genesis_time: GENESIS, ..ChainParams::default() };
-    Env { chain, keys: Arc::new(NoKeys) }
+    testing::env(ChainParams { block_interval_us: 2 * SECOND, genesis_time: GENESIS, ..ChainParams::default() })
 }
 
 fn pos(epoch_slots: u64) -> Pos {
@@ -35,22 +29,22 @@ fn start(slot: u64) -> u32 {
 }
 
 fn founders() -> Vec<(Address, Amount)> {
-    [(1, 10), (2, 30), (3, 60)].map(|(seed, coins)| (Keys::new(seed).address(), Amount::coins(coins))).to_vec()
+    [(1, 10), (2, 30), (3, 60)].map(|(n, coins)| (Person::new(n).address(), Amount::coins(coins))).to_vec()
 }
 
-fn refused(result: Result<(), Reject>) -> String {
-    match result {
-        Err(Reject::Invalid(why)) => why,
-        other => panic!("expected a refusal, found {other:?}"),
-    }
+/// A genesis block at which these have these coins.
+fn founded(stakes: &[(Address, Amount)]) -> Chain {
+    let mut chain = Chain::new(GENESIS);
+    stakes.iter().for_each(|(who, amount)| chain.give(*who, b"coin", *amount));
+    chain
 }
 
 /// A chain with a block by the right leader in every slot up to `slots`.
 fn full(pos: &Pos, slots: u64) -> Chain {
-    let mut chain = Chain::new(GENESIS, &founders());
+    let mut chain = founded(&founders());
     for slot in 1..=slots {
         let leader = pos.leader(start(slot), &chain.tip(), &chain).unwrap().unwrap();
-        chain.push(start(slot), &leader.0);
+        chain.push(chain.next(start(slot)), &leader.0);
     }
     chain
 }
@@ -58,12 +52,12 @@ fn full(pos: &Pos, slots: u64) -> Chain {
 /// The effects and the times of the duties after a call of the agent.
 fn act(
     agent: &mut dyn Agent,
-    keys: &Keys,
+    keys: &Person,
     chain: &Chain,
     now: Time,
     token: Option<u64>,
 ) -> (Vec<Effect>, Option<Vec<Time>>) {
-    let mut ctx = Ctx::new(now, keys.address(), chain.tip().id, chain, keys, 1);
+    let mut ctx = chain.ctx(now, keys);
     match token {
         Some(token) => agent.on_timer(token, &mut ctx),
         None => agent.on_tip(&chain.tip(), &mut ctx),
@@ -84,7 +78,7 @@ fn leaders_are_drawn_in_proportion_to_their_stakes() {
     let chain = full(&pos, 3_000);
     let mut blocks = BTreeMap::new();
     for height in 1..=3_000 {
-        let extra = fika_core::view::ChainView::ancestor(&chain, &chain.tip().id, height).unwrap().extra.to_vec();
+        let extra = chain.ancestor(&chain.tip().id, height).unwrap().extra.to_vec();
         *blocks.entry(extra).or_insert(0) += 1;
     }
     for (who, amount) in founders() {
@@ -97,16 +91,17 @@ fn leaders_are_drawn_in_proportion_to_their_stakes() {
 #[test]
 fn an_epoch_is_drawn_from_the_stakes_before_the_previous_one() {
     let pos = pos(10);
-    let only = |seed| [(Keys::new(seed).address(), Amount::coins(1))];
-    let mut chain = Chain::new(GENESIS, &only(1));
+    let (seller, buyer) = (Person::new(1), Person::new(2));
+    let mut chain = founded(&[(seller.address(), Amount::coins(1))]);
     let leader = |chain: &Chain, slot| pos.leader(start(slot), &chain.tip(), chain).unwrap().unwrap();
     for slot in 1..60 {
         // The stake changes hands in slot 15, in epoch 1: it counts from epoch 3 on.
-        let expected = Keys::new(if slot < 30 { 1 } else { 2 }).address();
+        let expected = if slot < 30 { seller.address() } else { buyer.address() };
         assert_eq!(leader(&chain, slot), expected, "slot {slot}");
-        chain.push(start(slot), &expected.0);
+        chain.push(chain.next(start(slot)), &expected.0);
         if slot == 15 {
-            chain.set_stakes(&only(2));
+            chain.spend(&seller, b"coin");
+            chain.give(&buyer, b"coin", Amount::coins(1));
         }
     }
 }
@@ -116,9 +111,9 @@ fn forks_that_share_the_boundary_share_the_leaders() {
     let pos = pos(10);
     let trunk = full(&pos, 19);
     let (mut left, mut right) = (trunk.clone(), trunk.clone());
-    left.push(start(20), b"left");
-    right.push(start(22), b"right");
-    right.push(start(23), b"right");
+    left.push(left.next(start(20)), b"left");
+    right.push(right.next(start(22)), b"right");
+    right.push(right.next(start(23)), b"right");
     let leaders = |chain: &Chain, slots: std::ops::Range<u64>| -> Vec<_> {
         slots.map(|slot| pos.leader(start(slot), &chain.tip(), chain).unwrap()).collect()
     };
@@ -153,7 +148,7 @@ fn only_the_leader_of_a_later_slot_may_produce() {
     for header in [Header { bits: 1, ..good }, Header { nonce: 1, ..good }] {
         assert!(refused(check(&chain, header, &leader.0)).contains("bits and nonce 0"));
     }
-    chain.push(start(6), &leader.0);
+    chain.push(good, &leader.0);
     assert!(
         refused(check(&chain, chain.next(start(6)), &leader.0)).contains("after the parent's 6"),
         "a slot used twice"
@@ -162,11 +157,11 @@ fn only_the_leader_of_a_later_slot_may_produce() {
 
 #[test]
 fn the_seal_is_the_producers_signature_over_this_block() {
-    let (pos, chain, keys) = (pos(32), Chain::new(GENESIS, &founders()), Keys::new(1));
+    let (pos, chain, keys) = (pos(32), founded(&founders()), Person::new(1));
     let mut agent = pos.agent(keys.address());
     let mut seal_of = |header: Header| {
         let (mut seal, extra) = (Vec::new(), keys.address().0);
-        let mut ctx = Ctx::new(0, keys.address(), chain.tip().id, &chain, &keys, 1);
+        let mut ctx = chain.ctx(0, &keys);
         let sealed = agent.seal(&chain.view(header, &extra), &mut seal, &mut ctx);
         (sealed, seal)
     };
@@ -175,7 +170,7 @@ fn the_seal_is_the_producers_signature_over_this_block() {
     assert_eq!(sealed, Sealed::Publish);
     let mine = keys.address().0;
     assert_eq!(pos.check_seal(&chain.view(header, &mine), &seal, &chain), Ok(()));
-    let others = Keys::new(2).address().0;
+    let others = Person::new(2).address().0;
     assert!(refused(pos.check_seal(&chain.view(header, &others), &seal, &chain)).contains("found one by"));
     let another = Header { version: 2, ..header };
     assert!(refused(pos.check_seal(&chain.view(another, &mine), &seal, &chain)).contains("no valid one"));
@@ -187,7 +182,7 @@ fn the_seal_is_the_producers_signature_over_this_block() {
 
 #[test]
 fn the_producer_plans_exactly_its_own_slots() {
-    let (pos, keys) = (pos(8), Keys::new(3));
+    let (pos, keys) = (pos(8), Person::new(3));
     let chain = full(&pos, 5);
     let mut agent = pos.agent(keys.address());
     let now = u64::from(start(5)) * SECOND + 1;
@@ -211,7 +206,7 @@ fn the_producer_plans_exactly_its_own_slots() {
 
 #[test]
 fn a_late_look_still_serves_the_running_slot_but_not_after_a_restart() {
-    let (pos, keys) = (pos(8), Keys::new(3));
+    let (pos, keys) = (pos(8), Person::new(3));
     let chain = full(&pos, 5);
     let own = (6..24).find(|slot| pos.leader(start(*slot), &chain.tip(), &chain).unwrap() == Some(keys.address()));
     let begin = u64::from(start(own.unwrap())) * SECOND;
@@ -227,12 +222,12 @@ fn a_late_look_still_serves_the_running_slot_but_not_after_a_restart() {
 #[test]
 fn who_has_no_stake_has_no_slots_and_no_stakes_mean_no_leader() {
     let pos = pos(8);
-    let nobody = Keys::new(9);
-    let chain = Chain::new(GENESIS, &founders());
+    let nobody = Person::new(9);
+    let chain = founded(&founders());
     let mut agent = pos.agent(nobody.address());
     let (effects, duties) = act(&mut *agent, &nobody, &chain, u64::from(GENESIS) * SECOND, None);
     assert_eq!((effects.len(), duties), (1, Some(vec![])));
-    let (pos, empty) = (self::pos(8), Chain::new(GENESIS, &[]));
+    let (pos, empty) = (self::pos(8), Chain::new(GENESIS));
     assert_eq!(pos.leader(start(3), &empty.tip(), &empty), Ok(None));
     let block = empty.view(empty.next(start(3)), &[]);
     assert!(refused(pos.check(&block, &empty.tip(), &empty)).contains("expected a stake"));
@@ -245,7 +240,7 @@ fn parameters_that_cannot_be_name_their_key() {
     assert!(params(u64::MAX, 32).is_err_and(|why| why.starts_with("slot_ms")));
     assert!(params(0, 0).is_err_and(|why| why.starts_with("epoch_slots")));
     let pos = params(3_000, 32).unwrap();
-    let chain = Chain::new(GENESIS, &founders());
+    let chain = founded(&founders());
     assert!(pos.leader(GENESIS + 3, &chain.tip(), &chain).unwrap().is_some());
     assert!(pos.leader(GENESIS + 2, &chain.tip(), &chain).unwrap().is_none());
 }
@@ -260,16 +255,19 @@ proptest! {
         let chain_params = ChainParams { genesis_time: genesis, ..env().chain };
         let pos = Pos::new(Params { epoch_slots: 7, ..Params::default() }, &Env { chain: chain_params, ..env() }).unwrap();
         let stakes: Vec<_> = founders().iter().zip(&amounts).map(|((who, _), amount)| (*who, Amount(*amount))).collect();
-        let mut chain = Chain::new(genesis, &stakes);
-        times.iter().for_each(|time| chain.push(*time, &extra));
+        let mut chain = Chain::new(genesis);
+        stakes.iter().for_each(|(who, amount)| chain.give(*who, b"coin", *amount));
+        for time in &times {
+            chain.push(chain.next(*time), &extra);
+        }
         let time = if on_slot { genesis.wrapping_add(time & !1) } else { time };
         let header = Header { bits: if on_slot { 0 } else { bits }, ..chain.next(time) };
         let block = chain.view(header, &extra);
         let _ = pos.check(&block, &chain.tip(), &chain);
         let _ = pos.check_seal(&block, &seal, &chain);
-        let keys = Keys::new(1);
+        let keys = Person::new(1);
         let mut agent = pos.agent(keys.address());
-        let mut ctx = Ctx::new(now, keys.address(), chain.tip().id, &chain, &keys, 1);
+        let mut ctx = chain.ctx(now, &keys);
         agent.on_tip(&chain.tip(), &mut ctx);
         prop_assert!(ctx.duties.is_some_and(|duties| duties.len() <= 16));
     }

@@ -1,40 +1,26 @@
 //! The rules of `pow`, called one by one.
 
-mod chain;
-
-use std::sync::Arc;
-
-use chain::Chain;
-use fika_core::address::Address;
-use fika_core::agent::{Ctx, Duty, Signer};
+use fika_core::agent::Duty;
 use fika_core::consensus::Consensus;
-use fika_core::env::{ChainParams, Env};
-use fika_core::hash::Id;
+use fika_core::env::ChainParams;
 use fika_core::header::{Header, SECOND};
-use fika_core::keys::NoKeys;
 use fika_core::plugin::Plugin;
-use fika_core::reject::Reject;
 use fika_core::target::{Target, Work};
+use fika_core::testing::{Chain, Person, env, refused};
 use fika_pow::{Params, Pow, Retarget};
 use proptest::prelude::*;
 
-struct NoSigner;
-
-impl Signer for NoSigner {
-    fn sign(&self, _: &Id) -> Vec<u8> {
-        Vec::new()
-    }
-}
-
 fn pow(params: Params) -> Pow {
-    Pow::new(params, &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) }).unwrap()
+    Pow::new(params, &env(ChainParams::default())).unwrap()
 }
 
-fn refused(result: Result<(), Reject>) -> String {
-    match result {
-        Err(Reject::Invalid(why)) => why,
-        other => panic!("expected a refusal, found {other:?}"),
-    }
+/// A child of the tip.
+fn next(chain: &Chain, time: u32, bits: u32) -> Header {
+    Header { bits, ..chain.next(time) }
+}
+
+fn push(chain: &mut Chain, time: u32, bits: u32) {
+    chain.push(next(chain, time, bits), &[]);
 }
 
 /// A chain that took `took` ticks from block `2016 n - 2017` to its tip at height `2016 n - 1`, in which only the
@@ -44,7 +30,7 @@ fn windows(windows: u64, first_gap: u32, gap: u32, bits: u32) -> Chain {
     let mut time = 0;
     for height in 1..2016 * windows {
         time += if height == 2016 * (windows - 1) { first_gap } else { gap };
-        chain.push(time, bits);
+        push(&mut chain, time, bits);
     }
     chain
 }
@@ -55,7 +41,7 @@ fn the_first_blocks_cost_the_initial_tries() {
     let mut chain = Chain::new(1_000);
     let bits = pow.expected_bits(&chain.tip(), &chain).unwrap();
     assert_eq!(bits, Target::for_tries(40_000).to_bits());
-    chain.push(999_999, bits);
+    push(&mut chain, 999_999, bits);
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), bits);
 }
 
@@ -65,10 +51,10 @@ fn the_first_blocks_cost_the_initial_tries() {
 fn block_32256_of_bitcoin_gets_its_bits() {
     let params = Params { initial_tries: 1 << 32, min_tries: 1 << 32, ..Params::default() };
     let mut chain = Chain::new(1_261_130_161);
-    (1..2015).for_each(|n| chain.push(1_261_130_161 + 500 * n, 0x1d00_ffff));
+    (1..2015).for_each(|n| push(&mut chain, 1_261_130_161 + 500 * n, 0x1d00_ffff));
     let pow = pow(params);
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), 0x1d00_ffff, "not at a boundary");
-    chain.push(1_262_152_739, 0x1d00_ffff);
+    push(&mut chain, 1_262_152_739, 0x1d00_ffff);
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), 0x1d00_d86a);
 }
 
@@ -112,12 +98,12 @@ fn per_block_counts_from_block_one() {
     let start = Target::for_tries(1 << 40);
     let mut chain = Chain::new(0);
     // Half a year after genesis: does not matter.
-    chain.push(15_000_000, start.to_bits());
+    push(&mut chain, 15_000_000, start.to_bits());
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), start.to_bits());
-    chain.push(15_000_600, start.to_bits());
+    push(&mut chain, 15_000_600, start.to_bits());
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), start.to_bits());
     // Two intervals late: twice as easy.
-    chain.push(15_002_400, start.to_bits());
+    push(&mut chain, 15_002_400, start.to_bits());
     assert_eq!(pow.expected_bits(&chain.tip(), &chain).unwrap(), Target::for_tries(1 << 39).to_bits());
 }
 
@@ -126,11 +112,11 @@ fn time_must_exceed_the_median_of_eleven() {
     let pow = pow(Params { retarget: Retarget::None, ..Params::default() });
     let mut chain = Chain::new(0);
     let bits = pow.expected_bits(&chain.tip(), &chain).unwrap();
-    let check = |chain: &Chain, time| pow.check(&chain.view(chain.next(time, bits), &[]), &chain.tip(), chain);
+    let check = |chain: &Chain, time| pow.check(&chain.view(next(chain, time, bits), &[]), &chain.tip(), chain);
     assert!(refused(check(&chain, 0)).contains("median 0"));
     assert_eq!(check(&chain, 1), Ok(()));
     for time in [50, 10, 20, 30, 40, 60, 70, 80, 90, 100, 5, 7] {
-        chain.push(time, bits);
+        push(&mut chain, time, bits);
     }
     // The last eleven, sorted: 5 7 10 20 30 40 60 70 80 90 100.
     assert!(refused(check(&chain, 40)).contains("median 40"));
@@ -142,7 +128,7 @@ fn wrong_bits_an_extra_and_a_seal_are_refused() {
     let pow = pow(Params::default());
     let chain = Chain::new(0);
     let bits = pow.expected_bits(&chain.tip(), &chain).unwrap();
-    let good = chain.next(1, bits);
+    let good = next(&chain, 1, bits);
     assert_eq!(pow.check(&chain.view(good, &[]), &chain.tip(), &chain), Ok(()));
     assert!(refused(pow.check(&chain.view(good, &[7]), &chain.tip(), &chain)).contains("extra"));
     assert!(refused(pow.check_seal(&chain.view(good, &[]), &[7], &chain)).contains("seal"));
@@ -156,13 +142,14 @@ fn wrong_bits_an_extra_and_a_seal_are_refused() {
 fn what_the_miner_grinds_is_work() {
     let pow = pow(Params { initial_tries: 500, ..Params::default() });
     let chain = Chain::new(0);
-    let mut ctx = Ctx::new(5 * SECOND, Address::default(), chain.tip().id, &chain, &NoSigner, 1);
-    pow.agent(Address::default()).on_tip(&chain.tip(), &mut ctx);
+    let miner = Person::new(1);
+    let mut ctx = chain.ctx(5 * SECOND, &miner);
+    pow.agent(miner.address()).on_tip(&chain.tip(), &mut ctx);
     let duties = ctx.duties.unwrap();
     let [Duty::Grind { draft, expected_tries }] = &duties[..] else { panic!("expected one grind, found {duties:?}") };
     assert!((499..=501).contains(expected_tries), "{expected_tries}");
     assert_eq!((draft.parent, draft.extra.len()), (chain.tip().id, 0));
-    let mut header = chain.next(5, draft.bits);
+    let mut header = next(&chain, 5, draft.bits);
     assert!(pow.grind(&mut header, 1 << 20));
     assert_eq!(pow.check_work(&header), Ok(()));
     assert_eq!(pow.check(&chain.view(header, &[]), &chain.tip(), &chain), Ok(()));
@@ -182,7 +169,7 @@ fn a_block_is_accepted_two_hours_early() {
 
 #[test]
 fn parameters_that_cannot_be_name_their_key() {
-    let env = Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) };
+    let env = env(ChainParams::default());
     let bad = [
         ("min_tries", Params { min_tries: 0, ..Params::default() }),
         ("initial_tries", Params { initial_tries: 5, min_tries: 6, ..Params::default() }),
@@ -205,8 +192,8 @@ proptest! {
         let params = Params { retarget, retarget_interval: interval, off_by_one, max_future_ms: u64::MAX, ..Params::default() };
         let pow = pow(params);
         let mut chain = Chain::new(times[0]);
-        times.iter().for_each(|time| chain.push(*time, bits));
-        let header = Header { nonce, ..chain.next(time, bits) };
+        times.iter().for_each(|time| push(&mut chain, *time, bits));
+        let header = Header { nonce, ..next(&chain, time, bits) };
         let block = chain.view(header, &extra);
         let _ = pow.check(&block, &chain.tip(), &chain);
         let _ = pow.check_work(&header);

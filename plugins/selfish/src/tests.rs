@@ -1,9 +1,7 @@
-use fika_core::agent::{Draft, Duty, Signer};
-use fika_core::amount::Amount;
+use fika_core::agent::{Draft, Duty};
 use fika_core::header::Header;
-use fika_core::reject::Missing;
 use fika_core::target::Work;
-use fika_core::view::{ChainView, Coin, KeyValue};
+use fika_core::testing::{Chain, Person};
 
 use super::*;
 
@@ -16,42 +14,6 @@ impl Agent for Open {
             draft: Draft { version: 1, parent: tip.id, bits: 0, extra: Vec::new() },
             expected_tries: 1,
         }]);
-    }
-}
-
-/// The attack looks at nothing but what it is told.
-struct Nothing;
-
-impl Signer for Nothing {
-    fn sign(&self, _: &Id) -> Vec<u8> {
-        Vec::new()
-    }
-}
-
-impl ChainView for Nothing {
-    fn block(&self, id: &Id) -> Result<BlockView<'_>, Missing> {
-        Err(Missing(*id))
-    }
-    fn ancestor(&self, of: &Id, _: u64) -> Result<BlockView<'_>, Missing> {
-        Err(Missing(*of))
-    }
-    fn balance(&self, at: &Id, _: &Address) -> Result<Amount, Missing> {
-        Err(Missing(*at))
-    }
-    fn locked(&self, at: &Id, _: &Address) -> Result<Amount, Missing> {
-        Err(Missing(*at))
-    }
-    fn stakes(&self, at: &Id) -> Result<Vec<(Address, Amount)>, Missing> {
-        Err(Missing(*at))
-    }
-    fn coins(&self, at: &Id, _: &Address) -> Result<Vec<Coin>, Missing> {
-        Err(Missing(*at))
-    }
-    fn get(&self, at: &Id, _: &[u8]) -> Result<Option<Vec<u8>>, Missing> {
-        Err(Missing(*at))
-    }
-    fn scan(&self, at: &Id, _: &[u8]) -> Result<Vec<KeyValue>, Missing> {
-        Err(Missing(*at))
     }
 }
 
@@ -81,7 +43,10 @@ impl Trial {
     }
 
     fn call<R>(&mut self, call: impl FnOnce(&mut dyn Agent, &mut Ctx<'_>) -> R) -> R {
-        let mut ctx = Ctx::new(0, Address::default(), self.tip, &Nothing, &Nothing, 0);
+        // The attack looks at nothing but what it is told.
+        let (nothing, me) = (Chain::new(0), Person::new(1));
+        let mut ctx = nothing.ctx(0, &me);
+        ctx.tip = self.tip;
         let answer = call(&mut *self.miner, &mut ctx);
         for effect in ctx.effects {
             self.said.push(match effect {

@@ -6,20 +6,20 @@ mod suite;
 use std::sync::Arc;
 
 use fika_core::address::Address;
-use fika_core::env::{ChainParams, Env};
+use fika_core::env::ChainParams;
 use fika_core::hash::Id;
-use fika_core::keys::NoKeys;
 use fika_core::message::{GossipMessage, Item, MAX_ITEMS, Message};
 use fika_core::plugin::Plugin;
+use fika_core::testing;
+use fika_core::testing::Draws;
 use fika_core::transport::{BAN_SCORE, Close, Input, Transport};
 use fika_tcp::{Params, Session};
 use fika_tcp_json::{Lines, TcpJson};
-use proptest::collection::vec;
 use proptest::prelude::*;
-use suite::{START, call, closes, hello, message, ready};
+use suite::{START, call, closes, hello, ready};
 
 fn stock() -> TcpJson {
-    TcpJson::new(Params::default(), &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) }).unwrap()
+    TcpJson::new(Params::default(), &testing::env(ChainParams::default())).unwrap()
 }
 
 fn envelope(kind: &str, payload: &str) -> Vec<u8> {
@@ -33,13 +33,13 @@ fn refused(line: &[u8]) -> String {
     close.reason
 }
 
+#[test]
+fn the_promises_of_a_transport_are_kept() {
+    testing::transport::promises(&stock());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
-
-    #[test]
-    fn two_ends_talk(a in vec(message(), 0..8), b in vec(message(), 0..8), cuts in vec(1usize..2000, 1..20)) {
-        suite::two_ends_talk(&stock(), [a, b], &cuts);
-    }
 
     #[test]
     fn garbage_is_survived(bytes: Vec<u8>, text: String, kind in 0usize..10) {
@@ -49,7 +49,8 @@ proptest! {
     }
 
     #[test]
-    fn any_sender_has_the_same_size(name: String, message in message()) {
+    fn any_sender_has_the_same_size(name: String, seed: u64) {
+        let message = testing::transport::message(&mut Draws::new(seed));
         let mut session = stock().open(true, &hello(&name));
         let mut other = stock().open(false, &hello("b"));
         let greeting = call(&mut *other, START, Input::Open).bytes;

@@ -2,33 +2,31 @@
 
 mod suite;
 
-use std::sync::Arc;
-
-use fika_core::env::{ChainParams, Env};
-use fika_core::keys::NoKeys;
+use fika_core::env::ChainParams;
 use fika_core::message::Message;
 use fika_core::plugin::Plugin;
+use fika_core::testing;
+use fika_core::testing::Draws;
 use fika_core::transport::{BAN_SCORE, Input, Transport};
 use fika_tcp::{Frames, Params, Session, Tcp};
-use proptest::collection::vec;
 use proptest::prelude::*;
-use suite::{START, call, closes, hello, message, ready};
+use suite::{START, call, closes, hello, ready};
 
 fn tcp(params: Params) -> Result<Tcp, String> {
-    Tcp::new(params, &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) })
+    Tcp::new(params, &testing::env(ChainParams::default()))
 }
 
 fn stock() -> Tcp {
     tcp(Params::default()).unwrap()
 }
 
+#[test]
+fn the_promises_of_a_transport_are_kept() {
+    testing::transport::promises(&stock());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
-
-    #[test]
-    fn two_ends_talk(a in vec(message(), 0..8), b in vec(message(), 0..8), cuts in vec(1usize..500, 1..20)) {
-        suite::two_ends_talk(&stock(), [a, b], &cuts);
-    }
 
     #[test]
     fn garbage_is_survived(bytes: Vec<u8>, kind in 0u8..12) {
@@ -37,11 +35,11 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_frame_is_never_taken_for_a_message(message in message(), at: prop::sample::Index, flip in 1u8..) {
+    fn a_damaged_frame_is_never_taken_for_a_message(seed: u64) {
+        let draws = &mut Draws::new(seed);
         let [mut a, mut b] = ready(&stock());
-        let mut bytes = call(&mut *a, START, Input::Message(&message)).bytes;
-        let at = at.index(bytes.len());
-        bytes[at] ^= flip;
+        let bytes = call(&mut *a, START, Input::Message(&testing::transport::message(draws))).bytes;
+        let bytes = draws.damaged(&bytes);
         let out = call(&mut *b, START, Input::Bytes(&bytes));
         prop_assert!(out.messages.is_empty());
         prop_assert!(out.close.is_none_or(|close| close.points == BAN_SCORE));

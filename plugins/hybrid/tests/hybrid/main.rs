@@ -1,5 +1,4 @@
 //! The rules of `hybrid` and its producer, one by one and in a network.
 
-mod chain;
 mod network;
 mod rules;

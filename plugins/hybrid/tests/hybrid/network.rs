@@ -1,58 +1,51 @@
-//! Five nodes that grind and stake under `hybrid`, in virtual time.
+//! Nodes that grind and stake under `hybrid`, in virtual time.
 
-#[allow(clippy::disallowed_methods, reason = "virtual networks of tests run on one machine")]
-#[path = "../../../../fika-core/tests/lockstep/mod.rs"]
-mod lockstep;
-
-use fika_core::consensus::Consensus;
-use fika_core::env::Env;
 use fika_core::header::SECOND;
-use fika_core::node::Event;
 use fika_core::plugin::Plugin;
+use fika_core::testing::consensus::promises;
+use fika_core::testing::{Network, Setup};
 use fika_hybrid::{Hybrid, Params, STAKE};
 use fika_utxo::Utxo;
-use lockstep::{Lockstep, Setup};
 
 /// Five nodes hash five million times a second and hold 500 coins; a block of each kind comes every 20 s.
 fn params() -> Params {
     Params { initial_tries: 100_000_000, initial_stake_coins: 500, ..Params::default() }
 }
 
-fn hybrid(params: Params, env: &Env) -> Box<dyn Consensus> {
-    Box::new(Hybrid::new(params, env).unwrap())
+fn setup(params: Params) -> Setup {
+    Setup::new(move |env| Hybrid::new(params.clone(), env)).tx(|env| Utxo::new(Default::default(), env))
 }
 
 /// 3,000 s with a few payments.
-fn run(consensus: fn(&Env) -> Box<dyn Consensus>, private: bool) -> Lockstep {
-    let tx = |env: &Env| -> Box<dyn fika_core::tx::TxFormat> { Box::new(Utxo::new(Default::default(), env).unwrap()) };
-    let mut net = Setup { private, tx, ..Setup::new(consensus) }.start();
+fn run(setup: Setup) -> Network {
+    let mut net = setup.start();
     for round in 1..10 {
         net.run(round * 30 * SECOND);
         net.pay((round % 5) as u32, ((round + 1) % 5) as u32, 5 * round);
     }
     net.run(3_000 * SECOND);
     net.assert_healthy();
-    let lowest = (0..5).map(|node| net.height(node)).min().unwrap();
-    assert!(net.height(0) <= lowest + 2, "heights {} and {lowest}", net.height(0));
+    net.assert_agreement(2);
+    net.assert_supply_follows_the_schedule();
+    net.assert_payments_confirmed_once();
     net
 }
 
 /// How many blocks were made, and how many of them by stake.
-fn kinds(net: &Lockstep) -> (usize, usize) {
-    let tree = net.world(0).tree();
-    let versions = net.events.iter().filter_map(|(_, _, event)| match event {
-        Event::Produced { block } => Some(tree[*block].header.version),
-        _ => None,
-    });
-    let versions: Vec<u32> = versions.collect();
+fn kinds(net: &Network) -> (usize, usize) {
+    let versions: Vec<u32> = net.accepted(0).iter().map(|block| block.head.header.version).collect();
     (versions.len(), versions.iter().filter(|version| **version == STAKE).count())
 }
 
 #[test]
+fn the_promises_of_a_consensus_are_kept() {
+    promises(&setup(params()));
+}
+
+#[test]
 fn both_kinds_together_keep_the_block_interval() {
-    let consensus = |env: &Env| hybrid(params(), env);
-    let shared = run(consensus, false);
-    assert_eq!(shared.trace, run(consensus, true).trace);
+    let shared = run(setup(params()).shared_world());
+    assert_eq!(shared.trace(), run(setup(params())).trace());
     let (all, stakes) = kinds(&shared);
     assert!((240..360).contains(&all), "{all} blocks in 300 intervals");
     assert!((all / 3..all * 2 / 3).contains(&stakes), "{stakes} of {all} blocks by stake");
@@ -60,18 +53,35 @@ fn both_kinds_together_keep_the_block_interval() {
 
 #[test]
 fn a_chain_lives_on_stake_alone() {
-    let (all, stakes) = kinds(&run(|env| hybrid(Params { initial_tries: 1 << 50, ..params() }, env), false));
+    let (all, stakes) = kinds(&run(setup(Params { initial_tries: 1 << 50, ..params() }).shared_world()));
     assert_eq!(all, stakes);
     assert!((110..190).contains(&all), "{all} blocks in 150 intervals");
 }
 
 #[test]
 fn a_chain_lives_on_work_alone() {
-    let consensus = |env: &Env| {
-        // No coin ever becomes old enough.
-        hybrid(Params { min_age_ms: 1_000_000_000, max_age_ms: 2_000_000_000, ..params() }, env)
-    };
-    let (all, stakes) = kinds(&run(consensus, false));
+    // No coin ever becomes old enough.
+    let young = Params { min_age_ms: 1_000_000_000, max_age_ms: 2_000_000_000, ..params() };
+    let (all, stakes) = kinds(&run(setup(young).shared_world()));
     assert_eq!(stakes, 0);
     assert!((110..190).contains(&all), "{all} blocks in 150 intervals");
+}
+
+/// A staker that is killed right after it has signed, and restarted at once, signs no other block for that time.
+#[test]
+fn a_restarted_staker_signs_no_time_twice() {
+    let mut net = setup(Params { initial_tries: 1 << 50, ..params() }).start();
+    for _ in 0..30 {
+        // As soon as somebody has made a block, before that is durable.
+        let blocks = |net: &Network| (0..5).map(|node| net.produced(node).len()).collect::<Vec<_>>();
+        let before = blocks(&net);
+        net.run_until(net.now() + 1_000 * SECOND, |net| blocks(net) != before);
+        let maker = (0..5).find(|node| blocks(&net)[*node as usize] > before[*node as usize]).unwrap();
+        net.kill(maker);
+        net.run(net.now() + 100_000);
+        net.restart(maker);
+    }
+    net.run(net.now() + 100 * SECOND);
+    net.assert_healthy();
+    net.assert_agreement(2);
 }

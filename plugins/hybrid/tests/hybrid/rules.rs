@@ -1,42 +1,46 @@
 //! The rules of `hybrid`, called one by one.
 
-use std::sync::Arc;
-
-use crate::chain::{Chain, Keys};
-use fika_core::agent::{Ctx, Duty, Effect, Sealed};
+use fika_core::agent::{Duty, Effect, Sealed};
 use fika_core::amount::Amount;
 use fika_core::codec::Encode;
 use fika_core::consensus::{Consensus, LedgerOp};
 use fika_core::env::{ChainParams, Env};
-use fika_core::header::{Header, SECOND, Time};
-use fika_core::keys::NoKeys;
+use fika_core::header::{Header, SECOND};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::target::{Target, Work};
+use fika_core::testing::{self, Chain, Person, refused};
+use fika_core::view::ChainView;
 use fika_hybrid::{Hybrid, Params, STAKE, WORK};
 use proptest::prelude::*;
 use ruint::aliases::U256;
 
 /// Ticks of a millisecond, blocks every 2 s.
 fn env() -> Env {
-    let chain = ChainParams { tick_us: 1_000, block_interval_us: 2 * SECOND, ..ChainParams::default() };
-    Env { chain, keys: Arc::new(NoKeys) }
+    testing::env(ChainParams { tick_us: 1_000, block_interval_us: 2 * SECOND, ..ChainParams::default() })
 }
 
-fn ctx<'a>(now: Time, keys: &'a Keys, chain: &'a Chain) -> Ctx<'a> {
-    Ctx::new(now, keys.address(), chain.tip().id, chain, keys, 1)
+/// A child of the tip.
+fn next(chain: &Chain, version: u32, time: u32, bits: u32) -> Header {
+    Header { version, bits, ..chain.next(time) }
+}
+
+/// Appends a block without checking it, and does what the rules say it does to the ledger.
+fn push(chain: &mut Chain, rules: &Hybrid, header: Header, extra: &[u8]) -> Vec<LedgerOp> {
+    let ops = chain.extend(rules, header, extra, &[]).unwrap();
+    let mints: Vec<_> = ops.iter().filter(|op| !matches!(op, LedgerOp::Put(..))).collect();
+    assert_eq!(mints, [&LedgerOp::MayMint(Amount::coins(50))]);
+    ops
+}
+
+/// How many keys of the rules start with `prefix` at the tip.
+fn count(chain: &Chain, prefix: &[u8]) -> usize {
+    chain.scan(&chain.tip().id, prefix).unwrap().len()
 }
 
 /// The bits that the next stake block must carry.
 fn stake_bits(rules: &Hybrid, chain: &Chain) -> u32 {
     rules.targets(&chain.tip().id, chain).unwrap().stake.bits
-}
-
-fn refused(result: Result<(), Reject>) -> String {
-    match result {
-        Err(Reject::Invalid(why)) => why,
-        other => panic!("expected a refusal, found {other:?}"),
-    }
 }
 
 /// Rules under which every coin of an age meets its kernel at once.
@@ -45,13 +49,13 @@ fn easy() -> Hybrid {
 }
 
 /// A chain on which key pair 1 owns the coins `a` and `b` of 100,000 each, and what a stake block of `a` at `time` is.
-fn staked(time: u32, rules: &Hybrid) -> (Chain, Keys, Header, Vec<u8>) {
-    let (mut chain, keys) = (Chain::new(0), Keys::new(1));
+fn staked(time: u32, rules: &Hybrid) -> (Chain, Person, Header, Vec<u8>) {
+    let (mut chain, keys) = (Chain::new(0), Person::new(1));
     chain.give(keys.address(), b"a", Amount::coins(100_000));
     chain.give(keys.address(), b"b", Amount::coins(100_000));
     let bits = stake_bits(rules, &chain);
-    let header = chain.next(STAKE, time, bits);
-    (chain, keys, header, [&Keys::new(1).address().0[..], b"a"].concat())
+    let header = next(&chain, STAKE, time, bits);
+    (chain, keys, header, [&Person::new(1).address().0[..], b"a"].concat())
 }
 
 fn check(rules: &Hybrid, chain: &Chain, header: Header, extra: &[u8]) -> Result<(), Reject> {
@@ -65,7 +69,7 @@ fn a_stake_block_needs_an_aged_coin_of_its_producer() {
     assert_eq!(check(&rules, &chain, good, &extra), Ok(()));
     // One block interval of 2,000 ticks is the minimum age.
     assert!(refused(check(&rules, &chain, Header { time: 2_000, ..good }, &extra)).contains("aged 2000"));
-    let of = |who: u8, coin: &[u8]| [&Keys::new(who).address().0[..], coin].concat();
+    let of = |who: u64, coin: &[u8]| [&Person::new(who).address().0[..], coin].concat();
     assert_eq!(check(&rules, &chain, good, &of(1, b"b")), Ok(()));
     for extra in [of(1, b"c"), of(2, b"a"), of(1, b"")] {
         assert!(refused(check(&rules, &chain, good, &extra)).contains("unspent coin"));
@@ -86,12 +90,12 @@ fn the_kernel_decides_in_proportion_to_amount_and_age() {
     let rules = Hybrid::new(Params { min_age_ms: 1_000, max_age_ms: 1_000_000, ..Params::default() }, &env()).unwrap();
     let mut chain = Chain::new(0);
     let sizes = [(b"s", 150), (b"m", 300), (b"l", 600)];
-    let who = Keys::new(1).address();
+    let who = Person::new(1).address();
     sizes.iter().for_each(|(key, coins)| chain.give(who, *key, Amount::coins(*coins)));
     let bits = stake_bits(&rules, &chain);
     for (key, coins) in sizes {
         let extra = [&who.0[..], key].concat();
-        let hit = |step: &u32| check(&rules, &chain, chain.next(STAKE, step * 125, bits), &extra).is_ok();
+        let hit = |step: &u32| check(&rules, &chain, next(&chain, STAKE, step * 125, bits), &extra).is_ok();
         // From 1,000 to 1,000,000 ticks the mean weight is the middle one.
         let found = (8..8_000).filter(hit).count() as u64;
         let expected = 7_992 / 32 * coins / 300;
@@ -107,9 +111,9 @@ fn making_a_block_uses_up_the_age_of_its_coin_only() {
     let rules = easy();
     let (mut chain, _, first, a) = staked(20_000, &rules);
     let b = [&a[..20], b"b"].concat();
-    let ops = chain.push(&rules, first, &a);
+    let ops = push(&mut chain, &rules, first, &a);
     assert!(ops.contains(&LedgerOp::Put(b"used/a".to_vec(), Some(20_000u32.to_bytes()))), "{ops:?}");
-    let at = |chain: &Chain, time| chain.next(STAKE, time, stake_bits(&rules, chain));
+    let at = |chain: &Chain, time| next(chain, STAKE, time, stake_bits(&rules, chain));
     // Again at the same time, and until it is older than the minimum: refused. The other coin may.
     for time in [20_000, 21_000, 22_000] {
         assert!(refused(check(&rules, &chain, at(&chain, time), &a)).contains(&format!("aged {}", time - 20_000)));
@@ -117,11 +121,13 @@ fn making_a_block_uses_up_the_age_of_its_coin_only() {
     }
     assert_eq!(check(&rules, &chain, at(&chain, 30_000), &a), Ok(()));
     // The record of a use is dropped once the coin is of full age without it.
-    chain.push(&rules, at(&chain, 30_000), &b);
-    assert_eq!(chain.count(b"used/"), 2);
-    let ops = chain.push(&rules, at(&chain, 40_000), &b);
+    let header = at(&chain, 30_000);
+    push(&mut chain, &rules, header, &b);
+    assert_eq!(count(&chain, b"used/"), 2);
+    let header = at(&chain, 40_000);
+    let ops = push(&mut chain, &rules, header, &b);
     assert!(ops.contains(&LedgerOp::Put(b"used/a".to_vec(), None)), "{ops:?}");
-    assert_eq!(chain.count(b"used/"), 1);
+    assert_eq!(count(&chain, b"used/"), 1);
     assert_eq!(check(&rules, &chain, at(&chain, 60_000), &a), Ok(()));
 }
 
@@ -132,14 +138,14 @@ fn the_seal_of_a_stake_block_is_its_producers_signature() {
     let mut agent = rules.agent(keys.address());
     let mut seal_of = |header: Header, extra: &[u8]| {
         let mut seal = Vec::new();
-        let mut ctx = ctx(0, &keys, &chain);
+        let mut ctx = chain.ctx(0, &keys);
         (agent.seal(&chain.view(header, extra), &mut seal, &mut ctx), seal)
     };
     let (sealed, seal) = seal_of(header, &extra);
     assert_eq!(sealed, Sealed::Publish);
     let check = |header, extra: &[u8], seal: &[u8]| rules.check_seal(&chain.view(header, extra), seal, &chain);
     assert_eq!(check(header, &extra, &seal), Ok(()));
-    let other = [&Keys::new(2).address().0[..], b"a"].concat();
+    let other = [&Person::new(2).address().0[..], b"a"].concat();
     assert!(refused(check(header, &other, &seal)).contains("found one by"));
     assert!(refused(check(Header { time: 20_125, ..header }, &extra, &seal)).contains("no valid one"));
     assert!(refused(check(header, &extra, &[])).contains("no valid one"));
@@ -155,7 +161,7 @@ fn work_is_checked_on_work_blocks_alone() {
     let rules = Hybrid::new(Params { initial_tries: 300, ..Params::default() }, &env()).unwrap();
     let chain = Chain::new(0);
     let bits = Target::for_tries(300).to_bits();
-    let mut header = chain.next(WORK, 5, bits);
+    let mut header = next(&chain, WORK, 5, bits);
     assert!(rules.grind(&mut header, 1 << 20));
     assert_eq!(rules.check_work(&header), Ok(()));
     assert_eq!(check(&rules, &chain, header, &[]), Ok(()));
@@ -164,9 +170,9 @@ fn work_is_checked_on_work_blocks_alone() {
     assert_eq!(rules.check_work(&Header { version: STAKE, ..header }), Ok(()));
     // Times do not go back.
     let mut later = chain.clone();
-    later.push(&rules, chain.next(WORK, 5, bits), &[]);
-    assert!(refused(check(&rules, &later, later.next(WORK, 4, bits), &[])).contains("parent's 5"));
-    assert_eq!(check(&rules, &later, later.next(WORK, 5, bits), &[]), Ok(()));
+    push(&mut later, &rules, next(&chain, WORK, 5, bits), &[]);
+    assert!(refused(check(&rules, &later, next(&later, WORK, 4, bits), &[])).contains("parent's 5"));
+    assert_eq!(check(&rules, &later, next(&later, WORK, 5, bits), &[]), Ok(()));
 }
 
 #[test]
@@ -181,9 +187,9 @@ fn each_kind_retargets_by_its_own_blocks() {
     let untouched = stake_bits(&rules, &chain);
     // The first block has no spacing: genesis may lie far back. The second took two intervals.
     for (time, bits) in [(9_000_000, first.to_bits()), (9_001_200, first.to_bits()), (9_001_200, after.to_bits())] {
-        let header = chain.next(WORK, time, bits);
+        let header = next(&chain, WORK, time, bits);
         assert_eq!(check(&rules, &chain, header, &[]), Ok(()), "at {time}");
-        chain.push(&rules, header, &[]);
+        push(&mut chain, &rules, header, &[]);
     }
     assert_eq!(stake_bits(&rules, &chain), untouched);
 }
@@ -195,7 +201,7 @@ fn both_kinds_weigh_alike_at_their_first_targets() {
     let work = Target::for_tries(240_000);
     let stake = Target::from_bits(stake_bits(&rules, &chain)).unwrap();
     let weight = |version, target: Target| {
-        rules.weight(&chain.view(chain.next(version, 0, target.to_bits()), &[])).saturating_u128() as f64
+        rules.weight(&chain.view(next(&chain, version, 0, target.to_bits()), &[])).saturating_u128() as f64
             / f64::from(1 << 20)
     };
     let quarter = |target: Target| Target(target.0 >> 2usize);
@@ -204,7 +210,7 @@ fn both_kinds_weigh_alike_at_their_first_targets() {
         assert!((weight(version, quarter(target)) - 4.0).abs() < 1e-3);
     }
     assert_eq!(rules.weight(&chain.tip()), Work::ZERO, "genesis has no bits");
-    let heaviest = chain.next(WORK, 0, Target(U256::from(1)).to_bits());
+    let heaviest = next(&chain, WORK, 0, Target(U256::from(1)).to_bits());
     assert!(rules.weight(&chain.view(heaviest, &[])) > Work::ZERO);
 }
 
@@ -218,7 +224,7 @@ fn the_producer_finds_the_first_kernel_of_its_coins() {
     let (mut now, mut found) = (0, None);
     // Where the search ends without one, a timer goes on.
     while found.is_none() {
-        let mut ctx = ctx(now, &keys, &chain);
+        let mut ctx = chain.ctx(now, &keys);
         if now == 0 {
             agent.on_tip(&chain.tip(), &mut ctx)
         } else {
@@ -238,8 +244,8 @@ fn the_producer_finds_the_first_kernel_of_its_coins() {
     assert_eq!(now, time + 125_000, "the search goes on a step later");
     assert!((0..tick).step_by(125).all(|earlier| at(earlier, &a).is_err() && at(earlier, &b).is_err()));
     // Nobody can stake what he does not have.
-    let poor = Keys::new(7);
-    let mut ctx = ctx(0, &poor, &chain);
+    let poor = Person::new(7);
+    let mut ctx = chain.ctx(0, &poor);
     rules.agent(poor.address()).on_tip(&chain.tip(), &mut ctx);
     assert_eq!((ctx.duties.map(|duties| duties.len()), ctx.effects), (Some(1), vec![]));
 }
@@ -270,21 +276,24 @@ proptest! {
     ) {
         let params = Params { retarget_blocks: blocks, initial_stake_coins: coins, initial_tries: tries, ..Params::default() };
         let rules = Hybrid::new(params, &env()).unwrap();
-        let (mut chain, keys) = (Chain::new(times.first().copied().unwrap_or(0)), Keys::new(1));
+        let (mut chain, keys) = (Chain::new(times.first().copied().unwrap_or(0)), Person::new(1));
         chain.give(keys.address(), b"a", Amount(amount));
         let own_extra = [&keys.address().0[..], b"a"].concat();
         let extra = if own { own_extra } else { extra };
         if extra.is_empty() || extra.len() >= 20 {
-            times.iter().for_each(|time| drop(chain.push(&rules, chain.next(version, *time, bits), &extra)));
+            for time in &times {
+                let header = next(&chain, version, *time, bits);
+                push(&mut chain, &rules, header, &extra);
+            }
         }
-        let header = chain.next(version, time, if own { stake_bits(&rules, &chain) } else { bits });
+        let header = next(&chain, version, time, if own { stake_bits(&rules, &chain) } else { bits });
         let block = chain.view(header, &extra);
         let _ = rules.check(&block, &chain.tip(), &chain);
         let _ = rules.check_work(&header);
         let _ = rules.check_seal(&block, &seal, &chain);
         let _ = rules.weight(&block);
         let mut agent = rules.agent(keys.address());
-        let mut ctx = ctx(now, &keys, &chain);
+        let mut ctx = chain.ctx(now, &keys);
         agent.on_tip(&chain.tip(), &mut ctx);
         prop_assert!(ctx.duties.is_some());
     }

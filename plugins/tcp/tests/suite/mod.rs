@@ -1,30 +1,17 @@
-//! What every transport built on [`fika_tcp::Session`] must do.
+//! What every transport built on [`fika_tcp::Session`] must do, beside what all transports promise.
 
-use std::sync::Arc;
-
-use fika_core::address::Address;
-use fika_core::block::{Block, Head, MAX_BLOCK_TXS, Tx};
-use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
-use fika_core::header::{Header, SECOND, Time};
-use fika_core::message::{GossipMessage, Item, Message};
+use fika_core::header::{SECOND, Time};
+use fika_core::message::Message;
+pub(crate) use fika_core::testing::transport::call;
 use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output, Session, Transport};
 use fika_tcp::Codec;
-use proptest::collection::vec;
-use proptest::prelude::*;
 
 /// The start of every test's clock.
 pub(crate) const START: Time = 1_000 * SECOND;
 
 pub(crate) fn hello(name: &str) -> Hello {
     Hello { chain: Id([7; 32]), name: name.into() }
-}
-
-/// One call of `session`.
-pub(crate) fn call(session: &mut dyn Session, now: Time, input: Input<'_>) -> Output {
-    let mut out = Output::default();
-    session.handle(now, input, &mut out);
-    out
 }
 
 /// A session that has shaken hands with another, and that other.
@@ -43,102 +30,6 @@ pub(crate) fn closes(transport: &dyn Transport, bytes: &[u8]) -> Close {
     let close = call(&mut *ready(transport)[0], START, Input::Bytes(bytes)).close.expect("the session closes");
     assert!(!close.reason.contains('\n') && close.reason.len() < 400, "{}", close.reason);
     close
-}
-
-fn id() -> impl Strategy<Value = Id> {
-    any::<[u8; 32]>().prop_map(Id)
-}
-
-fn head() -> impl Strategy<Value = Head> {
-    let header = (any::<[u32; 4]>(), id(), id()).prop_map(|([version, time, bits, nonce], parent, root)| Header {
-        version,
-        parent,
-        root,
-        time,
-        bits,
-        nonce,
-    });
-    (header, vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..200)).prop_map(|(header, extra, seal)| Head {
-        header,
-        extra,
-        seal,
-    })
-}
-
-/// Any message of any kind.
-pub(crate) fn message() -> impl Strategy<Value = Message> {
-    let item = || {
-        prop_oneof![
-            id().prop_map(Item::Tx),
-            id().prop_map(Item::Block),
-            id().prop_map(Item::Candidate),
-            id().prop_map(Item::Gossip),
-            id().prop_map(Item::Compact)
-        ]
-    };
-    let bytes = || vec(any::<u8>(), 0..300);
-    let block = || (head(), vec(bytes().prop_map(Tx::new), 0..5)).prop_map(|(head, txs)| Arc::new(Block { head, txs }));
-    let gossip = (any::<[u8; 20]>(), any::<Option<[u8; 20]>>(), any::<u64>(), bytes()).prop_map(
-        |(from, to, sequence, bytes)| {
-            Arc::new(GossipMessage { from: Address(from), to: to.map(Address), sequence, bytes })
-        },
-    );
-    let tx = || bytes().prop_map(Tx::new);
-    let compact = (block(), any::<u64>(), vec(tx(), 0..3)).prop_map(|(block, salt, more)| {
-        let mut compact = CompactBlock::new(&block, salt);
-        let end = compact.tx_count() as u32;
-        compact.prefilled.extend(more.into_iter().enumerate().map(|(n, tx)| (end + n as u32, tx)));
-        Arc::new(compact)
-    });
-    let places = proptest::collection::btree_set(0..MAX_BLOCK_TXS as u32, 0..20);
-    let get_block_txn =
-        (id(), places).prop_map(|(id, indexes)| Box::new(GetBlockTxn { id, indexes: indexes.into_iter().collect() }));
-    let block_txn = (id(), vec(tx(), 0..5)).prop_map(|(id, txs)| Box::new(BlockTxn { id, txs: txs.into() }));
-    prop_oneof![
-        vec(item(), 0..20).prop_map(Message::Inv),
-        vec(item(), 0..20).prop_map(Message::GetData),
-        vec(item(), 0..20).prop_map(Message::NotFound),
-        bytes().prop_map(|bytes| Message::Tx(Tx::new(bytes))),
-        block().prop_map(Message::Block),
-        block().prop_map(Message::Candidate),
-        vec(id(), 0..20).prop_map(Message::GetHeaders),
-        vec(head(), 0..5).prop_map(Message::Headers),
-        gossip.prop_map(Message::Gossip),
-        bytes().prop_map(Message::Direct),
-        compact.prop_map(Message::CompactBlock),
-        get_block_txn.prop_map(Message::GetBlockTxn),
-        block_txn.prop_map(Message::BlockTxn),
-    ]
-}
-
-/// What two ends say arrives whole and in order, wherever the bytes are cut, and has the promised size.
-pub(crate) fn two_ends_talk(transport: &dyn Transport, said: [Vec<Message>; 2], cuts: &[usize]) {
-    let mut ends = [transport.open(true, &hello("a")), transport.open(false, &hello("b"))];
-    let mut wires = [0, 1].map(|end| call(&mut *ends[end], START, Input::Open).bytes);
-    let (mut ready, mut heard, mut asked) = ([false; 2], [vec![], vec![]], [false; 2]);
-    let mut cuts = cuts.iter().copied().cycle();
-    while wires.iter().any(|wire| !wire.is_empty()) {
-        for from in [0, 1] {
-            let to = 1 - from;
-            let cut = cuts.next().unwrap_or(1).clamp(1, wires[from].len().max(1)).min(wires[from].len());
-            let piece: Vec<u8> = wires[from].drain(..cut).collect();
-            let out = call(&mut *ends[to], START, Input::Bytes(&piece));
-            assert_eq!(out.close, None);
-            wires[to].extend(out.bytes);
-            heard[to].extend(out.messages);
-            ready[to] |= out.ready.is_some();
-            if ready[to] && !asked[to] {
-                asked[to] = true;
-                for message in &said[to] {
-                    let out = call(&mut *ends[to], START, Input::Message(message));
-                    assert_eq!(out.bytes.len() as u64, transport.wire_size(message), "{}", message.kind_name());
-                    wires[to].extend(out.bytes);
-                }
-            }
-        }
-    }
-    let [first, second] = said;
-    assert_eq!(heard, [second, first]);
 }
 
 /// Random bytes, before or after the handshake, never panic, and end at most in one close.

@@ -1,6 +1,6 @@
 //! What signatures commit to, and what they leave open.
 
-use crate::purse::{id, utxo};
+use crate::ledger::{id, utxo};
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use fika_core::script::InputFacts;

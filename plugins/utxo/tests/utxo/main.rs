@@ -1,6 +1,6 @@
 //! The transaction format, through its trait alone.
 
 mod digests;
+mod ledger;
 mod properties;
-mod purse;
 mod rules;

@@ -1,7 +1,8 @@
 //! Every rule, with a transaction that breaks it and one that just does not.
 
-use crate::purse::{Purse, block, id, inside, order, utxo, who};
+use crate::ledger::{block, id, inside, only_coin, order, utxo, who, with_coins};
 use fika_core::amount::{Amount, MAX_AMOUNT};
+use fika_core::testing::tx::MemoryLedger;
 use fika_core::tx::{ActionRequest, Ledger, Place, TxFormat};
 use fika_utxo::Params;
 use fika_utxo::coin::Outpoint;
@@ -10,38 +11,38 @@ use fika_utxo::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Tran
 #[test]
 fn three_coins_of_thirty_pay_forty_and_leave_forty_nine() {
     let (client, shop) = (who(1), who(2));
-    let mut purse = Purse::with_coins(client, &[Amount::coins(30); 3]);
+    let mut ledger = with_coins(client, &[Amount::coins(30); 3]);
     let utxo = utxo(Params::default());
-    let bare = utxo.build(&order(client, shop, Amount::coins(40), Amount::coins(1)), inside(1), &purse).unwrap();
-    let before = utxo.apply(&bare, inside(1), &purse).unwrap();
+    let bare = utxo.build(&order(client, shop, Amount::coins(40), Amount::coins(1)), inside(1), &ledger).unwrap();
+    let before = utxo.apply(&bare, inside(1), &ledger).unwrap();
     assert_eq!(before.spends.len(), 2);
 
     let unlocks = vec![b"first".to_vec(), b"second".to_vec()];
     let tx = utxo.finish(&bare, &unlocks).unwrap();
-    let outcome = utxo.apply(&tx, inside(1), &purse).unwrap();
+    let outcome = utxo.apply(&tx, inside(1), &ledger).unwrap();
     assert_eq!(outcome.id, before.id, "unlocking scripts do not change the id");
     assert_eq!(outcome.fee, Amount::coins(1));
     assert_eq!(outcome.spends.iter().map(|spend| spend.unlock.clone()).collect::<Vec<_>>(), unlocks);
-    purse.carry_out(&outcome);
-    assert_eq!((purse.balance(&client), purse.balance(&shop)), (Amount::coins(49), Amount::coins(40)));
+    ledger.carry_out(&outcome);
+    assert_eq!((ledger.balance(&client), ledger.balance(&shop)), (Amount::coins(49), Amount::coins(40)));
 
-    let again = utxo.apply(&tx, inside(2), &purse).unwrap_err().to_string();
+    let again = utxo.apply(&tx, inside(2), &ledger).unwrap_err().to_string();
     assert!(again.ends_with("found none: it was spent or never made"), "{again}");
     let error = utxo.finish(&bare, &unlocks[..1]).unwrap_err().to_string();
     assert_eq!(error, "expected 2 unlocking scripts, found 1");
     let much = order(client, shop, Amount::coins(49), Amount::coins(1));
-    let error = utxo.build(&much, inside(2), &purse).unwrap_err().to_string();
+    let error = utxo.build(&much, inside(2), &ledger).unwrap_err().to_string();
     assert_eq!(error, "expected coins of at least 50 that can be spent now, found 49");
 }
 
 #[test]
 fn the_coin_that_just_suffices_is_taken() {
     let amounts = [5, 40, 7, 20, 20, 100].map(Amount::coins);
-    let purse = Purse::with_coins(who(1), &amounts);
+    let ledger = with_coins(who(1), &amounts);
     let taken = |amount| {
         let utxo = utxo(Params::default());
-        let tx = utxo.build(&order(who(1), who(2), Amount::coins(amount), Amount::ZERO), inside(1), &purse).unwrap();
-        let spends = utxo.apply(&tx, inside(1), &purse).unwrap().spends;
+        let tx = utxo.build(&order(who(1), who(2), Amount::coins(amount), Amount::ZERO), inside(1), &ledger).unwrap();
+        let spends = utxo.apply(&tx, inside(1), &ledger).unwrap().spends;
         spends.iter().map(|spend| spend.amount).collect::<Vec<_>>()
     };
     assert_eq!(taken(20), [Amount::coins(20)]);
@@ -52,66 +53,66 @@ fn the_coin_that_just_suffices_is_taken() {
 
 #[test]
 fn actions_take_money_and_have_a_sender() {
-    let purse = Purse::with_coins(who(1), &[Amount::coins(30), Amount::coins(2)]);
+    let ledger = with_coins(who(1), &[Amount::coins(30), Amount::coins(2)]);
     let utxo = utxo(Params::default());
     let vote = ActionRequest { kind: 7, amount: Amount::ZERO, data: b"yes".to_vec() };
     let deposit = ActionRequest { kind: 8, amount: Amount::coins(10), data: vec![] };
     let mut wish = order(who(1), who(2), Amount::ZERO, Amount::ZERO);
     wish.to.clear();
     wish.actions = vec![vote.clone()];
-    let outcome = utxo.apply(&utxo.build(&wish, inside(1), &purse).unwrap(), inside(1), &purse).unwrap();
+    let outcome = utxo.apply(&utxo.build(&wish, inside(1), &ledger).unwrap(), inside(1), &ledger).unwrap();
     assert_eq!((outcome.spends.len(), &outcome.actions), (1, &vec![vote]));
     wish.actions = vec![deposit.clone()];
-    let outcome = utxo.apply(&utxo.build(&wish, inside(1), &purse).unwrap(), inside(1), &purse).unwrap();
+    let outcome = utxo.apply(&utxo.build(&wish, inside(1), &ledger).unwrap(), inside(1), &ledger).unwrap();
     assert_eq!((outcome.actions, outcome.credits[0].amount), (vec![deposit], Amount::coins(20)));
 }
 
 #[test]
 fn a_coinbase_claims_at_its_own_height() {
     let utxo = utxo(Params::default());
-    let purse = Purse::default();
+    let ledger = MemoryLedger::default();
     let lock = who(1).0.to_vec();
     let coinbase = utxo.coinbase(5, 0, &[(lock.clone(), Amount::coins(50)), (lock, Amount::ZERO)]);
-    let outcome = utxo.apply(&coinbase, block(5), &purse).unwrap();
+    let outcome = utxo.apply(&coinbase, block(5), &ledger).unwrap();
     assert!(outcome.spends.is_empty());
     assert_eq!(outcome.credits.iter().map(|credit| credit.amount).collect::<Vec<_>>(), [Amount::coins(50)]);
-    let error = |place| utxo.apply(&coinbase, place, &purse).unwrap_err().to_string();
+    let error = |place| utxo.apply(&coinbase, place, &ledger).unwrap_err().to_string();
     assert_eq!(error(block(6)), "expected a coinbase of height 6, found 5");
     assert_eq!(error(inside(5)), "expected a payment, found a coinbase");
     let ids = [(5, 0), (5, 1), (6, 0)]
-        .map(|(height, nonce)| utxo.apply(&utxo.coinbase(height, nonce, &[]), block(height), &purse).unwrap().id);
+        .map(|(height, nonce)| utxo.apply(&utxo.coinbase(height, nonce, &[]), block(height), &ledger).unwrap().id);
     assert!(ids[0] != ids[1] && ids[0] != ids[2]);
 }
 
 #[test]
 fn mined_coins_wait_and_given_ones_do_not() {
     let utxo = utxo(Params { maturity_blocks: 3, ..Params::default() });
-    let mut purse = Purse::with_coins(who(1), &[Amount::coins(2)]);
-    let spend = |purse: &Purse, amount, height| {
-        utxo.build(&order(who(1), who(2), Amount::coins(amount), Amount::ZERO), inside(height), purse)
+    let mut ledger = with_coins(who(1), &[Amount::coins(2)]);
+    let spend = |ledger: &MemoryLedger, amount, height| {
+        utxo.build(&order(who(1), who(2), Amount::coins(amount), Amount::ZERO), inside(height), ledger)
     };
-    assert!(spend(&purse, 2, 1).is_ok(), "coins of genesis are spendable at once");
+    assert!(spend(&ledger, 2, 1).is_ok(), "coins of genesis are spendable at once");
     let coinbase = utxo.coinbase(5, 0, &[(who(1).0.to_vec(), Amount::coins(50))]);
-    purse.carry_out(&utxo.apply(&coinbase, block(5), &purse).unwrap());
-    let error = spend(&purse, 50, 7).unwrap_err().to_string();
+    ledger.carry_out(&utxo.apply(&coinbase, block(5), &ledger).unwrap());
+    let error = spend(&ledger, 50, 7).unwrap_err().to_string();
     assert_eq!(error, "expected coins of at least 50 that can be spent now, found 2");
-    let tx = spend(&purse, 50, 8).unwrap();
-    let error = utxo.apply(&tx, inside(7), &purse).unwrap_err().to_string();
+    let tx = spend(&ledger, 50, 8).unwrap();
+    let error = utxo.apply(&tx, inside(7), &ledger).unwrap_err().to_string();
     assert!(error.ends_with("of a coinbase can be spent from height 8 on, found 7"), "{error}");
-    assert!(utxo.apply(&tx, inside(8), &purse).is_ok());
+    assert!(utxo.apply(&tx, inside(8), &ledger).is_ok());
 
     let deposit = utxo.credit(&id(1), 0, &who(3).0, Amount::coins(9), block(8));
     let other = utxo.credit(&id(1), 1, &who(3).0, Amount::coins(9), block(8));
     assert!(deposit.key != other.key && Outpoint::from_key(&deposit.key).is_some());
-    purse.0.insert(deposit.key, deposit.value);
-    assert!(utxo.build(&order(who(3), who(1), Amount::coins(9), Amount::ZERO), inside(8), &purse).is_ok());
+    ledger.credit(&deposit);
+    assert!(utxo.build(&order(who(3), who(1), Amount::coins(9), Amount::ZERO), inside(8), &ledger).is_ok());
 }
 
 /// A coin of 10 at genesis, its outpoint, and a payment that spends it.
-fn coin_of_ten() -> (Purse, Outpoint) {
-    let purse = Purse::with_coins(who(1), &[Amount::coins(10)]);
-    let outpoint = Outpoint::from_key(purse.0.keys().next().unwrap()).unwrap();
-    (purse, outpoint)
+fn coin_of_ten() -> (MemoryLedger, Outpoint) {
+    let ledger = with_coins(who(1), &[Amount::coins(10)]);
+    let outpoint = only_coin(&ledger, who(1));
+    (ledger, outpoint)
 }
 
 fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
@@ -124,28 +125,28 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: Place, purse: &Purse) -> Result<(), String> {
+fn verdict(params: Params, payment: Payment<'_>, place: Place, ledger: &MemoryLedger) -> Result<(), String> {
     let tx = Transaction::Payment(payment).to_bytes();
-    utxo(params).apply(&tx, place, purse).map(drop).map_err(|reject| reject.to_string())
+    utxo(params).apply(&tx, place, ledger).map(drop).map_err(|reject| reject.to_string())
 }
 
 #[test]
 fn what_breaks_a_rule_is_told_which() {
-    let (purse, outpoint) = coin_of_ten();
+    let (ledger, outpoint) = coin_of_ten();
     let good = payment(outpoint, b"lock");
     let tight = Params { dust: Amount(5), max_tx_bytes: 60, max_field_bytes: 4, ..Params::default() };
     let told = |change: &dyn Fn(&mut Payment<'static>)| {
         let mut payment = payment(outpoint, b"lock");
         change(&mut payment);
-        verdict(tight.clone(), payment, inside(1), &purse).unwrap_err()
+        verdict(tight.clone(), payment, inside(1), &ledger).unwrap_err()
     };
-    assert_eq!(verdict(tight.clone(), good.clone(), inside(1), &purse), Ok(()));
-    assert_eq!(verdict(tight.clone(), good, block(1), &purse).unwrap_err(), "expected a coinbase, found a payment");
+    assert_eq!(verdict(tight.clone(), good.clone(), inside(1), &ledger), Ok(()));
+    assert_eq!(verdict(tight.clone(), good, block(1), &ledger).unwrap_err(), "expected a coinbase, found a payment");
     assert_eq!(told(&|p| p.inputs.clear()), "expected at least one input");
     assert_eq!(told(&|p| p.inputs.push(p.inputs[0])), "expected a transaction of at most 60 bytes, found 85");
     let mut twice = payment(outpoint, b"");
     twice.inputs.push(twice.inputs[0]);
-    let error = verdict(Params::default(), twice, inside(1), &purse).unwrap_err();
+    let error = verdict(Params::default(), twice, inside(1), &ledger).unwrap_err();
     assert_eq!(error, format!("expected different coins, found {outpoint} twice"));
     let absent = Outpoint { index: 1, ..outpoint };
     assert!(told(&|p| p.inputs[0].outpoint = absent).starts_with(&format!("expected coin {absent}, found none")));
@@ -167,14 +168,14 @@ fn what_breaks_a_rule_is_told_which() {
     for amount in [MAX_AMOUNT, Amount(u64::MAX)] {
         let mut much = payment(outpoint, b"");
         much.outputs = vec![Output { amount, lock: b"" }; 2];
-        let error = verdict(Params::default(), much, inside(1), &purse).unwrap_err();
+        let error = verdict(Params::default(), much, inside(1), &ledger).unwrap_err();
         assert_eq!(error, "expected outputs and actions of at most 90071992.54740992 coins together");
     }
 }
 
 #[test]
 fn lock_times_and_ages_are_waited_for() {
-    let (purse, outpoint) = coin_of_ten();
+    let (ledger, outpoint) = coin_of_ten();
     const TIME: u32 = 500_000_000;
     const UNITS: u32 = 1 << 22;
     let at_time = |time| Place { time, ..inside(1) };
@@ -195,7 +196,7 @@ fn lock_times_and_ages_are_waited_for() {
         payment.version = version;
         payment.lock_time = lock_time;
         payment.inputs[0].sequence = sequence;
-        let found = verdict(Params::default(), payment.clone(), place, &purse);
+        let found = verdict(Params::default(), payment.clone(), place, &ledger);
         assert_eq!(found.is_ok(), good, "{payment:?} at {place:?}: {found:?}");
     }
 }
