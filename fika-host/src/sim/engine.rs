@@ -44,7 +44,7 @@ enum SimEvent {
     /// A message of so many bytes arrives.
     Deliver(PeerId, u32, PeerMessage),
     /// A message has passed the node's own line.
-    Received(PeerId, PeerMessage),
+    Received(Box<(PeerId, PeerMessage)>),
     Pay(Box<PaymentOrder>),
     UpdateChain,
 }
@@ -263,11 +263,11 @@ impl<'a> Engine<'a> {
             SimEvent::Deliver(peer, bytes, message) => {
                 let at = self.links.receive(node, bytes.into(), self.now);
                 match at > self.now {
-                    true => self.push(at, Class::Arrive, node, SimEvent::Received(peer, message)),
+                    true => self.push(at, Class::Arrive, node, SimEvent::Received(Box::new((peer, message)))),
                     false => self.receive(node, peer, message, observer),
                 }
             }
-            SimEvent::Received(peer, message) => self.receive(node, peer, message, observer),
+            SimEvent::Received(received) => self.receive(node, received.0, received.1, observer),
         }
     }
 
