@@ -19,7 +19,7 @@ const CORE: Floors = Floors {
     apart: &[],
 };
 
-/// The floors of fika-host.
+/// The floors of fika-host, likewise.
 const HOST: Floors = Floors {
     floors: &[
         &["quantity", "limits"],
