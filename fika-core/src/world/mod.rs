@@ -10,8 +10,10 @@
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
+mod coin_index;
+mod diffs;
 pub mod ledger;
-mod purses;
+mod rules;
 mod seen;
 mod spends;
 mod states;
@@ -23,10 +25,10 @@ mod validate;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::num::NonZero;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
+pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
 use spends::proof_id;
 pub use spends::prove;
@@ -42,31 +44,15 @@ use thiserror::Error;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root};
-use crate::consensus::Consensus;
-use crate::env::Env;
 use crate::hash::Id;
 use crate::header::Header;
 use crate::reject::Reject;
 use crate::script::Script;
-use crate::tx::{Ledger, Outcome, Place, TxFormat};
+use crate::tx::{Ledger, Outcome, Place};
 use ledger::{Change, Entries, Overlay, supply_key};
 use states::States;
 use store::Archive;
 use transfer::{FormatLedger, carry_out, change_supply};
-
-/// The plugins of one chain.
-pub struct Rules {
-    /// The chain's parameters and its key scheme.
-    pub env: Env,
-    /// Which blocks are valid.
-    pub consensus: Arc<dyn Consensus>,
-    /// Who may spend.
-    pub script: Box<dyn Script>,
-    /// What transactions do.
-    pub tx: Box<dyn TxFormat>,
-    /// Threads that prove the spends of one block. The results do not depend on it.
-    pub workers: NonZero<usize>,
-}
 
 /// Why a transaction does not go into the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -335,7 +321,7 @@ impl World {
 
     /// What the valid block `ix` changed in the ledger.
     pub fn diff(&self, ix: BlockIx) -> Arc<[Change]> {
-        states::Diffs::diff(&self.archive, ix)
+        diffs::Diffs::diff(&self.archive, ix)
     }
 
     /// The ledger after the valid block `at`.

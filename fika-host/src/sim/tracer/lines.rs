@@ -13,7 +13,7 @@ use super::super::links::{Delivery, Links};
 use super::super::observer::Seen;
 use super::super::run_observer::facts;
 use super::super::tournament::NEVER;
-use super::Format;
+use super::format::Format;
 use crate::experiment::Experiment;
 use crate::live::payee;
 use crate::results::trace::TraceEvent;
