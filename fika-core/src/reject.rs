@@ -13,7 +13,7 @@ pub enum Reject {
     /// in lower case, with what was expected and what was found.
     #[error("{0}")]
     Invalid(String),
-    /// It can only be judged once these blocks are known; the verdict is not remembered.
+    /// It can only be validated once these blocks are known; the verdict is not remembered.
     #[error("waits for {} unknown blocks, the first is {}", .0.len(), .0.first().copied().unwrap_or_default())]
     NotYet(Vec<Id>),
     /// The plugin failed; nothing is said about the block.

@@ -98,7 +98,7 @@ impl States {
         states
     }
 
-    /// For a chain that is judged from end to end: the root follows the tip at once, unless the rules look at older
+    /// For a chain that is validated from end to end: the root follows the tip at once, unless the rules look at older
     /// states. Nothing else depends on it.
     pub(super) fn follow_closely(&mut self) {
         self.is_close = true;
@@ -350,6 +350,8 @@ impl Entries for State<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::ledger::owned_value;
     use super::*;
     use crate::block::{Block, Head};

@@ -3,7 +3,7 @@
 use crate::ledger::{block, id, inside, only_coin, order, utxo, who, with_coins};
 use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::testing::tx::MemoryLedger;
-use fika_core::tx::{ActionRequest, Ledger, Place, TxFormat};
+use fika_core::tx::{ActionRequest, ApplyContext, Ledger, TxFormat};
 use fika_utxo::Params;
 use fika_utxo::coin::Outpoint;
 use fika_utxo::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
@@ -125,7 +125,7 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: Place, ledger: &MemoryLedger) -> Result<(), String> {
+fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), String> {
     let tx = Transaction::Payment(payment).to_bytes();
     utxo(params).apply(&tx, place, ledger).map(drop).map_err(|reject| reject.to_string())
 }
@@ -178,7 +178,7 @@ fn lock_times_and_ages_are_waited_for() {
     let (ledger, outpoint) = coin_of_ten();
     const TIME: u32 = 500_000_000;
     const UNITS: u32 = 1 << 22;
-    let at_time = |time| Place { time, ..inside(1) };
+    let at_time = |time| ApplyContext { time, ..inside(1) };
     for (version, lock_time, sequence, place, good) in [
         (2, 5, 1 << 31, inside(5), false),
         (2, 5, 1 << 31, inside(6), true),
