@@ -41,7 +41,7 @@ fn asked(out: &Answer, peer: u32) -> Vec<Item> {
 
 fn rejections(out: &Answer) -> Vec<String> {
     let why = |event: &Event| match event {
-        Event::BlockRejected { why, .. } => Some(why.clone()),
+        Event::BlockRejected { why, .. } => Some(why.to_string()),
         Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => Some(why.to_string()),
         _ => None,
     };
