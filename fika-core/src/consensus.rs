@@ -14,6 +14,9 @@
 //!
 //! Rules must be pure: the same question gets the same answer on every machine, at any time.
 //! They may cache what they have worked out, by block id.
+//!
+//! An enum with a variant for each rule says which one a block breaks; it implements [`Rule`], and
+//! [`ensure`] makes a [`Reject`] of it. A plain text does as well, with the code `invalid`.
 
 use thiserror::Error;
 
