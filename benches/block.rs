@@ -1,4 +1,4 @@
-//! Headers and blocks: taking them in and judging them.
+//! Headers and blocks: taking them in and validating them.
 
 use std::hint::black_box;
 
@@ -42,7 +42,7 @@ fn blocks(criterion: &mut Criterion) {
                 |mut world: fika_core::world::World| (world.insert(block.clone()).expect("a good body"), world);
             bencher.iter_batched(|| chain.world(), insert, BatchSize::PerIteration);
         });
-        for (name, proven) in [("judge, spends proven", true), ("judge, spends not proven", false)] {
+        for (name, proven) in [("validate, spends proven", true), ("validate, spends not proven", false)] {
             let world = || {
                 let mut world = chain.world();
                 let ix = world.insert(block.clone()).expect("a good body");

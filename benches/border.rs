@@ -134,7 +134,7 @@ fn transactions(criterion: &mut Criterion) {
     let world = chain.world();
     let payment = chain.payment(&world, 7);
     let state = world.state(Tree::GENESIS);
-    let (ledger, place) = (FormatLedger(&state), world.next_place(Tree::GENESIS));
+    let (ledger, place) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
     let expected = roads[0].1.apply(payment.tx.bytes(), place, &ledger);
     for (road, format) in &roads {
         assert_eq!(format.apply(payment.tx.bytes(), place, &ledger), expected);

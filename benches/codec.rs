@@ -7,7 +7,7 @@ use criterion::Throughput;
 use fika_benches::{Chain, Criterion};
 use fika_core::hash::{Id, sha256};
 use fika_core::keys::NoKeys;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::plugin::{Descriptor, Faults};
 use fika_core::transport::{Hello, Input, Output, Session, Transport};
 use fika_core::world::Tree;
@@ -59,7 +59,7 @@ fn all(criterion: &mut Criterion) {
     let chain = Chain::new(1_000);
     let payments = chain.payments();
     let block = chain.block(&chain.world(), Tree::GENESIS, payments.iter().map(|payment| &payment.tx));
-    let items = (0u8..10).map(|n| Item::Tx(sha256(&[&[n]]))).collect();
+    let items = (0u8..10).map(|n| InvItem::Tx(sha256(&[&[n]]))).collect();
     let messages = [
         ("inv of 10", Message::Inv(items)),
         ("tx", Message::Tx(payments[0].tx.clone())),

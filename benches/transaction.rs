@@ -15,7 +15,7 @@ fn all(criterion: &mut Criterion) {
     let payment = chain.payment(&world, 7);
     let Rules { tx, script, env, .. } = world.rules();
     let state = world.state(Tree::GENESIS);
-    let (ledger, place) = (FormatLedger(&state), world.next_place(Tree::GENESIS));
+    let (ledger, place) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
     let order = chain.order(7);
     let bytes = payment.tx.bytes();
     let spends = tx.apply(bytes, place, &ledger).expect("a good payment").spends;

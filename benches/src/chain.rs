@@ -11,7 +11,7 @@ use fika_core::header::Header;
 use fika_core::keys::{KeyPair, KeyScheme, NoKeys, VerifyJob};
 use fika_core::plugin::Faults;
 use fika_core::target::Target;
-use fika_core::tx::{Order, Outcome, Place};
+use fika_core::tx::{ApplyContext, Order, Outcome};
 use fika_core::world::transfer::FormatLedger;
 use fika_core::world::{BlockIx, Genesis, Rules, Tree, World};
 
@@ -89,7 +89,7 @@ impl Chain {
     pub fn payment(&self, world: &World, payer: usize) -> Payment {
         let Rules { tx, script, env, .. } = &self.rules;
         let state = world.state(Tree::GENESIS);
-        let (ledger, place) = (FormatLedger(&state), world.next_place(Tree::GENESIS));
+        let (ledger, place) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
         let bare = tx.build(&self.order(payer), place, &ledger).expect("the payer has a coin");
         let spends = tx.apply(&bare, place, &ledger).expect("it was built for this ledger").spends;
         let prepared = tx.prepare(&bare, &spends).expect("it decodes");
@@ -109,7 +109,7 @@ impl Chain {
 
     /// A block with its work done, on `parent` in `world`.
     pub fn block<'a>(&self, world: &World, parent: BlockIx, txs: impl IntoIterator<Item = &'a Tx>) -> Arc<Block> {
-        let Place { height, time, .. } = world.next_place(parent);
+        let ApplyContext { height, time, .. } = world.next_context(parent);
         let claim = (self.rules.script.lock(&self.genesis.coins[0].0), Amount::coins(50));
         let coinbase = Tx::new(self.rules.tx.coinbase(height, 0, &[claim]));
         let txs: Vec<Tx> = [coinbase].into_iter().chain(txs.into_iter().cloned()).collect();
@@ -125,7 +125,7 @@ impl Chain {
         Arc::new(Block { head: Head { header, ..Head::default() }, txs })
     }
 
-    /// Takes in and judges `blocks` empty blocks after genesis; the last one.
+    /// Takes in and validates `blocks` empty blocks after genesis; the last one.
     pub fn grow(&self, world: &mut World, blocks: u32) -> BlockIx {
         (0..blocks).fold(Tree::GENESIS, |parent, _| {
             let ix = world.insert(self.block(world, parent, [])).expect("it matches its header");

@@ -8,7 +8,7 @@
 //! 2. When a duty comes due, the node fills in a block and calls [`Agent::seal`], which signs it
 //!    and says what to do with it.
 //! 3. [`Agent::on_block`] for every block that the node accepts, whether on the tip's chain or
-//!    not, before the `on_tip` that it may cause. [`Agent::on_candidate`] for proposals of others.
+//!    not, before the `on_tip` that it may cause. [`Agent::on_proposal`] for proposals of others.
 //! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves.
 //!
 //! An agent does no I/O, reads no clock but [`Ctx::now`] and draws nothing but [`Ctx::draw`].
@@ -67,7 +67,7 @@ coded_enum!(Duty: "kind of duty" { 0 Grind { draft, expected_tries }, 1 Slot { d
 pub enum Effect {
     /// Bytes to the node with this address; relayed by all, each message once.
     Send(Address, Vec<u8>),
-    /// Bytes to the neighbour whose message is being handled; nothing outside of `on_message` and `on_candidate`.
+    /// Bytes to the neighbour whose message is being handled; nothing outside of `on_message` and `on_proposal`.
     Reply(Vec<u8>),
     /// Bytes to everyone; forwarded where `on_message` says so.
     Broadcast(Vec<u8>),
@@ -118,7 +118,7 @@ coded_enum!(Effect: "kind of effect" {
 pub enum Sealed {
     /// The seal is complete: accept and announce it.
     Publish,
-    /// Others must sign first: relay it as a candidate.
+    /// Others must sign first: relay it as a proposal.
     Propose,
     /// Accept it here and extend it, but tell nobody.
     Hold,
@@ -137,10 +137,10 @@ pub enum Gossip {
     /// Nothing more.
     Ignore,
     /// Blame the neighbour that it came from.
-    Blame,
+    Penalize,
 }
 
-coded_enum!(Gossip: "fate of a message" { 0 Forward, 1 Ignore, 2 Blame });
+coded_enum!(Gossip: "fate of a message" { 0 Forward, 1 Ignore, 2 Penalize });
 
 /// Signs in this node's name.
 pub trait Signer {
@@ -239,7 +239,7 @@ pub trait Agent: Send {
     }
 
     /// A valid block without a complete seal has been proposed.
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
         let _ = (block, seal, ctx);
     }
 

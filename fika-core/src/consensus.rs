@@ -1,6 +1,6 @@
 //! Consensus: which blocks are valid, and which chain is the chain.
 //!
-//! A consensus plugin is two things: *rules*, which are pure and judge, and an *agent*, which is
+//! A consensus plugin is two things: *rules*, which are pure and validate, and an *agent*, which is
 //! the honest behaviour of one node ([`crate::agent`]). For every block the world calls, in this order:
 //!
 //! 1. [`Consensus::check_work`] on the bare header, before anything is stored.

@@ -19,36 +19,37 @@ pub const MAX_LOCATOR: usize = 64;
 
 /// Something that can be announced and asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Item {
+pub enum InvItem {
     /// A transaction, by the hash of all its bytes.
     Tx(Id),
     /// A block.
     Block(Id),
     /// A proposed block.
-    Candidate(Id),
+    Proposal(Id),
     /// A consensus message, by [`GossipMessage::id`].
     Gossip(Id),
     /// A block, to be sent as a [`CompactBlock`] where the other end makes them. Only asked for.
     Compact(Id),
 }
 
-impl Item {
+impl InvItem {
     /// The number of its kind in the encoding, below 5.
     #[inline]
     pub fn kind(&self) -> usize {
         match self {
-            Item::Tx(_) => 0,
-            Item::Block(_) => 1,
-            Item::Candidate(_) => 2,
-            Item::Gossip(_) => 3,
-            Item::Compact(_) => 4,
+            InvItem::Tx(_) => 0,
+            InvItem::Block(_) => 1,
+            InvItem::Proposal(_) => 2,
+            InvItem::Gossip(_) => 3,
+            InvItem::Compact(_) => 4,
         }
     }
 
     /// Its name.
     #[inline]
     pub fn id(&self) -> &Id {
-        let (Item::Tx(id) | Item::Block(id) | Item::Candidate(id) | Item::Gossip(id) | Item::Compact(id)) = self;
+        let (InvItem::Tx(id) | InvItem::Block(id) | InvItem::Proposal(id) | InvItem::Gossip(id) | InvItem::Compact(id)) =
+            self;
         id
     }
 }
@@ -77,17 +78,17 @@ impl GossipMessage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// I have these.
-    Inv(Vec<Item>),
+    Inv(Vec<InvItem>),
     /// Send me these.
-    GetData(Vec<Item>),
+    GetData(Vec<InvItem>),
     /// I do not have these.
-    NotFound(Vec<Item>),
+    NotFound(Vec<InvItem>),
     /// A transaction.
     Tx(Tx),
     /// A block.
     Block(Arc<Block>),
     /// A proposed block, its seal incomplete.
-    Candidate(Arc<Block>),
+    Proposal(Arc<Block>),
     /// Send me the headers after the first of these that you have on your chain.
     GetHeaders(Vec<Id>),
     /// Headers, each the child of the one before. None: nothing newer.
@@ -112,7 +113,7 @@ impl Message {
         "notfound",
         "tx",
         "block",
-        "candidate",
+        "proposal",
         "getheaders",
         "headers",
         "gossip",
@@ -131,7 +132,7 @@ impl Message {
             Message::NotFound(_) => 2,
             Message::Tx(_) => 3,
             Message::Block(_) => 4,
-            Message::Candidate(_) => 5,
+            Message::Proposal(_) => 5,
             Message::GetHeaders(_) => 6,
             Message::Headers(_) => 7,
             Message::Gossip(_) => 8,
@@ -152,7 +153,7 @@ impl Message {
         match self {
             Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => put_list(out, items),
             Message::Tx(tx) => out.put(tx.bytes()),
-            Message::Block(block) | Message::Candidate(block) => block.encode(out),
+            Message::Block(block) | Message::Proposal(block) => block.encode(out),
             Message::GetHeaders(locator) => put_list(out, locator),
             Message::Headers(heads) => put_list(out, heads),
             Message::Gossip(gossip) => gossip.encode(out),
@@ -182,7 +183,7 @@ impl Message {
             2 => Message::NotFound(from.list(MAX_ITEMS)?),
             3 => Message::Tx(Tx::new(limited(&mut from, crate::block::MAX_TX_BYTES)?)),
             4 => Message::Block(Arc::new(Block::decode(&mut from)?)),
-            5 => Message::Candidate(Arc::new(Block::decode(&mut from)?)),
+            5 => Message::Proposal(Arc::new(Block::decode(&mut from)?)),
             6 => Message::GetHeaders(from.list(MAX_LOCATOR)?),
             7 => Message::Headers(from.list(MAX_HEADERS)?),
             8 => Message::Gossip(Arc::new(GossipMessage::decode(&mut from)?)),
@@ -219,23 +220,23 @@ impl Decode for Message {
     }
 }
 
-impl Encode for Item {
+impl Encode for InvItem {
     fn encode(&self, out: &mut impl Sink) {
         (self.kind() as u8).encode(out);
         self.id().encode(out);
     }
 }
 
-impl Decode for Item {
+impl Decode for InvItem {
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let kind = u8::decode(from)?;
         let id = Id::decode(from)?;
         match kind {
-            0 => Ok(Item::Tx(id)),
-            1 => Ok(Item::Block(id)),
-            2 => Ok(Item::Candidate(id)),
-            3 => Ok(Item::Gossip(id)),
-            4 => Ok(Item::Compact(id)),
+            0 => Ok(InvItem::Tx(id)),
+            1 => Ok(InvItem::Block(id)),
+            2 => Ok(InvItem::Proposal(id)),
+            3 => Ok(InvItem::Gossip(id)),
+            4 => Ok(InvItem::Compact(id)),
             _ => Err(DecodeError::Unknown("kind of item")),
         }
     }
@@ -275,11 +276,11 @@ mod tests {
         });
         let gossip = GossipMessage { from: Address([1; 20]), to: Some(Address([2; 20])), sequence: 3, bytes: vec![4] };
         let items = vec![
-            Item::Tx(Id([1; 32])),
-            Item::Block(Id([2; 32])),
-            Item::Candidate(Id([3; 32])),
-            Item::Gossip(Id([4; 32])),
-            Item::Compact(Id([5; 32])),
+            InvItem::Tx(Id([1; 32])),
+            InvItem::Block(Id([2; 32])),
+            InvItem::Proposal(Id([3; 32])),
+            InvItem::Gossip(Id([4; 32])),
+            InvItem::Compact(Id([5; 32])),
         ];
         let all = [
             Message::Inv(items.clone()),
@@ -287,7 +288,7 @@ mod tests {
             Message::NotFound(items),
             Message::Tx(Tx::new([1, 2, 3])),
             Message::Block(block.clone()),
-            Message::Candidate(block.clone()),
+            Message::Proposal(block.clone()),
             Message::GetHeaders(vec![Id([9; 32])]),
             Message::Headers(vec![block.head.clone()]),
             Message::Gossip(Arc::new(gossip)),

@@ -99,7 +99,7 @@ pub enum Reject {
     /// It breaks a rule and always will; the verdict is remembered.
     #[error("{0}")]
     Invalid(Reason),
-    /// It can only be judged once these blocks are known; the verdict is not remembered.
+    /// It can only be validated once these blocks are known; the verdict is not remembered.
     #[error("waits for {} unknown blocks, the first is {}", .0.len(), .0.first().copied().unwrap_or_default())]
     NotYet(Vec<Id>),
     /// The plugin failed; nothing is said about the block.

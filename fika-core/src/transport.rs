@@ -54,13 +54,13 @@ pub struct Output {
 pub struct Close {
     /// In one lower-case line.
     pub reason: String,
-    /// Misbehaviour points for the other end; at [`BAN_SCORE`] the node bans it.
-    pub points: u32,
+    /// Misbehaviour score for the other end; at [`BAN_SCORE`] the node bans it.
+    pub score: u32,
 }
 
-coded_struct!(Close { reason, points });
+coded_struct!(Close { reason, score });
 
-/// Misbehaviour points at which a neighbour is banned.
+/// Misbehaviour score at which a neighbour is banned.
 pub const BAN_SCORE: u32 = 100;
 
 /// One end of one connection.
@@ -133,7 +133,7 @@ impl Session for FramesSession {
                         Ok(Some(message)) => out.messages.push(message),
                         Ok(None) => break,
                         Err(error) => {
-                            out.close = Some(Close { reason: format!("a frame {error}"), points: BAN_SCORE });
+                            out.close = Some(Close { reason: format!("a frame {error}"), score: BAN_SCORE });
                             break;
                         }
                     }
@@ -146,13 +146,13 @@ impl Session for FramesSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Item;
+    use crate::message::InvItem;
 
     #[test]
     fn frames_cut_anywhere_arrive_whole_and_have_the_promised_size() {
         let hello = Hello { chain: Id::ZERO, name: "a".into() };
         let (mut a, mut b) = (Frames.open(true, &hello), Frames.open(false, &hello));
-        let message = Message::Inv(vec![Item::Block(Id([3; 32]))]);
+        let message = Message::Inv(vec![InvItem::Block(Id([3; 32]))]);
         let mut sent = Output::default();
         a.handle(0, Input::Message(&message), &mut sent);
         assert_eq!(sent.bytes.len() as u64, Frames.wire_size(&message));
@@ -160,6 +160,6 @@ mod tests {
         sent.bytes.iter().for_each(|byte| b.handle(0, Input::Bytes(&[*byte]), &mut got));
         assert_eq!(got.messages, [message]);
         b.handle(0, Input::Bytes(&[0xff; 4]), &mut got);
-        assert_eq!(got.close.map(|close| close.points), Some(BAN_SCORE));
+        assert_eq!(got.close.map(|close| close.score), Some(BAN_SCORE));
     }
 }

@@ -41,7 +41,7 @@ pub trait Ledger {
 /// Where a transaction is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Place {
+pub struct ApplyContext {
     /// Height of the block, or of the next block for the mempool.
     pub height: u64,
     /// Header time of that block's parent, in ticks: known before the block is made.
@@ -155,7 +155,7 @@ pub trait TxFormat: Send + Sync {
     ///
     /// # Errors
     /// [`Reject::Invalid`] with the broken rule.
-    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
+    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
 
     /// What the digests and facts of `tx` have in common, worked out once, in bytes whose meaning
     /// is the format's own. `spends` are all spends of its outcome, in order. Does not depend on
@@ -180,13 +180,13 @@ pub trait TxFormat: Send + Sync {
     fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8>;
 
     /// A coin that no transaction made: an unlocked deposit. `origin` and `n` make its key unique.
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: Place) -> Credit;
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit;
 
     /// A transaction that carries out `order`, with empty unlocking scripts.
     ///
     /// # Errors
     /// When the payer's coins do not suffice: expected and found.
-    fn build(&self, order: &Order, place: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject>;
+    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject>;
 
     /// `tx`, made by [`build`](TxFormat::build), with `unlocks[i]` in the i-th spend of its outcome.
     ///
@@ -281,7 +281,7 @@ impl Accounts {
 }
 
 impl TxFormat for Accounts {
-    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         let id = sha256d(&[&Self::with_unlock(tx, Vec::new())?]);
         match Transfer::from_bytes(tx)? {
             Transfer::Coinbase { height, to, .. } => {
@@ -328,11 +328,11 @@ impl TxFormat for Accounts {
         Transfer::Coinbase { height, extra_nonce, to: to.to_vec() }.to_bytes()
     }
 
-    fn credit(&self, _: &Id, _: u32, lock: &[u8], amount: Amount, _: Place) -> Credit {
+    fn credit(&self, _: &Id, _: u32, lock: &[u8], amount: Amount, _: ApplyContext) -> Credit {
         Credit { key: Vec::new(), value: Vec::new(), lock: lock.to_vec(), amount }
     }
 
-    fn build(&self, order: &Order, _: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+    fn build(&self, order: &Order, _: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
         let amounts = order.to.iter().map(|(_, amount)| *amount).chain(order.actions.iter().map(|a| a.amount));
         let needed = Amount::checked_sum(amounts.chain([order.fee])).unwrap_or(crate::amount::MAX_AMOUNT);
         let found = ledger.balance(&order.from);

@@ -8,7 +8,7 @@ use crate::header::Header;
 use crate::reject::Missing;
 use crate::target::Work;
 
-/// One block as rules and agents see it: parent, tip, candidate and draft alike.
+/// One block as rules and agents see it: parent, tip, proposal and draft alike.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct BlockView<'a> {
@@ -44,7 +44,7 @@ pub type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// Blocks and the ledger states after them.
 ///
-/// Rules get a view of the judged block's ancestors and of what its references name; agents get
+/// Rules get a view of the validated block's ancestors and of what its references name; agents get
 /// one of all that their node has seen. A call about any other block answers [`Missing`], which
 /// `?` turns into "not yet" in rules.
 ///

@@ -12,7 +12,7 @@ use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn, ShortId};
 use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Dest, PeerId};
 use fika_core::testing::Setup;
 use rules::quiet::{BAD_SEAL, NO_WORK, Quiet};
@@ -40,9 +40,9 @@ impl Case {
             solo.hear(2, Message::Tx(txs[*n].clone()));
         }
         let block = factory.block(genesis, txs);
-        let inv = || Message::Inv(vec![Item::Block(block.id())]);
+        let inv = || Message::Inv(vec![InvItem::Block(block.id())]);
         let out = solo.hear(0, inv());
-        assert_eq!(told(&out, 0), [Message::GetData(vec![Item::Compact(block.id())])]);
+        assert_eq!(told(&out, 0), [Message::GetData(vec![InvItem::Compact(block.id())])]);
         assert!(told(&solo.hear(1, inv()), 1).is_empty(), "it is under way");
         let compact = CompactBlock::new(&block, 99);
         Case { solo, block, compact }
@@ -62,7 +62,7 @@ impl Case {
     }
 
     fn in_full(&self) -> [Message; 1] {
-        [Message::GetData(vec![Item::Block(self.block.id())])]
+        [Message::GetData(vec![InvItem::Block(self.block.id())])]
     }
 
     /// Neighbour 0 is banned, and neighbour 1 is asked and brings the block.
@@ -130,18 +130,18 @@ fn a_node_without_compact_blocks_sends_the_full_one() {
     for compact in [true, false] {
         let mut solo = Solo::new(setup().config(move |_, config| config.relay.compact = compact));
         solo.hear_block(1, &block);
-        let out = solo.hear(0, Message::GetData(vec![Item::Compact(block.id())]));
+        let out = solo.hear(0, Message::GetData(vec![InvItem::Compact(block.id())]));
         match &told(&out, 0)[..] {
             [Message::CompactBlock(form)] if compact => {
                 assert_eq!((form.id(), form.tx_count(), form.short.len()), (block.id(), 4, 3));
-                let again = solo.hear(2, Message::GetData(vec![Item::Compact(block.id())]));
+                let again = solo.hear(2, Message::GetData(vec![InvItem::Compact(block.id())]));
                 assert_eq!(told(&again, 2), [Message::CompactBlock(form.clone())], "made once");
             }
             [Message::Block(full)] if !compact => assert_eq!(full, &block),
             other => panic!("found {other:?}"),
         }
-        let nothing = Message::GetData(vec![Item::Compact(Id::ZERO)]);
-        assert_eq!(told(&solo.hear(0, nothing), 0), [Message::NotFound(vec![Item::Compact(Id::ZERO)])]);
+        let nothing = Message::GetData(vec![InvItem::Compact(Id::ZERO)]);
+        assert_eq!(told(&solo.hear(0, nothing), 0), [Message::NotFound(vec![InvItem::Compact(Id::ZERO)])]);
     }
 }
 
@@ -150,8 +150,8 @@ fn a_seal_that_did_not_hold_is_not_passed_on() {
     let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
     let block = factory.block(factory.genesis(), Vec::new());
     let id = block.id();
-    let get = || Message::GetData(vec![Item::Compact(id)]);
-    assert_eq!(told(&solo.hear(0, Message::Inv(vec![Item::Block(id)])), 0), [get()]);
+    let get = || Message::GetData(vec![InvItem::Compact(id)]);
+    assert_eq!(told(&solo.hear(0, Message::Inv(vec![InvItem::Block(id)])), 0), [get()]);
     let bad = changed(&block, |block| block.head.seal = BAD_SEAL.to_vec());
     solo.hear(0, Message::CompactBlock(Arc::new(CompactBlock::new(&bad, 7))));
     assert!(!solo.has(&block));
@@ -173,7 +173,7 @@ fn questions_for_transactions_are_answered_in_order_or_blamed() {
     let txs = [case.block.txs[0].clone(), case.block.txs[3].clone()].into();
     assert_eq!(told(&out, 1), [Message::BlockTxn(Box::new(BlockTxn { id, txs }))]);
     let out = solo.hear(1, request(Id::ZERO, &[0]));
-    assert_eq!(told(&out, 1), [Message::NotFound(vec![Item::Compact(Id::ZERO)])]);
+    assert_eq!(told(&out, 1), [Message::NotFound(vec![InvItem::Compact(Id::ZERO)])]);
     assert_eq!(solo.hear(1, request(id, &[4])).bans, [PeerId(1)]);
     assert_eq!(solo.hear(2, request(id, &[1, 1])).bans, [PeerId(2)]);
 }
@@ -227,7 +227,7 @@ fn impossible_compact_blocks_are_blamed() {
     }
     let mut case = Case::new(&[]);
     let no_work = changed(&case.block, |block| block.head.header.nonce = NO_WORK);
-    case.solo.hear(0, Message::Inv(vec![Item::Block(no_work.id())]));
+    case.solo.hear(0, Message::Inv(vec![InvItem::Block(no_work.id())]));
     assert_eq!(case.hear(&CompactBlock::new(&no_work, 1)).bans, [PeerId(0)]);
 }
 
@@ -265,7 +265,7 @@ fn what_is_never_answered_is_asked_of_the_next_in_full() {
     // It says itself that it cannot.
     let mut case = Case::new(&[]);
     case.send();
-    let out = case.solo.hear(0, Message::NotFound(vec![Item::Compact(case.block.id())]));
+    let out = case.solo.hear(0, Message::NotFound(vec![InvItem::Compact(case.block.id())]));
     assert_eq!(told(&out, 1), case.in_full());
     case.one_brings_it();
 }
@@ -292,7 +292,7 @@ fn unfinished_blocks_of_one_neighbour_are_bounded() {
     let blocks: Vec<Arc<Block>> = (0..5).map(|_| factory.block(factory.genesis(), Vec::new())).collect();
     let mut kinds = Vec::new();
     for block in &blocks {
-        solo.hear(0, Message::Inv(vec![Item::Block(block.id())]));
+        solo.hear(0, Message::Inv(vec![InvItem::Block(block.id())]));
         let mut compact = CompactBlock::new(block, 3);
         compact.short.push(ShortId([7; 6]));
         let out = solo.hear(0, Message::CompactBlock(Arc::new(compact)));

@@ -11,7 +11,7 @@ use fika_core::block::{Block, Tx};
 use fika_core::env::Proof;
 use fika_core::hash::{Id, sha256};
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Dest, Event, Input, PeerId, Role, TxReject};
 use fika_core::testing::{Setup, refused};
 use fika_core::world::Verdict;
@@ -31,7 +31,7 @@ fn banned(out: &Answer) -> Vec<u32> {
 }
 
 /// What was asked of a neighbour.
-fn asked(out: &Answer, peer: u32) -> Vec<Item> {
+fn asked(out: &Answer, peer: u32) -> Vec<InvItem> {
     let to = |(dest, message): &(Dest, Message)| match message {
         Message::GetData(items) if *dest == Dest::Peer(PeerId(peer)) => items.clone(),
         _ => Vec::new(),
@@ -59,7 +59,7 @@ fn codes(out: &Answer) -> Vec<&str> {
     rejections(out).into_iter().map(|(code, _)| code).collect()
 }
 
-/// The sender is banned for `code`, the block of that name is not judged by what he sent.
+/// The sender is banned for `code`, the block of that name is not validated by what he sent.
 fn sender_is_banned_and_the_true_block_accepted(true_block: &Arc<Block>, false_block: &Arc<Block>, code: &str) {
     let mut solo = Solo::new(quiet());
     let out = solo.hear_block(0, false_block);
@@ -144,9 +144,9 @@ fn an_invalid_block_bans_is_judged_once_and_takes_its_descendants_along() {
     assert_eq!(banned(&out), [0, 1], "whoever built on it follows");
     assert_eq!(codes(&out), ["invalid", "bad-prevblk"]);
     let ix = solo.world.tree().find(&bad.id()).unwrap();
-    let Verdict::Invalid(reason) = &solo.world.tree()[ix].verdict else { panic!("the block is not judged") };
+    let Verdict::Invalid(reason) = &solo.world.tree()[ix].verdict else { panic!("the block is not validated") };
     assert_eq!(reason.text, "an extra that is never valid");
-    let out = solo.hear(2, Message::Inv(vec![Item::Block(bad.id())]));
+    let out = solo.hear(2, Message::Inv(vec![InvItem::Block(bad.id())]));
     assert!(asked(&out, 2).is_empty(), "it is not asked for again");
     assert_eq!(banned(&solo.hear(2, Message::Headers(vec![bad.head.clone(), child.head.clone()]))), [2]);
 }
@@ -248,7 +248,7 @@ fn a_double_spend_across_a_reorganisation_is_dropped_and_the_rest_comes_back() {
 #[test]
 fn announcements_and_orphans_are_bounded_and_the_honest_are_still_heard() {
     let (mut solo, mut factory) = start();
-    let item = |n: u32| Item::Tx(sha256(&[&n.to_le_bytes()]));
+    let item = |n: u32| InvItem::Tx(sha256(&[&n.to_le_bytes()]));
     let mut requests = 0;
     for n in 0..10 {
         let out = solo.hear(0, Message::Inv((n * 1_000..(n + 1) * 1_000).map(item).collect()));
@@ -257,7 +257,7 @@ fn announcements_and_orphans_are_bounded_and_the_honest_are_still_heard() {
     assert_eq!(requests, 1_000);
     let tx = factory.pay(factory.genesis(), 2, 3, 5, 7);
     let block = factory.block(factory.genesis(), Vec::new());
-    let wanted = vec![Item::Tx(tx.hash()), Item::Block(block.id())];
+    let wanted = vec![InvItem::Tx(tx.hash()), InvItem::Block(block.id())];
     assert_eq!(asked(&solo.hear(1, Message::Inv(wanted.clone())), 1), wanted);
     // A thousand orphans of nowhere; the real chain is taken in all the same.
     for n in 0..1_000u32 {
@@ -285,8 +285,8 @@ fn announcements_and_orphans_are_bounded_and_the_honest_are_still_heard() {
 fn what_is_not_answered_is_asked_of_the_next_who_announced_it() {
     let (mut solo, mut factory) = start();
     let block = factory.block(factory.genesis(), Vec::new());
-    let inv = || Message::Inv(vec![Item::Block(block.id())]);
-    let item = Item::Block(block.id());
+    let inv = || Message::Inv(vec![InvItem::Block(block.id())]);
+    let item = InvItem::Block(block.id());
     assert_eq!(asked(&solo.hear(0, inv()), 0), [item]);
     assert!(asked(&solo.hear(1, inv()), 1).is_empty());
     assert!(asked(&solo.hear(2, inv()), 2).is_empty());
@@ -309,7 +309,7 @@ fn one_timer_watches_over_all_requests() {
     let blocks = factory.chain(factory.genesis(), 50);
     for (n, block) in blocks.iter().enumerate() {
         solo.now = start + n as u64 * SECOND / 10;
-        let item = Item::Block(block.id());
+        let item = InvItem::Block(block.id());
         assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
         assert_eq!(solo.wake_at, Some(solo.now + 20 * SECOND));
         // The last one never comes.
@@ -318,9 +318,9 @@ fn one_timer_watches_over_all_requests() {
             assert_eq!(solo.wake_at, None, "nothing is under way");
         }
     }
-    solo.hear(1, Message::Inv(vec![Item::Block(blocks[49].id())]));
+    solo.hear(1, Message::Inv(vec![InvItem::Block(blocks[49].id())]));
     let outs = solo.run(start + 60 * SECOND);
-    let times: Vec<Item> = outs.iter().flat_map(|out| asked(out, 1)).collect();
+    let times: Vec<InvItem> = outs.iter().flat_map(|out| asked(out, 1)).collect();
     assert_eq!((times.len(), outs.len()), (1, 2), "the last one, and the one that was asked instead");
 }
 
@@ -331,14 +331,14 @@ fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
     let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
     let ix = solo.world.insert(bad.clone()).unwrap();
     refused(solo.world.validate(ix), "invalid");
-    let item = Item::Block(bad.id());
+    let item = InvItem::Block(bad.id());
     assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
     assert_eq!(banned(&solo.hear_block(0, &bad)), [0]);
     // A good one that only others have accepted is neither served nor built on.
     let ix = solo.world.insert(good.clone()).unwrap();
     solo.world.validate(ix).unwrap();
     solo.world.seal(ix, &[]).unwrap();
-    let out = solo.hear(1, Message::GetData(vec![Item::Block(good.id())]));
+    let out = solo.hear(1, Message::GetData(vec![InvItem::Block(good.id())]));
     assert!(matches!(&out.messages[..], [(_, Message::NotFound(_))]));
     let out = solo.hear(1, Message::GetHeaders(vec![good.id(), factory.genesis()]));
     assert!(matches!(&out.messages[0], (_, Message::Headers(heads)) if heads.is_empty()));
@@ -354,7 +354,7 @@ fn a_wallet_neither_relays_nor_follows_unasked() {
     let tx = factory.pay(factory.genesis(), 2, 3, 5, 7);
     let unasked = [
         Message::Block(blocks[0].clone()),
-        Message::Inv(vec![Item::Block(blocks[0].id())]),
+        Message::Inv(vec![InvItem::Block(blocks[0].id())]),
         Message::Headers(vec![blocks[0].head.clone()]),
         Message::Tx(tx),
         Message::Direct(vec![1]),
@@ -383,11 +383,11 @@ fn no_message_makes_a_node_fail() {
     let empty = changed(&block, |block| block.txs.clear());
     let odd = [
         Message::Block(Arc::new(Block::default())),
-        Message::Candidate(Arc::new(Block::default())),
+        Message::Proposal(Arc::new(Block::default())),
         Message::Block(empty.clone()),
-        Message::Candidate(empty),
+        Message::Proposal(empty),
         Message::Inv(Vec::new()),
-        Message::GetData(vec![Item::Gossip(Id::ZERO), Item::Candidate(Id::ZERO), Item::Tx(Id::ZERO)]),
+        Message::GetData(vec![InvItem::Gossip(Id::ZERO), InvItem::Proposal(Id::ZERO), InvItem::Tx(Id::ZERO)]),
         Message::GetHeaders(Vec::new()),
         Message::Headers(Vec::new()),
         Message::Tx(Tx::new(Vec::new())),

@@ -11,7 +11,7 @@ use fika_core::amount::Amount;
 use fika_core::block::Tx;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Dest, Mempool, MempoolLimits, PeerId, TxReject};
 use fika_core::testing::Setup;
 use fika_core::tx::{ActionRequest, Credit, Outcome, Spend};
@@ -225,7 +225,7 @@ fn who_has_announced_a_transaction_before_it_came_does_not_hear_of_it_again() {
     let setup = || quiet().config(|_, config| config.relay.batch_us = SECOND);
     let (mut solo, factory) = (Solo::new(setup()), Factory::new(setup()));
     let tx = factory.pay(factory.genesis(), 2, 1, 5, 7);
-    let inv = || Message::Inv(vec![Item::Tx(tx.hash())]);
+    let inv = || Message::Inv(vec![InvItem::Tx(tx.hash())]);
     solo.hear(0, inv());
     solo.hear(1, inv());
     solo.hear(0, Message::Tx(tx.clone()));

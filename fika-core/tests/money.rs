@@ -9,14 +9,14 @@ use fika_core::hash::Id;
 use fika_core::reject::Reject;
 use fika_core::script::{PayToAddress, Script};
 use fika_core::testing::refused;
-use fika_core::tx::{Accounts, ActionRequest, Credit, Outcome, Place, Spend};
+use fika_core::tx::{Accounts, ActionRequest, ApplyContext, Credit, Outcome, Spend};
 use fika_core::world::SupplyError;
 use fika_core::world::ledger::{Change, Entries, Key, Overlay, Space, Value, supply_key};
 use fika_core::world::transfer::{
     FormatLedger, Settled, carry_out, change_supply, check_funds, check_sums, check_supply, settle,
 };
 
-const PLACE: Place = Place { height: 1, time: 0, coinbase: false };
+const PLACE: ApplyContext = ApplyContext { height: 1, time: 0, coinbase: false };
 const ALICE: Address = Address([1; 20]);
 
 /// A ledger that never changes.
@@ -78,7 +78,7 @@ fn a_transaction_gives_what_it_takes() {
 
 #[test]
 fn a_coinbase_only_gives() {
-    let check = |outcome: &Outcome| check_sums(outcome, Place { coinbase: true, ..PLACE });
+    let check = |outcome: &Outcome| check_sums(outcome, ApplyContext { coinbase: true, ..PLACE });
     assert_eq!(check(&payment(&[], &[5])), Ok(()));
     let action = ActionRequest { kind: 0, amount: Amount::ZERO, data: Vec::new() };
     let wrong = [
@@ -105,7 +105,7 @@ fn nobody_pays_with_what_is_not_theirs() {
     assert_eq!(carry(&payment(&[6], &[6])), broken(SupplyError::Overspent(3)));
     assert_eq!(carry(&strange), broken(SupplyError::NobodysMoney(3)));
     let rich = Fixed::default().with(Space::Balance, MAX_AMOUNT.0);
-    let coinbase = Place { coinbase: true, ..PLACE };
+    let coinbase = ApplyContext { coinbase: true, ..PLACE };
     let more = carry_out(&mut Overlay::new(&rich), &payment(&[], &[1]), coinbase, &PayToAddress);
     assert_eq!(more, broken(SupplyError::Above("a balance")));
 }

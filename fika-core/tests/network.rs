@@ -5,7 +5,7 @@
 mod rules;
 
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, Input, PeerId, PeerMessage};
 use fika_core::testing::{Network, Setup};
 use rules::{FixedWork, RoundRobin};
@@ -83,7 +83,7 @@ fn what_a_node_has_not_accepted_is_invisible_to_it() {
     let tip = net.tip(2);
     assert!(net.world(0).tree().find(&tip).is_some(), "the shared world knows the block");
     assert!(!net.node(0).has_block(net.world(0), &tip));
-    net.give(0, Input::Message(PeerId(0), PeerMessage::Other(Message::GetData(vec![Item::Block(tip)]))));
+    net.give(0, Input::Message(PeerId(0), PeerMessage::Other(Message::GetData(vec![InvItem::Block(tip)]))));
     net.run(201 * SECOND);
     let accepted = |event: &Event| matches!(event, Event::BlockAccepted { from: Some(_), .. });
     assert!(net.events().iter().all(|(_, node, event)| *node != 0 || !accepted(event)));

@@ -7,7 +7,7 @@ mod rules;
 use std::collections::BTreeMap;
 
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Announce, Event, RelayConfig};
 use fika_core::testing::{Network, Setup};
 use rules::RoundRobin;
@@ -50,7 +50,7 @@ fn confirmed(net: &Network) -> usize {
     net.events().iter().filter(|(_, _, event)| matches!(event, Event::Confirmed { .. })).count()
 }
 
-fn items(net: &Network, wanted: fn(&Item) -> bool) -> Vec<Item> {
+fn items(net: &Network, wanted: fn(&InvItem) -> bool) -> Vec<InvItem> {
     let announced = net.sent().iter().filter_map(|(_, _, message)| match message {
         Message::Inv(items) => Some(items),
         _ => None,
@@ -97,7 +97,7 @@ fn a_block_is_announced_over_every_link_both_ways_but_not_to_its_source() {
     let per_block = |relay| {
         let net = run(network(relay));
         let blocks = net.height(0) as usize;
-        (items(&net, |item| matches!(item, Item::Block(_))).len(), of_kind(&net, "headers"), blocks)
+        (items(&net, |item| matches!(item, InvItem::Block(_))).len(), of_kind(&net, "headers"), blocks)
     };
     let (sent, _, blocks) = per_block(|_, _| {});
     assert_eq!(sent, blocks * (2 * LINKS - (NODES - 1)));
@@ -171,7 +171,7 @@ fn drawn_failures_have_the_wanted_share() {
 fn batches_carry_many_and_spare_those_who_have_announced() {
     let each = |net: &Network| {
         let mut times = BTreeMap::new();
-        items(net, |item| matches!(item, Item::Tx(_)))
+        items(net, |item| matches!(item, InvItem::Tx(_)))
             .into_iter()
             .for_each(|item| *times.entry(item).or_insert(0) += 1);
         assert_eq!(times.len(), 80);

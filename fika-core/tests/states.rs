@@ -15,7 +15,7 @@ use fika_core::consensus::{Consensus, LedgerOp, Summary};
 use fika_core::hash::{Id, draw};
 use fika_core::reject::Reject;
 use fika_core::testing::Setup;
-use fika_core::tx::{ActionRequest, Ledger, Order, Place};
+use fika_core::tx::{ActionRequest, ApplyContext, Ledger, Order};
 use fika_core::view::{BlockView, ChainView};
 use fika_core::world::ledger::{Change, Entries, Space, amount_of, state_root, supply_key};
 use fika_core::world::{Assembly, BlockIx, BlockSet, Genesis, Tree, World};
@@ -174,7 +174,7 @@ impl Tester {
         draw(self.seed, 1, self.draws) % limit
     }
 
-    /// A block with up to three acts after `parent`; judged, and noted in the model.
+    /// A block with up to three acts after `parent`; validated, and noted in the model.
     fn grow(&mut self, parent: BlockIx) -> BlockIx {
         let mut model = self.models[parent.0 as usize].clone();
         let (mut txs, mut acts) = (Vec::new(), Vec::new());
@@ -226,7 +226,7 @@ impl Tester {
             fee: Amount(act.fee),
             actions: action.into_iter().collect(),
         };
-        let place = Place { height: 0, time: 0, coinbase: false };
+        let place = ApplyContext { height: 0, time: 0, coinbase: false };
         let bare = rules.tx.build(&order, place, model).unwrap();
         let spends = rules.tx.apply(&bare, place, model).unwrap().spends;
         let digest = rules.tx.digest(&rules.tx.prepare(&bare, &spends).unwrap(), 0, &[]);

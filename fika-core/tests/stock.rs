@@ -146,7 +146,7 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
     assert_eq!(solo.selected(), txs, "parents first");
     // A newcomer hears of them in an order in which it can take them in.
     let out = solo.give(Input::Connected(PeerId(7)));
-    let inv = Message::Inv(txs.iter().map(|tx| fika_core::message::Item::Tx(tx.hash())).collect());
+    let inv = Message::Inv(txs.iter().map(|tx| fika_core::message::InvItem::Tx(tx.hash())).collect());
     assert!(out.messages.iter().any(|(_, message)| *message == inv));
     let short = factory.block(genesis, txs.clone());
     solo.hear_block(0, &short);
@@ -162,7 +162,7 @@ fn unlocked_coins_are_proved_for_one_owner_and_amount() {
     let world = setup.world();
     let Rules { script, tx, .. } = world.rules();
     let state = world.state(Tree::GENESIS);
-    let place = world.next_place(Tree::GENESIS);
+    let place = world.next_context(Tree::GENESIS);
     let keys_of = |who: u32, amount: u64| {
         let mut over = Overlay::new(&state);
         let who = setup.address(who);

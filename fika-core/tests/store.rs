@@ -9,7 +9,7 @@ use fika_core::amount::Amount;
 use fika_core::consensus::Anyone;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, Input, PaymentOrder};
 use fika_core::testing::{MemoryStore, Setup};
 use fika_core::world::{BlockIx, Genesis, Store, Tree, World};
@@ -62,7 +62,7 @@ fn a_node_goes_on_where_it_ended() {
     let in_memory = (0..solo.world.tree().len() as u32).filter(|n| solo.world.tree()[BlockIx(*n)].block.is_some());
     assert!(in_memory.count() < 110);
     let old = before.3[50].0;
-    let out = solo.hear(0, Message::GetData(vec![Item::Block(old)]));
+    let out = solo.hear(0, Message::GetData(vec![InvItem::Block(old)]));
     assert!(matches!(&out.messages[0].1, Message::Block(block) if block.id() == old));
     let out = solo.hear(0, Message::GetHeaders(vec![solo.world.chain_id()]));
     assert!(matches!(&out.messages[0].1, Message::Headers(heads) if heads.len() > 200));

@@ -11,7 +11,7 @@ use super::timers::Timer;
 use super::turn::Turn;
 use crate::hash::Id;
 use crate::header::Time;
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::world::TxIndex;
 
 impl Node {
@@ -20,12 +20,12 @@ impl Node {
     }
 
     /// How an announced block is asked for.
-    pub(super) fn block_item(&self, id: Id) -> Item {
-        if self.config.relay.compact { Item::Compact(id) } else { Item::Block(id) }
+    pub(super) fn block_item(&self, id: Id) -> InvItem {
+        if self.config.relay.compact { InvItem::Compact(id) } else { InvItem::Block(id) }
     }
 
     /// Asks a neighbour for things. What is under way already it is asked for when the one before it fails.
-    pub(super) fn request(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
+    pub(super) fn request(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<InvItem>) {
         let until = self.late_at(turn);
         items.retain(|item| self.requests.add(peer_in(&mut self.peers, from), *item, from, until));
         if !items.is_empty() {
@@ -37,7 +37,7 @@ impl Node {
     /// These neighbours have announced a block for which the node waits.
     pub(super) fn on_also_announced(&mut self, block: &Id, peers: &[PeerId]) {
         for peer in peers.iter().filter(|peer| self.peers.get(peer.0 as usize).is_none_or(|peer| !peer.banned)) {
-            if let Some(request) = self.requests.get_mut(&Item::Block(*block)) {
+            if let Some(request) = self.requests.get_mut(&InvItem::Block(*block)) {
                 request.add_other(*peer);
             }
         }
@@ -73,9 +73,9 @@ impl Node {
     }
 
     /// Ends what is under way under this name.
-    pub(super) fn end_request(&mut self, turn: &mut Turn<'_>, item: &Item) -> Option<Request> {
+    pub(super) fn end_request(&mut self, turn: &mut Turn<'_>, item: &InvItem) -> Option<Request> {
         let request = self.requests.end(&mut self.peers, item)?;
-        if let Item::Block(id) | Item::Compact(id) = item {
+        if let InvItem::Block(id) | InvItem::Compact(id) = item {
             turn.out.ended_requests.push(*id);
             self.partial_blocks.drop_block(id);
             // Blocks are far apart, so it pays to end the timer; between transactions it is left to fire in vain once in a
@@ -99,7 +99,7 @@ impl Node {
 
     /// Whoever was asked for a block is at work on it: it gets time for the next step, which asks for the full block
     /// or for transactions of the compact one.
-    pub(super) fn extend_request(&mut self, turn: &Turn<'_>, item: &Item, compact: bool) {
+    pub(super) fn extend_request(&mut self, turn: &Turn<'_>, item: &InvItem, compact: bool) {
         let until = self.late_at(turn);
         if let Some(request) = self.requests.get_mut(item) {
             (request.until, request.compact) = (until, compact);
@@ -128,7 +128,7 @@ impl Node {
     }
 
     /// Asks the next neighbour that has announced `item`, if there is one; for a block in full this time.
-    pub(super) fn request_item_elsewhere(&mut self, turn: &mut Turn<'_>, item: Item) {
+    pub(super) fn request_item_elsewhere(&mut self, turn: &mut Turn<'_>, item: InvItem) {
         let Some(request) = self.end_request(turn, &item) else { return };
         let mut others = request.others().iter().copied().filter(|peer| self.can_be_asked(*peer));
         if let Some(next) = others.next() {
@@ -138,7 +138,7 @@ impl Node {
             if let Some(request) = self.requests.get_mut(&key) {
                 rest.into_iter().for_each(|peer| request.add_other(peer));
             }
-        } else if matches!(item, Item::Block(_) | Item::Compact(_)) {
+        } else if matches!(item, InvItem::Block(_) | InvItem::Compact(_)) {
             turn.out.pending.useless.push(request.from);
         }
     }

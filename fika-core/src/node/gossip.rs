@@ -43,7 +43,7 @@ impl Node {
                 turn.out.event(Event::Forwarded { id, what: "gossip" });
             }
             Gossip::Forward | Gossip::Ignore => {}
-            Gossip::Blame => {
+            Gossip::Penalize => {
                 self.penalize(turn, Some(from), WRONG_SCORE, "it passed on a consensus message that is wrong")
             }
         }
@@ -58,7 +58,7 @@ impl Node {
         // A direct message names no sender: its content must prove whatever matters.
         let nobody = Address::default();
         let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| agent.on_message(&nobody, bytes, ctx));
-        if verdict == Gossip::Blame {
+        if verdict == Gossip::Penalize {
             self.penalize(turn, Some(from), WRONG_SCORE, "it sent a consensus message that is wrong");
         }
     }

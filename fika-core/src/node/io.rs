@@ -9,7 +9,7 @@ use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::reject::Reason;
 use crate::world::{BlockIx, TxIndex, TxTable};
 
@@ -256,7 +256,7 @@ pub struct Outputs {
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
     /// Empty lists, for their memory.
-    item_lists: Vec<Vec<Item>>,
+    item_lists: Vec<Vec<InvItem>>,
     pub(super) work_list: Vec<Work>,
     pub(super) pending: Pending,
 }
@@ -266,12 +266,12 @@ const LISTS_KEPT: usize = 16;
 
 impl Outputs {
     /// An empty list of items.
-    pub fn item_list(&mut self) -> Vec<Item> {
+    pub fn item_list(&mut self) -> Vec<InvItem> {
         self.item_lists.pop().unwrap_or_default()
     }
 
     /// Keeps the memory of a list that was read, beside a few others.
-    pub fn reuse_items(&mut self, mut list: Vec<Item>) {
+    pub fn reuse_items(&mut self, mut list: Vec<InvItem>) {
         if self.item_lists.len() < LISTS_KEPT {
             list.clear();
             self.item_lists.push(list);

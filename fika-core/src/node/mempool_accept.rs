@@ -59,7 +59,7 @@ impl Node {
     ) -> Result<Validation, TxReject> {
         let tx = turn.world.txs().tx(index).cloned().ok_or(TxReject::Unavailable)?;
         let (world, tip) = (&*turn.world, self.tip);
-        let (place, state) = (world.next_place(tip), world.state(tip));
+        let (place, state) = (world.next_context(tip), world.state(tip));
         let (outcome, reads) = match world.check_tx_reading(&tx, place, &self.mempool.ledger(world, &state)) {
             Ok(valid) => valid,
             Err(BadTx::Unproven(why)) => {

@@ -145,7 +145,7 @@ impl Node {
             Message::GetData(items) => self.on_get_data(turn, from, items),
             Message::NotFound(items) => self.on_not_found(turn, from, items),
             Message::Block(block) => self.on_block(turn, from, block),
-            Message::Candidate(block) => {
+            Message::Proposal(block) => {
                 if let Some(missing) = self.on_proposal(turn, from, block) {
                     self.fetch_missing(turn, missing);
                 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::peer::{Peer, PeerId};
 use crate::header::Time;
-use crate::message::Item;
+use crate::message::InvItem;
 use crate::world::TxIndex;
 
 /// How many other announcers of something asked for are remembered.
@@ -56,27 +56,27 @@ pub(super) struct Requests {
     /// Transactions, in the order of asking.
     pub(super) txs: VecDeque<TxRequest>,
     /// All others. Most nodes wait for one block at a time.
-    open: SmallVec<[(Item, Request); 1]>,
+    open: SmallVec<[(InvItem, Request); 1]>,
     blocks: usize,
     /// Whether the timer is set.
     pub(super) timed: bool,
 }
 
 /// The name under which something is under way.
-pub(super) fn key(item: Item) -> Item {
+pub(super) fn key(item: InvItem) -> InvItem {
     match item {
-        Item::Compact(id) => Item::Block(id),
+        InvItem::Compact(id) => InvItem::Block(id),
         other => other,
     }
 }
 
 impl Requests {
-    pub(super) fn get(&self, item: &Item) -> Option<&Request> {
+    pub(super) fn get(&self, item: &InvItem) -> Option<&Request> {
         let key = key(*item);
         self.open.iter().find(|(item, _)| *item == key).map(|(_, request)| request)
     }
 
-    pub(super) fn get_mut(&mut self, item: &Item) -> Option<&mut Request> {
+    pub(super) fn get_mut(&mut self, item: &InvItem) -> Option<&mut Request> {
         let key = key(*item);
         self.open.iter_mut().find(|(item, _)| *item == key).map(|(_, request)| request)
     }
@@ -87,7 +87,7 @@ impl Requests {
     }
 
     /// Notes that `from`, which is `peer`, has `item`; whether it is to be asked for it now.
-    pub(super) fn add(&mut self, peer: &mut Peer, item: Item, from: PeerId, until: Time) -> bool {
+    pub(super) fn add(&mut self, peer: &mut Peer, item: InvItem, from: PeerId, until: Time) -> bool {
         let key = key(item);
         // First, so that nobody makes the list long and then has it searched again and again.
         if peer.room(key.kind()) == 0 {
@@ -98,7 +98,7 @@ impl Requests {
             return false;
         }
         peer.add_requests(key.kind(), 1);
-        self.blocks += usize::from(matches!(key, Item::Block(_)));
+        self.blocks += usize::from(matches!(key, InvItem::Block(_)));
         let compact = item != key;
         self.open.push((key, Request { from, compact, others: [from; ANNOUNCERS], count: 0, until }));
         true
@@ -133,12 +133,12 @@ impl Requests {
     }
 
     /// Ends a request.
-    pub(super) fn end(&mut self, peers: &mut [Peer], item: &Item) -> Option<Request> {
+    pub(super) fn end(&mut self, peers: &mut [Peer], item: &InvItem) -> Option<Request> {
         let key = key(*item);
         let at = self.open.iter().position(|(item, _)| *item == key)?;
         let (_, request) = self.open.remove(at);
         peers[request.from.0 as usize].end_request(key.kind());
-        self.blocks -= usize::from(matches!(key, Item::Block(_)));
+        self.blocks -= usize::from(matches!(key, InvItem::Block(_)));
         Some(request)
     }
 
@@ -148,7 +148,7 @@ impl Requests {
     }
 
     /// What is under way for which `which` holds, of the neighbour that was asked and the time at which it is late.
-    pub(super) fn find(&self, which: impl Fn(PeerId, Time) -> bool) -> (Vec<TxIndex>, Vec<Item>) {
+    pub(super) fn find(&self, which: impl Fn(PeerId, Time) -> bool) -> (Vec<TxIndex>, Vec<InvItem>) {
         let txs = self.txs.iter().filter(|request| which(request.from, request.until)).map(|request| request.tx);
         let others = self.open.iter().filter(|(_, request)| which(request.from, request.until)).map(|(item, _)| *item);
         (txs.collect(), others.collect())

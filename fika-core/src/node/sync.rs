@@ -12,7 +12,7 @@ use super::turn::Turn;
 use crate::block::Head;
 use crate::codec::Encode;
 use crate::hash::Id;
-use crate::message::{Item, MAX_HEADERS, MAX_LOCATOR, Message};
+use crate::message::{InvItem, MAX_HEADERS, MAX_LOCATOR, Message};
 use crate::reject::Reject;
 use crate::transport::BAN_SCORE;
 use crate::world::Tree;
@@ -152,7 +152,7 @@ impl Node {
         if self.knows_block(turn.world, &id) {
             return;
         }
-        if self.knows_block(turn.world, &parent) || self.requests.get(&Item::Block(parent)).is_some() {
+        if self.knows_block(turn.world, &parent) || self.requests.get(&InvItem::Block(parent)).is_some() {
             let item = self.block_item(id);
             self.request(turn, from, vec![item]);
         } else {
@@ -169,13 +169,13 @@ impl Node {
 
     #[inline(never)]
     fn ask_for_more(&mut self, turn: &mut Turn<'_>) {
-        let mut batches: BTreeMap<PeerId, Vec<Item>> = BTreeMap::new();
+        let mut batches: BTreeMap<PeerId, Vec<InvItem>> = BTreeMap::new();
         let mut room = WINDOW.saturating_sub(self.requests.blocks());
         while room > 0
             && let Some((id, peer)) = self.seldom.sync.wanted.pop_front()
         {
             if !self.knows_block(turn.world, &id) {
-                batches.entry(peer).or_default().push(Item::Block(id));
+                batches.entry(peer).or_default().push(InvItem::Block(id));
                 room -= 1;
             }
         }
@@ -201,7 +201,7 @@ impl Node {
     #[inline(never)]
     pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, (from, missing): Missing) {
         let unknown = missing.into_iter().filter(|id| !self.knows_block(turn.world, id));
-        let unknown: Vec<Item> = unknown.map(Item::Block).collect();
+        let unknown: Vec<InvItem> = unknown.map(InvItem::Block).collect();
         if !unknown.is_empty() {
             self.ask_headers(turn, from);
             self.request(turn, from, unknown);

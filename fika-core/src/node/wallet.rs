@@ -61,7 +61,7 @@ impl Node {
         actions: Vec<ActionRequest>,
     ) -> Result<Tx, String> {
         let rules = turn.world.rules();
-        let place = turn.world.next_place(self.tip);
+        let place = turn.world.next_context(self.tip);
         let state = turn.world.state(self.tip);
         let ledger = self.mempool.ledger(turn.world, &state);
         let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::io::PeerMessage;
 use super::tx_inv::TxInv;
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::world::{TxIndex, TxTable};
 
 /// Takes the transactions out of a list of items, and holds them.
-fn split(mut items: Vec<Item>, txs: &mut TxTable) -> (Vec<TxIndex>, Vec<Item>) {
+fn split(mut items: Vec<InvItem>, txs: &mut TxTable) -> (Vec<TxIndex>, Vec<InvItem>) {
     let mut held = Vec::new();
     items.retain(|item| match item {
-        Item::Tx(hash) => {
+        InvItem::Tx(hash) => {
             held.push(txs.hold(*hash));
             false
         }
@@ -27,7 +27,7 @@ impl PeerMessage {
     /// A list that names transactions and other things becomes two messages. A hash that nobody knows has an index for
     /// as long as the message, or a request that follows from it, holds it.
     pub fn from_wire(message: Message, txs: &mut TxTable) -> Vec<PeerMessage> {
-        type Lists = (fn(Vec<TxIndex>) -> PeerMessage, fn(Vec<Item>) -> Message);
+        type Lists = (fn(Vec<TxIndex>) -> PeerMessage, fn(Vec<InvItem>) -> Message);
         let inv =
             |list| PeerMessage::TxInv(TxInv::new(&Arc::new(list), |_| true).expect("a list that names something"));
         let (items, (of_txs, of_others)): (_, Lists) = match message {
@@ -45,7 +45,7 @@ impl PeerMessage {
 
     /// The messages that a transport carries for this one, whose indexes are of this table. It still holds them.
     pub fn to_wire(&self, txs: &TxTable) -> Vec<Message> {
-        let items = |list: &mut dyn Iterator<Item = TxIndex>| list.map(|tx| Item::Tx(txs.hash(tx))).collect();
+        let items = |list: &mut dyn Iterator<Item = TxIndex>| list.map(|tx| InvItem::Tx(txs.hash(tx))).collect();
         match self {
             PeerMessage::TxInv(inv) => vec![Message::Inv(items(&mut inv.txs()))],
             PeerMessage::GetTxs(list) => vec![Message::GetData(items(&mut list.iter().copied()))],

@@ -61,8 +61,8 @@ impl Agent for Mute {
         ctx.effect(Effect::Withhold(block.id));
     }
 
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.call(ctx, |honest, ctx| honest.on_candidate(block, seal, ctx));
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+        self.call(ctx, |honest, ctx| honest.on_proposal(block, seal, ctx));
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
@@ -122,8 +122,8 @@ impl Agent for Holder {
         self.honest.on_block(block, ctx);
     }
 
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.honest.on_candidate(block, seal, ctx);
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+        self.honest.on_proposal(block, seal, ctx);
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {

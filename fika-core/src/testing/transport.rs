@@ -11,7 +11,7 @@ use crate::block::{Block, Head, MAX_BLOCK_TXS, Tx};
 use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use crate::hash::Id;
 use crate::header::{Header, SECOND, Time};
-use crate::message::{GossipMessage, Item, Message};
+use crate::message::{GossipMessage, InvItem, Message};
 use crate::transport::{Hello, Input, Output, Session, Transport};
 
 /// So many conversations are held.
@@ -36,7 +36,7 @@ pub fn message(draws: &mut Draws) -> Message {
         2 => Message::NotFound(items(draws)),
         3 => Message::Tx(tx(draws)),
         4 => Message::Block(Arc::new(block(draws))),
-        5 => Message::Candidate(Arc::new(block(draws))),
+        5 => Message::Proposal(Arc::new(block(draws))),
         6 => Message::GetHeaders(list(20, draws, Draws::id)),
         7 => Message::Headers(list(4, draws, head)),
         8 => Message::Gossip(Arc::new(GossipMessage {
@@ -69,8 +69,8 @@ fn list<T>(most: u64, draws: &mut Draws, each: fn(&mut Draws) -> T) -> Vec<T> {
     (0..draws.below(most + 1)).map(|_| each(draws)).collect()
 }
 
-fn items(draws: &mut Draws) -> Vec<Item> {
-    let kinds = [Item::Tx, Item::Block, Item::Candidate, Item::Gossip, Item::Compact];
+fn items(draws: &mut Draws) -> Vec<InvItem> {
+    let kinds = [InvItem::Tx, InvItem::Block, InvItem::Proposal, InvItem::Gossip, InvItem::Compact];
     (0..draws.below(20)).map(|_| draws.pick(&kinds)(draws.id())).collect()
 }
 
@@ -120,7 +120,7 @@ pub fn call(session: &mut dyn Session, now: Time, input: Input<'_>) -> Output {
 pub fn promises(transport: &dyn Transport) {
     let draws = &mut Draws::new(1);
     for count in 0..100 {
-        let inv = |draws: &mut Draws| Message::Inv((0..count).map(|_| Item::Tx(draws.id())).collect());
+        let inv = |draws: &mut Draws| Message::Inv((0..count).map(|_| InvItem::Tx(draws.id())).collect());
         let [one, other] = [inv(draws), inv(draws)].map(|message| transport.wire_size(&message));
         assert_eq!(one, other, "the size of an announcement of {count} transactions depends on which these are");
     }

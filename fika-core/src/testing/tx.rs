@@ -9,7 +9,7 @@ use super::{Draws, Person};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::script::{PayToAddress, Script};
-use crate::tx::{ActionRequest, Credit, Ledger, Order, Outcome, Place, Spend, TxFormat};
+use crate::tx::{ActionRequest, ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
 
 /// So many orders are carried out.
 const ORDERS: u64 = 60;
@@ -43,7 +43,7 @@ impl MemoryLedger {
     pub fn with_coins(format: &dyn TxFormat, coins: &[(Address, Amount)]) -> MemoryLedger {
         let mut ledger = MemoryLedger::default();
         let to: Vec<_> = coins.iter().map(|(who, amount)| (PayToAddress.lock(who), *amount)).collect();
-        let place = Place { height: 0, time: 0, coinbase: true };
+        let place = ApplyContext { height: 0, time: 0, coinbase: true };
         let outcome = format.apply(&format.coinbase(0, 0, &to), place, &ledger);
         ledger.carry_out(&outcome.unwrap_or_else(|reject| panic!("the format refuses its genesis: {reject}")));
         ledger
@@ -103,8 +103,8 @@ impl Ledger for MemoryLedger {
 }
 
 /// Where the next payment of this test stands.
-fn place(height: u64) -> Place {
-    Place { height, time: (height * 1_000) as u32, coinbase: false }
+fn place(height: u64) -> ApplyContext {
+    ApplyContext { height, time: (height * 1_000) as u32, coinbase: false }
 }
 
 /// Tries whether `format` keeps the promises of a [`TxFormat`]:
@@ -161,7 +161,13 @@ fn order(people: &[Address], draws: &mut Draws) -> Order {
     Order { from, from_lock: PayToAddress.lock(&from), to, fee, actions }
 }
 
-fn check_order(format: &dyn TxFormat, order: &Order, place: Place, ledger: &mut MemoryLedger, draws: &mut Draws) {
+fn check_order(
+    format: &dyn TxFormat,
+    order: &Order,
+    place: ApplyContext,
+    ledger: &mut MemoryLedger,
+    draws: &mut Draws,
+) {
     let asked: Amount = order.actions.iter().map(|action| action.amount).sum();
     let paid: Amount = order.to.iter().map(|(_, amount)| *amount).sum();
     let (needed, had) = (paid + asked + order.fee, ledger.balance(&order.from));
@@ -191,7 +197,7 @@ fn check_order(format: &dyn TxFormat, order: &Order, place: Place, ledger: &mut 
     );
     check_sums(&outcome);
     check_digests(format, (&bare, &before), (&tx, &outcome), draws);
-    let at_front = Place { coinbase: true, ..place };
+    let at_front = ApplyContext { coinbase: true, ..place };
     assert!(format.apply(&tx, at_front, ledger).is_err(), "a payment stands at the front of a block");
 
     let holdings = |ledger: &MemoryLedger| ledger.balances.clone();
@@ -236,12 +242,18 @@ fn check_digests(format: &dyn TxFormat, bare: (&[u8], &Outcome), tx: (&[u8], &Ou
     assert!(format.prepare(tx.0, &[]).is_err(), "a payment is prepared without its spends");
 }
 
-fn check_coinbase(format: &dyn TxFormat, people: &[Address], place: Place, ledger: &MemoryLedger, draws: &mut Draws) {
+fn check_coinbase(
+    format: &dyn TxFormat,
+    people: &[Address],
+    place: ApplyContext,
+    ledger: &MemoryLedger,
+    draws: &mut Draws,
+) {
     let to = vec![(PayToAddress.lock(draws.pick(people)), Amount(50 * UNIT))];
-    let front = Place { coinbase: true, ..place };
+    let front = ApplyContext { coinbase: true, ..place };
     let of = |height, nonce| {
         let tx = format.coinbase(height, nonce, &to);
-        (format.apply(&tx, Place { height, ..front }, ledger), tx)
+        (format.apply(&tx, ApplyContext { height, ..front }, ledger), tx)
     };
     let (outcome, tx) = of(place.height, 1);
     let outcome = outcome.unwrap_or_else(|reject| panic!("a coinbase is refused in its block: {reject}"));
@@ -249,7 +261,7 @@ fn check_coinbase(format: &dyn TxFormat, people: &[Address], place: Place, ledge
     let claim: Vec<_> = outcome.credits.iter().map(|credit| (credit.lock.clone(), credit.amount)).collect();
     assert_eq!(claim, to, "a coinbase gives what it was made for");
     assert!(format.apply(&tx, place, ledger).is_err(), "a coinbase stands behind the front of a block");
-    let later = Place { height: place.height + 1, ..front };
+    let later = ApplyContext { height: place.height + 1, ..front };
     assert!(format.apply(&tx, later, ledger).is_err(), "a coinbase stands at another height than its own");
     for (height, nonce) in [(place.height, 2), (place.height + 1, 1)] {
         let other = of(height, nonce).0.expect("another coinbase");
@@ -258,7 +270,7 @@ fn check_coinbase(format: &dyn TxFormat, people: &[Address], place: Place, ledge
 }
 
 /// Bytes from anywhere: the same answer every time, and no coins out of nothing.
-fn poke(format: &dyn TxFormat, tx: &[u8], place: Place, ledger: &MemoryLedger) {
+fn poke(format: &dyn TxFormat, tx: &[u8], place: ApplyContext, ledger: &MemoryLedger) {
     let outcome = format.apply(tx, place, ledger);
     assert_eq!(format.apply(tx, place, ledger), outcome, "apply says another thing the second time");
     if let Ok(outcome) = outcome {
@@ -267,6 +279,6 @@ fn poke(format: &dyn TxFormat, tx: &[u8], place: Place, ledger: &MemoryLedger) {
             let _ = (format.digest(&prepared, u32::MAX, &[]), format.facts(&prepared, u32::MAX));
         }
     }
-    let _ = format.apply(tx, Place { coinbase: true, ..place }, ledger);
+    let _ = format.apply(tx, ApplyContext { coinbase: true, ..place }, ledger);
     let _ = (format.prepare(tx, &[]), format.finish(tx, &[]), format.finish(tx, &[Vec::new()]));
 }

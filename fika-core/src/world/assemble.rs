@@ -97,7 +97,7 @@ impl World {
             // A failed transaction may have left part of its changes.
             over.begin();
             let before = (filled.sums.fees, filled.sums.actions.len());
-            let added = filled.sums.add(&mut over, &self.rules, tx, self.next_place(place.parent));
+            let added = filled.sums.add(&mut over, &self.rules, tx, self.next_context(place.parent));
             let fine = added.and_then(|outcome| match outcome.actions.is_empty() || !careful {
                 true => Ok(()),
                 false => self.settle_draft(place, &over, &filled.sums).map(drop),
@@ -123,7 +123,7 @@ impl World {
     /// What the rules allow the coinbase to create on top of the fees.
     fn settle_draft(&self, place: &Site<'_>, after_txs: &dyn Entries, sums: &Sums) -> Result<Amount, Reject> {
         let (rules, draft) = (&self.rules, &place.order.draft);
-        let at = self.next_place(place.parent);
+        let at = self.next_context(place.parent);
         let summary = Summary {
             parent: self.tree.view(place.parent),
             height: at.height,

@@ -10,9 +10,11 @@
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
+mod coin_index;
+mod diffs;
 mod error;
 pub mod ledger;
-mod purses;
+mod rules;
 mod seen;
 mod spends;
 mod states;
@@ -24,11 +26,11 @@ mod validate;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::num::NonZero;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
 pub use error::{BadBlock, BlockError, SupplyError};
+pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
 use spends::proof_id;
 pub use spends::prove;
@@ -43,31 +45,15 @@ use thiserror::Error;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root};
-use crate::consensus::Consensus;
-use crate::env::Env;
 use crate::hash::Id;
 use crate::header::Header;
 use crate::reject::{Reason, Reject};
 use crate::script::Script;
-use crate::tx::{Ledger, Outcome, Place, TxFormat};
+use crate::tx::{ApplyContext, Ledger, Outcome};
 use ledger::{Change, Entries, Overlay, supply_key};
 use states::States;
 use store::Archive;
 use transfer::{FormatLedger, carry_out, change_supply};
-
-/// The plugins of one chain.
-pub struct Rules {
-    /// The chain's parameters and its key scheme.
-    pub env: Env,
-    /// Which blocks are valid.
-    pub consensus: Arc<dyn Consensus>,
-    /// Who may spend.
-    pub script: Box<dyn Script>,
-    /// What transactions do.
-    pub tx: Box<dyn TxFormat>,
-    /// Threads that prove the spends of one block. The results do not depend on it.
-    pub workers: NonZero<usize>,
-}
 
 /// Why a transaction does not go into the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -113,7 +99,7 @@ impl Genesis {
         let extra = crate::hash::domain_hash("fika genesis", &parts).0.to_vec();
         let root = body_root(&txs, &extra).0;
         let header = Header { version: 1, root, time: chain.genesis_time, ..Header::default() };
-        let place = Place { height: 0, time: chain.genesis_time, coinbase: true };
+        let place = ApplyContext { height: 0, time: chain.genesis_time, coinbase: true };
         let mut over = Overlay::new(&Empty);
         let outcome = rules.tx.apply(txs[0].bytes(), place, &FormatLedger(&over))?;
         carry_out(&mut over, &outcome, place, &*rules.script)?;
@@ -146,7 +132,7 @@ const PROVEN_KEPT: usize = 50_000;
 const BODIES_KEPT: u64 = 16;
 
 /// What a transaction does, and the entries that were read for it, where nothing else was.
-pub(crate) type Judged = (Outcome, Option<Vec<Vec<u8>>>);
+pub(crate) type Validated = (Outcome, Option<Vec<Vec<u8>>>);
 
 /// So many blocks' transactions are at hand to be looked up.
 const CONTENTS_KEPT: usize = 4;
@@ -258,7 +244,7 @@ impl World {
         }
     }
 
-    /// Takes over a block that was judged in an earlier run.
+    /// Takes over a block that was validated in an earlier run.
     fn restore(&mut self, record: Record) -> Result<(), Id> {
         let id = record.block.id();
         let ix = self.tree.insert(record.block).ok_or(id)?;
@@ -298,7 +284,7 @@ impl World {
         }
     }
 
-    /// To be called where one chain is judged from end to end and nothing else is asked: older states are then slow to
+    /// To be called where one chain is validated from end to end and nothing else is asked: older states are then slow to
     /// read, and the newest quick to make. Verdicts do not depend on it.
     pub fn follow_closely(&mut self) {
         self.states.follow_closely();
@@ -336,7 +322,7 @@ impl World {
 
     /// What the valid block `ix` changed in the ledger.
     pub fn diff(&self, ix: BlockIx) -> Arc<[Change]> {
-        states::Diffs::diff(&self.archive, ix)
+        diffs::Diffs::diff(&self.archive, ix)
     }
 
     /// The ledger after the valid block `at`.
@@ -364,18 +350,18 @@ impl World {
     }
 
     /// Where a transaction stands that goes into the next block after `tip`.
-    pub fn next_place(&self, tip: BlockIx) -> Place {
+    pub fn next_context(&self, tip: BlockIx) -> ApplyContext {
         let tip = &self.tree[tip];
-        Place { height: tip.height + 1, time: tip.header.time, coinbase: false }
+        ApplyContext { height: tip.height + 1, time: tip.header.time, coinbase: false }
     }
 
-    /// Judges a transaction for the mempool, over `ledger`: structure, existence of what it
+    /// Validates a transaction for the mempool, over `ledger`: structure, existence of what it
     /// spends, sums, and scripts. Tell [`World::remember_proven`] of one that goes in, and its
     /// scripts are not run again for the block to come.
     ///
     /// # Errors
     /// [`BadTx`].
-    pub fn check_tx(&self, tx: &Tx, place: Place, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
+    pub fn check_tx(&self, tx: &Tx, place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
         let refused = |reject: Reject| BadTx::Refused(reject.into_reason());
         let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, place).map_err(refused)?;
@@ -388,7 +374,12 @@ impl World {
     }
 
     /// The same; gives also the entries that were read of the ledger, where nothing else was.
-    pub(crate) fn check_tx_reading(&self, tx: &Tx, place: Place, ledger: &dyn Ledger) -> Result<Judged, BadTx> {
+    pub(crate) fn check_tx_reading(
+        &self,
+        tx: &Tx,
+        place: ApplyContext,
+        ledger: &dyn Ledger,
+    ) -> Result<Validated, BadTx> {
         let watched = Watched { ledger, keys: RefCell::default(), more: Cell::new(false) };
         let outcome = self.check_tx(tx, place, &watched)?;
         Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))

@@ -11,13 +11,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
+use super::coin_index::{CoinIndex, coin_of};
+use super::diffs::Diffs;
 use super::ledger::{Change, Entries, Key, KeyMap, Space, Value, visit_sorted};
-use super::purses::{Purses, coin_of};
 use super::tree::{BlockIx, Tree};
 use crate::address::Address;
 use crate::amount::Amount;
@@ -65,19 +66,13 @@ fn is_listed(key: &[u8]) -> bool {
     ![Space::Owned, Space::Format].iter().any(|space| key.first() == Some(&(*space as u8)))
 }
 
-/// The differences that blocks made, wherever they are kept.
-pub(super) trait Diffs {
-    /// What `block`, which is valid, changed.
-    fn diff(&self, block: BlockIx) -> Arc<[Change]>;
-}
-
 /// All ledger states of a world.
 pub(super) struct States {
     cells: KeyMap<Cell>,
     /// The keys that are looked for by prefix, but for those of coins.
     listed: BTreeSet<Key>,
     /// Made when somebody asks first.
-    purses: OnceLock<Purses>,
+    coins_by_owner: OnceLock<CoinIndex>,
     root: BlockIx,
     /// Blocks after the root whose versions are in the cells.
     live: Vec<BlockIx>,
@@ -93,7 +88,7 @@ impl States {
         let mut states = States {
             cells: KeyMap::default(),
             listed: BTreeSet::new(),
-            purses: OnceLock::new(),
+            coins_by_owner: OnceLock::new(),
             root: Tree::GENESIS,
             live: Vec::new(),
             is_close: false,
@@ -103,21 +98,21 @@ impl States {
         states
     }
 
-    /// For a chain that is judged from end to end: the root follows the tip at once, unless the rules look at older
+    /// For a chain that is validated from end to end: the root follows the tip at once, unless the rules look at older
     /// states. Nothing else depends on it.
     pub(super) fn follow_closely(&mut self) {
         self.is_close = true;
     }
 
     /// The coins by their owners.
-    fn purses(&self) -> &Purses {
-        self.purses.get_or_init(|| {
-            let mut purses = Purses::new(self.root);
+    fn coins_by_owner(&self) -> &CoinIndex {
+        self.coins_by_owner.get_or_init(|| {
+            let mut coins_by_owner = CoinIndex::new(self.root);
             for (key, cell) in &self.cells {
-                purses.list(key);
-                cell.0.iter().for_each(|(_, value)| purses.note(key, value.as_ref()));
+                coins_by_owner.list(key);
+                cell.0.iter().for_each(|(_, value)| coins_by_owner.note(key, value.as_ref()));
             }
-            purses
+            coins_by_owner
         })
     }
 
@@ -128,17 +123,17 @@ impl States {
 
     /// The cell that a change is to be written to.
     fn cell(&mut self, change: &Change) -> &mut Cell {
-        let States { cells, listed, purses, .. } = self;
+        let States { cells, listed, coins_by_owner, .. } = self;
         let key = &change.key;
-        let mut purses = purses.get_mut();
-        if let Some(purses) = &mut purses {
-            purses.note(key, change.after.as_ref());
+        let mut coins_by_owner = coins_by_owner.get_mut();
+        if let Some(coins_by_owner) = &mut coins_by_owner {
+            coins_by_owner.note(key, change.after.as_ref());
         }
         cells.entry(key.clone()).or_insert_with(|| {
             if is_listed(key) {
                 listed.insert(key.clone());
-            } else if let Some(purses) = purses {
-                purses.list(key);
+            } else if let Some(coins_by_owner) = coins_by_owner {
+                coins_by_owner.list(key);
             }
             Cell::default()
         })
@@ -155,17 +150,17 @@ impl States {
         cell.remove();
         if is_listed(key) {
             self.listed.remove(key);
-        } else if let Some(purses) = self.purses.get_mut() {
+        } else if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
             for value in [&change.before, &change.after] {
-                purses.forget(key, value.as_ref());
+                coins_by_owner.forget(key, value.as_ref());
             }
-            purses.unlist(key);
+            coins_by_owner.unlist(key);
         }
     }
 
     /// Adds the state after `block`; that of `parent`, its own, is there (see [`States::prepare`]).
     pub(super) fn commit(&mut self, block: BlockIx, parent: BlockIx, changes: &[Change]) {
-        let alone = self.root == parent && self.live.is_empty() && self.purses.get().is_none();
+        let alone = self.root == parent && self.live.is_empty() && self.coins_by_owner.get().is_none();
         if self.is_close && alone && !self.looked_back.load(Ordering::Relaxed) {
             for change in changes {
                 match &change.after {
@@ -189,9 +184,9 @@ impl States {
     /// blocks that do not descend from it. Done some blocks at a time.
     pub(super) fn advance(&mut self, tip: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
         const STEP: u64 = 8;
-        let States { purses, cells, .. } = self;
-        if let Some(purses) = purses.get_mut() {
-            purses.follow(tip, tree, diffs, |key, value, block| {
+        let States { coins_by_owner, cells, .. } = self;
+        if let Some(coins_by_owner) = coins_by_owner.get_mut() {
+            coins_by_owner.follow(tip, tree, diffs, |key, value, block| {
                 let later = |by: BlockIx| tree[by].height > tree[block].height;
                 let made =
                     |(by, new): &(Option<BlockIx>, Option<Value>)| new.as_ref() == Some(value) && by.is_some_and(later);
@@ -204,8 +199,8 @@ impl States {
         let new_root = tree.ancestor(tip, tree[tip].height - KEPT_BLOCKS);
         for block in tree.path(self.root, new_root) {
             for change in diffs.diff(block).iter() {
-                if let Some(purses) = self.purses.get_mut() {
-                    purses.note(&change.key, change.after.as_ref());
+                if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
+                    coins_by_owner.note(&change.key, change.after.as_ref());
                 }
                 self.edit(change, |cell| cell.settle(block, &change.after));
             }
@@ -279,7 +274,7 @@ impl State<'_> {
         }
         let owner = prefix.strip_prefix(&[Space::Owned as u8]).and_then(|rest| rest.first_chunk());
         if let Some(owner) = owner {
-            return self.states.purses().keys(&Address(*owner)).filter(fits).collect();
+            return self.states.coins_by_owner().keys(&Address(*owner)).filter(fits).collect();
         }
         let mut keys: Vec<&Key> = self.states.cells.keys().filter(fits).collect();
         keys.sort_unstable();
@@ -338,12 +333,12 @@ impl Entries for State<'_> {
     }
 
     fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
-        let purse = self.states.purses().worth(owner, least, self.at, self.tree);
-        let Some(purse) = purse.filter(|_| self.rewound.is_empty()) else {
+        let coins = self.states.coins_by_owner().worth(owner, least, self.at, self.tree);
+        let Some(coins) = coins.filter(|_| self.rewound.is_empty()) else {
             return visit_sorted(self.owned(owner), least, each);
         };
         let prefix = Space::Owned.bytes(&[&owner.0]);
-        for (amount, key) in purse {
+        for (amount, key) in coins {
             // What some other state has, or has at another price, is not there.
             let here = self.of_cell(key).and_then(|value| coin_of(key, value));
             if here == Some((*owner, *amount)) && !each(&key[prefix.len()..], *amount) {
@@ -355,6 +350,8 @@ impl Entries for State<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::ledger::owned_value;
     use super::*;
     use crate::block::{Block, Head};
@@ -464,7 +461,7 @@ mod tests {
                 owners.iter().for_each(|owner| compare(&state, owner, &models[at.0 as usize]));
             }
         }
-        let (keys, worth) = states.purses().len();
+        let (keys, worth) = states.coins_by_owner().len();
         assert!(keys <= 2 * 9 && worth <= 2 * 9 * 6, "there are no more than that: {keys} keys, {worth} amounts");
     }
 }

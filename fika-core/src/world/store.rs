@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::diffs::Diffs;
 use super::ledger::Change;
-use super::states::Diffs;
 use super::tree::{BlockIx, Tree};
 use crate::block::Block;
 use crate::hash::Id;

@@ -8,7 +8,7 @@ use crate::consensus::LedgerOp;
 use crate::hash::Id;
 use crate::reject::{Reject, ensure};
 use crate::script::Script;
-use crate::tx::{Action, Credit, Ledger, Outcome, Place, TxFormat};
+use crate::tx::{Action, ApplyContext, Credit, Ledger, Outcome, TxFormat};
 
 /// A state as the transaction format sees it.
 pub struct FormatLedger<'a>(pub &'a dyn Entries);
@@ -40,7 +40,7 @@ impl Ledger for FormatLedger<'_> {
 ///
 /// # Errors
 /// Names both sums.
-pub fn check_sums(outcome: &Outcome, place: Place) -> Result<(), Reject> {
+pub fn check_sums(outcome: &Outcome, place: ApplyContext) -> Result<(), Reject> {
     let sum =
         |what, amounts: &mut dyn Iterator<Item = Amount>| Amount::checked_sum(amounts).ok_or(SupplyError::Sum(what));
     let taken = sum("inputs", &mut outcome.spends.iter().map(|spend| spend.amount))?;
@@ -79,7 +79,7 @@ pub fn check_funds(outcome: &Outcome, ledger: &dyn Ledger, script: &dyn Script) 
 pub fn carry_out(
     over: &mut Overlay<'_>,
     outcome: &Outcome,
-    place: Place,
+    place: ApplyContext,
     script: &dyn Script,
 ) -> Result<Vec<Action>, Reject> {
     check_sums(outcome, place)?;
@@ -113,7 +113,7 @@ fn purse(owner: Option<Address>) -> super::ledger::Key {
     owner.map_or_else(unowned_key, |owner| Space::Balance.key(&[&owner.0]))
 }
 
-fn give(over: &mut Overlay<'_>, credit: &Credit, place: Place, script: &dyn Script) -> Result<(), Reject> {
+fn give(over: &mut Overlay<'_>, credit: &Credit, place: ApplyContext, script: &dyn Script) -> Result<(), Reject> {
     let owner = script.owner(&credit.lock);
     if !credit.key.is_empty() {
         if let Some(owner) = owner {
@@ -145,7 +145,7 @@ pub fn settle(
     ops: &[LedgerOp],
     mut pool: Amount,
     parent: &Id,
-    place: Place,
+    place: ApplyContext,
     script: &dyn Script,
     format: &dyn TxFormat,
 ) -> Result<Settled, Reject> {

@@ -44,7 +44,7 @@ impl Hasher for IdHasher {
 /// What is known about a block's validity, its seal apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not judged yet.
+    /// Not validated yet.
     Open,
     /// Valid: its ledger state exists.
     Valid,
@@ -63,7 +63,7 @@ pub struct Entry {
     pub extra: Box<[u8]>,
     /// Distance from genesis.
     pub height: u64,
-    /// Weight of the block and its ancestors; 0 until it is judged.
+    /// Weight of the block and its ancestors; 0 until it is validated.
     pub weight: Work,
     /// The parent; itself for genesis.
     pub parent: BlockIx,

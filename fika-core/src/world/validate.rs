@@ -18,7 +18,7 @@ use crate::env::Proof;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::reject::{Reason, Reject, ensure};
-use crate::tx::{Action, Outcome, Place};
+use crate::tx::{Action, ApplyContext, Outcome};
 use crate::view::BlockView;
 
 /// So many entries a payment changes as a rule: a coin that goes and two that come, each twice, and two balances.
@@ -219,7 +219,7 @@ impl World {
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         over.reserve(CHANGES_PER_TX * block.txs.len());
-        let place = self.next_place(parent);
+        let place = self.next_context(parent);
         let mut sums = Sums::default();
         let (mut unproven, mut spent) = (Vec::new(), Vec::new());
         for (n, tx) in txs.iter().enumerate() {
@@ -327,7 +327,7 @@ impl Sums {
         over: &mut Overlay<'_>,
         rules: &Rules,
         tx: &Tx,
-        place: Place,
+        place: ApplyContext,
     ) -> Result<Outcome, Reject> {
         let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
         let actions = carry_out(over, &outcome, place, &*rules.script)?;
@@ -344,8 +344,8 @@ impl Sums {
 }
 
 /// Applies a coinbase and gives what it claims.
-fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, place: Place) -> Result<Amount, Reject> {
-    let place = Place { coinbase: true, ..place };
+fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, place: ApplyContext) -> Result<Amount, Reject> {
+    let place = ApplyContext { coinbase: true, ..place };
     let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
     carry_out(over, &outcome, place, &*rules.script)?;
     Ok(outcome.credits.iter().map(|credit| credit.amount).sum())

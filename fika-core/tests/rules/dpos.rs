@@ -57,16 +57,16 @@ impl Dpos {
     /// The delegates that get the most votes, by stake, among those with a deposit.
     fn elect(&self, parent: &Id, past: &dyn ChainView) -> Result<Vec<u8>, Missing> {
         let mut votes: Vec<(Amount, Address)> = Vec::new();
-        for (candidate, _) in past.stakes(parent)? {
-            if past.locked(parent, &candidate)? < DEPOSIT {
+        for (proposal, _) in past.stakes(parent)? {
+            if past.locked(parent, &proposal)? < DEPOSIT {
                 continue;
             }
             let mut sum = Amount::ZERO;
             for (voter, voted) in past.scan(parent, b"vote/")? {
                 let voter = Address(voter[5..].try_into().expect("only settle writes these"));
-                sum += if voted == candidate.0 { past.balance(parent, &voter)? } else { Amount::ZERO };
+                sum += if voted == proposal.0 { past.balance(parent, &voter)? } else { Amount::ZERO };
             }
-            votes.push((sum, candidate));
+            votes.push((sum, proposal));
         }
         votes.sort_by_key(|(sum, who)| (std::cmp::Reverse(*sum), *who));
         Ok(votes.iter().take(DELEGATES).flat_map(|(_, who)| who.0).collect())
@@ -207,7 +207,7 @@ impl Agent for Delegate {
         Sealed::Propose
     }
 
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
         let slot = self.rules.slot(block.header.time);
         let proofs: Vec<Vec<u8>> = Reader::new(seal).list(1).unwrap_or_default();
         let signed = |proof: &Vec<u8>| self.rules.0.signer(&leader_digest(&block.id), proof);
@@ -226,8 +226,8 @@ impl Agent for Delegate {
     fn on_message(&mut self, _: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         match bytes.split_first() {
             Some((0, rest)) => {
-                let Ok((id, proof)) = <(Id, Vec<u8>)>::from_bytes(rest) else { return Gossip::Blame };
-                let Some(signer) = self.rules.0.signer(&cosigner_digest(&id), &proof) else { return Gossip::Blame };
+                let Ok((id, proof)) = <(Id, Vec<u8>)>::from_bytes(rest) else { return Gossip::Penalize };
+                let Some(signer) = self.rules.0.signer(&cosigner_digest(&id), &proof) else { return Gossip::Penalize };
                 let Some((_, proofs)) = self.proposed.as_mut().filter(|(proposed, _)| *proposed == id) else {
                     return Gossip::Ignore;
                 };
@@ -248,9 +248,9 @@ impl Agent for Delegate {
                     self.note_claim(claim, ctx);
                     Gossip::Forward
                 }
-                Err(_) => Gossip::Blame,
+                Err(_) => Gossip::Penalize,
             },
-            _ => Gossip::Blame,
+            _ => Gossip::Penalize,
         }
     }
 }
@@ -278,8 +278,8 @@ impl Agent for TwoFaced {
         self.0.seal(block, seal, ctx)
     }
 
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.0.on_candidate(block, seal, ctx);
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+        self.0.on_proposal(block, seal, ctx);
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {

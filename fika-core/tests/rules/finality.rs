@@ -95,8 +95,8 @@ impl Agent for Voter {
     }
 
     fn on_message(&mut self, _: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        let Ok((id, proof)) = <(Id, Vec<u8>)>::from_bytes(bytes) else { return Gossip::Blame };
-        let Some(who) = self.env.signer(&vote_digest(&id), &proof) else { return Gossip::Blame };
+        let Ok((id, proof)) = <(Id, Vec<u8>)>::from_bytes(bytes) else { return Gossip::Penalize };
+        let Some(who) = self.env.signer(&vote_digest(&id), &proof) else { return Gossip::Penalize };
         self.count(id, who, ctx);
         Gossip::Forward
     }

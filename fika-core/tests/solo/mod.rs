@@ -171,7 +171,7 @@ impl Factory {
         block
     }
 
-    /// Judges a block here too, if it is valid, so that others can be built on it.
+    /// Validates a block here too, if it is valid, so that others can be built on it.
     pub fn keep(&mut self, block: &Arc<Block>) {
         if let Ok(ix) = self.world.insert(block.clone())
             && self.world.validate(ix).is_ok()
@@ -218,7 +218,7 @@ impl Factory {
         actions: Vec<ActionRequest>,
     ) -> Tx {
         let rules = self.world.rules();
-        let place = self.world.next_place(self.world.tree().find(&at).unwrap());
+        let place = self.world.next_context(self.world.tree().find(&at).unwrap());
         let who = self.setup.address(from);
         let order = Order { from: who, from_lock: rules.script.lock(&who), to, fee, actions };
         let bare = rules.tx.build(&order, place, ledger).expect("enough money");

@@ -138,7 +138,7 @@ impl Hub {
                 self.push(Input::Connected(peer));
             } else {
                 let reason = format!("expected {}, found {name}", link.name);
-                close.get_or_insert(transport::Close { reason, points: 0 });
+                close.get_or_insert(transport::Close { reason, score: 0 });
             }
         }
         if self.links[peer.0 as usize].is_ready() {
@@ -152,18 +152,18 @@ impl Hub {
         }
         self.session_out.messages.clear();
         if let Some(close) = close {
-            self.drop_connection(peer, close.points, &close.reason);
+            self.drop_connection(peer, close.score, &close.reason);
         }
     }
 
     /// Ends a connection, if there is one; the caller ends with `turn`.
-    fn drop_connection(&mut self, peer: PeerId, points: u32, why: &str) {
+    fn drop_connection(&mut self, peer: PeerId, score: u32, why: &str) {
         let link = self.link(peer);
         let Some(connection) = link.connection.take() else { return };
         connection.wake.notify_one();
-        if connection.ready || points > 0 {
+        if connection.ready || score > 0 {
             info!("disconnected from {}: {why}", link.name);
-            self.push(Input::Disconnected(peer, points));
+            self.push(Input::Disconnected(peer, score));
         } else if !std::mem::replace(&mut link.told, true) {
             info!("no connection with {}: {why}", link.name);
         }

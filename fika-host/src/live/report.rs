@@ -63,7 +63,7 @@ impl Hub {
                 let txs = block.tx_count();
                 info!("received the compact form of block {} with {txs} transactions from {from}", Short(block.id()));
             }
-            Message::Candidate(block) => info!("received a proposal of block {} from {from}", Short(block.id())),
+            Message::Proposal(block) => info!("received a proposal of block {} from {from}", Short(block.id())),
             other => debug!("received {} from {from}", other.kind_name()),
         }
     }

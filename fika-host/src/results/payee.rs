@@ -2,7 +2,7 @@
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
-use fika_core::tx::{Ledger, Place};
+use fika_core::tx::{ApplyContext, Ledger};
 use fika_core::world::{BlockIx, World};
 
 /// Whom the block's coinbase pays, if it pays anyone that has an address.
@@ -21,7 +21,7 @@ pub(crate) fn payee(world: &World, ix: BlockIx) -> Option<Address> {
         }
     }
     let entry = &world.tree()[ix];
-    let place = Place { height: entry.height, time: world.tree()[entry.parent].header.time, coinbase: true };
+    let place = ApplyContext { height: entry.height, time: world.tree()[entry.parent].header.time, coinbase: true };
     let block = world.block(ix)?;
     let outcome = world.rules().tx.apply(block.txs.first()?.bytes(), place, &NoLedger).ok()?;
     world.rules().script.owner(&outcome.credits.first()?.lock)

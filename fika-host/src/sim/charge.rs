@@ -1,7 +1,7 @@
 //! What a message takes on the wire.
 
 use fika_core::hash::{Id, below, draw};
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::transport::Transport;
 
 use crate::experiment::{Charge, CompactFailure, Experiment, NodeSpec};
@@ -55,7 +55,7 @@ impl Charges {
             known.resize(count + 1, None);
         }
         *known[count].get_or_insert_with(|| {
-            let items = vec![Item::Tx(Id::ZERO); count];
+            let items = vec![InvItem::Tx(Id::ZERO); count];
             transport.wire_size(&[Message::Inv, Message::GetData, Message::NotFound][usize::from(kind)](items))
         })
     }

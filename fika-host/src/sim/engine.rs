@@ -6,6 +6,7 @@
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
 mod ahead;
+mod miner;
 mod opening;
 mod sending;
 mod suppress;
@@ -18,7 +19,6 @@ use fika_core::message::Message;
 use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
-use smallvec::SmallVec;
 
 use super::block_announcements::{BlockAnnouncements, SuppressedInv};
 use super::charge::Charges;
@@ -30,7 +30,7 @@ use super::queue::Queue;
 use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
 use super::tracer::Tracer;
-use work::Job;
+use miner::MinerState;
 
 /// Something that will happen to a node.
 enum SimEvent {
@@ -112,16 +112,6 @@ pub(crate) struct Engine<'a> {
     pub(crate) events: u64,
 }
 
-/// The search of one node for blocks: one line of the machine's cache.
-#[repr(align(64))]
-struct MinerState {
-    /// Hashes per second.
-    hash_rate: u64,
-    jobs: SmallVec<[Job; 1]>,
-    /// Draws of work so far.
-    draws: u64,
-}
-
 /// How long a neighbour that misbehaved is kept away.
 const BAN_US: Time = 600 * SECOND;
 
@@ -130,7 +120,7 @@ impl<'a> Engine<'a> {
         let Parts { worlds, nodes, machines, links, transport, charges, seed, suppress, tracer } = parts;
         let n = nodes.len();
         let suppress = suppress && links.arrivals_are_known();
-        let miner = |machine: &Machine| MinerState { hash_rate: machine.hash_rate, jobs: SmallVec::new(), draws: 0 };
+        let miner = |machine: &Machine| MinerState { hash_rate: machine.hash_rate, jobs: Default::default(), draws: 0 };
         let clocks_are_right = machines.iter().all(|machine| machine.clock == Clock::default());
         let mut engine = Engine {
             consensus: worlds[0].rules().consensus.clone(),

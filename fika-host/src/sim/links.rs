@@ -194,6 +194,12 @@ impl Links {
         }
     }
 
+    /// The neighbours whose links are fetched so.
+    pub(crate) fn first_neighbours(&self, node: u32) -> impl Iterator<Item = u32> {
+        let first = self.first[node as usize] as usize;
+        self.ends[first..first + self.degree(node).min(FETCHED) as usize].iter().map(|end| end.node)
+    }
+
     /// Whether a node and its neighbour talk to each other.
     pub(crate) fn is_up(&self, node: u32, peer: u32) -> bool {
         is_up(&self.down, self.end(node, peer))

@@ -1,4 +1,4 @@
-//! The chains of some nodes, judged again from genesis.
+//! The chains of some nodes, validated again from genesis.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl Replay {
         order.into_iter().map(replay).collect()
     }
 
-    /// Judges the chain in a world that has nothing but genesis, or other replayed chains.
+    /// Validates the chain in a world that has nothing but genesis, or other replayed chains.
     ///
     /// # Errors
     /// Names the block that is not valid there, or what is not the same after the last one.

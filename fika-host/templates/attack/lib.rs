@@ -92,8 +92,8 @@ impl Agent for Attacker {
         self.honest.on_block(block, ctx);
     }
 
-    fn on_candidate(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.honest.on_candidate(block, seal, ctx);
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+        self.honest.on_proposal(block, seal, ctx);
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {

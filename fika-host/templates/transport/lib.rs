@@ -90,7 +90,7 @@ impl Frames {
 
     /// Takes in all whole frames.
     fn read(&mut self, out: &mut Output) -> Result<(), Close> {
-        let bad = |error: DecodeError| Close { reason: format!("a frame {error}"), points: BAN_SCORE };
+        let bad = |error: DecodeError| Close { reason: format!("a frame {error}"), score: BAN_SCORE };
         while let Some(frame) = self.next().map_err(bad)? {
             if self.is_ready {
                 out.messages.push(Message::from_bytes(&frame).map_err(bad)?);
@@ -99,7 +99,7 @@ impl Frames {
             let theirs = Hello::from_bytes(&frame).map_err(bad)?;
             if theirs.chain != self.hello.chain {
                 let reason = format!("expected the chain {}, found {}", self.hello.chain, theirs.chain);
-                return Err(Close { reason, points: 0 });
+                return Err(Close { reason, score: 0 });
             }
             self.is_ready = true;
             out.ready = Some(theirs.name);
@@ -124,7 +124,7 @@ impl Session for Frames {
             }
             Input::Wake if !self.is_ready => {
                 let reason = format!("expected a handshake within {} s", self.params.patience_s);
-                out.close = Some(Close { reason, points: 0 });
+                out.close = Some(Close { reason, score: 0 });
             }
             Input::Wake => {}
         }

@@ -1,5 +1,5 @@
 use fika_core::hash::Id;
-use fika_core::message::Item;
+use fika_core::message::InvItem;
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn pair() -> (Box<dyn Session>, Box<dyn Session>) {
 #[test]
 fn a_message_cut_anywhere_arrives_whole_and_has_the_promised_size() {
     let (mut a, mut b) = pair();
-    let message = Message::Inv(vec![Item::Block(Id([3; 32]))]);
+    let message = Message::Inv(vec![InvItem::Block(Id([3; 32]))]);
     let sent = hear(&mut *a, Input::Message(&message)).bytes;
     assert_eq!(sent.len() as u64, __Name__ { params: Params::default() }.wire_size(&message));
     let heard: Vec<Message> = sent.iter().flat_map(|byte| hear(&mut *b, Input::Bytes(&[*byte])).messages).collect();
@@ -38,9 +38,9 @@ fn another_chain_garbage_and_silence_end_the_session() {
     let (mut a, mut stranger) = (open(1), open(2));
     hear(&mut *a, Input::Open);
     let hello = hear(&mut *stranger, Input::Open).bytes;
-    assert_eq!(hear(&mut *a, Input::Bytes(&hello)).close.map(|close| close.points), Some(0));
+    assert_eq!(hear(&mut *a, Input::Bytes(&hello)).close.map(|close| close.score), Some(0));
     let (mut a, _) = pair();
-    assert_eq!(hear(&mut *a, Input::Bytes(&[0xff; 9])).close.map(|close| close.points), Some(BAN_SCORE));
+    assert_eq!(hear(&mut *a, Input::Bytes(&[0xff; 9])).close.map(|close| close.score), Some(BAN_SCORE));
     assert!(hear(&mut *open(1), Input::Wake).close.is_some());
     assert!(hear(&mut *pair().0, Input::Wake).close.is_none());
 }

@@ -11,7 +11,7 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Reject, ensure};
 use fika_core::script::InputFacts;
-use fika_core::tx::{ActionRequest, Credit, Ledger, Order, Outcome, Place, Spend, TxFormat};
+use fika_core::tx::{ActionRequest, Credit, Ledger, Order, Outcome, ApplyContext, Spend, TxFormat};
 use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ fn sum(amounts: impl IntoIterator<Item = Amount>) -> Result<Amount, Reject> {
 }
 
 impl TxFormat for __Name__ {
-    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         let tx = Transaction::from_bytes(tx)?;
         let (limit, coins) = (self.params.max_coins, tx.inputs.len().max(tx.outputs.len()));
         ensure(coins <= limit, || format!("expected at most {limit} coins, found {coins}"))?;
@@ -155,11 +155,11 @@ impl TxFormat for __Name__ {
         Transaction { nonce: (height, extra_nonce), outputs: to.to_vec(), ..Transaction::default() }.to_bytes()
     }
 
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, _: Place) -> Credit {
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, _: ApplyContext) -> Credit {
         coin(origin, n, lock, amount)
     }
 
-    fn build(&self, order: &Order, _: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+    fn build(&self, order: &Order, _: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
         let amounts = order.to.iter().map(|(_, amount)| *amount);
         let needed = sum(amounts.chain(order.actions.iter().map(|action| action.amount)).chain([order.fee]))?;
         let mut tx =

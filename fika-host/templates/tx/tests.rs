@@ -28,7 +28,7 @@ impl Ledger for Coins {
     }
 }
 
-const PLACE: Place = Place { height: 3, time: 0, coinbase: false };
+const PLACE: ApplyContext = ApplyContext { height: 3, time: 0, coinbase: false };
 
 fn format() -> __Name__ {
     __Name__ { params: Params::default() }
@@ -72,7 +72,7 @@ fn unlocking_scripts_change_no_id_and_coinbases_never_collide() {
     let tx = pay(5, &ledger).unwrap();
     let id = |tx: &[u8]| format().apply(tx, PLACE, &ledger).unwrap().id;
     assert_eq!(id(&tx), id(&format().finish(&tx, &[vec![7; 70]]).unwrap()));
-    let place = Place { coinbase: true, ..PLACE };
+    let place = ApplyContext { coinbase: true, ..PLACE };
     let coinbase = |nonce| {
         let tx = format().coinbase(PLACE.height, nonce, &[(b"miner".to_vec(), Amount(50))]);
         format().apply(&tx, place, &ledger).unwrap().id

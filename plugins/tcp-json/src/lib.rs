@@ -8,9 +8,9 @@
 //! |---|---|
 //! | `hello` | `{"chain": id}`, the genesis id |
 //! | `ping`, `pong` | `{}` |
-//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "candidate" or "gossip" or "compact": id}]}` |
+//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "proposal" or "gossip" or "compact": id}]}` |
 //! | `tx` | `{"id": id, "bytes": hex}` |
-//! | `block`, `candidate` | `{"head": head, "txs": [hex]}` |
+//! | `block`, `proposal` | `{"head": head, "txs": [hex]}` |
 //! | `getheaders` | `{"locator": [id]}` |
 //! | `headers` | `{"headers": [head]}` |
 //! | `gossip` | `{"from": address, "to": address or null, "sequence": n, "bytes": hex}` |

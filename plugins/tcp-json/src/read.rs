@@ -11,7 +11,7 @@ use fika_core::block::{Block, Head, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES
 use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn, ShortId};
 use fika_core::hash::Id;
 use fika_core::header::Header;
-use fika_core::message::{GossipMessage, Item, MAX_HEADERS, MAX_ITEMS, MAX_LOCATOR, Message};
+use fika_core::message::{GossipMessage, InvItem, MAX_HEADERS, MAX_ITEMS, MAX_LOCATOR, Message};
 use fika_core::transport::Close;
 use fika_tcp::{Frame, Greeting, MAX_NAME_LEN, VERSION, max_payload_len, violation};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
@@ -65,7 +65,7 @@ struct Items {
 enum ItemText {
     Tx(Id),
     Block(Id),
-    Candidate(Id),
+    Proposal(Id),
     Gossip(Id),
     Compact(Id),
 }
@@ -282,7 +282,7 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
             Message::Tx(tx)
         }
         "block" => Message::Block(block(kind, payload)?),
-        "candidate" => Message::Candidate(block(kind, payload)?),
+        "proposal" => Message::Proposal(block(kind, payload)?),
         "getheaders" => Message::GetHeaders(read::<GetHeaders>(kind, payload)?.locator.0),
         "headers" => {
             let Headers { headers } = read(kind, payload)?;
@@ -308,14 +308,14 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
     })
 }
 
-fn items(kind: &str, payload: &str) -> Result<Vec<Item>, Close> {
+fn items(kind: &str, payload: &str) -> Result<Vec<InvItem>, Close> {
     let Items { items } = read(kind, payload)?;
     let item = |text| match text {
-        ItemText::Tx(id) => Item::Tx(id),
-        ItemText::Block(id) => Item::Block(id),
-        ItemText::Candidate(id) => Item::Candidate(id),
-        ItemText::Gossip(id) => Item::Gossip(id),
-        ItemText::Compact(id) => Item::Compact(id),
+        ItemText::Tx(id) => InvItem::Tx(id),
+        ItemText::Block(id) => InvItem::Block(id),
+        ItemText::Proposal(id) => InvItem::Proposal(id),
+        ItemText::Gossip(id) => InvItem::Gossip(id),
+        ItemText::Compact(id) => InvItem::Compact(id),
     };
     Ok(items.0.into_iter().map(item).collect())
 }

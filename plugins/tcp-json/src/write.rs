@@ -4,7 +4,7 @@ use std::fmt;
 
 use fika_core::block::Head;
 use fika_core::hash::Id;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_tcp::{Frame, VERSION};
 
 use crate::PROTOCOL;
@@ -117,7 +117,7 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_id(out, r#""id":"#, &tx.hash())?;
             put_hex(out, r#","bytes":"#, tx.bytes())
         }
-        Message::Block(block) | Message::Candidate(block) => {
+        Message::Block(block) | Message::Proposal(block) => {
             out.write_str(r#""head":"#)?;
             put_head(out, &block.head)?;
             put_list(out, r#","txs":["#, &block.txs, |out, tx| out.hex(tx.bytes()))
@@ -179,13 +179,13 @@ fn put_list<T: Text, V>(out: &mut T, key: &str, values: &[V], put: impl Fn(&mut 
     out.write_char(']')
 }
 
-fn put_item(out: &mut impl Text, item: &Item) -> fmt::Result {
+fn put_item(out: &mut impl Text, item: &InvItem) -> fmt::Result {
     match item {
-        Item::Tx(id) => put_id(out, r#"{"tx":"#, id)?,
-        Item::Block(id) => put_id(out, r#"{"block":"#, id)?,
-        Item::Candidate(id) => put_id(out, r#"{"candidate":"#, id)?,
-        Item::Gossip(id) => put_id(out, r#"{"gossip":"#, id)?,
-        Item::Compact(id) => put_id(out, r#"{"compact":"#, id)?,
+        InvItem::Tx(id) => put_id(out, r#"{"tx":"#, id)?,
+        InvItem::Block(id) => put_id(out, r#"{"block":"#, id)?,
+        InvItem::Proposal(id) => put_id(out, r#"{"proposal":"#, id)?,
+        InvItem::Gossip(id) => put_id(out, r#"{"gossip":"#, id)?,
+        InvItem::Compact(id) => put_id(out, r#"{"compact":"#, id)?,
     }
     out.write_char('}')
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fika_core::address::Address;
 use fika_core::env::ChainParams;
 use fika_core::hash::Id;
-use fika_core::message::{GossipMessage, Item, MAX_ITEMS, Message};
+use fika_core::message::{GossipMessage, InvItem, MAX_ITEMS, Message};
 use fika_core::plugin::Plugin;
 use fika_core::testing;
 use fika_core::testing::Draws;
@@ -29,7 +29,7 @@ fn envelope(kind: &str, payload: &str) -> Vec<u8> {
 /// How a line closes a session that is ready.
 fn refused(line: &[u8]) -> String {
     let close = closes(&stock(), &[line, b"\n"].concat());
-    assert_eq!(close.points, BAN_SCORE);
+    assert_eq!(close.score, BAN_SCORE);
     close.reason
 }
 
@@ -79,7 +79,7 @@ fn a_capture_is_readable() {
     let mut bytes = [0; 32];
     bytes[0] = 0x2a;
     assert_eq!(
-        line(Message::Inv(vec![Item::Block(Id(bytes))])),
+        line(Message::Inv(vec![InvItem::Block(Id(bytes))])),
         format!(
             r#"{{"protocol":"fika","version":1,"sender":"dialer"                  ,"msg_type":"inv","payload":{{"items":[{{"block":"{id}"}}]}}}}"#
         ) + "\n"
@@ -94,7 +94,7 @@ fn another_version_is_refused_even_with_other_fields() {
     let mut here = stock().open(true, &hello("here"));
     let line = br#"{"version":2,"protocol":"fika","genesis":[1]}"#;
     let close = call(&mut *here, START, Input::Bytes(&[&line[..], b"\n"].concat())).close.unwrap();
-    assert_eq!(close, Close { reason: "the other end speaks version 2, this node version 1".into(), points: 0 });
+    assert_eq!(close, Close { reason: "the other end speaks version 2, this node version 1".into(), score: 0 });
 }
 
 #[test]

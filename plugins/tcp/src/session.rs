@@ -77,12 +77,12 @@ pub trait Codec: Send {
 
 /// The other end broke the protocol.
 pub fn violation(reason: impl Into<String>) -> Close {
-    Close { reason: reason.into(), points: BAN_SCORE }
+    Close { reason: reason.into(), score: BAN_SCORE }
 }
 
 /// The connection ends through nobody's misbehaviour.
 fn parting(reason: impl Into<String>) -> Close {
-    Close { reason: reason.into(), points: 0 }
+    Close { reason: reason.into(), score: 0 }
 }
 
 /// The longest payload of a kind of message, in the encoding of fika-core, in bytes.

@@ -42,7 +42,7 @@ proptest! {
         let bytes = draws.damaged(&bytes);
         let out = call(&mut *b, START, Input::Bytes(&bytes));
         prop_assert!(out.messages.is_empty());
-        prop_assert!(out.close.is_none_or(|close| close.points == BAN_SCORE));
+        prop_assert!(out.close.is_none_or(|close| close.score == BAN_SCORE));
     }
 }
 
@@ -61,18 +61,18 @@ fn another_version_and_another_protocol_are_refused() {
     let sum = crc32fast::hash(&[&[240], &payload[..]].concat()).to_le_bytes();
     let bytes = [&[240, payload.len() as u8], &sum[..], &payload].concat();
     let close = call(&mut *here, START, Input::Bytes(&bytes)).close.unwrap();
-    assert_eq!((close.reason.as_str(), close.points), ("the other end speaks version 2, this node version 1", 0));
+    assert_eq!((close.reason.as_str(), close.score), ("the other end speaks version 2, this node version 1", 0));
 
     let mut here = stock().open(false, &hello("here"));
     let close = call(&mut *here, START, Input::Bytes(b"GET / HTTP/1.1\r\n")).close.unwrap();
-    assert_eq!((close.reason.as_str(), close.points), ("expected a frame, found one of unknown kind 71", BAN_SCORE));
+    assert_eq!((close.reason.as_str(), close.score), ("expected a frame, found one of unknown kind 71", BAN_SCORE));
 }
 
 #[test]
 fn broken_frames_say_what_is_wrong() {
     let reason = |bytes: &[u8]| {
         let close = closes(&stock(), bytes);
-        assert_eq!(close.points, BAN_SCORE);
+        assert_eq!(close.score, BAN_SCORE);
         close.reason
     };
     assert_eq!(
@@ -91,7 +91,7 @@ fn the_limit_holds_for_both_directions() {
     let [mut a, _] = ready(&tcp(small()).unwrap());
     let close = call(&mut *a, START, Input::Message(&Message::Direct(vec![0; 5000]))).close.unwrap();
     assert_eq!(close.reason, "cannot send a direct of 5007 bytes where max_frame_bytes is 4096");
-    assert_eq!(close.points, 0);
+    assert_eq!(close.score, 0);
     let [mut long, _] = ready(&stock());
     let bytes = call(&mut *long, START, Input::Message(&Message::Direct(vec![0; 5000]))).bytes;
     assert!(closes(&tcp(small()).unwrap(), &bytes).reason.contains("at most 4089 bytes, found 5000"));

@@ -3,7 +3,7 @@
 use fika_core::amount::Amount;
 use fika_core::codec::{Decode, Encode};
 use fika_core::hash::Id;
-use fika_core::tx::{ActionRequest, Credit, Ledger, Outcome, Place, Spend};
+use fika_core::tx::{ActionRequest, ApplyContext, Credit, Ledger, Outcome, Spend};
 
 use crate::coin::{Coin, Outpoint};
 use crate::error::{TxError, ensure};
@@ -19,7 +19,7 @@ const SEQUENCE_TIME: u32 = 1 << 22;
 /// BIP 68: the bits that count.
 const SEQUENCE_MASK: u32 = 0xffff;
 
-pub(crate) fn apply(params: &Params, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, TxError> {
+pub(crate) fn apply(params: &Params, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, TxError> {
     let decoded = Transaction::decode(tx)?;
     let fields = Fields { limit: params.max_field_bytes };
     match &decoded {
@@ -48,7 +48,7 @@ impl Fields {
     }
 }
 
-fn claim(coinbase: &Coinbase<'_>, id: &Id, place: Place, fields: Fields) -> Result<Outcome, TxError> {
+fn claim(coinbase: &Coinbase<'_>, id: &Id, place: ApplyContext, fields: Fields) -> Result<Outcome, TxError> {
     let (expected, found) = (place.height, coinbase.height);
     ensure(expected == found, || TxError::CoinbaseHeight { expected, found })?;
     sum("outputs", coinbase.outputs.iter().map(|output| output.amount))?;
@@ -59,7 +59,7 @@ fn pay(
     params: &Params,
     payment: &Payment<'_>,
     id: &Id,
-    place: Place,
+    place: ApplyContext,
     ledger: &dyn Ledger,
     fields: Fields,
 ) -> Result<Outcome, TxError> {
@@ -103,7 +103,7 @@ pub(crate) fn spendable(
     params: &Params,
     outpoint: Outpoint,
     key: &[u8],
-    place: Place,
+    place: ApplyContext,
     ledger: &dyn Ledger,
 ) -> Result<Coin, TxError> {
     let value = ledger.get(key).ok_or(TxError::MissingCoin(outpoint))?;
@@ -115,7 +115,7 @@ pub(crate) fn spendable(
     Ok(coin)
 }
 
-fn check_final(payment: &Payment<'_>, place: Place) -> Result<(), TxError> {
+fn check_final(payment: &Payment<'_>, place: ApplyContext) -> Result<(), TxError> {
     let lock_time = payment.lock_time;
     let now = if lock_time < LOCK_TIME_THRESHOLD { place.height } else { place.time.into() };
     let has_come = lock_time == 0 || u64::from(lock_time) < now;
@@ -123,7 +123,7 @@ fn check_final(payment: &Payment<'_>, place: Place) -> Result<(), TxError> {
     ensure(has_come || waived(), || TxError::NotFinal { lock_time, height: place.height, time: place.time })
 }
 
-fn check_age(input: &Input<'_>, coin: &Coin, place: Place) -> Result<(), TxError> {
+fn check_age(input: &Input<'_>, coin: &Coin, place: ApplyContext) -> Result<(), TxError> {
     if input.sequence & SEQUENCE_DISABLED != 0 {
         return Ok(());
     }
@@ -136,7 +136,7 @@ fn check_age(input: &Input<'_>, coin: &Coin, place: Place) -> Result<(), TxError
     ensure(expected <= found, || TxError::TooYoung { coin: input.outpoint, unit, expected, found })
 }
 
-fn credits(outputs: &[Output<'_>], id: &Id, place: Place, fields: Fields) -> Result<Vec<Credit>, TxError> {
+fn credits(outputs: &[Output<'_>], id: &Id, place: ApplyContext, fields: Fields) -> Result<Vec<Credit>, TxError> {
     let credit = |(n, output): (usize, &Output<'_>)| {
         fields.check(output.lock)?;
         Ok(credit(Outpoint { id: *id, index: n as u32 }, output.lock, output.amount, place))
@@ -145,7 +145,7 @@ fn credits(outputs: &[Output<'_>], id: &Id, place: Place, fields: Fields) -> Res
 }
 
 /// A new coin. The coins of genesis were given, not mined, and have no maturity to wait for.
-pub(crate) fn credit(outpoint: Outpoint, lock: &[u8], amount: Amount, place: Place) -> Credit {
+pub(crate) fn credit(outpoint: Outpoint, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit {
     let mined = place.coinbase && place.height > 0;
     let coin = Coin { mined, height: place.height, time: place.time, amount, lock: lock.to_vec() };
     Credit { key: outpoint.key(), value: coin.to_bytes(), lock: coin.lock, amount }

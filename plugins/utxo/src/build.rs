@@ -1,7 +1,7 @@
 //! Making transactions for a wallet.
 
 use fika_core::amount::Amount;
-use fika_core::tx::{Ledger, Order, Place};
+use fika_core::tx::{ApplyContext, Ledger, Order};
 
 use crate::Params;
 use crate::apply::{spendable, sum};
@@ -12,7 +12,12 @@ use crate::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transact
 /// The version of transactions that wallets make.
 const VERSION: u32 = 2;
 
-pub(crate) fn build(params: &Params, order: &Order, place: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, TxError> {
+pub(crate) fn build(
+    params: &Params,
+    order: &Order,
+    place: ApplyContext,
+    ledger: &dyn Ledger,
+) -> Result<Vec<u8>, TxError> {
     let paid = order.to.iter().map(|(_, amount)| *amount);
     let asked = order.actions.iter().map(|action| action.amount);
     let needed = sum("payments, actions and fee", paid.chain(asked).chain([order.fee]))?;
@@ -42,7 +47,7 @@ fn select(
     params: &Params,
     order: &Order,
     needed: Amount,
-    place: Place,
+    place: ApplyContext,
     ledger: &dyn Ledger,
 ) -> Result<(Vec<Outpoint>, Amount), TxError> {
     // A coin that is too young, or whose lock this wallet cannot open, is no candidate.

@@ -14,7 +14,7 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::script::InputFacts;
-use fika_core::tx::{Credit, Ledger, Order, Outcome, Place, Spend, TxFormat};
+use fika_core::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
 use serde::{Deserialize, Serialize};
 
 mod apply;
@@ -80,7 +80,7 @@ impl Plugin for Utxo {
 }
 
 impl TxFormat for Utxo {
-    fn apply(&self, tx: &[u8], place: Place, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         Ok(apply::apply(&self.params, tx, place, ledger)?)
     }
 
@@ -103,12 +103,12 @@ impl TxFormat for Utxo {
         Transaction::Coinbase(Coinbase { height, extra_nonce, outputs }).to_bytes()
     }
 
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: Place) -> Credit {
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit {
         let id = domain_hash("fika utxo credit", &[&origin.0]);
-        apply::credit(Outpoint { id, index: n }, lock, amount, Place { coinbase: false, ..place })
+        apply::credit(Outpoint { id, index: n }, lock, amount, ApplyContext { coinbase: false, ..place })
     }
 
-    fn build(&self, order: &Order, place: Place, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
         Ok(build::build(&self.params, order, place, ledger)?)
     }
 

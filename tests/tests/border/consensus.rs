@@ -259,7 +259,7 @@ impl Run {
         for node in 0..NODES {
             self.ask(node, |agent, ctx| {
                 agent.on_block(&seen.view(), ctx);
-                agent.on_candidate(&seen.view(), &seal, ctx);
+                agent.on_proposal(&seen.view(), &seal, ctx);
                 format!("{:?}", agent.on_message(&address(0), b"hello", ctx))
             });
         }

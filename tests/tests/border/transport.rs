@@ -8,7 +8,7 @@ use fika_core::block::{Block, Head, Tx};
 use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
-use fika_core::message::{GossipMessage, Item, Message};
+use fika_core::message::{GossipMessage, InvItem, Message};
 use fika_core::transport::{Hello, Input, Output, Session, Transport};
 
 fn messages() -> Vec<Message> {
@@ -16,12 +16,12 @@ fn messages() -> Vec<Message> {
     let block = Arc::new(Block { head: head.clone(), txs: vec![Tx::new([7; 90]), Tx::new([8; 300])] });
     let gossip = GossipMessage { from: Address([1; 20]), to: None, sequence: 9, bytes: vec![5; 40] };
     vec![
-        Message::Inv(vec![Item::Tx(Id([1; 32])), Item::Block(Id([2; 32]))]),
-        Message::GetData(vec![Item::Candidate(Id([3; 32]))]),
-        Message::NotFound(vec![Item::Gossip(Id([4; 32]))]),
+        Message::Inv(vec![InvItem::Tx(Id([1; 32])), InvItem::Block(Id([2; 32]))]),
+        Message::GetData(vec![InvItem::Proposal(Id([3; 32]))]),
+        Message::NotFound(vec![InvItem::Gossip(Id([4; 32]))]),
         Message::Tx(Tx::new([6; 200])),
         Message::Block(block.clone()),
-        Message::Candidate(block.clone()),
+        Message::Proposal(block.clone()),
         Message::GetHeaders(vec![Id([9; 32]), Id::ZERO]),
         Message::Headers(vec![head.clone(), head]),
         Message::Gossip(Arc::new(gossip)),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
-use fika_core::tx::{ActionRequest, Credit, Ledger, Order, Place, TxFormat};
+use fika_core::tx::{ActionRequest, ApplyContext, Credit, Ledger, Order, TxFormat};
 
 /// Coins by their keys, all of one owner.
 struct Coins(BTreeMap<Vec<u8>, Credit>);
@@ -27,7 +27,7 @@ impl Ledger for Coins {
 
 pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
     let mut log = String::new();
-    let place = Place { height: 7, time: 1_000, coinbase: false };
+    let place = ApplyContext { height: 7, time: 1_000, coinbase: false };
     let lock = vec![7; 25];
     let coins = (0..4).map(|n| format.credit(&Id([3; 32]), n, &lock, Amount::coins(u64::from(n) + 1), place));
     let ledger = Coins(coins.map(|coin| (coin.key.clone(), coin)).collect());
@@ -68,7 +68,7 @@ pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
             writeln!(log, "cut {:?}", format.apply(&finished[..cut], place, &ledger)).unwrap();
         }
     }
-    let place = Place { coinbase: true, ..place };
+    let place = ApplyContext { coinbase: true, ..place };
     for extra_nonce in 0..2 {
         let coinbase = format.coinbase(7, extra_nonce, &[(lock.clone(), Amount::coins(50)), (vec![], Amount(1))]);
         writeln!(log, "coinbase {coinbase:?} does {:?}", format.apply(&coinbase, place, &ledger)).unwrap();

@@ -1,7 +1,7 @@
 //! Blocks of which only the unknown part travels (BIP 152).
 //!
 //! A node with [`RelayConfig::compact`](crate::node::RelayConfig::compact) asks for an announced block with
-//! [`Item::Compact`], and answers such a request with a [`CompactBlock`]; a node without it answers with
+//! [`InvItem::Compact`], and answers such a request with a [`CompactBlock`]; a node without it answers with
 //! the full block. Nothing is agreed on beforehand, so nodes of both kinds live together. This is the low-bandwidth
 //! mode of the BIP: a block is announced, by `inv` or header, and never pushed.
 //!
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::block::{Block, Tx};
 use crate::compact::{BlockTxn, CompactBlock, Few, GetBlockTxn, Slot};
 use crate::hash::{Id, draw};
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::node::mempool::Mempool;
 use crate::node::partial_blocks::PartialBlock;
 use crate::node::peer::PeerId;
@@ -91,7 +91,8 @@ impl Node {
 
     pub(in crate::node) fn on_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, compact: Arc<CompactBlock>) {
         let id = turn.world.tree().name(&compact.head.header);
-        let asked = self.requests.get(&Item::Block(id)).is_some_and(|request| request.from == from && request.compact);
+        let asked =
+            self.requests.get(&InvItem::Block(id)).is_some_and(|request| request.from == from && request.compact);
         if !asked || self.partial_blocks.contains(&id) {
             return;
         }
@@ -128,7 +129,7 @@ impl Node {
         }
         let request = GetBlockTxn { id, indexes: requested.clone() };
         self.partial_blocks.add(PartialBlock { id, from, compact, txs, requested, guessed });
-        self.extend_request(turn, &Item::Block(id), true);
+        self.extend_request(turn, &InvItem::Block(id), true);
         turn.out.send_other(from, Message::GetBlockTxn(Box::new(request)));
     }
 
@@ -141,7 +142,7 @@ impl Node {
 
     pub(in crate::node) fn on_get_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, request: &GetBlockTxn) {
         let Some(block) = self.public_block(turn.world, &request.id) else {
-            return turn.out.send_other(from, Message::NotFound(vec![Item::Compact(request.id)]));
+            return turn.out.send_other(from, Message::NotFound(vec![InvItem::Compact(request.id)]));
         };
         let ascending = request.indexes.is_sorted_by(|a, b| a < b);
         let txs = request.indexes.iter().map(|place| block.txs.get(*place as usize).cloned()).collect();
@@ -194,7 +195,7 @@ impl Node {
         compact: Arc<CompactBlock>,
         block: Arc<Block>,
     ) {
-        self.end_request(turn, &Item::Block(id));
+        self.end_request(turn, &InvItem::Block(id));
         if compact.short.is_empty() && compact.tx_count() == 1 {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
             self.partial_blocks.made = Some(compact);
@@ -205,14 +206,14 @@ impl Node {
     /// The compact form was of no use, through nobody's fault.
     #[cold]
     fn ask_in_full(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id) {
-        self.extend_request(turn, &Item::Block(id), false);
-        turn.out.send_other(from, Message::GetData(vec![Item::Block(id)]));
+        self.extend_request(turn, &InvItem::Block(id), false);
+        turn.out.send_other(from, Message::GetData(vec![InvItem::Block(id)]));
     }
 
     /// No honest node sends this.
     #[cold]
     fn refuse_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id, why: &str) {
         self.penalize(turn, Some(from), BAN_SCORE, why);
-        self.request_item_elsewhere(turn, Item::Block(id));
+        self.request_item_elsewhere(turn, InvItem::Block(id));
     }
 }

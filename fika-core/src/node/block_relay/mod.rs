@@ -28,7 +28,7 @@ use super::turn::Turn;
 use crate::agent::Effect;
 use crate::block::Block;
 use crate::hash::Id;
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::world::BlockIx;
 pub(super) use validate::Refusal;
 
@@ -37,34 +37,34 @@ pub(super) type Missing = (PeerId, Vec<Id>);
 
 impl Node {
     /// A neighbour has these blocks and other things. It is asked for what is unknown.
-    pub(super) fn on_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
+    pub(super) fn on_inv(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<InvItem>) {
         if self.config.role == Role::Wallet {
             return;
         }
         items.retain_mut(|item| match item {
-            Item::Block(id) => {
+            InvItem::Block(id) => {
                 let unknown = !self.knows_block(turn.world, id);
                 *item = self.block_item(*id);
                 unknown
             }
-            Item::Candidate(id) => !self.knows_block(turn.world, id) && !self.seldom.unpublished.has_proposal(id),
-            Item::Gossip(id) => !self.seldom.gossip.contains(id),
+            InvItem::Proposal(id) => !self.knows_block(turn.world, id) && !self.seldom.unpublished.has_proposal(id),
+            InvItem::Gossip(id) => !self.seldom.gossip.contains(id),
             // Nobody has a block in compact form alone, and transactions come by index.
-            Item::Compact(_) | Item::Tx(_) => false,
+            InvItem::Compact(_) | InvItem::Tx(_) => false,
         });
         self.request(turn, from, items);
     }
 
     /// A neighbour asks for blocks and other things.
-    pub(super) fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<Item>) {
+    pub(super) fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<InvItem>) {
         let mut missing = Vec::new();
         for item in items.drain(..) {
             let found = match &item {
-                Item::Block(id) => self.public_block(turn.world, id).map(Message::Block),
-                Item::Candidate(id) => self.seldom.unpublished.proposal(id).map(Message::Candidate),
-                Item::Gossip(id) => self.seldom.gossip.get(id).map(Message::Gossip),
-                Item::Compact(id) => self.public_block(turn.world, id).map(|block| self.compact_form(block)),
-                Item::Tx(_) => None,
+                InvItem::Block(id) => self.public_block(turn.world, id).map(Message::Block),
+                InvItem::Proposal(id) => self.seldom.unpublished.proposal(id).map(Message::Proposal),
+                InvItem::Gossip(id) => self.seldom.gossip.get(id).map(Message::Gossip),
+                InvItem::Compact(id) => self.public_block(turn.world, id).map(|block| self.compact_form(block)),
+                InvItem::Tx(_) => None,
             };
             match found {
                 Some(message) => turn.out.send_other(from, message),
@@ -79,7 +79,7 @@ impl Node {
 
     /// A neighbour does not have what it was asked for.
     #[inline(never)]
-    pub(super) fn on_not_found(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<Item>) {
+    pub(super) fn on_not_found(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<InvItem>) {
         for item in items {
             if self.requests.get(&item).is_some_and(|request| request.from == from) {
                 self.request_item_elsewhere(turn, item);
@@ -90,7 +90,7 @@ impl Node {
     /// A block has come whole.
     pub(super) fn on_block(&mut self, turn: &mut Turn<'_>, from: PeerId, block: Arc<Block>) {
         let id = turn.world.tree().name(&block.head.header);
-        let asked = self.end_request(turn, &Item::Block(id)).is_some();
+        let asked = self.end_request(turn, &InvItem::Block(id)).is_some();
         if asked || self.config.role == Role::Full {
             turn.out.pending.blocks.push_back(ReceivedBlock { id, block, from: Some(from) });
         }
@@ -152,7 +152,7 @@ impl Node {
             return;
         }
         let id = turn.world.tree()[ix].id;
-        self.end_request(turn, &Item::Block(id));
+        self.end_request(turn, &InvItem::Block(id));
         turn.out.event(Event::BlockAccepted { block: ix, from });
         if !public {
             self.seldom.unpublished.hide(ix);
@@ -178,7 +178,7 @@ impl Node {
             Announce::Flood => turn.world.block(ix).map(Message::Block),
             Announce::Inv => {
                 let mut items = turn.out.item_list();
-                items.push(Item::Block(id));
+                items.push(InvItem::Block(id));
                 Some(Message::Inv(items))
             }
             Announce::Headers => turn.world.block(ix).map(|block| Message::Headers(vec![block.head.clone()])),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Missing, Refusal};
 use crate::block::Block;
-use crate::message::{Item, Message};
+use crate::message::{InvItem, Message};
 use crate::node::config::{Announce, Role};
 use crate::node::io::Event;
 use crate::node::peer::PeerId;
@@ -17,11 +17,11 @@ impl Node {
     pub(in crate::node) fn announce_proposal(&mut self, turn: &mut Turn<'_>, block: &Arc<Block>, from: Option<PeerId>) {
         let id = block.id();
         let message = match self.config.relay.announce {
-            Announce::Flood => Message::Candidate(block.clone()),
-            Announce::Inv | Announce::Headers => Message::Inv(vec![Item::Candidate(id)]),
+            Announce::Flood => Message::Proposal(block.clone()),
+            Announce::Inv | Announce::Headers => Message::Inv(vec![InvItem::Proposal(id)]),
         };
         turn.out.send_all(from, message);
-        turn.out.event(Event::Forwarded { id, what: "candidate" });
+        turn.out.event(Event::Forwarded { id, what: "proposal" });
     }
 
     /// A neighbour proposes a block: validated like any other but for its seal, and shown to the agent. Gives what must
@@ -34,7 +34,7 @@ impl Node {
         block: Arc<Block>,
     ) -> Option<Missing> {
         let id = block.id();
-        self.end_request(turn, &Item::Candidate(id));
+        self.end_request(turn, &InvItem::Proposal(id));
         if self.config.role == Role::Wallet
             || self.seldom.unpublished.has_proposal(&id)
             || self.knows_block(turn.world, &id)
@@ -52,11 +52,11 @@ impl Node {
                 self.with_agent(turn, Some(from), |agent, world, ctx| {
                     let mut view = world.tree().view(ix);
                     view.extra = &block.head.extra;
-                    agent.on_candidate(&view, &block.head.seal, ctx);
+                    agent.on_proposal(&view, &block.head.seal, ctx);
                 });
             }
             Err(Refusal::Bad { score, why }) => {
-                let why = why.within("candidate").into();
+                let why = why.within("proposal").into();
                 turn.out.event(Event::BlockRejected { id, from: Some(from), why });
                 self.penalize(turn, Some(from), score.min(BAN_SCORE), "it proposed a block that is not valid");
             }

@@ -23,7 +23,7 @@ guarded_table! { AgentTable for Agent {
         Sealed::Drop
     };
     mut on_block(block: &BlockView<'_> as Block, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
-    mut on_candidate(
+    mut on_proposal(
         block: &BlockView<'_> as Block,
         seal: &[u8] as Slice,
         ctx: &mut Ctx<'_> as Context,

@@ -30,7 +30,7 @@ guarded_table! { SessionTable for Session {
 
 /// A call that failed ends the connection; the other end is not to blame.
 fn close(out: &mut Output) {
-    out.close = Some(Close { reason: "the transport plugin failed".into(), points: 0 });
+    out.close = Some(Close { reason: "the transport plugin failed".into(), score: 0 });
 }
 
 /// The session of a transport that failed to make one.

@@ -14,7 +14,7 @@ use crate::header::Header;
 use crate::plugin::panics::raise;
 use crate::script::InputFacts;
 use crate::target::Work;
-use crate::tx::Place;
+use crate::tx::ApplyContext;
 use crate::view::BlockView;
 
 /// Bytes that the sender keeps alive during the call.
@@ -128,7 +128,7 @@ flat! {
     Address => AddressWire;
     Work => [u64; 4];
     Header => HeaderWire;
-    Place => PlaceWire;
+    ApplyContext => PlaceWire;
     InputFacts => FactsWire;
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct HeaderWire {
     nonce: u32,
 }
 
-/// [`Place`]
+/// [`ApplyContext`]
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub(crate) struct PlaceWire {

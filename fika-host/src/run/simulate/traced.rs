@@ -93,7 +93,7 @@ fn lines_are_what_happened() {
                     Some(arrives_us) => assert!(arrives_us >= at_us, "{line}"),
                     None => lost += 1,
                 }
-                let ids = ["block", "tx", "candidate", "gossip"].into_iter().filter_map(|what| value[what].as_array());
+                let ids = ["block", "tx", "proposal", "gossip"].into_iter().filter_map(|what| value[what].as_array());
                 let ids: Vec<_> = ids.flatten().map(|id| id.as_str().expect("an id")).collect();
                 assert!(!ids.is_empty() || value["kind"] == "headers", "{line}");
                 assert!(ids.iter().all(|id| id.len() == 12), "{line}");

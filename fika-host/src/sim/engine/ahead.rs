@@ -6,9 +6,10 @@ use fika_core::prefetch::fetch;
 
 use super::{Engine, SimEvent};
 
-/// How far ahead nodes are fetched, and then what they refer to, in events.
+/// How far ahead nodes are fetched, then what they refer to, and then what that refers to, in events.
 const FAR_AHEAD: usize = 6;
 const AHEAD: usize = 3;
+const NEXT: usize = 1;
 
 /// What a node will most likely do. `None`: something about transactions.
 fn need(event: &SimEvent) -> Option<Need> {
@@ -54,11 +55,16 @@ impl Engine<'_> {
                 _ => {}
             }
         }
+        // A block is most likely to be announced; the links are at hand by now.
+        if let Some((order, event)) = self.queue.upcoming(NEXT)
+            && need(event) == Some(Need::Block)
+        {
+            self.links.first_neighbours(order.node()).for_each(|to| self.announcements.fetch(to));
+        }
         let Some((order, event)) = self.queue.upcoming(AHEAD) else { return };
         let (SimEvent::Announce(peer, _) | SimEvent::Deliver(peer, ..)) = event else { return };
         let node = order.node();
         match need(event) {
-            // It is most likely to be announced.
             Some(Need::Block) => {
                 self.nodes[node as usize].prefetch(Need::BlockOf(*peer));
                 self.links.fetch_neighbours(node);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Header;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Dest, PeerId, PeerMessage};
 use fika_core::world::{TxIndex, WireInfo};
 
@@ -54,11 +54,11 @@ impl Engine<'_> {
     fn send_other(&mut self, from: u32, peer: PeerId, message: Message) {
         match &message {
             // What is said of one block may be suppressed.
-            Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
+            Message::Inv(items) if matches!(items[..], [InvItem::Block(_)]) => {
                 return self.send_to_many(from, (peer.0..peer.0 + 1, None), message);
             }
             Message::GetData(items) => {
-                if let Some(Item::Block(id) | Item::Compact(id)) = items.last() {
+                if let Some(InvItem::Block(id) | InvItem::Compact(id)) = items.last() {
                     self.last_requested = *id;
                 }
             }
@@ -159,7 +159,7 @@ impl Engine<'_> {
         self.show(from, &message, bytes, &deliveries);
         let PeerMessage::Other(message) = message else { return };
         match message {
-            Message::Inv(items) if matches!(items[..], [Item::Block(_)]) => {
+            Message::Inv(items) if matches!(items[..], [InvItem::Block(_)]) => {
                 let block = self.number(*items[0].id());
                 self.announce_to(&deliveries, block, what);
                 self.out.reuse_items(items);
@@ -256,7 +256,7 @@ fn content(message: &Message) -> u64 {
             items.iter().fold(items.len() as u64, |sum, item| sum.wrapping_add(item.id().prefix()))
         }
         Message::Tx(tx) => tx.hash().prefix(),
-        Message::Block(block) | Message::Candidate(block) => of_header(&block.head.header),
+        Message::Block(block) | Message::Proposal(block) => of_header(&block.head.header),
         Message::GetHeaders(locator) => locator.first().map_or(0, Id::prefix),
         Message::Headers(heads) => heads.first().map_or(0, |head| of_header(&head.header)),
         Message::Gossip(gossip) => gossip.id().prefix(),

@@ -2,7 +2,7 @@
 //! [`BlockAnnouncements`](super::super::block_announcements).
 
 use fika_core::hash::Id;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Input, PeerId, PeerMessage};
 
 use super::super::observer::Observer;
@@ -20,7 +20,7 @@ impl Engine<'_> {
         self.last_requested = Id::ZERO;
         if self.links.is_up(node, peer.0) {
             let mut items = self.out.item_list();
-            items.push(Item::Block(id));
+            items.push(InvItem::Block(id));
             let message = PeerMessage::Other(Message::Inv(items));
             self.give(node, Input::Message(peer, message), observer);
         }

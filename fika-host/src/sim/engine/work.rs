@@ -1,28 +1,13 @@
 //! The work of nodes: drawn, or done in slices of virtual time.
 
 use fika_core::hash::draw;
-use fika_core::header::{Header, SECOND, Time};
+use fika_core::header::{SECOND, Time};
 use fika_core::node::{Input, Work};
 
 use super::super::observer::Observer;
 use super::super::tournament::NEVER;
 use super::Engine;
-
-/// One piece of work of a node.
-pub(super) struct Job {
-    ticket: u64,
-    /// When it succeeds; with real work: when the next slice of tries is over.
-    at: Time,
-    real: Option<Box<Tries>>,
-}
-
-/// Real work under way.
-struct Tries {
-    header: Header,
-    /// Nonces tried.
-    tried: u64,
-    found: bool,
-}
+use super::miner::{Job, Tries};
 
 /// The purpose of the draws of work; each node counts its own.
 const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;

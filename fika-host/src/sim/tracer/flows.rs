@@ -14,7 +14,7 @@ use fika_core::world::IdMap;
 use super::super::links::{Delivery, Links};
 use super::super::observer::Seen;
 use super::super::tournament::NEVER;
-use super::Format;
+use super::format::Format;
 use crate::experiment::Experiment;
 use crate::results::Ended;
 use crate::results::simblock::SimBlock;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use fika_core::hash::Id;
 use fika_core::header::Time;
-use fika_core::message::{Item, Message};
+use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, PeerId};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::super::links::{Delivery, Links};
 use super::super::observer::Seen;
 use super::super::run_observer::facts;
 use super::super::tournament::NEVER;
-use super::Format;
+use super::format::Format;
 use crate::experiment::Experiment;
 use crate::live::payee;
 use crate::results::trace::TraceEvent;
@@ -47,7 +47,7 @@ enum OfRun<'a> {
 }
 
 /// What messages are about, by the names that the lines have for it.
-const SUBJECTS: [&str; 4] = ["block", "candidate", "tx", "gossip"];
+const SUBJECTS: [&str; 4] = ["block", "proposal", "tx", "gossip"];
 
 impl Lines {
     pub(super) fn new(out: BufWriter<File>, experiment: &Experiment) -> io::Result<Lines> {
@@ -121,17 +121,17 @@ impl Format for Lines {
 
 /// The ids that a message names, each with what it is the id of.
 fn about(message: &Message) -> Vec<(&'static str, Id)> {
-    let item = |item: &Item| match item {
-        Item::Block(id) | Item::Compact(id) => ("block", *id),
-        Item::Candidate(id) => ("candidate", *id),
-        Item::Tx(id) => ("tx", *id),
-        Item::Gossip(id) => ("gossip", *id),
+    let item = |item: &InvItem| match item {
+        InvItem::Block(id) | InvItem::Compact(id) => ("block", *id),
+        InvItem::Proposal(id) => ("proposal", *id),
+        InvItem::Tx(id) => ("tx", *id),
+        InvItem::Gossip(id) => ("gossip", *id),
     };
     match message {
         Message::Inv(items) | Message::GetData(items) | Message::NotFound(items) => items.iter().map(item).collect(),
         Message::Tx(tx) => vec![("tx", tx.hash())],
         Message::Block(block) => vec![("block", block.id())],
-        Message::Candidate(block) => vec![("candidate", block.id())],
+        Message::Proposal(block) => vec![("proposal", block.id())],
         // Its own tip: the others only help to find where two chains part.
         Message::GetHeaders(locator) => locator.first().map(|id| ("block", *id)).into_iter().collect(),
         Message::Headers(heads) => heads.iter().map(|head| ("block", head.header.id())).collect(),

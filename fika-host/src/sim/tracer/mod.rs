@@ -4,6 +4,7 @@
 //! time, and of a message also when it will arrive. What it keeps in memory is what is under way at most.
 
 mod flows;
+mod format;
 mod lines;
 
 use std::fs::File;
@@ -11,7 +12,6 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use fika_core::header::Time;
-use fika_core::message::Message;
 use fika_core::node::{Event, PeerMessage};
 use fika_core::world::TxTable;
 
@@ -20,6 +20,7 @@ use super::observer::Seen;
 use crate::experiment::{Experiment, TraceFormat};
 use crate::results::Ended;
 use flows::Flows;
+use format::Format;
 use lines::Lines;
 
 /// How much is written at once, in bytes.
@@ -30,27 +31,6 @@ pub(crate) struct Tracer {
     path: PathBuf,
     format: Box<dyn Format>,
     failed: Option<io::Error>,
-}
-
-/// One way to write a run down.
-trait Format {
-    /// A message of so many bytes is about to be sent, to one neighbour or to several.
-    fn message(&mut self, message: &Message, bytes: u64) -> io::Result<()>;
-
-    /// It is sent to one neighbour.
-    fn sent(&mut self, now: Time, from: u32, delivery: Delivery) -> io::Result<()>;
-
-    /// A node did something.
-    fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()>;
-
-    /// A plugin did what it must not.
-    fn fault(&mut self, now: Time, why: String) -> io::Result<()>;
-
-    /// The run is over after `duration_us`. What follows is wallets that get the newest chain.
-    fn ended(&mut self, now: Time, duration_us: Time, why: Ended) -> io::Result<()>;
-
-    /// Nothing follows.
-    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
 impl Tracer {

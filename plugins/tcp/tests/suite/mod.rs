@@ -40,7 +40,7 @@ pub(crate) fn garbage_is_survived(transport: &dyn Transport, bytes: &[u8]) {
     for session in [&mut fresh, &mut shaken] {
         let out = call(&mut **session, START, Input::Bytes(bytes));
         if let Some(close) = out.close {
-            assert_eq!(close.points, BAN_SCORE);
+            assert_eq!(close.score, BAN_SCORE);
             assert_eq!(call(&mut **session, START, Input::Bytes(bytes)), Output::default(), "closed for good");
         }
     }
@@ -52,7 +52,7 @@ pub(crate) fn another_chain_is_refused_by_name(transport: &dyn Transport) {
     call(&mut *here, START, Input::Open);
     let other = call(&mut *there, START, Input::Open).bytes;
     let close = call(&mut *here, START, Input::Bytes(&other)).close.unwrap();
-    assert_eq!(close.points, 0);
+    assert_eq!(close.score, 0);
     for part in ["there", &Id([9; 32]).to_string(), &Id([7; 32]).to_string()] {
         assert!(close.reason.contains(part), "{}", close.reason);
     }
@@ -65,7 +65,7 @@ pub(crate) fn messages_before_or_hellos_after_the_handshake_are_refused(transpor
     assert_eq!(call(&mut *fresh, START, Input::Message(&Message::Inv(vec![]))), Output::default());
     let second = call(&mut *fresh, START, Input::Open).bytes;
     let close = call(&mut *fresh, START, Input::Bytes(&early)).close.unwrap();
-    assert_eq!(close, Close { reason: "expected a hello first, found inv".into(), points: BAN_SCORE });
+    assert_eq!(close, Close { reason: "expected a hello first, found inv".into(), score: BAN_SCORE });
     assert_eq!(closes(transport, &second).reason, "expected one hello, found a second");
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn a_slow_hello_is_not_waited_for(transport: &dyn Transport) {
         assert_eq!(call(&mut *here, now, Input::Wake).wake_at, Some(deadline));
     }
     let close = call(&mut *here, deadline, Input::Wake).close.unwrap();
-    assert_eq!(close, Close { reason: "no hello within 10000 ms".into(), points: 0 });
+    assert_eq!(close, Close { reason: "no hello within 10000 ms".into(), score: 0 });
 }
 
 pub(crate) fn silence_is_pinged_and_then_left(transport: &dyn Transport) {
@@ -95,7 +95,7 @@ pub(crate) fn silence_is_pinged_and_then_left(transport: &dyn Transport) {
     let end = START + (31 + 90) * SECOND;
     assert_eq!(call(&mut *a, end - 1, Input::Wake), Output { wake_at: Some(end), ..Output::default() });
     let close = call(&mut *a, end, Input::Wake).close.unwrap();
-    assert_eq!(close, Close { reason: "silent for 90000 ms".into(), points: 0 });
+    assert_eq!(close, Close { reason: "silent for 90000 ms".into(), score: 0 });
 }
 
 /// A sender of a frame that never ends is cut off before more than `limit` bytes are held.
@@ -110,6 +110,6 @@ pub(crate) fn a_flood_is_not_held<C: Codec>(mut session: fika_tcp::Session<C>, o
         session.handle(START, Input::Bytes(&[b' '; 1000]), &mut out);
         assert!(session.held_bytes() <= limit, "{} bytes are held", session.held_bytes());
     }
-    assert_eq!(out.close.map(|close| close.points), Some(BAN_SCORE));
+    assert_eq!(out.close.map(|close| close.score), Some(BAN_SCORE));
     assert_eq!(session.held_bytes(), 0);
 }

@@ -7,7 +7,7 @@ use fika_core::hash::{Id, sha256};
 use fika_core::plugin::Plugin;
 use fika_core::testing;
 use fika_core::testing::tx::MemoryLedger;
-use fika_core::tx::{Ledger, Order, Place};
+use fika_core::tx::{ApplyContext, Ledger, Order};
 use fika_utxo::coin::Outpoint;
 use fika_utxo::{Params, Utxo};
 
@@ -29,13 +29,13 @@ pub(crate) fn utxo(params: Params) -> Utxo {
 }
 
 /// The first transaction of the block at `height`; blocks are 1,000 ticks apart.
-pub(crate) fn block(height: u64) -> Place {
-    Place { height, time: (height * 1000) as u32, coinbase: true }
+pub(crate) fn block(height: u64) -> ApplyContext {
+    ApplyContext { height, time: (height * 1000) as u32, coinbase: true }
 }
 
 /// Another transaction of that block.
-pub(crate) fn inside(height: u64) -> Place {
-    Place { coinbase: false, ..block(height) }
+pub(crate) fn inside(height: u64) -> ApplyContext {
+    ApplyContext { coinbase: false, ..block(height) }
 }
 
 pub(crate) fn who(n: u8) -> Address {

@@ -5,7 +5,7 @@ use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::codec::{Decode, Encode};
 use fika_core::hash::Id;
 use fika_core::testing;
-use fika_core::tx::{Place, TxFormat};
+use fika_core::tx::{ApplyContext, TxFormat};
 use fika_utxo::Params;
 use fika_utxo::coin::{Coin, Outpoint};
 use fika_utxo::transaction::{Asked, Coinbase, Input, Output, Payment, Transaction};
@@ -41,12 +41,16 @@ fn transaction() -> impl Strategy<Value = Transaction<'static>> {
     prop_oneof![3 => payment, 1 => coinbase]
 }
 
-fn place() -> impl Strategy<Value = Place> {
-    (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(height, time, coinbase)| Place { height, time, coinbase })
+fn place() -> impl Strategy<Value = ApplyContext> {
+    (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(height, time, coinbase)| ApplyContext {
+        height,
+        time,
+        coinbase,
+    })
 }
 
 /// Nothing may panic, whatever the bytes are.
-fn poke(tx: &[u8], place: Place) {
+fn poke(tx: &[u8], place: ApplyContext) {
     let utxo = utxo(Params::default());
     let ledger = with_coins(who(1), &[Amount::coins(1)]);
     let _ = utxo.apply(tx, place, &ledger);

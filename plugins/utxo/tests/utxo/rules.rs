@@ -5,7 +5,7 @@ use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::reject::Reject;
 use fika_core::testing::refused;
 use fika_core::testing::tx::MemoryLedger;
-use fika_core::tx::{ActionRequest, Ledger, Place, TxFormat};
+use fika_core::tx::{ActionRequest, ApplyContext, Ledger, TxFormat};
 use fika_utxo::coin::Outpoint;
 use fika_utxo::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
 use fika_utxo::{Params, TxError};
@@ -126,7 +126,7 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: Place, ledger: &MemoryLedger) -> Result<(), Reject> {
+fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
     let tx = Transaction::Payment(payment).to_bytes();
     utxo(params).apply(&tx, place, ledger).map(drop)
 }
@@ -176,7 +176,7 @@ fn lock_times_and_ages_are_waited_for() {
     let (ledger, outpoint) = coin_of_ten();
     const TIME: u32 = 500_000_000;
     const UNITS: u32 = 1 << 22;
-    let at_time = |time| Place { time, ..inside(1) };
+    let at_time = |time| ApplyContext { time, ..inside(1) };
     const NOT_FINAL: Option<&str> = Some("bad-txns-nonfinal");
     const TOO_YOUNG: Option<&str> = Some("non-BIP68-final");
     for (version, lock_time, sequence, place, code) in [

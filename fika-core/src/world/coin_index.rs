@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::diffs::Diffs;
 use super::ledger::{Change, Key, Space, Value, owned_coin};
-use super::states::Diffs;
 use super::tree::{BlockIx, Tree};
 use crate::address::Address;
 use crate::amount::Amount;
 
-/// So many blocks behind the tip, a coin that was spent leaves its purse.
+/// So many blocks behind the tip, a coin that was spent leaves its coins.
 const SPENT_KEPT_BLOCKS: u64 = 4;
 
 /// The coins of one owner.
 #[derive(Default)]
-struct Purse {
+struct Coins {
     /// All that are in some state.
     keys: BTreeSet<Key>,
     /// Those of the states after the root and after its descendants. There are others, too: whoever looks here asks the
@@ -22,8 +22,8 @@ struct Purse {
 }
 
 /// The coins that are in some state, by owner.
-pub(super) struct Purses {
-    purses: BTreeMap<Address, Purse>,
+pub(super) struct CoinIndex {
+    owners: BTreeMap<Address, Coins>,
     root: BlockIx,
 }
 
@@ -38,42 +38,42 @@ pub(super) fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
     Some((owner, owned_coin(coin, value)?.amount))
 }
 
-impl Purses {
+impl CoinIndex {
     /// Without coins yet; all that are in some state after `root` are to follow.
-    pub(super) fn new(root: BlockIx) -> Purses {
-        Purses { purses: BTreeMap::new(), root }
+    pub(super) fn new(root: BlockIx) -> CoinIndex {
+        CoinIndex { owners: BTreeMap::new(), root }
     }
 
     /// An entry is in some state from now on.
     pub(super) fn list(&mut self, key: &Key) {
         if let Some((owner, _)) = owner_of(key) {
-            self.purses.entry(owner).or_default().keys.insert(key.clone());
+            self.owners.entry(owner).or_default().keys.insert(key.clone());
         }
     }
 
     /// It is in none any more.
     pub(super) fn unlist(&mut self, key: &Key) {
         let Some((owner, _)) = owner_of(key) else { return };
-        let Some(purse) = self.purses.get_mut(&owner) else { return };
-        purse.keys.remove(key);
-        if purse.keys.is_empty() {
-            self.purses.remove(&owner);
+        let Some(coins) = self.owners.get_mut(&owner) else { return };
+        coins.keys.remove(key);
+        if coins.keys.is_empty() {
+            self.owners.remove(&owner);
         }
     }
 
     /// An entry has this value in some state.
     pub(super) fn note(&mut self, key: &Key, value: Option<&Value>) {
         if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value)) {
-            self.purses.entry(owner).or_default().worth.insert((amount, key.clone()));
+            self.owners.entry(owner).or_default().worth.insert((amount, key.clone()));
         }
     }
 
     /// It has it in none that counts.
     pub(super) fn forget(&mut self, key: &Key, value: Option<&Value>) {
         if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value))
-            && let Some(purse) = self.purses.get_mut(&owner)
+            && let Some(coins) = self.owners.get_mut(&owner)
         {
-            purse.worth.remove(&(amount, key.clone()));
+            coins.worth.remove(&(amount, key.clone()));
         }
     }
 
@@ -104,7 +104,7 @@ impl Purses {
 
     /// The keys of the coins that `owner` has in some state, in order.
     pub(super) fn keys(&self, owner: &Address) -> impl Iterator<Item = &Key> {
-        self.purses.get(owner).into_iter().flat_map(|purse| &purse.keys)
+        self.owners.get(owner).into_iter().flat_map(|coins| &coins.keys)
     }
 
     /// The coins of `owner` from `least` on, by amount and then by key; `None` where those of the state after `at` need
@@ -116,15 +116,15 @@ impl Purses {
         at: BlockIx,
         tree: &Tree,
     ) -> Option<impl Iterator<Item = &(Amount, Key)>> {
-        let purse = self.purses.get(owner).into_iter();
-        let from = purse.flat_map(move |purse| purse.worth.range((least, Key::default())..));
+        let coins = self.owners.get(owner).into_iter();
+        let from = coins.flat_map(move |coins| coins.worth.range((least, Key::default())..));
         tree.is_ancestor(self.root, at).then_some(from)
     }
 
     /// How many coins there are, by key and by amount.
     #[cfg(test)]
     pub(super) fn len(&self) -> (usize, usize) {
-        let lens = self.purses.values().map(|purse| (purse.keys.len(), purse.worth.len()));
+        let lens = self.owners.values().map(|coins| (coins.keys.len(), coins.worth.len()));
         lens.fold((0, 0), |(keys, worth), (k, w)| (keys + k, worth + w))
     }
 }

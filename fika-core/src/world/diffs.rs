@@ -1,0 +1,12 @@
+//! What blocks changed in the ledger.
+
+use std::sync::Arc;
+
+use super::ledger::Change;
+use super::tree::BlockIx;
+
+/// The differences that blocks made, wherever they are kept.
+pub(super) trait Diffs {
+    /// What `block`, which is valid, changed.
+    fn diff(&self, block: BlockIx) -> Arc<[Change]>;
+}
