@@ -14,6 +14,11 @@
 //!
 //! Rules must be pure: the same question gets the same answer on every machine, at any time.
 //! They may cache what they have worked out, by block id.
+//!
+//! An enum with a variant for each rule says which one a block breaks; it implements [`Rule`], and
+//! [`ensure`] makes a [`Reject`] of it. A plain text does as well, with the code `invalid`.
+
+use thiserror::Error;
 
 use crate::address::Address;
 use crate::agent::{Agent, Ctx, Draft, Duty};
@@ -22,7 +27,7 @@ use crate::codec::coded_enum;
 use crate::env::Env;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::reject::Reject;
+use crate::reject::{Reject, Rule, ensure};
 use crate::target::{Target, Work, grind_sha256d};
 use crate::tx::Action;
 use crate::view::{BlockView, ChainView, TreeView};
@@ -99,7 +104,7 @@ pub trait Consensus: Send + Sync {
     /// [`Reject::Invalid`] for a seal that does not hold; it blames the sender, not the block.
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], past: &dyn ChainView) -> Result<(), Reject> {
         let _ = (block, past);
-        crate::reject::ensure(seal.is_empty(), || format!("expected no seal, found {} bytes", seal.len()))
+        ensure(seal.is_empty(), || ConsensusError::Seal { found: seal.len() })
     }
 
     /// When a node whose clock is right may accept the block. `None`, the default: as soon as the tick in its header has begun.
@@ -148,6 +153,34 @@ pub trait Consensus: Send + Sync {
     fn agent(&self, me: Address) -> Box<dyn Agent>;
 }
 
+/// The rules of the trait's defaults and of [`Anyone`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConsensusError {
+    /// A seal where the rules know none.
+    #[error("expected no seal, found {found} bytes")]
+    Seal {
+        /// Its length, in bytes.
+        found: usize,
+    },
+    /// The time is not after the parent's.
+    #[error("expected a later time than the parent's {last}, found {found}")]
+    TimeTooOld {
+        /// The parent's time, in ticks.
+        last: u32,
+        /// The block's time, in ticks.
+        found: u32,
+    },
+}
+
+impl Rule for ConsensusError {
+    fn code(&self) -> &'static str {
+        match self {
+            ConsensusError::Seal { .. } => "bad-seal",
+            ConsensusError::TimeTooOld { .. } => "time-too-old",
+        }
+    }
+}
+
 /// The smallest consensus: anyone may add a block a block interval after the last one. No
 /// network can agree on it; it is a template for authors and a test double.
 #[derive(Clone)]
@@ -155,7 +188,8 @@ pub struct Anyone(pub Env);
 
 impl Consensus for Anyone {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, _: &dyn ChainView) -> Result<(), Reject> {
-        crate::reject::ensure(block.header.time > parent.header.time, || "expected a later time than the parent's")
+        let (last, found) = (parent.header.time, block.header.time);
+        ensure(found > last, || ConsensusError::TimeTooOld { last, found })
     }
 
     fn agent(&self, _: Address) -> Box<dyn Agent> {

@@ -13,7 +13,7 @@ use fika_core::hash::{Id, sha256};
 use fika_core::header::SECOND;
 use fika_core::message::{InvItem, Message};
 use fika_core::node::{Dest, Event, Input, PeerId, Role, TxReject};
-use fika_core::testing::Setup;
+use fika_core::testing::{Setup, refused};
 use fika_core::world::Verdict;
 use rules::quiet::{BAD_EXTRA, BAD_SEAL, NO_WORK, Quiet};
 use solo::{Answer, Factory, Solo, changed, rerooted};
@@ -39,20 +39,31 @@ fn asked(out: &Answer, peer: u32) -> Vec<InvItem> {
     out.messages.iter().flat_map(to).collect()
 }
 
-fn rejections(out: &Answer) -> Vec<String> {
-    let why = |event: &Event| match event {
-        Event::BlockRejected { why, .. } => Some(why.clone()),
-        Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => Some(why.to_string()),
-        _ => None,
-    };
-    out.events.iter().filter_map(why).collect()
+/// The code and the text of each refusal.
+fn rejections(out: &Answer) -> Vec<(&str, String)> {
+    let mut rejections = Vec::new();
+    for event in &out.events {
+        match event {
+            Event::BlockRejected { why, .. } => rejections.push((&*why.code, why.to_string())),
+            Event::TxRejected { why, .. } | Event::TxDropped { why, .. } => {
+                rejections.push((why.code(), why.to_string()));
+            }
+            _ => {}
+        }
+    }
+    rejections
 }
 
-/// The sender is banned, the block of that name is not validated by what he sent.
-fn sender_is_banned_and_the_true_block_accepted(true_block: &Arc<Block>, false_block: &Arc<Block>) {
+/// The codes alone.
+fn codes(out: &Answer) -> Vec<&str> {
+    rejections(out).into_iter().map(|(code, _)| code).collect()
+}
+
+/// The sender is banned for `code`, the block of that name is not validated by what he sent.
+fn sender_is_banned_and_the_true_block_accepted(true_block: &Arc<Block>, false_block: &Arc<Block>, code: &str) {
     let mut solo = Solo::new(quiet());
     let out = solo.hear_block(0, false_block);
-    assert_eq!(banned(&out), [0], "{:?}", out.events);
+    assert_eq!((banned(&out), codes(&out)), (vec![0], vec![code]), "{:?}", out.events);
     assert!(!solo.has(true_block));
     let out = solo.hear_block(1, true_block);
     assert!(solo.has(true_block) && out.bans.is_empty(), "{:?}", out.events);
@@ -66,27 +77,27 @@ fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
     let txs = vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)];
     let draft = fika_core::agent::Draft { version: 1, parent: genesis, bits: 0, extra: b"producer".to_vec() };
     let block = factory.block_with(draft, 10_000, txs);
-    let mutations: [fn(&mut Block); 6] = [
-        |block| block.txs.push(block.txs[2].clone()),
-        |block| block.txs.truncate(2),
-        |block| block.txs.swap(1, 2),
-        |block| block.head.extra = b"another".to_vec(),
-        |block| block.head.seal = BAD_SEAL.to_vec(),
-        |block| block.head.seal = vec![0; 30_000],
+    let mutations: [(&str, fn(&mut Block)); 6] = [
+        ("bad-txns-duplicate", |block| block.txs.push(block.txs[2].clone())),
+        ("bad-txnmrklroot", |block| block.txs.truncate(2)),
+        ("bad-txnmrklroot", |block| block.txs.swap(1, 2)),
+        ("bad-txnmrklroot", |block| block.head.extra = b"another".to_vec()),
+        ("invalid", |block| block.head.seal = BAD_SEAL.to_vec()),
+        ("bad-blk-length", |block| block.head.seal = vec![0; 30_000]),
     ];
-    for mutation in mutations {
-        sender_is_banned_and_the_true_block_accepted(&block, &changed(&block, mutation));
+    for (code, mutation) in mutations {
+        sender_is_banned_and_the_true_block_accepted(&block, &changed(&block, mutation), code);
     }
     let plain = factory.block(genesis, vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)]);
     // The last transaction of an odd list twice gives the same root (CVE-2012-2459).
     let twice = changed(&plain, |block| block.txs.push(block.txs[2].clone()));
     assert_eq!(fika_core::block::body_root(&twice.txs, &[]).0, plain.head.header.root);
-    sender_is_banned_and_the_true_block_accepted(&plain, &twice);
+    sender_is_banned_and_the_true_block_accepted(&plain, &twice, "bad-txns-duplicate");
     // The inside of the Merkle tree as transactions (CVE-2017-12842).
     let inner = |pair: &[Tx]| Tx::new([pair[0].hash().0, pair[pair.len() - 1].hash().0].concat());
     let hashes = changed(&plain, |block| block.txs = block.txs.chunks(2).map(inner).collect());
     assert_eq!(fika_core::block::body_root(&hashes.txs, &[]).0, plain.head.header.root);
-    sender_is_banned_and_the_true_block_accepted(&plain, &hashes);
+    sender_is_banned_and_the_true_block_accepted(&plain, &hashes, "bad-encoding");
 }
 
 #[test]
@@ -95,7 +106,7 @@ fn an_extra_does_not_pass_for_a_transaction() {
     let draft = fika_core::agent::Draft { version: 1, parent: factory.genesis(), bits: 0, extra: b"producer".to_vec() };
     let block = factory.block_with(draft, 10_000, Vec::new());
     let moved = changed(&block, |block| block.txs.push(Tx::new(std::mem::take(&mut block.head.extra))));
-    sender_is_banned_and_the_true_block_accepted(&block, &moved);
+    sender_is_banned_and_the_true_block_accepted(&block, &moved, "bad-txnmrklroot");
 }
 
 #[test]
@@ -103,7 +114,8 @@ fn a_false_body_does_not_keep_an_orphan_or_an_early_block_away() {
     let (mut solo, mut factory) = start();
     let blocks = factory.chain(factory.genesis(), 3);
     let false_body = changed(&blocks[1], |block| block.txs.push(block.txs[0].clone()));
-    assert_eq!(banned(&solo.hear_block(0, &false_body)), [0]);
+    let out = solo.hear_block(0, &false_body);
+    assert_eq!((banned(&out), codes(&out)), (vec![0], vec!["bad-txns-duplicate"]));
     assert!(solo.hear_block(1, &blocks[1]).bans.is_empty());
     solo.hear_block(1, &blocks[0]);
     assert_eq!(solo.tip(), blocks[1].id());
@@ -111,7 +123,8 @@ fn a_false_body_does_not_keep_an_orphan_or_an_early_block_away() {
     let (mut solo, _) = start();
     solo.now = 5 * SECOND;
     let false_body = changed(&blocks[0], |block| block.head.extra.push(1));
-    assert_eq!(banned(&solo.hear_block(0, &false_body)), [0]);
+    let out = solo.hear_block(0, &false_body);
+    assert_eq!((banned(&out), codes(&out)), (vec![0], vec!["bad-txnmrklroot"]));
     assert!(solo.hear_block(1, &blocks[0]).bans.is_empty());
     assert_eq!(solo.height(), 0, "it is too early");
     solo.run(9_999_999);
@@ -129,8 +142,10 @@ fn an_invalid_block_bans_is_judged_once_and_takes_its_descendants_along() {
     assert!(solo.hear_block(1, &child).bans.is_empty(), "its parent is not known yet");
     let out = solo.hear_block(0, &bad);
     assert_eq!(banned(&out), [0, 1], "whoever built on it follows");
+    assert_eq!(codes(&out), ["invalid", "bad-prevblk"]);
     let ix = solo.world.tree().find(&bad.id()).unwrap();
-    assert!(matches!(solo.world.tree()[ix].verdict, Verdict::Invalid(_)));
+    let Verdict::Invalid(reason) = &solo.world.tree()[ix].verdict else { panic!("the block is not validated") };
+    assert_eq!(reason.text, "an extra that is never valid");
     let out = solo.hear(2, Message::Inv(vec![InvItem::Block(bad.id())]));
     assert!(asked(&out, 2).is_empty(), "it is not asked for again");
     assert_eq!(banned(&solo.hear(2, Message::Headers(vec![bad.head.clone(), child.head.clone()]))), [2]);
@@ -143,7 +158,8 @@ fn headers_without_work_or_links_ban() {
     let no_work = changed(&blocks[0], |block| block.head.header.nonce = NO_WORK);
     assert_eq!(banned(&solo.hear(0, Message::Headers(vec![no_work.head.clone()]))), [0]);
     let orphan = changed(&blocks[2], |block| block.head.header.nonce = NO_WORK);
-    assert_eq!(banned(&solo.hear_block(1, &orphan)), [1], "work is checked before a block waits");
+    let out = solo.hear_block(1, &orphan);
+    assert_eq!((banned(&out), rejections(&out)), (vec![1], vec![("invalid", "no work".into())]), "before it waits");
     let unlinked = vec![blocks[0].head.clone(), blocks[2].head.clone()];
     assert_eq!(banned(&solo.hear(2, Message::Headers(unlinked))), [2]);
     assert!(solo.hear(2, Message::Block(blocks[0].clone())).events.is_empty(), "the banned are not listened to");
@@ -160,13 +176,14 @@ fn blocks_that_take_too_much_are_refused() {
     let greedy = rerooted(&empty, |block| block.txs = vec![greedy]);
     let out = solo.hear_block(0, &greedy);
     assert_eq!(banned(&out), [0]);
-    assert_eq!(rejections(&out), ["the coinbase claims 50.00000001 where 50 is allowed"]);
+    assert_eq!(rejections(&out), [("bad-cb-amount", "the coinbase claims 50.00000001 where 50 is allowed".into())]);
     let large = rerooted(&empty, |block| block.txs.push(Tx::new(vec![1; 20_000])));
     let out = solo.hear_block(1, &large);
     assert_eq!(banned(&out), [1]);
-    assert!(rejections(&out)[0].contains("expected at most 20000 bytes"), "{:?}", rejections(&out));
+    assert_eq!(codes(&out), ["bad-blk-length"]);
     let garbage = rerooted(&empty, |block| block.txs.push(Tx::new(vec![1; 20])));
-    assert_eq!(banned(&solo.hear_block(2, &garbage)), [2]);
+    let out = solo.hear_block(2, &garbage);
+    assert_eq!((banned(&out), codes(&out)), (vec![2], vec!["bad-encoding"]));
     assert!(solo.hear_block(0, &empty).events.is_empty());
     assert_eq!(solo.height(), 0);
 }
@@ -178,7 +195,8 @@ fn a_double_spend_is_refused_with_its_rival_named() {
     let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 900));
     solo.hear(0, Message::Tx(one.clone()));
     let out = solo.hear(1, Message::Tx(other.clone()));
-    assert_eq!(rejections(&out), [format!("double spend: it conflicts with {} in the mempool", one.hash())]);
+    let rival = format!("double spend: it conflicts with {} in the mempool", one.hash());
+    assert_eq!(rejections(&out), [("txn-mempool-conflict", rival)]);
     assert!(out.bans.is_empty() && solo.in_mempool(&other).is_none());
     let forged = Tx::new({
         let mut bytes = factory.pay(genesis, 3, 4, 6, 7).bytes().to_vec();
@@ -189,7 +207,9 @@ fn a_double_spend_is_refused_with_its_rival_named() {
     assert!(points(&solo.hear(1, Message::Tx(forged))), "a false signature is blamed");
     let poor = factory.pay_over(&Rich, genesis, 3, 4, 106, 0);
     let out = solo.hear(1, Message::Tx(poor));
-    assert!(rejections(&out)[0].contains("to have 106 coins, found 105"), "{:?}", rejections(&out));
+    let [(code, text)] = &rejections(&out)[..] else { panic!("expected one refusal, found {:?}", out.events) };
+    assert_eq!(*code, "insufficient-funds");
+    assert!(text.contains("to have 106 coins, found 105"), "{text}");
 }
 
 /// A ledger in which everyone has enough.
@@ -310,7 +330,7 @@ fn a_verdict_that_another_node_of_a_shared_world_found_is_not_this_nodes() {
     let good = factory.block(factory.genesis(), Vec::new());
     let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
     let ix = solo.world.insert(bad.clone()).unwrap();
-    assert!(solo.world.validate(ix).is_err(), "validated for somebody else");
+    refused(solo.world.validate(ix), "invalid");
     let item = InvItem::Block(bad.id());
     assert_eq!(asked(&solo.hear(0, Message::Inv(vec![item])), 0), [item]);
     assert_eq!(banned(&solo.hear_block(0, &bad)), [0]);

@@ -67,7 +67,8 @@ fn the_order_is_by_fee_rate_with_parents_first() {
     let all: Vec<u8> = pool.entries(&table).map(|entry| entry.tx.bytes()[0]).collect();
     assert_eq!(all, [3, 5, 2, 4, 1]);
     let (tx, outcome) = coins(9, 9_999, &[1], &[9]);
-    assert!(pool.insert(&mut table, &tx, outcome, &nobody).is_err(), "no replacement");
+    let conflict = TxReject::Conflict(coins(3, 900, &[1], &[3]).0.hash());
+    assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Err(conflict), "no replacement");
 }
 
 #[test]

@@ -74,7 +74,10 @@ pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
     write("experiment.toml", &fill(experiment))?;
     let at = krate.canonicalize().map_err(|error| format!("{}: {error}", krate.display()))?;
     let clone = Path::new(CLONE).canonicalize().ok();
-    let manifest = fill(MANIFEST).replace("__FIKA_CORE__", &dependency(&at, clone.as_deref(), COMMIT));
+    let mut manifest = fill(MANIFEST).replace("__FIKA_CORE__", &dependency(&at, clone.as_deref(), COMMIT));
+    if library.contains("use thiserror::") {
+        manifest += "thiserror = \"2\"\n";
+    }
     // The clone's own workspace takes in all of its `plugins`; anything else has to be one by itself.
     if at.parent() == clone.map(|clone| clone.join("plugins")).as_deref() {
         write("Cargo.toml", &manifest)?;
@@ -131,7 +134,7 @@ fn border(version: &str) -> Option<&str> {
 
 /// `roundrobin` and `my-coin2` are names; what is no identifier, a keyword or a crate that the new one needs is not.
 fn check_name(name: &str) -> Result<(), String> {
-    const TAKEN: [&str; 12] = [
+    const TAKEN: [&str; 13] = [
         "alloc",
         "core",
         "crate",
@@ -142,6 +145,7 @@ fn check_name(name: &str) -> Result<(), String> {
         "std",
         "super",
         "test",
+        "thiserror",
         "toml",
         "tracing",
     ];

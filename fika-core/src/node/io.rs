@@ -10,6 +10,7 @@ use crate::block::Tx;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::message::{InvItem, Message};
+use crate::reject::Reason;
 use crate::world::{BlockIx, TxIndex, TxTable};
 
 /// A message between neighbours, as a node takes and gives it: transactions by their indexes in the world's
@@ -166,8 +167,8 @@ pub enum Event {
         id: Id,
         /// Where it came from; `None`: this node's own.
         from: Option<PeerId>,
-        /// Why, in one line.
-        why: String,
+        /// The broken rule.
+        why: Box<Reason>,
     },
     /// A block waits for another one.
     Orphan {

@@ -65,14 +65,14 @@ impl Node {
             Err(BadTx::Unproven(why)) => {
                 drop(state);
                 self.penalize(turn, from, BAN_SCORE / 2, "it passed on a transaction whose scripts do not hold");
-                return Err(TxReject::ScriptFailed(why));
+                return Err(TxReject::ScriptFailed(why.into()));
             }
             Err(BadTx::Refused(why)) => {
                 // Alone it may be valid: then what it spends is spent by a transaction of the mempool.
                 let alone = world.check_tx(&tx, place, &FormatLedger(&state)).ok();
                 let conflict = alone.and_then(|outcome| self.mempool.conflict(world.txs(), &outcome));
                 let conflict = conflict.map(|conflict| TxReject::Conflict(world.txs().hash(conflict)));
-                return Err(conflict.unwrap_or(TxReject::NotApplicable(why)));
+                return Err(conflict.unwrap_or(TxReject::NotApplicable(why.into())));
             }
         };
         drop(state);

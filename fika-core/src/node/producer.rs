@@ -172,7 +172,8 @@ impl Node {
             }
             Err(Refusal::Orphan(_)) => return,
             Err(Refusal::Bad { why, .. }) => {
-                turn.out.event(Event::BlockRejected { id, from: None, why: format!("own block: {why}") });
+                let why = why.within("own block").into();
+                turn.out.event(Event::BlockRejected { id, from: None, why });
                 return;
             }
         };
@@ -181,7 +182,7 @@ impl Node {
             Sealed::Drop => {}
             Sealed::Publish | Sealed::Hold => {
                 if let Err(reject) = turn.world.seal(ix, &block.head.seal) {
-                    let why = format!("own block: seal: {reject}");
+                    let why = reject.into_reason().within("own block: seal").into();
                     turn.out.event(Event::BlockRejected { id, from: None, why });
                     return;
                 }

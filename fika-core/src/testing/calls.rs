@@ -83,14 +83,21 @@ pub(super) fn message_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or_default()
 }
 
-/// The broken rule that a call of rules has named.
+/// A call of rules must be refused for the rule called `code`. Gives the text of the refusal.
+///
+/// ```
+/// use fika_core::reject::ensure;
+/// use fika_core::testing::refused;
+///
+/// assert_eq!(refused(ensure(false, || "expected more"), "invalid"), "expected more");
+/// ```
 ///
 /// # Panics
-/// When the call did not refuse, or could not tell.
+/// When the call did not refuse, could not tell, or refused for another rule.
 #[track_caller]
-pub fn refused<T: std::fmt::Debug>(result: Result<T, Reject>) -> String {
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Reject>, code: &str) -> String {
     match result {
-        Err(Reject::Invalid(why)) => why,
-        other => panic!("expected a refusal, found {other:?}"),
+        Err(Reject::Invalid(reason)) if reason.code == code => reason.text,
+        other => panic!("expected a refusal with {code}, found {other:?}"),
     }
 }

@@ -38,7 +38,7 @@ use crate::view::{BlockView, ChainView, Coin, KeyValue, TreeView};
 /// let rules = Anyone(env(ChainParams::default()));
 /// let check = |header: Header| rules.check(&chain.view(header, &[]), &chain.tip(), &chain);
 /// assert_eq!(check(chain.next(1_300)), Ok(()));
-/// assert!(refused(check(chain.next(700))).contains("a later time"));
+/// assert!(refused(check(chain.next(700)), "time-too-old").contains("a later time"));
 ///
 /// // What Alice's agent wants to do a second after that block.
 /// let mut ctx = chain.ctx(701_000_000, &alice);

@@ -157,11 +157,11 @@ impl World {
         for time in order.time..order.time.saturating_add(tries) {
             match self.rules.consensus.check(&self.draft_view(order, parent, time), &below, past) {
                 Ok(()) => return Ok(time),
-                Err(Reject::Invalid(why)) => refused = refused.or(Some(why)),
+                Err(reject @ Reject::Invalid(_)) => refused = refused.or(Some(reject)),
                 Err(other) => return Err(other),
             }
         }
-        Err(Reject::Invalid(refused.unwrap_or_else(|| "the time is beyond the header's range".into())))
+        Err(refused.unwrap_or_else(|| Reject::invalid("the time is beyond the header's range")))
     }
 }
 

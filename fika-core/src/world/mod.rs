@@ -12,6 +12,7 @@
 mod assemble;
 mod coin_index;
 mod diffs;
+mod error;
 pub mod ledger;
 mod rules;
 mod seen;
@@ -28,6 +29,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
+pub use error::{BadBlock, BlockError, SupplyError};
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
 use spends::proof_id;
@@ -37,7 +39,6 @@ pub use store::{Record, Store};
 pub use tree::{BlockIx, Entry, IdHasher, IdMap, Tree, Verdict};
 pub use tx_table::{Confirmed, MempoolEntry, TxIndex, TxTable, WireInfo};
 pub(crate) use tx_table::{Use, Validation};
-pub use validate::BadBlock;
 
 use thiserror::Error;
 
@@ -46,7 +47,7 @@ use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root};
 use crate::hash::Id;
 use crate::header::Header;
-use crate::reject::Reject;
+use crate::reject::{Reason, Reject};
 use crate::script::Script;
 use crate::tx::{ApplyContext, Ledger, Outcome};
 use ledger::{Change, Entries, Overlay, supply_key};
@@ -59,10 +60,10 @@ use transfer::{FormatLedger, carry_out, change_supply};
 pub enum BadTx {
     /// The ledger as it is here does not allow it; elsewhere it may be fine.
     #[error("{0}")]
-    Refused(String),
+    Refused(Reason),
     /// Its scripts do not hold: whoever passed it on did not check.
     #[error("{0}")]
-    Unproven(String),
+    Unproven(Reason),
 }
 
 /// The first block's content.
@@ -103,7 +104,7 @@ impl Genesis {
         let outcome = rules.tx.apply(txs[0].bytes(), place, &FormatLedger(&over))?;
         carry_out(&mut over, &outcome, place, &*rules.script)?;
         let sum = Amount::checked_sum(outcome.credits.iter().map(|credit| credit.amount));
-        let sum = sum.ok_or_else(|| Reject::invalid("the genesis coins are above the limit"))?;
+        let sum = sum.ok_or(SupplyError::Sum("the genesis coins"))?;
         change_supply(&mut over, sum, Amount::ZERO, Amount::ZERO)?;
         let changes = over.into_changes();
         transfer::check_supply(&changes)?;
@@ -361,13 +362,13 @@ impl World {
     /// # Errors
     /// [`BadTx`].
     pub fn check_tx(&self, tx: &Tx, place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
-        let refused = |reject: Reject| BadTx::Refused(reject.to_string());
+        let refused = |reject: Reject| BadTx::Refused(reject.into_reason());
         let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, place).map_err(refused)?;
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
         if !self.is_proven(tx, &outcome) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
-            proof.map_err(|reject| BadTx::Unproven(reject.to_string()))?;
+            proof.map_err(|reject| BadTx::Unproven(reject.into_reason()))?;
         }
         Ok(outcome)
     }

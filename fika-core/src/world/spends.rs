@@ -66,10 +66,10 @@ fn run_spends(rules: &Rules, tx: &Tx, outcome: &Outcome, mut jobs: Option<&mut V
     let prepared = rules.tx.prepare(tx.bytes(), &outcome.spends)?;
     outcome.spends.iter().try_for_each(|spend| {
         let mut context = Spending { rules, prepared: &prepared, input: spend.input, jobs: jobs.as_deref_mut() };
-        rules.script.run(&spend.lock, &spend.unlock, 0, &mut context).map_err(|reject| match reject {
-            Reject::Invalid(why) => Reject::Invalid(format!("input {}: {why}", spend.input)),
-            other => other,
-        })
+        rules
+            .script
+            .run(&spend.lock, &spend.unlock, 0, &mut context)
+            .map_err(|reject| reject.within(format_args!("input {}", spend.input)))
     })
 }
 

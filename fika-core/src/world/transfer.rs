@@ -1,7 +1,7 @@
 //! Carrying out what transactions and rules do to the ledger.
 
-use super::ledger::Change;
-use super::ledger::{Entries, Overlay, Space, amount_of, owned_value, supply_key, unowned_key};
+use super::error::SupplyError;
+use super::ledger::{Change, Entries, Overlay, Space, amount_of, owned_value, supply_key, unowned_key};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::consensus::LedgerOp;
@@ -41,21 +41,19 @@ impl Ledger for FormatLedger<'_> {
 /// # Errors
 /// Names both sums.
 pub fn check_sums(outcome: &Outcome, place: ApplyContext) -> Result<(), Reject> {
-    let sum = |what: &str, amounts: &mut dyn Iterator<Item = Amount>| {
-        Amount::checked_sum(amounts).ok_or_else(|| Reject::invalid(format!("the sum of {what} is above the limit")))
-    };
+    let sum =
+        |what, amounts: &mut dyn Iterator<Item = Amount>| Amount::checked_sum(amounts).ok_or(SupplyError::Sum(what));
     let taken = sum("inputs", &mut outcome.spends.iter().map(|spend| spend.amount))?;
     let actions = outcome.actions.iter().map(|action| action.amount);
     let given =
         sum("outputs", &mut outcome.credits.iter().map(|credit| credit.amount).chain(actions).chain([outcome.fee]))?;
     if place.coinbase {
-        return ensure(
-            outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO,
-            || "a coinbase has inputs, actions or a fee",
-        );
+        return ensure(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, || {
+            SupplyError::Coinbase
+        });
     }
-    ensure(!outcome.spends.is_empty(), || "a transaction spends nothing")?;
-    ensure(taken == given, || format!("inputs of {taken} do not equal outputs, fee and actions of {given}"))
+    ensure(!outcome.spends.is_empty(), || SupplyError::NoInputs)?;
+    ensure(taken == given, || SupplyError::Unbalanced { taken, given })
 }
 
 /// Whether the payers of `outcome` have what they pay, where the format keeps no coins that would show it.
@@ -65,12 +63,12 @@ pub fn check_sums(outcome: &Outcome, place: ApplyContext) -> Result<(), Reject> 
 pub fn check_funds(outcome: &Outcome, ledger: &dyn Ledger, script: &dyn Script) -> Result<(), Reject> {
     let mut needed = std::collections::BTreeMap::<Address, Amount>::new();
     for spend in outcome.spends.iter().filter(|spend| ledger.get(&spend.key).is_none()) {
-        let owner = script.owner(&spend.lock).ok_or_else(|| Reject::invalid("an account has no owner"))?;
+        let owner = script.owner(&spend.lock).ok_or(SupplyError::NoOwner)?;
         *needed.entry(owner).or_default() += spend.amount;
     }
-    needed.iter().try_for_each(|(owner, needed)| {
-        let found = ledger.balance(owner);
-        ensure(*needed <= found, || format!("expected {owner} to have {needed} coins, found {found}"))
+    needed.into_iter().try_for_each(|(owner, expected)| {
+        let found = ledger.balance(&owner);
+        ensure(expected <= found, || SupplyError::Funds { owner, expected, found })
     })
 }
 
@@ -89,9 +87,7 @@ pub fn carry_out(
         let owner = script.owner(&spend.lock);
         let key = Space::Format.key(&[&spend.key]);
         // An account without an owner would pay with what belongs to all coins without one.
-        ensure(owner.is_some() || over.entry(&key).is_some(), || {
-            format!("input {} spends nobody's money", spend.input)
-        })?;
+        ensure(owner.is_some() || over.entry(&key).is_some(), || SupplyError::NobodysMoney(spend.input))?;
         if !spend.key.is_empty() {
             if let Some(owner) = owner {
                 over.set(Space::Owned.key(&[&owner.0, &spend.key]), None);
@@ -99,7 +95,7 @@ pub fn carry_out(
             over.set(key, None);
         }
         let purse = purse(owner);
-        ensure(over.subtract(purse, spend.amount), || format!("input {} spends more than its owner has", spend.input))?;
+        ensure(over.subtract(purse, spend.amount), || SupplyError::Overspent(spend.input))?;
     }
     for credit in &outcome.credits {
         give(over, credit, place, script)?;
@@ -107,7 +103,7 @@ pub fn carry_out(
     for (key, value) in &outcome.puts {
         over.set(Space::Format.key(&[key]), value.as_deref().map(Into::into));
     }
-    let sender = || script.owner(&outcome.spends[0].lock).ok_or_else(|| Reject::invalid("an action has no sender"));
+    let sender = || script.owner(&outcome.spends[0].lock).ok_or(SupplyError::NoSender);
     let actions = outcome.actions.iter();
     actions.map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() })).collect()
 }
@@ -126,7 +122,7 @@ fn give(over: &mut Overlay<'_>, credit: &Credit, place: ApplyContext, script: &d
         }
         over.set(Space::Format.key(&[&credit.key]), Some(credit.value.as_slice().into()));
     }
-    ensure(over.add(purse(owner), credit.amount), || "a balance is above the limit")
+    ensure(over.add(purse(owner), credit.amount), || SupplyError::Above("a balance"))
 }
 
 /// What the rules made of a block.
@@ -154,7 +150,7 @@ pub fn settle(
     format: &dyn TxFormat,
 ) -> Result<Settled, Reject> {
     let mut done = Settled::default();
-    let above = || Reject::invalid("an amount is above the limit");
+    let above = || SupplyError::Above("an amount");
     let locked = |who: &Address| Space::Locked.key(&[&who.0]);
     let new_coin = |amount: Amount, who: &Address, n: usize| {
         let lock = script.lock(who);
@@ -166,13 +162,12 @@ pub fn settle(
         match op {
             LedgerOp::MayMint(amount) => done.may_mint = done.may_mint.checked_add(*amount).ok_or_else(above)?,
             LedgerOp::Lock(who, amount) => {
-                let rest = pool.checked_sub(*amount);
-                pool =
-                    rest.ok_or_else(|| Reject::invalid(format!("a deposit of {amount} has only {pool} to come from")))?;
-                ensure(over.add(locked(who), *amount), || "a deposit is above the limit")?;
+                pool = pool.checked_sub(*amount).ok_or(SupplyError::Deposit { amount: *amount, pool })?;
+                ensure(over.add(locked(who), *amount), || SupplyError::Above("a deposit"))?;
             }
             LedgerOp::Unlock(who, amount) => {
-                ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to unlock"))?;
+                let error = || SupplyError::Unlock { who: *who, amount: *amount };
+                ensure(over.subtract(locked(who), *amount), error)?;
                 let credit = new_coin(*amount, who, n);
                 give(over, &credit, place, script)?;
             }
@@ -182,7 +177,8 @@ pub fn settle(
                 done.minted = done.minted.checked_add(*amount).ok_or_else(above)?;
             }
             LedgerOp::Forfeit(who, amount) => {
-                ensure(over.subtract(locked(who), *amount), || format!("{who} has no deposit of {amount} to forfeit"))?;
+                let error = || SupplyError::Forfeit { who: *who, amount: *amount };
+                ensure(over.subtract(locked(who), *amount), error)?;
                 done.burnt = done.burnt.checked_add(*amount).ok_or_else(above)?;
             }
             LedgerOp::Put(key, value) => {
@@ -201,7 +197,7 @@ pub fn settle(
 pub fn change_supply(over: &mut Overlay<'_>, claimed: Amount, fees: Amount, burnt: Amount) -> Result<(), Reject> {
     let holds =
         over.add(supply_key(), claimed) && over.subtract(supply_key(), fees) && over.subtract(supply_key(), burnt);
-    ensure(holds, || "the supply is out of bounds")
+    ensure(holds, || SupplyError::Supply)
 }
 
 /// No coin appeared or vanished: the changes of all balances, deposits and unowned coins add up
@@ -224,5 +220,5 @@ pub fn check_supply(changes: &[Change]) -> Result<(), Reject> {
             _ => {}
         }
     }
-    ensure(held == issued, || format!("balances change by {held} base units, the supply by {issued}"))
+    ensure(held == issued, || SupplyError::NotConserved { held, issued })
 }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::block::Block;
 use crate::hash::Id;
 use crate::header::{Header, Time};
+use crate::reject::Reason;
 use crate::target::Work;
 use crate::view::BlockView;
 
@@ -48,7 +49,7 @@ pub enum Verdict {
     /// Valid: its ledger state exists.
     Valid,
     /// Never valid, for this reason.
-    Invalid(Arc<str>),
+    Invalid(Arc<Reason>),
 }
 
 /// One block of the arena.

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use thiserror::Error;
-
+use super::error::{BadBlock, BlockError, SupplyError};
 use super::ledger::{Change, Overlay, state_root};
 use super::seen::Scope;
 use super::spends::{proof_id, prove};
@@ -18,30 +17,12 @@ use crate::consensus::Summary;
 use crate::env::Proof;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::reject::{Reject, ensure};
+use crate::reject::{Reason, Reject, ensure};
 use crate::tx::{Action, ApplyContext, Outcome};
 use crate::view::BlockView;
 
 /// So many entries a payment changes as a rule: a coin that goes and two that come, each twice, and two balances.
 const CHANGES_PER_TX: usize = 8;
-
-/// Why a block cannot be accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum BadBlock {
-    /// Its parent is not known. Nobody is to blame.
-    #[error("its parent {0} is not known")]
-    Orphan(Id),
-    /// Its transactions or its extra do not match the header, or it is too large: the sender is to blame, the block may
-    /// exist otherwise.
-    #[error("its body is not the one that its header names: {0}")]
-    Body(String),
-    /// The header alone breaks a rule.
-    #[error("{0}")]
-    Header(String),
-    /// A plugin failed; nothing is said about the block.
-    #[error("{0}")]
-    Fault(String),
-}
 
 impl World {
     /// Adds a block: all that can be seen without its ancestors, and its place in the tree. A block that is
@@ -109,7 +90,7 @@ impl World {
         self.check_size(block)?;
         self.check_work(&block.head.header).map_err(|reject| match reject {
             Reject::Fault(why) => BadBlock::Fault(why),
-            other => BadBlock::Header(other.to_string()),
+            other => BadBlock::Header(other.into_reason()),
         })?;
         body_matches(block)
     }
@@ -117,8 +98,8 @@ impl World {
     /// The seal counts, but is not part of the id: a block that is too large says nothing about the block of that name.
     fn check_size(&self, block: &Block) -> Result<(), BadBlock> {
         match (self.rules.env.chain.max_block_bytes, block.encoded_len() as u64) {
-            (limit, bytes) if bytes <= limit => Ok(()),
-            (limit, bytes) => Err(BadBlock::Body(format!("expected at most {limit} bytes, found {bytes}"))),
+            (limit, found) if found <= limit => Ok(()),
+            (limit, found) => Err(BadBlock::Body(BlockError::TooLarge { limit, found })),
         }
     }
 
@@ -163,7 +144,7 @@ impl World {
     pub fn validate(&mut self, ix: BlockIx) -> Result<(), Reject> {
         match &self.tree[ix].verdict {
             Verdict::Valid => return Ok(()),
-            Verdict::Invalid(why) => return Err(Reject::invalid(&**why)),
+            Verdict::Invalid(why) => return Err(Reject::Invalid(Reason::clone(why))),
             Verdict::Open => {}
         }
         let parent = self.tree[ix].parent;
@@ -172,7 +153,7 @@ impl World {
                 self.states.prepare(parent, &self.tree, &self.archive);
                 self.examine(ix, parent)
             }
-            Verdict::Invalid(_) => Err(Reject::invalid("its parent is invalid")),
+            Verdict::Invalid(_) => Err(BlockError::InvalidParent.into()),
             Verdict::Open => Err(Reject::NotYet(vec![self.tree[parent].id])),
         };
         match verdict {
@@ -189,13 +170,13 @@ impl World {
                 Ok(())
             }
             Err(reject) => {
-                if let Reject::Invalid(why) = &reject {
+                if let Reject::Invalid(reason) = &reject {
                     // Where every transaction is as long as two hashes, they may be the inside of the Merkle tree of a
                     // block that is fine (CVE-2017-12842): then the verdict is about this body alone.
                     let inner = |tx: &Tx| tx.bytes().len() == 2 * Id::ZERO.0.len();
                     let entry = &mut self.tree[ix];
                     if !entry.block.take().is_some_and(|block| block.txs.iter().all(inner)) {
-                        entry.verdict = Verdict::Invalid(why.as_str().into());
+                        entry.verdict = Verdict::Invalid(Arc::new(reason.clone()));
                     }
                 }
                 Err(reject)
@@ -223,7 +204,7 @@ impl World {
             match self.tree.find(&id).map(|ix| (ix, &self.tree[ix].verdict)) {
                 Some((ix, Verdict::Valid)) => valid.push(ix),
                 Some((_, Verdict::Invalid(_))) => {
-                    return Err(Reject::Invalid(format!("it names the invalid block {id}")));
+                    return Err(BlockError::InvalidReference(id).into());
                 }
                 _ => missing.push(id),
             }
@@ -234,7 +215,7 @@ impl World {
     /// What a block's transactions and rules do to the ledger.
     fn apply(&self, block: &Block, parent: BlockIx, references: &[BlockIx]) -> Result<Applied, Reject> {
         let rules = &self.rules;
-        let [coinbase, txs @ ..] = &block.txs[..] else { return Err(Reject::invalid("a block has no coinbase")) };
+        let [coinbase, txs @ ..] = &block.txs[..] else { return Err(BlockError::NoCoinbase.into()) };
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         over.reserve(CHANGES_PER_TX * block.txs.len());
@@ -264,8 +245,8 @@ impl World {
         let settled = settle(&mut over, &ops, pool, &summary.parent.id, place, &*rules.script, &*rules.tx)?;
         let claim = apply_coinbase(&mut over, rules, coinbase, place).map_err(|reject| in_tx(0, reject))?;
         let allowed = sums.fees.checked_add(settled.may_mint).unwrap_or(crate::amount::MAX_AMOUNT);
-        ensure(claim <= allowed, || format!("the coinbase claims {claim} where {allowed} is allowed"))?;
-        let issued = claim.checked_add(settled.minted).ok_or_else(|| Reject::invalid("the supply is out of bounds"))?;
+        ensure(claim <= allowed, || BlockError::CoinbaseAmount { limit: allowed, found: claim })?;
+        let issued = claim.checked_add(settled.minted).ok_or(SupplyError::Supply)?;
         change_supply(&mut over, issued, sums.fees, settled.burnt)?;
         let pairs: Vec<(&Tx, &Outcome)> = unproven.iter().map(|(tx, outcome)| (*tx, outcome)).collect();
         prove(rules, &pairs).into_iter().collect::<Result<(), Reject>>()?;
@@ -311,19 +292,16 @@ impl World {
 fn body_matches(block: &Block) -> Result<(), BadBlock> {
     let (root, mutated) = body_root(&block.txs, &block.head.extra);
     if mutated {
-        return Err(BadBlock::Body("it repeats transactions".into()));
+        return Err(BadBlock::Body(BlockError::Repeated));
     }
     match block.head.header.root {
         expected if expected == root => Ok(()),
-        expected => Err(BadBlock::Body(format!("expected the root {expected}, found {root}"))),
+        expected => Err(BadBlock::Body(BlockError::WrongRoot { expected, found: root })),
     }
 }
 
 fn in_tx(n: usize, reject: Reject) -> Reject {
-    match reject {
-        Reject::Invalid(why) => Reject::Invalid(format!("transaction {n}: {why}")),
-        other => other,
-    }
+    reject.within(format_args!("transaction {n}"))
 }
 
 /// What a block did.
@@ -353,8 +331,7 @@ impl Sums {
     ) -> Result<Outcome, Reject> {
         let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
         let actions = carry_out(over, &outcome, place, &*rules.script)?;
-        self.fees =
-            self.fees.checked_add(outcome.fee).ok_or_else(|| Reject::invalid("the fees are above the limit"))?;
+        self.fees = self.fees.checked_add(outcome.fee).ok_or(BlockError::FeeSum)?;
         self.actions.extend(actions);
         Ok(outcome)
     }
@@ -362,7 +339,7 @@ impl Sums {
     /// What the actions brought.
     pub(super) fn pool(&self) -> Result<Amount, Reject> {
         let amounts = self.actions.iter().map(|action| action.amount);
-        Amount::checked_sum(amounts).ok_or_else(|| Reject::invalid("the actions' amounts are above the limit"))
+        Amount::checked_sum(amounts).ok_or_else(|| BlockError::ActionSum.into())
     }
 }
 

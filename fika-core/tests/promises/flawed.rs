@@ -175,7 +175,7 @@ macro_rules! caught {
 
 caught! {
     a_check_with_moods: Moody, "check is not pure: asked twice about block";
-    a_check_that_remembers: Remembering, "new ones Err(Invalid(\"a stranger\"))";
+    a_check_that_remembers: Remembering, "text: \"a stranger\"";
     a_weight_that_grows: Fattening, "weight is not pure";
     a_choice_of_the_newest: Newest, "choose is not consistent: between block";
     a_choice_that_stays_too_long: Stubborn, "the tip depends on the order of arrival";

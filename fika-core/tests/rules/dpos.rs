@@ -123,7 +123,7 @@ impl Consensus for Dpos {
                         guilty.push(who);
                     }
                 }
-                other => return Err(Reject::Invalid(format!("an unknown action {other}"))),
+                other => return Err(Reject::invalid(format!("an unknown action {other}"))),
             }
         }
         if summary.height.is_multiple_of(EPOCH) {

@@ -98,7 +98,7 @@ impl Hub {
             Event::BlockAccepted { block, from } => self.report_block(now, block, from),
             Event::BlockRejected { id, from, why } => {
                 warn!("refused block {} of {}: {why}", Short(id), self.source(from));
-                self.trace(now, TraceEvent::BadBlock { id, why });
+                self.trace(now, TraceEvent::BadBlock { id, why: why.text });
             }
             Event::Orphan { id, waits_for } => {
                 info!("block {} waits for {}", Short(id), Short(waits_for));

@@ -12,9 +12,10 @@ use fika_core::consensus::Consensus;
 use fika_core::env::Env;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::plugin::Plugin;
-use fika_core::reject::{Missing, Reject, ensure};
+use fika_core::reject::{Missing, Reject, Rule, ensure};
 use fika_core::view::{BlockView, ChainView};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,30 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Params { slot_intervals: 1 }
+    }
+}
+
+/// The rules that a block can break.
+#[derive(Debug, Error)]
+pub enum RuleError {
+    /// The slot does not come after the parent's.
+    #[error("expected a slot after the parent's {last}, found {found}")]
+    SlotTooOld { last: u32, found: u32 },
+    /// Another founder has the slot.
+    #[error("expected the producer of slot {slot}")]
+    NotYourSlot { slot: u32 },
+    /// The seal is not the producer's signature.
+    #[error("expected the producer's signature")]
+    SealSignature,
+}
+
+impl Rule for RuleError {
+    fn code(&self) -> &'static str {
+        match self {
+            RuleError::SlotTooOld { .. } => "slot-too-old",
+            RuleError::NotYourSlot { .. } => "not-your-slot",
+            RuleError::SealSignature => "bad-seal-signature",
+        }
     }
 }
 
@@ -83,14 +108,14 @@ fn digest(block: &Id) -> Id {
 impl Consensus for __Name__ {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (slot, last) = (self.slot(block.header.time), self.slot(parent.header.time));
-        ensure(slot > last, || format!("expected a slot after the parent's {last}, found {slot}"))?;
+        ensure(slot > last, || RuleError::SlotTooOld { last, found: slot })?;
         let producer = producer(slot, self.founders(parent, past)?);
-        ensure(producer.is_some_and(|who| who.0 == block.extra), || format!("expected the producer of slot {slot}"))
+        ensure(producer.is_some_and(|who| who.0 == block.extra), || RuleError::NotYourSlot { slot })
     }
 
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
         let signer = self.env.signer(&digest(&block.id), seal);
-        ensure(signer.is_some_and(|who| who.0 == block.extra), || "expected the producer's signature")
+        ensure(signer.is_some_and(|who| who.0 == block.extra), || RuleError::SealSignature)
     }
 
     fn agent(&self, _: Address) -> Box<dyn Agent> {

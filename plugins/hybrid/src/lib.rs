@@ -19,6 +19,7 @@
 //! blocks with one kernel; the kernels of a coin can be computed some dozens of blocks ahead.
 
 mod agent;
+mod error;
 mod kernel;
 mod targets;
 
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize};
 use kernel::{Ages, Kernel, USED, used_key};
 use targets::Pace;
 
+pub use error::HybridError;
 pub use targets::{Kind, Targets};
 
 /// Header version of a work block.
@@ -182,13 +184,11 @@ fn stake_extra(producer: &Address, coin: &[u8]) -> Vec<u8> {
 }
 
 /// The producer and the coin that a block names; `None` for a work block.
-fn staker(extra: &[u8]) -> Result<Option<(Address, &[u8])>, Reject> {
+fn staker(extra: &[u8]) -> Result<Option<(Address, &[u8])>, HybridError> {
     match extra.split_first_chunk() {
         Some((producer, coin)) => Ok(Some((Address(*producer), coin))),
         None if extra.is_empty() => Ok(None),
-        None => {
-            Err(Reject::invalid(format!("expected a producer of 20 bytes and a coin, found {} bytes", extra.len())))
-        }
+        None => Err(HybridError::Extra { found: extra.len() }),
     }
 }
 
@@ -207,21 +207,15 @@ impl Rules {
         past: &dyn ChainView,
     ) -> Result<(), Reject> {
         let (time, nonce) = (header.time, header.nonce);
-        ensure(nonce == 0, || format!("expected nonce 0 in a stake block, found {nonce}"))?;
-        ensure(time.is_multiple_of(self.step), || format!("expected a time on a step of {}, found {time}", self.step))?;
+        ensure(nonce == 0, || HybridError::Nonce { found: nonce })?;
+        ensure(time.is_multiple_of(self.step), || HybridError::Step { step: self.step, found: time })?;
         let coins = past.coins(&parent.id, producer)?;
         let found = coins.binary_search_by(|found| found.key[..].cmp(coin));
-        let place =
-            found.map_err(|_| Reject::invalid(format!("expected an unspent coin of {producer}, found none")))?;
+        let place = found.map_err(|_| HybridError::MissingCoin(*producer))?;
         let kernel = Kernel::new(&coins[place], parent, past)?;
         // A target that does not decode is not the expected one, which has been checked.
         let met = Target::from_bits(header.bits).is_some_and(|target| kernel.meets(target, time, self.ages));
-        ensure(met, || {
-            format!(
-                "expected a kernel that meets the stake target at {time}, found a coin aged {}",
-                time - kernel.since
-            )
-        })
+        ensure(met, || HybridError::HighKernel { time, age: time - kernel.since })
     }
 }
 
@@ -239,13 +233,13 @@ impl Consensus for Hybrid {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (rules, header) = (&self.0, &block.header);
         let (time, last) = (header.time, parent.header.time);
-        ensure(time >= last, || format!("expected a time of at least the parent's {last}, found {time}"))?;
+        ensure(time >= last, || HybridError::TimeTooOld { last, found: time })?;
         let staker = staker(block.extra)?;
-        let version = if staker.is_some() { STAKE } else { WORK };
-        ensure(header.version == version, || format!("expected version {version}, found {}", header.version))?;
+        let (expected, found) = (if staker.is_some() { STAKE } else { WORK }, header.version);
+        ensure(found == expected, || HybridError::Version { expected, found })?;
         let targets = rules.targets(&parent.id, past)?;
         let expected = if staker.is_some() { targets.stake.bits } else { targets.work.bits };
-        ensure(header.bits == expected, || format!("expected bits {expected:08x}, found {:08x}", header.bits))?;
+        ensure(header.bits == expected, || HybridError::Bits { expected, found: header.bits })?;
         match staker {
             Some((producer, coin)) => rules.check_stake(&producer, coin, header, parent, past),
             None => Ok(()),
@@ -254,20 +248,16 @@ impl Consensus for Hybrid {
 
     fn check_work(&self, header: &Header) -> Result<(), Reject> {
         let met = || Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
-        ensure(header.version == STAKE || met(), || {
-            format!("expected an id at or below the target {:08x}, found {}", header.bits, header.id())
-        })
+        let error = || HybridError::HighHash { bits: header.bits, id: header.id() };
+        ensure(header.version == STAKE || met(), error)
     }
 
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
         match staker(block.extra)? {
-            None => ensure(seal.is_empty(), || format!("expected no seal on a work block, found {} bytes", seal.len())),
+            None => ensure(seal.is_empty(), || HybridError::WorkSeal { found: seal.len() }),
             Some((producer, _)) => {
                 let signer = self.0.env.signer(&digest(&block.id), seal);
-                ensure(signer == Some(producer), || match signer {
-                    Some(who) => format!("expected a signature by {producer}, found one by {who}"),
-                    None => format!("expected a signature by {producer}, found no valid one"),
-                })
+                ensure(signer == Some(producer), || HybridError::SealSignature { producer, signer })
             }
         }
     }

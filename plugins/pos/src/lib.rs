@@ -12,6 +12,7 @@
 //! leaders of an epoch are known to all ahead of it, and old keys can rewrite history.
 
 mod agent;
+mod error;
 mod schedule;
 
 use std::sync::Arc;
@@ -20,12 +21,14 @@ use fika_core::address::Address;
 use fika_core::agent::Agent;
 use fika_core::consensus::Consensus;
 use fika_core::env::Env;
-use fika_core::hash::{Id, domain_hash, to_hex};
+use fika_core::hash::{Id, domain_hash};
 use fika_core::header::SECOND;
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Missing, Reject, ensure};
 use fika_core::view::{BlockView, ChainView};
 use serde::{Deserialize, Serialize};
+
+pub use error::PosError;
 
 use schedule::Schedule;
 
@@ -105,29 +108,18 @@ fn digest(block: &Id) -> Id {
 impl Consensus for Pos {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (header, schedule) = (&block.header, &self.0.schedule);
-        ensure(header.bits == 0 && header.nonce == 0, || {
-            format!("expected bits and nonce 0, found {:08x} and {}", header.bits, header.nonce)
-        })?;
-        let slot = schedule
-            .slot_starting(header.time)
-            .ok_or_else(|| Reject::invalid(format!("expected a time at the start of a slot, found {}", header.time)))?;
+        let (bits, nonce) = (header.bits, header.nonce);
+        ensure(bits == 0 && nonce == 0, || PosError::Work { bits, nonce })?;
+        let slot = schedule.slot_starting(header.time).ok_or(PosError::NoSlot { found: header.time })?;
         let last = schedule.slot(parent.header.time).unwrap_or(0);
-        ensure(slot > last, || format!("expected a slot after the parent's {last}, found {slot}"))?;
-        let leader = self.leader(header.time, parent, past)?;
-        let leader =
-            leader.ok_or_else(|| Reject::invalid(format!("expected a stake to draw slot {slot} from, found none")))?;
-        ensure(block.extra == leader.0, || {
-            let shown = &block.extra[..block.extra.len().min(leader.0.len())];
-            format!("expected {leader} to lead slot {slot}, found {}", to_hex(shown))
-        })
+        ensure(slot > last, || PosError::SlotTooOld { last, found: slot })?;
+        let leader = self.leader(header.time, parent, past)?.ok_or(PosError::NoStake { slot })?;
+        ensure(block.extra == leader.0, || PosError::NotYourSlot { slot, leader, found: block.extra.to_vec() })
     }
 
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
         let signer = self.0.env.signer(&digest(&block.id), seal);
-        ensure(signer.is_some_and(|who| who.0 == block.extra), || match signer {
-            Some(who) => format!("expected the producer's signature, found one by {who}"),
-            None => "expected the producer's signature, found no valid one".into(),
-        })
+        ensure(signer.is_some_and(|who| who.0 == block.extra), || PosError::SealSignature { signer })
     }
 
     fn agent(&self, me: Address) -> Box<dyn Agent> {

@@ -10,6 +10,7 @@
 //! Where blocks are much quicker than ticks this pushes times a little ahead of the clock;
 //! others accept them up to `max_future_ms` early.
 
+mod error;
 mod retarget;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ use fika_core::target::{Target, Work};
 use fika_core::view::{BlockView, ChainView};
 use serde::{Deserialize, Serialize};
 
+pub use error::PowError;
 pub use retarget::{Retarget, asert, rescale};
 
 /// How many blocks the median is taken over, Bitcoin's number.
@@ -155,15 +157,15 @@ fn median_time(parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Miss
 impl Consensus for Pow {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (expected, found) = (self.expected_bits(parent, past)?, block.header.bits);
-        ensure(found == expected, || format!("expected bits {expected:08x}, found {found:08x}"))?;
-        let (median, time) = (median_time(parent, past)?, block.header.time);
-        ensure(time > median, || format!("expected a time above the median {median}, found {time}"))?;
-        ensure(block.extra.is_empty(), || format!("expected no extra, found {} bytes", block.extra.len()))
+        ensure(found == expected, || PowError::Bits { expected, found })?;
+        let (median, found) = (median_time(parent, past)?, block.header.time);
+        ensure(found > median, || PowError::TimeTooOld { median, found })?;
+        ensure(block.extra.is_empty(), || PowError::Extra { found: block.extra.len() })
     }
 
     fn check_work(&self, header: &Header) -> Result<(), Reject> {
         let met = Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
-        ensure(met, || format!("expected an id at or below the target {:08x}, found {}", header.bits, header.id()))
+        ensure(met, || PowError::HighHash { bits: header.bits, id: header.id() })
     }
 
     fn earliest(&self, header: &Header) -> Option<Time> {

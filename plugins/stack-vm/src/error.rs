@@ -1,8 +1,9 @@
 //! Every rule that a script can break.
 
+use fika_core::reject::Rule;
 use thiserror::Error;
 
-/// Why a spend is not allowed: one variant per rule.
+/// Why a spend is not allowed: one variant per rule. The codes are the names in Bitcoin Core's `script_tests.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ScriptError {
     /// A script ended with nothing, or with a false value, on top of the stack.
@@ -140,4 +141,42 @@ pub enum ScriptError {
     /// Rule `DISCOURAGE_UPGRADABLE_NOPS`: an operation that is kept for later use.
     #[error("this operation is kept for later use")]
     DiscourageUpgradableNops,
+}
+
+impl Rule for ScriptError {
+    fn code(&self) -> &'static str {
+        match self {
+            ScriptError::EvalFalse => "EVAL_FALSE",
+            ScriptError::Return => "OP_RETURN",
+            ScriptError::ScriptSize { .. } => "SCRIPT_SIZE",
+            ScriptError::PushSize { .. } => "PUSH_SIZE",
+            ScriptError::OpCount { .. } => "OP_COUNT",
+            ScriptError::StackSize { .. } => "STACK_SIZE",
+            ScriptError::PubkeyCount { .. } => "PUBKEY_COUNT",
+            ScriptError::SigCount { .. } => "SIG_COUNT",
+            ScriptError::Number { .. } => "SCRIPTNUM",
+            ScriptError::Verify => "VERIFY",
+            ScriptError::EqualVerify => "EQUALVERIFY",
+            ScriptError::NumEqualVerify => "NUMEQUALVERIFY",
+            ScriptError::CheckSigVerify => "CHECKSIGVERIFY",
+            ScriptError::CheckMultisigVerify => "CHECKMULTISIGVERIFY",
+            ScriptError::BadOpcode => "BAD_OPCODE",
+            ScriptError::DisabledOpcode => "DISABLED_OPCODE",
+            ScriptError::StackTooShort => "INVALID_STACK_OPERATION",
+            ScriptError::AltStackEmpty => "INVALID_ALTSTACK_OPERATION",
+            ScriptError::UnbalancedConditional => "UNBALANCED_CONDITIONAL",
+            ScriptError::NegativeLockTime { .. } => "NEGATIVE_LOCKTIME",
+            ScriptError::UnsatisfiedLockTime { .. } => "UNSATISFIED_LOCKTIME",
+            ScriptError::SigHashType => "SIG_HASHTYPE",
+            ScriptError::SigDer => "SIG_DER",
+            ScriptError::SigHighS => "SIG_HIGH_S",
+            ScriptError::PubkeyType => "PUBKEYTYPE",
+            ScriptError::MinimalData => "MINIMALDATA",
+            ScriptError::SigPushOnly => "SIG_PUSHONLY",
+            ScriptError::SigNullDummy => "SIG_NULLDUMMY",
+            ScriptError::NullFail => "NULLFAIL",
+            ScriptError::CleanStack { .. } => "CLEANSTACK",
+            ScriptError::DiscourageUpgradableNops => "DISCOURAGE_UPGRADABLE_NOPS",
+        }
+    }
 }

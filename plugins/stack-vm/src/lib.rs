@@ -16,12 +16,13 @@
 //!
 //! [`hash160`]: fika_core::hash::hash160
 
+use std::error::Error;
 use std::fmt;
 
 use fika_core::address::Address;
 use fika_core::env::Env;
 use fika_core::plugin::Plugin;
-use fika_core::reject::Reject;
+use fika_core::reject::{Reject, Rule};
 use fika_core::script::{Script, SpendContext, Step};
 use serde::{Deserialize, Serialize};
 
@@ -136,6 +137,14 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Error for Failure {}
+
+impl Rule for Failure {
+    fn code(&self) -> &'static str {
+        self.error.code()
+    }
+}
+
 impl StackVm {
     /// As [`Script::run`], with the broken rule as a value.
     ///
@@ -201,9 +210,7 @@ impl StackVm {
         observer: impl Observer,
     ) -> Result<(), Reject> {
         match rules::unknown(flags) {
-            0 => self
-                .spend(lock, unlock, flags, context, observer)
-                .map_err(|failure| Reject::Invalid(failure.to_string())),
+            0 => self.spend(lock, unlock, flags, context, observer).map_err(Reject::from),
             unknown => Err(Reject::Fault(format!("expected flags of known script rules, found {unknown:#x}"))),
         }
     }

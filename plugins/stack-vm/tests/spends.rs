@@ -10,6 +10,7 @@ use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::script::{InputFacts, Script, SpendContext, Step};
+use fika_core::testing::refused;
 use fika_stack_vm::{Params, SIGHASH_ALL, StackVm, push, rules, template};
 use proptest::prelude::*;
 
@@ -59,8 +60,8 @@ fn sign(key: &[u8], signed: &[u8]) -> Vec<u8> {
     [NoKeys.sign(0, key, &digest).unwrap(), vec![SIGHASH_ALL]].concat()
 }
 
-fn run(lock: &[u8], unlock: &[u8], context: &mut Spending) -> Result<(), String> {
-    vm().run(lock, unlock, 0, context).map_err(|reject| reject.to_string())
+fn run(lock: &[u8], unlock: &[u8], context: &mut Spending) -> Result<(), Reject> {
+    vm().run(lock, unlock, 0, context)
 }
 
 fn asm(text: &str) -> Vec<u8> {
@@ -83,11 +84,12 @@ fn a_wallet_spends_a_standard_lock_and_nobody_else_does() {
     assert_eq!((context.guessed, context.exact), (1, 0), "a standard spend may be verified in a batch");
 
     let stolen = vm.unlock(&thief, &NoKeys.sign(0, &thief, &digest).unwrap());
-    let error = run(&lock, &stolen, &mut context).unwrap_err();
+    let error = refused(run(&lock, &stolen, &mut context), "EQUALVERIFY");
     assert_eq!(error, "locking script, byte 23 (EQUALVERIFY): expected two equal elements");
-    let error = run(&lock, &vm.unlock(&key, &[1; 32]), &mut context).unwrap_err();
+    let error = refused(run(&lock, &vm.unlock(&key, &[1; 32]), &mut context), "EVAL_FALSE");
     assert_eq!(error, "locking script, byte 25: expected a true value on top of the stack at the end");
-    assert!(run(&lock, &[], &mut context).unwrap_err().contains("byte 0 (DUP): too few elements"));
+    let error = refused(run(&lock, &[], &mut context), "INVALID_STACK_OPERATION");
+    assert_eq!(error, "locking script, byte 0 (DUP): too few elements on the stack");
 }
 
 #[test]
@@ -103,9 +105,9 @@ fn multisig_wants_signatures_in_the_order_of_keys() {
     let mut context = Spending { batch: true, ..Spending::default() };
     assert_eq!(run(&lock, &unlock(&[0, 1]), &mut context), Ok(()));
     assert_eq!((context.exact, context.guessed), (1, 2), "only pairs that must match may be verified in a batch");
-    assert!(run(&lock, &unlock(&[1, 1]), &mut Spending::default()).is_err());
+    refused(run(&lock, &unlock(&[1, 1]), &mut Spending::default()), "EVAL_FALSE");
     let dummy = [asm("1"), unlock(&[0, 1])[1..].to_vec()].concat();
-    assert!(run(&lock, &dummy, &mut Spending::default()).unwrap_err().contains("empty element"));
+    refused(run(&lock, &dummy, &mut Spending::default()), "SIG_NULLDUMMY");
 }
 
 #[test]
@@ -113,11 +115,11 @@ fn a_script_hash_stands_for_its_script() {
     let redeem = template::multisig(1, &[[5; 32]]);
     let lock = template::pay_to_script_hash(&redeem);
     let mut unlock = template::multisig_unlock(&[sign(&[5; 32], &redeem)]);
-    assert!(run(&lock, &[unlock.clone(), asm("<00>")].concat(), &mut Spending::default()).is_err());
+    refused(run(&lock, &[unlock.clone(), asm("<00>")].concat(), &mut Spending::default()), "EVAL_FALSE");
     push(&mut unlock, &redeem);
     assert_eq!(run(&lock, &unlock, &mut Spending::default()), Ok(()));
     let computed = [&unlock[..], &asm("NOP")].concat();
-    assert!(run(&lock, &computed, &mut Spending::default()).unwrap_err().contains("only pushes"));
+    refused(run(&lock, &computed, &mut Spending::default()), "SIG_PUSHONLY");
     assert_eq!(vm().run(&lock, &computed, rules::BARE, &mut Spending::default()), Ok(()));
 }
 
@@ -125,7 +127,7 @@ fn a_script_hash_stands_for_its_script() {
 fn hash_locks_open_with_the_preimage() {
     let lock = template::hash_lock(&sha256(&[b"open"]).0, &asm("1"));
     assert_eq!(run(&lock, &asm("'open'"), &mut Spending::default()), Ok(()));
-    assert!(run(&lock, &asm("'shut'"), &mut Spending::default()).is_err());
+    refused(run(&lock, &asm("'shut'"), &mut Spending::default()), "EQUALVERIFY");
 }
 
 #[test]
@@ -147,7 +149,9 @@ fn time_locks_open_with_time() {
         (aged(1 << 31), facts(0, 0), true),
     ] {
         let found = run(&lock, &[], &mut Spending { facts, ..Spending::default() });
-        assert_eq!(found.is_ok(), opens, "{} {facts:?} {found:?}", vm().disassemble(&lock));
+        let code = found.as_ref().err().map(Reject::code);
+        let expected = (!opens).then_some("UNSATISFIED_LOCKTIME");
+        assert_eq!(code, expected, "{} {facts:?} {found:?}", vm().disassemble(&lock));
     }
 }
 
@@ -164,18 +168,18 @@ fn a_signature_counts_from_the_last_executed_separator() {
         unlock
     };
     assert_eq!(run(&lock, &unlock(&lock[start..]), &mut Spending::default()), Ok(()));
-    assert!(run(&lock, &unlock(&lock), &mut Spending::default()).is_err());
+    refused(run(&lock, &unlock(&lock), &mut Spending::default()), "EVAL_FALSE");
 }
 
 #[test]
 fn limits_and_rules_are_parameters() {
     let tight = Params { max_operations: 2, max_stack: 3, max_element_bytes: 4, ..Params::default() };
     let tight = vm_with(tight).unwrap();
-    let run = |text: &str| tight.run(&asm(text), &[], 0, &mut Spending::default()).map_err(|r| r.to_string());
+    let run = |text: &str| tight.run(&asm(text), &[], 0, &mut Spending::default());
     assert_eq!(run("NOP NOP 1"), Ok(()));
-    assert!(run("NOP NOP NOP 1").unwrap_err().contains("at most 2 operations"));
-    assert!(run("1 1 1 1").unwrap_err().contains("at most 3 elements"));
-    assert!(run("'abcde'").unwrap_err().contains("at most 4 bytes, found 5"));
+    assert!(refused(run("NOP NOP NOP 1"), "OP_COUNT").contains("at most 2 operations"));
+    assert!(refused(run("1 1 1 1"), "STACK_SIZE").contains("at most 3 elements"));
+    assert!(refused(run("'abcde'"), "PUSH_SIZE").contains("at most 4 bytes, found 5"));
     let error = vm_with(Params { rules: vec!["SEGWIT".into()], ..Params::default() }).err().unwrap();
     assert!(error.starts_with("rules: expected one of P2SH, ") && error.ends_with("found \"SEGWIT\""), "{error}");
     assert!(matches!(vm().run(&[], &[], 1 << 20, &mut Spending::default()), Err(Reject::Fault(_))));

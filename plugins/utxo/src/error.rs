@@ -2,7 +2,7 @@
 
 use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::codec::DecodeError;
-use fika_core::reject::Reject;
+use fika_core::reject::Rule;
 use thiserror::Error;
 
 use crate::coin::Outpoint;
@@ -136,9 +136,30 @@ fn kind(coinbase: bool) -> &'static str {
     if coinbase { "a coinbase" } else { "a payment" }
 }
 
-impl From<TxError> for Reject {
-    fn from(error: TxError) -> Reject {
-        Reject::Invalid(error.to_string())
+impl Rule for TxError {
+    fn code(&self) -> &'static str {
+        match self {
+            TxError::Encoding(error) => error.code(),
+            TxError::Kind { expected: true } => "bad-cb-missing",
+            TxError::Kind { expected: false } => "bad-cb-multiple",
+            TxError::CoinbaseHeight { .. } => "bad-cb-height",
+            TxError::TxSize { .. } => "bad-txns-oversize",
+            TxError::FieldSize { .. } => "bad-txns-script-size",
+            TxError::NoInputs => "bad-txns-vin-empty",
+            TxError::Duplicate(_) => "bad-txns-inputs-duplicate",
+            TxError::MissingCoin(_) => "bad-txns-inputs-missingorspent",
+            TxError::BrokenCoin(_) => "bad-coin-encoding",
+            TxError::Immature { .. } => "bad-txns-premature-spend-of-coinbase",
+            TxError::NotFinal { .. } => "bad-txns-nonfinal",
+            TxError::TooYoung { .. } => "non-BIP68-final",
+            TxError::Dust { .. } => "dust",
+            TxError::Sum("inputs") => "bad-txns-inputvalues-outofrange",
+            TxError::Sum(_) => "bad-txns-txouttotal-toolarge",
+            TxError::Overspent { .. } => "bad-txns-in-belowout",
+            TxError::Funds { .. } => "insufficient-funds",
+            TxError::Spends { .. } => "bad-spend-count",
+            TxError::Unlocks { .. } => "bad-unlock-count",
+        }
     }
 }
 

@@ -126,8 +126,9 @@ impl Node {
                 self.timers.set(at, Timer::FutureBlock);
             }
             Refusal::Bad { score, why } => {
-                turn.out.event(Event::BlockRejected { id, from, why: why.clone() });
-                self.penalize(turn, from, score, &format!("it sent a block that is not accepted: {why}"));
+                let penalty = format!("it sent a block that is not accepted: {why}");
+                turn.out.event(Event::BlockRejected { id, from, why: why.into() });
+                self.penalize(turn, from, score, &penalty);
                 turn.out.pending.useless.extend(from);
                 if self.is_refused(turn.world, &id) {
                     // What builds on it is looked at now: it is invalid too.

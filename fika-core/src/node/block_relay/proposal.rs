@@ -56,7 +56,8 @@ impl Node {
                 });
             }
             Err(Refusal::Bad { score, why }) => {
-                turn.out.event(Event::BlockRejected { id, from: Some(from), why: format!("proposal: {why}") });
+                let why = why.within("proposal").into();
+                turn.out.event(Event::BlockRejected { id, from: Some(from), why });
                 self.penalize(turn, Some(from), score.min(BAN_SCORE), "it proposed a block that is not valid");
             }
             Err(Refusal::Orphan(_) | Refusal::Future(_)) => {}

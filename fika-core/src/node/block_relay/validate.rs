@@ -8,9 +8,9 @@ use crate::header::Time;
 use crate::node::pending::ReceivedBlock;
 use crate::node::state::Node;
 use crate::node::turn::Turn;
-use crate::reject::Reject;
+use crate::reject::{Reason, Reject};
 use crate::transport::BAN_SCORE;
-use crate::world::{BadBlock, BlockIx, Verdict};
+use crate::world::{BadBlock, BlockError, BlockIx, Verdict};
 
 /// Why a block is not this node's, or not yet.
 pub(in crate::node) enum Refusal {
@@ -22,8 +22,8 @@ pub(in crate::node) enum Refusal {
     Bad {
         /// The misbehaviour score for whoever sent it.
         score: u32,
-        /// In one line.
-        why: String,
+        /// The broken rule.
+        why: Reason,
     },
 }
 
@@ -31,8 +31,8 @@ impl From<BadBlock> for Refusal {
     fn from(bad: BadBlock) -> Refusal {
         match bad {
             BadBlock::Orphan(parent) => Refusal::Orphan(vec![parent]),
-            BadBlock::Fault(why) => Refusal::Bad { score: 0, why },
-            bad => Refusal::Bad { score: BAN_SCORE, why: bad.to_string() },
+            bad @ BadBlock::Fault(_) => Refusal::Bad { score: 0, why: bad.into() },
+            bad => Refusal::Bad { score: BAN_SCORE, why: bad.into() },
         }
     }
 }
@@ -43,7 +43,7 @@ impl Node {
         let ReceivedBlock { id, block, .. } = received;
         let header = &block.head.header;
         if self.is_refused(turn.world, &header.parent) {
-            return Err(Refusal::Bad { score: BAN_SCORE, why: "its parent is invalid".into() });
+            return Err(Refusal::Bad { score: BAN_SCORE, why: BlockError::InvalidParent.into() });
         }
         if !self.has_block(turn.world, &header.parent) {
             turn.world.check_alone(block)?;
@@ -51,8 +51,8 @@ impl Node {
         }
         let ix = self.validate_unsealed(turn, *id, block)?;
         turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
-            Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why: format!("seal: {why}") },
-            other => Refusal::Bad { score: 0, why: format!("seal: {other}") },
+            Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why: why.within("seal") },
+            other => Refusal::Bad { score: 0, why: other.into_reason().within("seal") },
         })?;
         Ok(ix)
     }
@@ -84,7 +84,7 @@ impl Node {
         Err(match reject {
             Reject::NotYet(missing) if !missing.is_empty() => Refusal::Orphan(missing),
             Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why },
-            other => Refusal::Bad { score: 0, why: other.to_string() },
+            other => Refusal::Bad { score: 0, why: other.into_reason() },
         })
     }
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::amount::Amount;
 use crate::hash::Id;
+use crate::reject::Reason;
 
 /// The rule that keeps a transaction out of the mempool, or takes it out again.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -49,11 +50,29 @@ pub enum TxReject {
     Stale,
     /// The ledger as it is here does not allow it; elsewhere it may be valid.
     #[error("{0}")]
-    NotApplicable(String),
+    NotApplicable(Box<Reason>),
     /// Its scripts do not hold.
     #[error("{0}")]
-    ScriptFailed(String),
+    ScriptFailed(Box<Reason>),
     /// Nobody has delivered it.
     #[error("nobody has this transaction")]
     Unavailable,
+}
+
+impl TxReject {
+    /// The rule's standard name: Bitcoin Core's reject reason where it has one.
+    pub fn code(&self) -> &str {
+        match self {
+            TxReject::MinFee { .. } => "min-fee-not-met",
+            TxReject::MinFeeRate { .. } => "min-relay-fee-not-met",
+            TxReject::TooLarge { .. } => "tx-size",
+            TxReject::Conflict(_) => "txn-mempool-conflict",
+            TxReject::SpentByBlock => "spent-by-block",
+            TxReject::Circular => "circular",
+            TxReject::MempoolFull => "mempool-full",
+            TxReject::Stale => "stale",
+            TxReject::NotApplicable(reason) | TxReject::ScriptFailed(reason) => &reason.code,
+            TxReject::Unavailable => "unavailable",
+        }
+    }
 }

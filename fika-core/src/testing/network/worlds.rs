@@ -10,7 +10,7 @@ use crate::amount::Amount;
 use crate::block::Block;
 use crate::hash::Id;
 use crate::header::Time;
-use crate::reject::Reject;
+use crate::reject::{Reason, Reject};
 use crate::target::Work;
 use crate::view::{BlockView, ChainView, TreeView};
 use crate::world::ledger::{Entries, Space, amount_of, unowned_key};
@@ -149,19 +149,19 @@ pub(crate) struct Receiver {
     /// Blocks that wait for others.
     waiting: Vec<Arc<Block>>,
     /// The blocks that were turned down, and why.
-    refused: Vec<(Id, String)>,
+    refused: Vec<(Id, Reason)>,
 }
 
 enum Refusal {
     Waits,
-    Never(String),
+    Never(Reason),
 }
 
 impl From<Reject> for Refusal {
     fn from(reject: Reject) -> Refusal {
         match reject {
             Reject::NotYet(_) => Refusal::Waits,
-            other => Refusal::Never(other.to_string()),
+            other => Refusal::Never(other.into_reason()),
         }
     }
 }
@@ -190,7 +190,7 @@ impl Receiver {
     fn accept(&mut self, block: &Arc<Block>) -> Result<bool, Refusal> {
         let ix = self.world.insert(block.clone()).map_err(|bad| match bad {
             BadBlock::Orphan(_) => Refusal::Waits,
-            other => Refusal::Never(other.to_string()),
+            other => Refusal::Never(other.into()),
         })?;
         self.world.validate(ix)?;
         self.world.seal(ix, &block.head.seal)?;
@@ -248,6 +248,6 @@ impl Receiver {
 
     /// Why a block was turned down, if it was.
     pub(crate) fn refusal(&self, id: &Id) -> Option<&str> {
-        self.refused.iter().find(|(refused, _)| refused == id).map(|(_, why)| why.as_str())
+        self.refused.iter().find(|(refused, _)| refused == id).map(|(_, why)| why.text.as_str())
     }
 }

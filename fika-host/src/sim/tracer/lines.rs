@@ -166,7 +166,7 @@ fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> O
                 producer: own.then_some(me),
             }
         }
-        Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.clone() },
+        Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.to_string() },
         Event::Tip { new, reorg_depth, .. } => {
             TraceEvent::Tip { id: tree[*new].id, height: tree[*new].height, reorg_depth: *reorg_depth }
         }

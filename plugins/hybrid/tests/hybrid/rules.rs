@@ -9,9 +9,9 @@ use fika_core::header::{Header, SECOND};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::target::{Target, Work};
-use fika_core::testing::{self, Chain, Person, refused};
+use fika_core::testing::{self, Chain, Person};
 use fika_core::view::ChainView;
-use fika_hybrid::{Hybrid, Params, STAKE, WORK};
+use fika_hybrid::{Hybrid, HybridError, Params, STAKE, WORK};
 use proptest::prelude::*;
 use ruint::aliases::U256;
 
@@ -68,19 +68,26 @@ fn a_stake_block_needs_an_aged_coin_of_its_producer() {
     let (chain, _, good, extra) = staked(20_000, &rules);
     assert_eq!(check(&rules, &chain, good, &extra), Ok(()));
     // One block interval of 2,000 ticks is the minimum age.
-    assert!(refused(check(&rules, &chain, Header { time: 2_000, ..good }, &extra)).contains("aged 2000"));
+    let young = check(&rules, &chain, Header { time: 2_000, ..good }, &extra);
+    assert_eq!(young, Err(HybridError::HighKernel { time: 2_000, age: 2_000 }.into()));
     let of = |who: u64, coin: &[u8]| [&Person::new(who).address().0[..], coin].concat();
     assert_eq!(check(&rules, &chain, good, &of(1, b"b")), Ok(()));
-    for extra in [of(1, b"c"), of(2, b"a"), of(1, b"")] {
-        assert!(refused(check(&rules, &chain, good, &extra)).contains("unspent coin"));
+    for (who, coin) in [(1, b"c".as_slice()), (2, b"a"), (1, b"")] {
+        let missing = HybridError::MissingCoin(Person::new(who).address());
+        assert_eq!(check(&rules, &chain, good, &of(who, coin)), Err(missing.into()));
     }
-    assert!(refused(check(&rules, &chain, good, &extra[..19])).contains("20 bytes"));
-    assert!(refused(check(&rules, &chain, Header { time: 20_001, ..good }, &extra)).contains("step of 125"));
-    assert!(refused(check(&rules, &chain, Header { nonce: 1, ..good }, &extra)).contains("nonce 0"));
-    assert!(refused(check(&rules, &chain, Header { bits: good.bits + 1, ..good }, &extra)).contains("bits"));
+    let breaks = |header: Header, extra: &[u8], rule: HybridError| {
+        assert_eq!(check(&rules, &chain, header, extra), Err(rule.into()));
+    };
+    breaks(good, &extra[..19], HybridError::Extra { found: 19 });
+    breaks(Header { time: 20_001, ..good }, &extra, HybridError::Step { step: 125, found: 20_001 });
+    breaks(Header { nonce: 1, ..good }, &extra, HybridError::Nonce { found: 1 });
+    let found = good.bits + 1;
+    breaks(Header { bits: found, ..good }, &extra, HybridError::Bits { expected: good.bits, found });
     // A version that claims the other kind would escape the check of the work.
-    assert!(refused(check(&rules, &chain, Header { version: WORK, ..good }, &extra)).contains("version 2"));
-    assert!(refused(check(&rules, &chain, good, &[])).contains("version 1"));
+    let wrong = HybridError::Version { expected: STAKE, found: WORK };
+    breaks(Header { version: WORK, ..good }, &extra, wrong);
+    breaks(good, &[], HybridError::Version { expected: WORK, found: STAKE });
 }
 
 /// Coins are tried at every step of 125 ticks between the two ages.
@@ -116,7 +123,8 @@ fn making_a_block_uses_up_the_age_of_its_coin_only() {
     let at = |chain: &Chain, time| next(chain, STAKE, time, stake_bits(&rules, chain));
     // Again at the same time, and until it is older than the minimum: refused. The other coin may.
     for time in [20_000, 21_000, 22_000] {
-        assert!(refused(check(&rules, &chain, at(&chain, time), &a)).contains(&format!("aged {}", time - 20_000)));
+        let young = HybridError::HighKernel { time, age: time - 20_000 };
+        assert_eq!(check(&rules, &chain, at(&chain, time), &a), Err(young.into()));
         assert_eq!(check(&rules, &chain, at(&chain, time), &b), Ok(()));
     }
     assert_eq!(check(&rules, &chain, at(&chain, 30_000), &a), Ok(()));
@@ -145,12 +153,13 @@ fn the_seal_of_a_stake_block_is_its_producers_signature() {
     assert_eq!(sealed, Sealed::Publish);
     let check = |header, extra: &[u8], seal: &[u8]| rules.check_seal(&chain.view(header, extra), seal, &chain);
     assert_eq!(check(header, &extra, &seal), Ok(()));
-    let other = [&Person::new(2).address().0[..], b"a"].concat();
-    assert!(refused(check(header, &other, &seal)).contains("found one by"));
-    assert!(refused(check(Header { time: 20_125, ..header }, &extra, &seal)).contains("no valid one"));
-    assert!(refused(check(header, &extra, &[])).contains("no valid one"));
+    let other = Person::new(2).address();
+    let wrong = |producer, signer| Err(HybridError::SealSignature { producer, signer }.into());
+    assert_eq!(check(header, &[&other.0[..], b"a"].concat(), &seal), wrong(other, Some(keys.address())));
+    assert_eq!(check(Header { time: 20_125, ..header }, &extra, &seal), wrong(keys.address(), None));
+    assert_eq!(check(header, &extra, &[]), wrong(keys.address(), None));
     assert_eq!(check(header, &[], &[]), Ok(()));
-    assert!(refused(check(header, &[], &seal)).contains("no seal on a work block"));
+    assert_eq!(check(header, &[], &seal), Err(HybridError::WorkSeal { found: seal.len() }.into()));
     // Never two blocks at one time; work blocks carry no seal.
     assert_eq!(seal_of(Header { root: header.id(), ..header }, &extra), (Sealed::Drop, vec![]));
     assert_eq!(seal_of(Header { version: WORK, ..header }, &[]), (Sealed::Publish, vec![]));
@@ -166,12 +175,13 @@ fn work_is_checked_on_work_blocks_alone() {
     assert_eq!(rules.check_work(&header), Ok(()));
     assert_eq!(check(&rules, &chain, header, &[]), Ok(()));
     header.nonce ^= 1;
-    assert!(refused(rules.check_work(&header)).contains("target"));
+    assert_eq!(rules.check_work(&header), Err(HybridError::HighHash { bits, id: header.id() }.into()));
     assert_eq!(rules.check_work(&Header { version: STAKE, ..header }), Ok(()));
     // Times do not go back.
     let mut later = chain.clone();
     push(&mut later, &rules, next(&chain, WORK, 5, bits), &[]);
-    assert!(refused(check(&rules, &later, next(&later, WORK, 4, bits), &[])).contains("parent's 5"));
+    let early = check(&rules, &later, next(&later, WORK, 4, bits), &[]);
+    assert_eq!(early, Err(HybridError::TimeTooOld { last: 5, found: 4 }.into()));
     assert_eq!(check(&rules, &later, next(&later, WORK, 5, bits), &[]), Ok(()));
 }
 

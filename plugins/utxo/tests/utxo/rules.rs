@@ -2,11 +2,13 @@
 
 use crate::ledger::{block, id, inside, only_coin, order, utxo, who, with_coins};
 use fika_core::amount::{Amount, MAX_AMOUNT};
+use fika_core::reject::Reject;
+use fika_core::testing::refused;
 use fika_core::testing::tx::MemoryLedger;
 use fika_core::tx::{ActionRequest, ApplyContext, Ledger, TxFormat};
-use fika_utxo::Params;
 use fika_utxo::coin::Outpoint;
 use fika_utxo::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
+use fika_utxo::{Params, TxError};
 
 #[test]
 fn three_coins_of_thirty_pay_forty_and_leave_forty_nine() {
@@ -26,13 +28,12 @@ fn three_coins_of_thirty_pay_forty_and_leave_forty_nine() {
     ledger.carry_out(&outcome);
     assert_eq!((ledger.balance(&client), ledger.balance(&shop)), (Amount::coins(49), Amount::coins(40)));
 
-    let again = utxo.apply(&tx, inside(2), &ledger).unwrap_err().to_string();
-    assert!(again.ends_with("found none: it was spent or never made"), "{again}");
-    let error = utxo.finish(&bare, &unlocks[..1]).unwrap_err().to_string();
-    assert_eq!(error, "expected 2 unlocking scripts, found 1");
+    refused(utxo.apply(&tx, inside(2), &ledger), "bad-txns-inputs-missingorspent");
+    let few = utxo.finish(&bare, &unlocks[..1]);
+    assert_eq!(few, Err(TxError::Unlocks { expected: 2, found: 1 }.into()));
     let much = order(client, shop, Amount::coins(49), Amount::coins(1));
-    let error = utxo.build(&much, inside(2), &ledger).unwrap_err().to_string();
-    assert_eq!(error, "expected coins of at least 50 that can be spent now, found 49");
+    let funds = TxError::Funds { expected: Amount::coins(50), found: Amount::coins(49) };
+    assert_eq!(utxo.build(&much, inside(2), &ledger), Err(funds.into()));
 }
 
 #[test]
@@ -76,9 +77,9 @@ fn a_coinbase_claims_at_its_own_height() {
     let outcome = utxo.apply(&coinbase, block(5), &ledger).unwrap();
     assert!(outcome.spends.is_empty());
     assert_eq!(outcome.credits.iter().map(|credit| credit.amount).collect::<Vec<_>>(), [Amount::coins(50)]);
-    let error = |place| utxo.apply(&coinbase, place, &ledger).unwrap_err().to_string();
-    assert_eq!(error(block(6)), "expected a coinbase of height 6, found 5");
-    assert_eq!(error(inside(5)), "expected a payment, found a coinbase");
+    let apply = |place| utxo.apply(&coinbase, place, &ledger);
+    assert_eq!(apply(block(6)), Err(TxError::CoinbaseHeight { expected: 6, found: 5 }.into()));
+    assert_eq!(apply(inside(5)), Err(TxError::Kind { expected: false }.into()));
     let ids = [(5, 0), (5, 1), (6, 0)]
         .map(|(height, nonce)| utxo.apply(&utxo.coinbase(height, nonce, &[]), block(height), &ledger).unwrap().id);
     assert!(ids[0] != ids[1] && ids[0] != ids[2]);
@@ -94,10 +95,10 @@ fn mined_coins_wait_and_given_ones_do_not() {
     assert!(spend(&ledger, 2, 1).is_ok(), "coins of genesis are spendable at once");
     let coinbase = utxo.coinbase(5, 0, &[(who(1).0.to_vec(), Amount::coins(50))]);
     ledger.carry_out(&utxo.apply(&coinbase, block(5), &ledger).unwrap());
-    let error = spend(&ledger, 50, 7).unwrap_err().to_string();
-    assert_eq!(error, "expected coins of at least 50 that can be spent now, found 2");
+    let funds = TxError::Funds { expected: Amount::coins(50), found: Amount::coins(2) };
+    assert_eq!(spend(&ledger, 50, 7), Err(funds.into()));
     let tx = spend(&ledger, 50, 8).unwrap();
-    let error = utxo.apply(&tx, inside(7), &ledger).unwrap_err().to_string();
+    let error = refused(utxo.apply(&tx, inside(7), &ledger), "bad-txns-premature-spend-of-coinbase");
     assert!(error.ends_with("of a coinbase can be spent from height 8 on, found 7"), "{error}");
     assert!(utxo.apply(&tx, inside(8), &ledger).is_ok());
 
@@ -125,9 +126,9 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), String> {
+fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
     let tx = Transaction::Payment(payment).to_bytes();
-    utxo(params).apply(&tx, place, ledger).map(drop).map_err(|reject| reject.to_string())
+    utxo(params).apply(&tx, place, ledger).map(drop)
 }
 
 #[test]
@@ -135,41 +136,38 @@ fn what_breaks_a_rule_is_told_which() {
     let (ledger, outpoint) = coin_of_ten();
     let good = payment(outpoint, b"lock");
     let tight = Params { dust: Amount(5), max_tx_bytes: 60, max_field_bytes: 4, ..Params::default() };
-    let told = |change: &dyn Fn(&mut Payment<'static>)| {
+    let breaks = |rule: TxError, change: &dyn Fn(&mut Payment<'static>)| {
         let mut payment = payment(outpoint, b"lock");
         change(&mut payment);
-        verdict(tight.clone(), payment, inside(1), &ledger).unwrap_err()
+        assert_eq!(verdict(tight.clone(), payment, inside(1), &ledger), Err(rule.into()));
     };
     assert_eq!(verdict(tight.clone(), good.clone(), inside(1), &ledger), Ok(()));
-    assert_eq!(verdict(tight.clone(), good, block(1), &ledger).unwrap_err(), "expected a coinbase, found a payment");
-    assert_eq!(told(&|p| p.inputs.clear()), "expected at least one input");
-    assert_eq!(told(&|p| p.inputs.push(p.inputs[0])), "expected a transaction of at most 60 bytes, found 85");
+    assert_eq!(verdict(tight.clone(), good, block(1), &ledger), Err(TxError::Kind { expected: true }.into()));
+    breaks(TxError::NoInputs, &|p| p.inputs.clear());
+    breaks(TxError::TxSize { limit: 60, found: 85 }, &|p| p.inputs.push(p.inputs[0]));
     let mut twice = payment(outpoint, b"");
     twice.inputs.push(twice.inputs[0]);
-    let error = verdict(Params::default(), twice, inside(1), &ledger).unwrap_err();
-    assert_eq!(error, format!("expected different coins, found {outpoint} twice"));
+    let twice = verdict(Params::default(), twice, inside(1), &ledger);
+    assert_eq!(twice, Err(TxError::Duplicate(outpoint).into()));
     let absent = Outpoint { index: 1, ..outpoint };
-    assert!(told(&|p| p.inputs[0].outpoint = absent).starts_with(&format!("expected coin {absent}, found none")));
-    assert_eq!(told(&|p| p.inputs[0].unlock = b"12345"), "expected scripts and data of at most 4 bytes, found 5");
-    assert_eq!(told(&|p| p.outputs[0].lock = b"12345"), "expected scripts and data of at most 4 bytes, found 5");
+    breaks(TxError::MissingCoin(absent), &|p| p.inputs[0].outpoint = absent);
+    let long = TxError::FieldSize { limit: 4, found: 5 };
+    breaks(long.clone(), &|p| p.inputs[0].unlock = b"12345");
+    breaks(long.clone(), &|p| p.outputs[0].lock = b"12345");
     let asked = Asked { kind: 0, amount: Amount(1), data: b"12345" };
-    assert!(
-        told(&|p| {
-            p.outputs.clear();
-            p.actions.push(asked);
-        })
-        .contains("at most 4 bytes, found 5")
-    );
-    assert_eq!(told(&|p| p.outputs[0].amount = Amount(4)), "expected outputs of at least 0.00000005, found 0.00000004");
-    let over = told(&|p| p.outputs[0].amount = Amount::coins(10) + Amount(1));
-    assert_eq!(over, "expected inputs of at least 10.00000001, found 10");
-    let over = told(&|p| p.actions.push(Asked { data: &[], ..asked }));
-    assert_eq!(over, "expected inputs of at least 10.00000001, found 10");
+    breaks(long, &|p| {
+        p.outputs.clear();
+        p.actions.push(asked);
+    });
+    breaks(TxError::Dust { limit: Amount(5), found: Amount(4) }, &|p| p.outputs[0].amount = Amount(4));
+    let over = TxError::Overspent { expected: Amount::coins(10) + Amount(1), found: Amount::coins(10) };
+    breaks(over.clone(), &|p| p.outputs[0].amount = Amount::coins(10) + Amount(1));
+    breaks(over, &|p| p.actions.push(Asked { data: &[], ..asked }));
     for amount in [MAX_AMOUNT, Amount(u64::MAX)] {
         let mut much = payment(outpoint, b"");
         much.outputs = vec![Output { amount, lock: b"" }; 2];
-        let error = verdict(Params::default(), much, inside(1), &ledger).unwrap_err();
-        assert_eq!(error, "expected outputs and actions of at most 90071992.54740992 coins together");
+        let much = verdict(Params::default(), much, inside(1), &ledger);
+        assert_eq!(much, Err(TxError::Sum("outputs and actions").into()));
     }
 }
 
@@ -179,25 +177,27 @@ fn lock_times_and_ages_are_waited_for() {
     const TIME: u32 = 500_000_000;
     const UNITS: u32 = 1 << 22;
     let at_time = |time| ApplyContext { time, ..inside(1) };
-    for (version, lock_time, sequence, place, good) in [
-        (2, 5, 1 << 31, inside(5), false),
-        (2, 5, 1 << 31, inside(6), true),
-        (2, 5, SEQUENCE_FINAL, inside(5), true),
-        (2, TIME + 1, 1 << 31, at_time(TIME + 1), false),
-        (2, TIME + 1, 1 << 31, at_time(TIME + 2), true),
-        (2, 0, 4, inside(3), false),
-        (2, 0, 4, inside(4), true),
-        (1, 0, 4, inside(3), true),
-        (2, 0, 4 | 1 << 31, inside(3), true),
-        (2, 0, UNITS | 2, at_time(1023), false),
-        (2, 0, UNITS | 2, at_time(1024), true),
+    const NOT_FINAL: Option<&str> = Some("bad-txns-nonfinal");
+    const TOO_YOUNG: Option<&str> = Some("non-BIP68-final");
+    for (version, lock_time, sequence, place, code) in [
+        (2, 5, 1 << 31, inside(5), NOT_FINAL),
+        (2, 5, 1 << 31, inside(6), None),
+        (2, 5, SEQUENCE_FINAL, inside(5), None),
+        (2, TIME + 1, 1 << 31, at_time(TIME + 1), NOT_FINAL),
+        (2, TIME + 1, 1 << 31, at_time(TIME + 2), None),
+        (2, 0, 4, inside(3), TOO_YOUNG),
+        (2, 0, 4, inside(4), None),
+        (1, 0, 4, inside(3), None),
+        (2, 0, 4 | 1 << 31, inside(3), None),
+        (2, 0, UNITS | 2, at_time(1023), TOO_YOUNG),
+        (2, 0, UNITS | 2, at_time(1024), None),
     ] {
         let mut payment = payment(outpoint, b"");
         payment.version = version;
         payment.lock_time = lock_time;
         payment.inputs[0].sequence = sequence;
         let found = verdict(Params::default(), payment.clone(), place, &ledger);
-        assert_eq!(found.is_ok(), good, "{payment:?} at {place:?}: {found:?}");
+        assert_eq!(found.as_ref().err().map(Reject::code), code, "{payment:?} at {place:?}: {found:?}");
     }
 }
 
