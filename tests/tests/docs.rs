@@ -14,7 +14,8 @@ fn documents() -> Vec<PathBuf> {
         let paths = entries.map(|entry| Path::new(folder).join(entry.file_name()));
         paths.filter(|path| path.extension().is_some_and(|it| it == "md")).collect::<Vec<_>>()
     };
-    let mut all: Vec<PathBuf> = ["", "docs", "docs/decisions", "experiments"].iter().flat_map(|it| in_folder(it)).collect();
+    let mut all: Vec<PathBuf> =
+        ["", "docs", "docs/decisions", "experiments"].iter().flat_map(|it| in_folder(it)).collect();
     all.sort();
     all
 }
@@ -28,7 +29,10 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 fn headings(text: &str) -> Vec<String> {
     let name = |heading: &str| {
         let kept = heading.trim().to_lowercase();
-        kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+        kept.chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
     };
     text.lines().filter(|line| line.starts_with('#')).map(|line| name(line.trim_start_matches('#'))).collect()
 }
@@ -42,7 +46,8 @@ fn broken(document: &Path, text: &str) -> Vec<String> {
             "" => root().join(document),
             _ => root().join(document.parent().expect("a file lies in a folder")).join(file),
         };
-        let has = |heading: &str| fs::read_to_string(&path).is_ok_and(|text| headings(&text).iter().any(|it| it == heading));
+        let has =
+            |heading: &str| fs::read_to_string(&path).is_ok_and(|text| headings(&text).iter().any(|it| it == heading));
         !path.exists() || heading.is_some_and(|heading| !has(heading))
     });
     wrong.map(|target| format!("{}: {target}", document.display())).collect()
@@ -53,7 +58,8 @@ fn links_lead_somewhere() {
     let read = |document: &PathBuf| fs::read_to_string(root().join(document)).expect("text");
     let wrong: Vec<String> = documents().iter().flat_map(|document| broken(document, &read(document))).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    let sample = broken(Path::new("docs/x.md"), "[a](results.md#nowhere) [b](no.md) [c](results.md#traces) [d](https://x)");
+    let sample =
+        broken(Path::new("docs/x.md"), "[a](results.md#nowhere) [b](no.md) [c](results.md#traces) [d](https://x)");
     assert_eq!(sample, ["docs/x.md: results.md#nowhere", "docs/x.md: no.md"]);
 }
 
@@ -63,7 +69,8 @@ fn files_that_are_named_exist() {
     let (mut wrong, mut named) = (vec![], 0);
     for document in ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"] {
         let text = fs::read_to_string(root().join(document)).expect("text");
-        let paths = text.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && !name.contains(['<', ' ', '=']));
+        let paths =
+            text.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && !name.contains(['<', ' ', '=']));
         for path in paths {
             named += 1;
             let places = ["", "fika-core/src", "fika-host/src", "tests"].map(|base| root().join(base).join(path));
