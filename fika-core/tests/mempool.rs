@@ -91,6 +91,24 @@ fn a_full_mempool_drops_the_cheapest_with_its_children() {
 }
 
 #[test]
+fn what_builds_on_itself_makes_no_selection_endless() {
+    let (mut pool, mut table) = (limited(10_000), TxTable::default());
+    // Pots: each payment spends a key and makes it again.
+    for name in [1, 2] {
+        let (tx, outcome) = coins(name, 10, &[name], &[name]);
+        assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
+    }
+    let (tx, outcome) = coins(3, 10, &[30], &[31]);
+    assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
+    let (tx, outcome) = coins(4, 10, &[31], &[32]);
+    assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
+    // It makes what its own ancestor spends.
+    let (tx, outcome) = coins(5, 10, &[32], &[30]);
+    assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Err(TxReject::Circular));
+    assert_eq!(selected(&pool, &table, 10_000), [1, 2, 3, 4]);
+}
+
+#[test]
 fn confirming_removes_the_block_and_its_conflicts_with_children() {
     let (mut pool, mut table) = (limited(10_000), TxTable::default());
     for (tx, outcome) in [coins(1, 1, &[100], &[1]), coins(2, 1, &[101], &[2]), coins(3, 1, &[2], &[3])] {

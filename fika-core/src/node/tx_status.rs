@@ -49,17 +49,14 @@ pub(super) struct TxStatus {
     lines: Vec<Line>,
     /// How many lines a group has.
     stride: usize,
-    /// Those that were dealt with in this generation.
-    current: Vec<TxIndex>,
-    /// Which kind of generation it is.
+    /// Which kind of generation it is, and how many were dealt with in it.
     generation: usize,
-    /// Those of the generation before.
-    previous: Vec<TxIndex>,
+    current_count: usize,
 }
 
 impl Default for TxStatus {
     fn default() -> TxStatus {
-        TxStatus { lines: Vec::new(), stride: 1, current: Vec::new(), generation: 0, previous: Vec::new() }
+        TxStatus { lines: Vec::new(), stride: 1, generation: 0, current_count: 0 }
     }
 }
 
@@ -144,11 +141,11 @@ impl TxStatus {
         if self.has(tx, &RECENT) {
             return Status::Recent;
         }
-        if self.current.len() >= RECENT_TXS {
+        if self.current_count >= RECENT_TXS {
             self.next_generation(txs);
         }
+        self.current_count += 1;
         self.set(txs, tx, RECENT[self.generation]);
-        self.current.push(tx);
         if let Some(peer) = peer {
             self.announced(tx, peer);
         }
@@ -159,11 +156,11 @@ impl TxStatus {
     #[cold]
     fn next_generation(&mut self, txs: &mut TxTable) {
         self.generation ^= 1;
-        let mut expired = std::mem::replace(&mut self.previous, std::mem::take(&mut self.current));
-        for tx in expired.drain(..) {
-            self.unset(txs, tx, &[RECENT[self.generation]]);
+        self.current_count = 0;
+        for group in 0..(self.lines.len() / self.stride) as u32 {
+            let expired = self.lines[group as usize * self.stride].0[RECENT[self.generation]];
+            TxIndex::each(group, expired).for_each(|tx| _ = self.unset(txs, tx, &[RECENT[self.generation]]));
         }
-        self.current = expired;
     }
 
     /// A transaction that was refused may be accepted after another block.
@@ -231,7 +228,10 @@ impl TxStatus {
     pub(super) fn clear_announced(&mut self, tx: TxIndex) {
         let first = tx.group() as usize * self.stride;
         let Some(lines) = self.lines.get_mut(first..first + self.stride) else { return };
-        lines.iter_mut().flat_map(|Line(words)| words).skip(FLAGS).for_each(|word| *word &= !tx.bit());
+        // All words are cleared together, which is quicker than to leave the flags out.
+        let flags: [u64; FLAGS] = std::array::from_fn(|flag| lines[0].0[flag]);
+        lines.iter_mut().for_each(|Line(words)| words.iter_mut().for_each(|word| *word &= !tx.bit()));
+        lines[0].0[..FLAGS].copy_from_slice(&flags);
     }
 }
 

@@ -42,7 +42,9 @@ impl Producer {
                 expected_tries: target.work().saturating_u128(),
             });
         }
-        if let Some((time, coin)) = self.next_kernel(targets.stake.bits, tip, ctx)? {
+        if !ctx.catching_up
+            && let Some((time, coin)) = self.next_kernel(targets.stake.bits, tip, ctx)?
+        {
             duties.push(Duty::Slot {
                 draft: Draft {
                     version: STAKE,
@@ -65,8 +67,7 @@ impl Producer {
         ctx: &mut Ctx<'_>,
     ) -> Result<Option<(u32, Vec<u8>)>, Reject> {
         let (rules, chain) = (self.rules.clone(), &self.rules.env.chain);
-        let first_tick = |since: Time| chain.tick(since.saturating_add(chain.tick_us - 1)).into();
-        let unsigned = u32::try_from(self.guard.first(ctx.now, first_tick)).unwrap_or(u32::MAX);
+        let unsigned = u32::try_from(self.guard.next()).unwrap_or(u32::MAX);
         let mut coins = ctx.chain.coins(&tip.id, &self.me)?;
         coins.sort_by_key(|coin| Reverse(coin.amount));
         coins.truncate(SEARCHED_COINS);
@@ -94,6 +95,10 @@ impl Producer {
 }
 
 impl Agent for Producer {
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        self.guard.restore(kept);
+    }
+
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         // What cannot be planned on this tip, for want of its state, may be possible on the next.
         let duties = self.plan(tip, ctx).unwrap_or_default();
@@ -102,7 +107,7 @@ impl Agent for Producer {
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
         if block.header.version == STAKE {
-            if !self.guard.sign(block.header.time.into()) {
+            if !self.guard.sign(block.header.time.into(), ctx) {
                 return Sealed::Drop;
             }
             seal.extend(ctx.signer.sign(&digest(&block.id)));

@@ -33,9 +33,8 @@ impl Producer {
         let slot_at = |time: Time| schedule.slot(chain.tick(time)).unwrap_or(0);
         let begins = |slot: u64| schedule.start(slot).map(|tick| chain.time(tick));
 
-        let at_or_after = |time| slot_at(time) + u64::from(begins(slot_at(time)).is_none_or(|begin| begin < time));
         let after_tip = schedule.slot(tip.header.time).unwrap_or(0) + 1;
-        let from = self.guard.first(ctx.now, at_or_after).max(slot_at(ctx.now)).max(after_tip);
+        let from = self.guard.next().max(slot_at(ctx.now)).max(after_tip);
 
         let epoch = schedule.epoch_of(from);
         let mut slots = Vec::new();
@@ -59,16 +58,20 @@ impl Producer {
 }
 
 impl Agent for Producer {
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        self.guard.restore(kept);
+    }
+
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        if self.plan(tip, ctx).is_err() {
-            // Without the boundary's state nobody can tell who leads; the next tip may.
+        if ctx.catching_up || self.plan(tip, ctx).is_err() {
+            // On an old tip a block would be of no use. Without the boundary's state nobody can tell who leads; the next tip may.
             ctx.set_duties([]);
         }
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
         let slot = self.pos.0.schedule.slot(block.header.time);
-        if !slot.is_some_and(|slot| self.guard.sign(slot)) {
+        if !slot.is_some_and(|slot| self.guard.sign(slot, ctx)) {
             return Sealed::Drop;
         }
         seal.extend(ctx.signer.sign(&digest(&block.id)));

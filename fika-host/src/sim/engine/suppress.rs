@@ -33,14 +33,19 @@ impl Engine<'_> {
     pub(super) fn leaves_requests_alone(&self, node: u32, message: &Message) -> bool {
         // It awaits none.
         let Some(awaited) = self.announcements.open(node, self.now) else { return true };
+        let tree = self.world(node).tree();
         let header = match message {
             Message::GetData(_) | Message::GetHeaders(_) | Message::GetBlockTxn(_) => return true,
             Message::Block(block) => &block.head.header,
             Message::CompactBlock(compact) => &compact.head.header,
+            // Of a block without payments the node has guessed nothing, so it is complete now.
+            Message::BlockTxn(answer) => match tree.find(&answer.id).and_then(|ix| tree[ix].block.as_ref()) {
+                Some(block) if block.txs.len() == 1 => &block.head.header,
+                _ => return false,
+            },
             _ => return false,
         };
         // The block itself ends the wait.
-        let tree = self.world(node).tree();
         tree.find(&self.blocks[awaited as usize]).is_some_and(|ix| tree[ix].header == *header)
     }
 
