@@ -77,7 +77,8 @@ fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
     let txs = vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)];
     let draft = fika_core::agent::Draft { version: 1, parent: genesis, bits: 0, extra: b"producer".to_vec() };
     let block = factory.block_with(draft, 10_000, txs);
-    let mutations: [(&str, fn(&mut Block)); 6] = [
+    type Mutation = fn(&mut Block);
+    let mutations: [(&str, Mutation); 6] = [
         ("bad-txns-duplicate", |block| block.txs.push(block.txs[2].clone())),
         ("bad-txnmrklroot", |block| block.txs.truncate(2)),
         ("bad-txnmrklroot", |block| block.txs.swap(1, 2)),

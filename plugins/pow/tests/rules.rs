@@ -5,6 +5,7 @@ use fika_core::consensus::Consensus;
 use fika_core::env::ChainParams;
 use fika_core::header::{Header, SECOND};
 use fika_core::plugin::Plugin;
+use fika_core::reject::Rule;
 use fika_core::target::{Target, Work};
 use fika_core::testing::{Chain, Person, env, refused};
 use fika_pow::{Params, Pow, PowError, Retarget};
@@ -138,6 +139,16 @@ fn wrong_bits_an_extra_and_a_seal_are_refused() {
         let found = pow.check(&chain.view(block, &[]), &chain.tip(), &chain);
         assert_eq!(found, Err(PowError::Bits { expected: bits, found: wrong }.into()));
     }
+}
+
+#[test]
+fn rules_have_bitcoins_names() {
+    let found = [
+        PowError::Bits { expected: 1, found: 2 },
+        PowError::TimeTooOld { median: 1, found: 1 },
+        PowError::HighHash { bits: 1, id: Header::default().id() },
+    ];
+    assert_eq!(found.map(|rule| rule.code()), ["bad-diffbits", "time-too-old", "high-hash"]);
 }
 
 #[test]
