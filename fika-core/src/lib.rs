@@ -58,6 +58,7 @@ pub mod plugin;
 pub mod reject;
 pub mod script;
 pub mod target;
+#[cfg(any(feature = "testing", doc))]
 pub mod testing;
 pub mod transport;
 pub mod tx;

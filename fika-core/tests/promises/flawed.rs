@@ -182,7 +182,7 @@ caught! {
     a_choice_of_nothing: Inventive, "which the node has not accepted";
     coins_from_nowhere: Minting, "creates 50.00000001 coins where the schedule allows 50";
     deposits_from_nowhere: Locking, "locks 0.00000001 coins where its actions brought 0";
-    deposits_that_were_never_made: Returning, "from the deposit of 0707070707070707070707070707070707070707, which is 0";
+    deposits_that_were_never_made: Returning, "070707, which is 0";
     a_check_that_panics: Trusting, "out of range for slice of length";
     rules_that_refuse_their_own_agent: Contradictory, "five is unlucky";
     an_agent_that_finalizes_too_early: Hasty, "left the final block";

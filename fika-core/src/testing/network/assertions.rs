@@ -41,8 +41,8 @@ impl Network {
         self.chain(node).iter().map(|block| block.id()).collect()
     }
 
-    /// All that holds whatever the rules are: no node or plugin has failed, no valid block was refused, nothing final was
-    /// reverted, the ledgers add up, and nobody has signed two blocks for one time.
+    /// All that holds whatever the rules are: no node or plugin has failed, no valid block was refused, nothing final
+    /// was reverted, the ledgers add up, and nobody has signed two blocks for one time.
     pub fn assert_healthy(&self) {
         self.assert_no_faults();
         self.assert_no_valid_block_refused();
@@ -93,7 +93,8 @@ impl Network {
             let apart = longest.len() - common;
             assert!(
                 apart as u64 <= blocks,
-                "{}node {first} has block {} at height {}, node {node} has {}; node {first} is at height {}, node {node} at {}",
+                "{}node {first} has block {} at height {}, node {node} has {}; node {first} is at height {}, \
+                 node {node} at {}",
                 self.context(),
                 longest[common],
                 common,
@@ -142,8 +143,8 @@ impl Network {
         }
     }
 
-    /// No coin was made or lost: the supply at every tip is what genesis and the chain's schedule say. Rules that burn coins, or
-    /// create other amounts, compare [`supply`](Network::supply) with what they mean it to be.
+    /// No coin was made or lost: the supply at every tip is what genesis and the chain's schedule say. Rules that
+    /// burn coins, or create other amounts, compare [`supply`](Network::supply) with what they mean it to be.
     pub fn assert_supply_follows_the_schedule(&self) {
         let setup = self.setup();
         for node in self.honest_and_alive() {
@@ -166,8 +167,8 @@ impl Network {
         self.check_payments(&BTreeSet::new());
     }
 
-    /// The same, but a payment that its payer has dropped need not be there: a reorganisation can take away the coin that it
-    /// spends, if that was a reward.
+    /// The same, but a payment that its payer has dropped need not be there: a reorganisation can take away the coin
+    /// that it spends, if that was a reward.
     pub fn assert_kept_payments_confirmed_once(&self) {
         let dropped = self.events().iter().filter_map(|(_, node, event)| match event {
             Event::TxDropped { hash, .. } => Some((*node, *hash)),
@@ -196,16 +197,16 @@ impl Network {
                 let fine = found.len() == 1 || (found.is_empty() && may_lack.contains(&(*payer, *hash)));
                 assert!(
                     fine,
-                    "{context}payment {hash}, made at {at} us by node {payer}, is in blocks at heights {found:?} of node \
-                     {node}, which is at height {}",
+                    "{context}payment {hash}, made at {at} us by node {payer}, is in blocks at heights {found:?} of \
+                     node {node}, which is at height {}",
                     self.height(node),
                 );
             }
         }
     }
 
-    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal are not
-    /// counted: who grinds may find two in one tick.
+    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal
+    /// are not counted: who grinds may find two in one tick.
     pub fn assert_signed_once(&self) {
         let mut signed = BTreeMap::<(u32, u32), Id>::new();
         let blocks: BTreeMap<Id, (Header, bool)> = (0..self.hosts())

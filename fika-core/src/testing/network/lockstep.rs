@@ -1,4 +1,5 @@
-//! The run of a network. What the kit needs of `Node`, `Input` and `Outputs` is in this file; `worlds` has what it needs of a world.
+//! The run of a network. What the kit needs of `Node`, `Input` and `Outputs` is in this file; `worlds` has what it
+//! needs of a world.
 
 use std::collections::BTreeMap;
 
