@@ -55,9 +55,9 @@
 //!
 //! # What is tried
 //!
-//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned, one
-//! with slow links, one that is parted in halves for a while, and one whose clocks differ and in which whoever makes
-//! a block is killed at once and restarted, again and again. All the while
+//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned; one with
+//! slow links; one that is parted in halves for a while, and of which a node is down for a while later; and one whose
+//! clocks differ, and in which whoever makes a block is killed at once and restarted, again and again. All the while
 //!
 //! - **the rules are pure**: everything is asked twice, and once of an instance of the rules that was made for this
 //!   question alone;
@@ -70,7 +70,8 @@
 //!
 //! - **the rules accept what their own agents make**: no honest node has refused a block of another or of its own,
 //!   and none of its duties was in vain;
-//! - **nothing final is reverted**, and no honest node has signed two blocks for one time;
+//! - **nothing final is reverted**, no honest node has signed two blocks for one time, and none that was away has made
+//!   blocks for the times that it had missed;
 //! - **all agree** but for the last six blocks, and every payment is in the chain once.
 //!
 //! Then newcomers hear of the blocks of all branches, and of copies with a changed header, extra or seal, in four
@@ -97,6 +98,8 @@ use doubt::{Doubting, MayIssue};
 const AGREEMENT: u64 = 6;
 /// So many block intervals a run takes.
 const INTERVALS: u64 = 40;
+/// Whoever has been away makes no block for a time that lies further back.
+const LATE_INTERVALS: u64 = 2;
 /// More blocks than this for each interval are a mistake, and would take for ever.
 const MAX_BLOCKS_PER_INTERVAL: usize = 50;
 
@@ -186,6 +189,7 @@ impl Promises {
             let net = self.run(setup.clone(), scenario);
             let blocks = net.all_accepted();
             assert!(!blocks.is_empty(), "{context}nobody made a block in {INTERVALS} block intervals");
+            net.assert_nothing_made_late(self.at(LATE_INTERVALS));
             net.assert_healthy();
             net.assert_agreement(AGREEMENT);
             net.assert_kept_payments_confirmed_once();
@@ -224,7 +228,8 @@ impl Promises {
             }
             Scenario::Parted => {
                 let half: Vec<u32> = (0..nodes / 2).collect();
-                setup.partition(self.at(8)..self.at(20), &[&half])
+                let parted = setup.partition(self.at(8)..self.at(20), &[&half]);
+                parted.crash(self.at(22)..self.at(29), nodes - 1)
             }
             Scenario::Crashes => setup.clock(0, -skew).clock(nodes - 1, skew),
         };

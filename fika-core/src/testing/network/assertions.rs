@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::lockstep::Network;
 use crate::amount::Amount;
-use crate::block::Block;
+use crate::block::{Block, Head};
 use crate::hash::Id;
-use crate::header::Header;
+use crate::header::Time;
 use crate::node::Event;
 
 /// What a test says of a network that has run. All of it speaks of the honest nodes alone, and of those that are alive.
@@ -113,17 +113,16 @@ impl Network {
                 panic!("{context}at {at} us node {node} left the final block {finalized} for {tip}");
             }
         }
+        let chains: Vec<(u32, Vec<Id>)> =
+            self.honest_and_alive().into_iter().map(|node| (node, self.names(node))).collect();
         for node in self.honest() {
-            for id in self.finalized(node) {
-                let height = self.height_of(node, id);
-                for other in self.honest_and_alive() {
-                    let chain = self.names(other);
-                    let there = height.is_some_and(|height| chain.get(height as usize).is_none_or(|found| found == id));
+            for (height, id) in self.finalized(node) {
+                for (other, chain) in &chains {
+                    let there = chain.get(*height as usize);
                     assert!(
-                        there,
-                        "{context}node {node} called block {id} final, and node {other} has block {} at height {}",
-                        height.and_then(|height| chain.get(height as usize)).map_or("none".into(), Id::to_string),
-                        height.map_or("unknown".into(), |height| height.to_string()),
+                        there.is_none_or(|there| there == id),
+                        "{context}node {node} called block {id} final, and node {other} has block {} at height {height}",
+                        there.copied().unwrap_or_default(),
                     );
                 }
             }
@@ -205,26 +204,37 @@ impl Network {
         }
     }
 
-    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal
-    /// are not counted: who grinds may find two in one tick.
+    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal are
+    /// not counted: who grinds may find two in one tick.
     pub fn assert_signed_once(&self) {
+        let context = self.context();
         let mut signed = BTreeMap::<(u32, u32), Id>::new();
-        let blocks: BTreeMap<Id, (Header, bool)> = (0..self.hosts())
-            .flat_map(|node| self.accepted(node))
-            .map(|block| (block.id(), (block.head.header, !block.head.seal.is_empty())))
-            .collect();
-        for node in self.honest() {
-            for (at, id) in self.produced(node) {
-                let Some((header, true)) = blocks.get(id) else { continue };
-                if let Some(other) = signed.insert((node, header.time), *id).filter(|other| other != id) {
-                    let time = header.time;
-                    panic!(
-                        "{}at {at} us node {node} signed block {id} for tick {time}, and had signed {other} for it",
-                        self.context()
-                    );
-                }
+        for (at, node, head) in self.kept() {
+            let (id, time) = (head.header.id(), head.header.time);
+            if let Some(other) = signed.insert((node, time), id).filter(|_| !head.seal.is_empty()) {
+                panic!(
+                    "{context}at {at} us node {node} signed block {id} for tick {time}, and had signed {other} for it"
+                );
             }
         }
+    }
+
+    /// No honest node made a block for a time that its clock had left more than `late_us` behind: a producer that has
+    /// been away makes none for each slot that it catches up with.
+    pub fn assert_nothing_made_late(&self, late_us: Time) {
+        let (context, chain) = (self.context(), &self.setup().chain);
+        for (at, node, head) in self.kept() {
+            let (id, late) = (head.header.id(), self.clock_at(node, at).saturating_sub(chain.time(head.header.time)));
+            assert!(late <= late_us, "{context}at {at} us node {node} made block {id} for a time {late} us ago");
+        }
+    }
+
+    /// What honest nodes have made and some node has accepted, by node and time.
+    fn kept(&self) -> Vec<(Time, u32, Head)> {
+        let accepted = (0..self.hosts()).flat_map(|node| self.accepted(node));
+        let accepted: BTreeMap<Id, Arc<Block>> = accepted.map(|block| (block.id(), block)).collect();
+        let made = self.honest().flat_map(|node| self.produced(node).iter().map(move |(at, id)| (*at, node, id)));
+        made.filter_map(|(at, node, id)| Some((at, node, accepted.get(id)?.head.clone()))).collect()
     }
 
     /// The blocks that some honest node has accepted, each once, parents first.

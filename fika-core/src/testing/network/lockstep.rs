@@ -12,7 +12,7 @@ use crate::header::{Header, SECOND, Time};
 use crate::message::Message;
 use crate::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, Work};
 use crate::testing::{Draws, MemoryStore};
-use crate::world::{BlockIx, BlockSet, Genesis, Store, Tree, World};
+use crate::world::{BlockIx, BlockSet, Genesis, Store, World};
 
 /// What was written is durable after so long, in microseconds.
 const FLUSH_AFTER_US: Time = SECOND;
@@ -56,7 +56,8 @@ pub(super) struct Host {
     wake: Option<(Time, u64)>,
     draws: Draws,
     pub(super) accepted: BlockSet,
-    pub(super) finalized: Vec<Id>,
+    /// By height.
+    pub(super) finalized: Vec<(u64, Id)>,
     pub(super) produced: Vec<(Time, Id)>,
 }
 
@@ -192,8 +193,9 @@ impl Network {
         }
         let mut out = Outputs::default();
         alive.handle(world, clock, input, &mut out);
-        let finalized = world.tree()[alive.finalized()].id;
-        if alive.finalized() != Tree::GENESIS && host.finalized.last() != Some(&finalized) {
+        let finalized = &world.tree()[alive.finalized()];
+        let finalized = (finalized.height, finalized.id);
+        if finalized.0 > 0 && host.finalized.last() != Some(&finalized) {
             host.finalized.push(finalized);
         }
         let wake = host.wake.take();
@@ -412,7 +414,12 @@ impl Network {
 
     /// What a node's clock says.
     pub fn clock(&self, node: u32) -> Time {
-        self.now.saturating_add_signed(self.setup.clock_of(node))
+        self.clock_at(node, self.now)
+    }
+
+    /// What a node's clock said at a time.
+    pub(super) fn clock_at(&self, node: u32, at: Time) -> Time {
+        at.saturating_add_signed(self.setup.clock_of(node))
     }
 
     /// When a node's clock says `clock`.

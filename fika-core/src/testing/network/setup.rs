@@ -132,7 +132,11 @@ impl Setup {
     }
 
     /// How many nodes there are. They are numbered from 0.
+    ///
+    /// # Panics
+    /// When it is none.
     pub fn nodes(mut self, nodes: u32) -> Setup {
+        assert!(nodes > 0, "a network has at least one node");
         self.nodes = nodes;
         self
     }
