@@ -177,6 +177,38 @@ fn what_attackers_do_is_not_held_against_the_honest() {
     net.assert_agreement(1);
 }
 
+/// Says at every tip what no rules can read.
+struct Babbling;
+
+struct Babbler(Box<dyn Agent>);
+
+impl Attack for Babbling {
+    fn agent(&self, honest: Box<dyn Agent>, _: Address) -> Box<dyn Agent> {
+        Box::new(Babbler(honest))
+    }
+}
+
+impl Agent for Babbler {
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        self.0.on_tip(tip, ctx);
+        ctx.effect(Effect::Broadcast(tip.id.0[..9].to_vec()));
+    }
+}
+
+#[test]
+fn who_is_banned_is_alone() {
+    let mut net = Setup::new(|env| Ok(Finality(env.clone()))).attack(0, Babbling).start();
+    net.run(605 * SECOND);
+    net.assert_healthy();
+    net.assert_agreement(0);
+    assert!(net.height(0) < 30 && net.height(1) > 45, "heights {} and {}", net.height(0), net.height(1));
+    let (last, _) = net.produced(1).last().unwrap();
+    assert!(*last > 500 * SECOND);
+    let sent = net.sent().len();
+    net.run(705 * SECOND);
+    assert!(net.sent()[sent..].iter().all(|(from, to, _)| *from != 0 && *to != 0), "nothing goes over its links");
+}
+
 #[test]
 fn equal_plans_run_alike_whatever_happens_in_them() {
     let run = |seed| {

@@ -211,6 +211,10 @@ impl Network {
             self.host_mut(node).wake = Some(self.push(at, Due::Input(node, Input::Wake)));
         }
         out.events.into_iter().for_each(|event| self.note(node, event));
+        if !out.bans.is_empty() {
+            out.bans.into_iter().for_each(|peer| self.links.ban(node, self.neighbour(node, peer)));
+            self.update_links();
+        }
     }
 
     fn note(&mut self, node: u32, event: Event) {

@@ -62,6 +62,7 @@
 //!   time.
 //! - A **partition** or a crash breaks connections: both ends are told, and what was under way is lost.
 //!   [`Network::lose`] loses messages and tells nobody.
+//! - A **ban** breaks the connection for good.
 //! - A **clock** is off by a constant. The node sees nothing but its own.
 //! - A **killed** node keeps what was durable: what it wrote more than a second ago, and what the node itself flushed.
 //! - **Work** is drawn from the node's [hash rate](Setup::hash_rate), or, on a chain with
