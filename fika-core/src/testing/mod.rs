@@ -1,8 +1,8 @@
 //! Tests for rules of one's own.
 //!
-//! Who writes a consensus, a script language, a key scheme, a transaction format or a transport finds here what its tests
-//! need. The kit stands behind the cargo feature `testing`, which is off by default: a host needs none of it, and with it
-//! this crate takes two fifths longer to compile. A plugin switches it on for its tests alone:
+//! Who writes a consensus, a script language, a key scheme, a transaction format or a transport finds here what its
+//! tests need. The kit stands behind the cargo feature `testing`, which is off by default: a host needs none of it, and
+//! with it this crate takes two fifths longer to compile. A plugin switches it on for its tests alone:
 //!
 //! ```toml
 //! [dependencies]

@@ -55,9 +55,10 @@
 //!
 //! # What is tried
 //!
-//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned; one with
-//! slow links; one that is parted in halves for a while, and of which a node is down for a while later; and one whose
-//! clocks differ, and in which whoever makes a block is killed at once and restarted, again and again. All the while
+//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned; one
+//! with slow links; one that is parted in halves for a while, and of which a node is down for a while later; and one
+//! whose clocks differ, and in which whoever makes a block is killed at once and restarted, again and again. All the
+//! while
 //!
 //! - **the rules are pure**: everything is asked twice, and once of an instance of the rules that was made for this
 //!   question alone;

@@ -121,7 +121,8 @@ impl Network {
                     let there = chain.get(*height as usize);
                     assert!(
                         there.is_none_or(|there| there == id),
-                        "{context}node {node} called block {id} final, and node {other} has block {} at height {height}",
+                        "{context}node {node} called block {id} final, and node {other} has block {} at height \
+                         {height}",
                         there.copied().unwrap_or_default(),
                     );
                 }
