@@ -15,6 +15,9 @@
 //! [`agent::Attack`] can wrap any of them. [`plugin`] says how a crate with such a trait becomes
 //! a library that a host loads, or a part of the host.
 //!
+//! What an author's tests need (a chain made by hand, networks in virtual time, attackers, and the promises of each trait
+//! as one test) is in [`testing`], behind the feature of that name.
+//!
 //! Rules are pure, agents and the [`node::Node`] are state machines, and none of them does I/O,
 //! reads a clock or draws entropy: so one piece of code runs in a process with real sockets and
 //! under virtual time, and gives the same answers in both.
@@ -60,6 +63,7 @@ pub mod prefetch;
 pub mod reject;
 pub mod script;
 pub mod target;
+#[cfg(any(feature = "testing", doc))]
 pub mod testing;
 pub mod transport;
 pub mod tx;

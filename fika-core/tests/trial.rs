@@ -176,10 +176,7 @@ fn checkpoints_become_final_and_stay() {
     let mut net = Setup::new(|env| Ok(Finality(env.clone()))).start();
     net.run(600 * SECOND);
     net.assert_healthy();
-    let final_height = |net: &Network, node: u32| {
-        let last = net.finalized(node).last().unwrap();
-        net.ask(node, |view, _| view.block(last).unwrap().height)
-    };
+    let final_height = |net: &Network, node: u32| net.finalized(node).last().unwrap().0;
     for node in 0..5 {
         let height = final_height(&net, node);
         assert!(height.is_multiple_of(CHECKPOINT) && height + 2 * CHECKPOINT > net.height(0), "final {height}");
@@ -224,6 +221,12 @@ fn leaving_a_final_block_is_a_safety_violation() {
     let violations =
         |solo: &Solo| solo.events.iter().filter(|event| matches!(event, Event::SafetyViolation { .. })).count();
     let mut solo = Solo::new(setup());
+    short.iter().for_each(|block| drop(solo.hear_block(0, block)));
+    tell(&mut solo, 0, &short[1]);
+    long.iter().for_each(|block| drop(solo.hear_block(0, block)));
+    assert_eq!((violations(&solo), solo.tip()), (1, short[1].id()), "what is final is not left");
+    // Where a node is told to follow its fork choice all the same:
+    let mut solo = Solo::new(setup().config(|_, config| config.leaves_final = true));
     short.iter().for_each(|block| drop(solo.hear_block(0, block)));
     tell(&mut solo, 0, &short[1]);
     tell(&mut solo, 0, &short[0]);

@@ -109,7 +109,7 @@ impl Node {
             Input::UpdateChain => self.update_chain(turn),
         }
         let is_due = self.timers.next().is_some_and(|at| at <= now);
-        if is_due || !turn.out.pending.is_empty() || !self.duties.is_current() {
+        if is_due || !turn.out.pending.is_empty() || !self.duties.is_current() || self.seldom.sync.agent_waits {
             self.follow_up(turn);
         }
         turn.out.wake_at = self.timers.next();

@@ -27,7 +27,8 @@ use crate::hash::Id;
 use crate::header::Time;
 use crate::view::BlockView;
 
-/// Says nothing: makes no block public, passes none on, and sends nothing. It listens, as a node whose sending side is dead.
+/// Says nothing: makes no block public, passes none on, and sends nothing. It listens, as a node whose sending side
+/// is dead.
 pub struct Silent;
 
 impl Attack for Silent {

@@ -15,12 +15,13 @@ use crate::target::Work;
 use crate::tx::Action;
 use crate::view::{BlockView, ChainView, Coin, KeyValue, TreeView};
 
-/// A chain, or a tree, of blocks without transactions, made by hand: heights, times, coins, deposits and values of the rules are
-/// what the test says. It is the [`ChainView`] and the [`TreeView`] that the rules under test are called with.
+/// A chain, or a tree, of blocks without transactions, made by hand: heights, times, coins, deposits and values of
+/// the rules are what the test says. It is the [`ChainView`] and the [`TreeView`] that the rules under test are
+/// called with.
 ///
-/// One block is the *tip*: [`next`](Chain::next), [`give`](Chain::give) and the like speak of it. Every block has a ledger of its
-/// own, which begins as its parent's. Nothing is checked: blocks that break every rule can be put in, since some test is about
-/// them.
+/// One block is the *tip*: [`next`](Chain::next), [`give`](Chain::give) and the like speak of it. Every block has a
+/// ledger of its own, which begins as its parent's. Nothing is checked: blocks that break every rule can be put in,
+/// since some test is about them.
 ///
 /// ```
 /// use fika_core::amount::Amount;
@@ -174,7 +175,8 @@ impl Chain {
         id
     }
 
-    /// What [`Consensus::settle`] is told about a block with these actions, whose subsidy is 50 coins and which has no fees.
+    /// What [`Consensus::settle`] is told about a block with these actions, whose subsidy is 50 coins and which has
+    /// no fees.
     ///
     /// # Panics
     /// When its parent is not in the chain.
@@ -192,8 +194,8 @@ impl Chain {
         }
     }
 
-    /// Puts a block in as a world does: it weighs what the rules say, and they [settle](Consensus::settle) its actions. Gives
-    /// what they did. Whether the block is valid is not asked.
+    /// Puts a block in as a world does: it weighs what the rules say, and they [settle](Consensus::settle) its
+    /// actions. Gives what they did. Whether the block is valid is not asked.
     ///
     /// # Errors
     /// What `settle` refuses.

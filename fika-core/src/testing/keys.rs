@@ -1,4 +1,15 @@
 //! The promises of a key scheme, as one test.
+//!
+//! ```
+//! use fika_core::keys::NoKeys;
+//! use fika_core::testing;
+//!
+//! // In a test:
+//! testing::keys::promises(&NoKeys);
+//! ```
+//!
+//! What it cannot know the author tests beside it: published vectors, the sizes of keys, and keys that are made to
+//! cost time. That another program reads the scheme's files can be seen with [`openssl`].
 
 #[cfg(test)]
 mod tests;
@@ -21,18 +32,12 @@ const KINDS: usize = 4;
 /// Tries whether `scheme` keeps the promises of a [`KeyScheme`]:
 ///
 /// - pairs follow from their seeds, one by one and many at once, and differ;
-/// - a signature is the same at every call, and holds for its kind, key and digest alone: not for another one, not with a byte
-///   changed, cut off or added;
+/// - a signature is the same at every call, and holds for its kind, key and digest alone: not for another one, not
+///   with a byte changed, cut off or added;
 /// - a batch is answered as its jobs are one by one;
 /// - unknown kinds are refused in one line;
 /// - random keys, signatures, secrets and files never panic, and no random signature holds;
 /// - a pair comes back from its PEM file, and what is wrong with another text is said in one line.
-///
-/// ```
-/// use fika_core::keys::NoKeys;
-///
-/// fika_core::testing::keys::promises(&NoKeys);
-/// ```
 ///
 /// # Panics
 /// When a promise is broken: the message says which.
@@ -166,8 +171,8 @@ fn check_file(scheme: &dyn KeyScheme, pair: &KeyPair, draws: &mut Draws) {
     }
 }
 
-/// Runs the program `openssl` with `input`, to see whether it reads a scheme's files and writes what the scheme reads. `None` when
-/// it is not installed, which is said on the terminal.
+/// Runs the program `openssl` with `input`, to see whether it reads a scheme's files and writes what the scheme
+/// reads. `None` when it is not installed, which is said on the terminal.
 ///
 /// # Panics
 /// When it fails.

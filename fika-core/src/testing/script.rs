@@ -1,4 +1,21 @@
-//! The promises of a script language, as one test.
+//! The promises of a script language, as one test, and a spend for scripts to run in.
+//!
+//! ```
+//! use fika_core::script::{InputFacts, PayToAddress, Script};
+//! use fika_core::testing::script::{Spending, promises};
+//! use fika_core::testing::{Person, refused};
+//!
+//! // In a test:
+//! promises(&PayToAddress);
+//!
+//! // One script, in a transaction with a lock time.
+//! let (alice, bob) = (Person::new(1), Person::new(2));
+//! let mut spend = Spending { facts: InputFacts { lock_time: 500, ..InputFacts::default() }, ..Spending::default() };
+//! let lock = PayToAddress.lock(&alice.address());
+//! let (hers, his) = (spend.unlock(&PayToAddress, &lock, &alice), spend.unlock(&PayToAddress, &lock, &bob));
+//! assert_eq!(PayToAddress.run(&lock, &hers, 0, &mut spend), Ok(()));
+//! assert!(refused(PayToAddress.run(&lock, &his, 0, &mut spend)).contains("does not belong to the address"));
+//! ```
 
 #[cfg(test)]
 mod tests;
@@ -20,24 +37,14 @@ const OWNERS: u64 = 8;
 const RANDOM: u64 = 500;
 
 /// A spend for scripts to run in, without a transaction: the digest of a request is its hash, and keys are [`NoKeys`].
-///
-/// ```
-/// use fika_core::script::{PayToAddress, Script};
-/// use fika_core::testing::Person;
-/// use fika_core::testing::script::Spending;
-///
-/// let (alice, mut spend) = (Person::new(1), Spending::default());
-/// let lock = PayToAddress.lock(&alice.address());
-/// let unlock = spend.unlock(&PayToAddress, &lock, &alice);
-/// assert_eq!(PayToAddress.run(&lock, &unlock, 0, &mut spend), Ok(()));
-/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Spending {
     /// What the transaction says about the input.
     pub facts: InputFacts,
     /// Makes the digests of one spend differ from those of another.
     pub number: u64,
-    /// Answers true wherever a script lets it, as a node does that collects a batch, and notes here whether that was right.
+    /// Answers true wherever a script lets it, as a node does that collects a batch, and notes here whether that was
+    /// right.
     pub guesses: Option<Vec<bool>>,
 }
 
@@ -81,16 +88,11 @@ impl SpendContext for Spending {
 
 /// Tries whether `script` keeps the promises of a [`Script`]:
 ///
-/// - a standard lock is its owner's, whom [`Script::owner`] finds again, and opens for the owner's signature over this spend alone;
+/// - a standard lock is its owner's, whom [`Script::owner`] finds again, and opens for the owner's signature over
+///   this spend alone;
 /// - a script runs the same every time, traced or not, and whether signatures are verified at once or in a batch;
 /// - standard locks come back from the notation of people, and any bytes can be written in it;
 /// - no bytes and no text make it panic.
-///
-/// ```
-/// use fika_core::script::PayToAddress;
-///
-/// fika_core::testing::script::promises(&PayToAddress);
-/// ```
 ///
 /// # Panics
 /// When a promise is broken: the message says which.

@@ -1,4 +1,23 @@
-//! The promises of a transport, as one test.
+//! The promises of a transport, as one test, and messages to send.
+//!
+//! ```
+//! use fika_core::hash::Id;
+//! use fika_core::testing::Draws;
+//! use fika_core::testing::transport::{call, message, promises};
+//! use fika_core::transport::{Frames, Hello, Input, Transport};
+//!
+//! // In a test:
+//! promises(&Frames);
+//!
+//! // One message, from one end to the other.
+//! let hello = Hello { chain: Id::ZERO, name: "a node".into() };
+//! let (mut here, mut there) = (Frames.open(true, &hello), Frames.open(false, &hello));
+//! let said = message(&mut Draws::new(1));
+//! let bytes = call(&mut *here, 0, Input::Message(&said)).bytes;
+//! assert_eq!(call(&mut *there, 0, Input::Bytes(&bytes)).messages, [said]);
+//! ```
+//!
+//! Handshakes, limits and timeouts differ from transport to transport: their author tests them beside it.
 
 #[cfg(test)]
 mod tests;
@@ -20,15 +39,6 @@ const TALKS: u64 = 40;
 const HOSTILE: u64 = 200;
 
 /// Any message of any kind, small enough for every limit.
-///
-/// ```
-/// use fika_core::codec::{Decode, Encode};
-/// use fika_core::message::Message;
-/// use fika_core::testing::{Draws, transport};
-///
-/// let message = transport::message(&mut Draws::new(1));
-/// assert_eq!(Message::from_bytes(&message.to_bytes()), Ok(message));
-/// ```
 pub fn message(draws: &mut Draws) -> Message {
     match draws.below(Message::KINDS.len() as u64) {
         0 => Message::Inv(items(draws)),
@@ -106,14 +116,11 @@ pub fn call(session: &mut dyn Session, now: Time, input: Input<'_>) -> Output {
 
 /// Tries whether `transport` keeps the promises of a [`Transport`]:
 ///
-/// - two ends of one chain get ready, and then every message of every kind arrives whole and in order, wherever the bytes are cut;
-/// - a message takes as many bytes as [`Transport::wire_size`] says, whatever the names of the nodes are, and equally many
-///   whichever transactions it names;
+/// - two ends of one chain get ready, and then every message of every kind arrives whole and in order, wherever the
+///   bytes are cut;
+/// - a message takes as many bytes as [`Transport::wire_size`] says, whatever the names of the nodes are, and equally
+///   many whichever transactions it names;
 /// - random and damaged bytes, before and after the handshake, never panic.
-///
-/// ```
-/// fika_core::testing::transport::promises(&fika_core::transport::Frames);
-/// ```
 ///
 /// # Panics
 /// When a promise is broken: the message says which.

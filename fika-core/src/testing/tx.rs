@@ -1,4 +1,24 @@
-//! The promises of a transaction format, as one test.
+//! The promises of a transaction format, as one test, and a ledger to apply transactions to.
+//!
+//! ```
+//! use fika_core::amount::Amount;
+//! use fika_core::testing::Person;
+//! use fika_core::testing::tx::{MemoryLedger, promises};
+//! use fika_core::tx::{Accounts, Ledger, Order, ApplyContext, TxFormat};
+//!
+//! // In a test:
+//! promises(&Accounts);
+//!
+//! // One payment of Alice to Bob. Locks are addresses here.
+//! let (alice, bob) = (Person::new(1).address(), Person::new(2).address());
+//! let mut ledger = MemoryLedger::with_coins(&Accounts, &[(alice, Amount::coins(10))]);
+//! let (from_lock, to) = (alice.0.to_vec(), vec![(bob.0.to_vec(), Amount::coins(7))]);
+//! let order = Order { from: alice, from_lock, to, fee: Amount::coins(1), actions: Vec::new() };
+//! let place = ApplyContext { height: 1, time: 0, coinbase: false };
+//! let tx = Accounts.build(&order, place, &ledger).unwrap();
+//! ledger.carry_out(&Accounts.apply(&tx, place, &ledger).unwrap());
+//! assert_eq!((ledger.balance(&alice), ledger.balance(&bob)), (Amount::coins(2), Amount::coins(7)));
+//! ```
 
 #[cfg(test)]
 mod tests;
@@ -17,17 +37,6 @@ const ORDERS: u64 = 60;
 const UNIT: u64 = 1_000_000;
 
 /// A ledger in memory whose locks are those of [`PayToAddress`]: for formats with coins, and for formats with accounts.
-///
-/// ```
-/// use fika_core::amount::Amount;
-/// use fika_core::testing::Person;
-/// use fika_core::testing::tx::MemoryLedger;
-/// use fika_core::tx::{Accounts, Ledger};
-///
-/// let alice = Person::new(1);
-/// let ledger = MemoryLedger::with_coins(&Accounts, &[(alice.address(), Amount::coins(3)), (alice.address(), Amount::coins(4))]);
-/// assert_eq!(ledger.balance(&alice.address()), Amount::coins(7));
-/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryLedger {
     entries: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -114,10 +123,6 @@ fn place(height: u64) -> ApplyContext {
 /// - id, digests and facts do not depend on unlocking scripts, and every input has a digest of its own;
 /// - coinbases stand at the front of the block of their height, and no two are the same;
 /// - the same question has the same answer, and no bytes make it panic.
-///
-/// ```
-/// fika_core::testing::tx::promises(&fika_core::tx::Accounts);
-/// ```
 ///
 /// # Panics
 /// When a promise is broken: the message says which.

@@ -45,6 +45,8 @@ enum Flaw {
     Hasty,
     /// The agent makes no block.
     Idle,
+    /// The agent plans from the tip's time on, whatever its clock says.
+    Nostalgic,
     /// The agent signs for a slot that has begun, whatever it signed before a restart.
     Forgetful,
 }
@@ -141,21 +143,28 @@ impl Agent for Producer {
             Hasty => ctx.effect(Effect::Finalize(tip.id)),
             Idle => ctx.set_duties([]),
             Forgetful => {
-                // The slot that has begun, if it is this node's, before any later one.
-                let (chain, rules) = (&self.env.chain, RoundRobin(self.env.clone()));
+                let chain = &self.env.chain;
                 let slot = chain.tick(ctx.now) / chain.block_interval_ticks() * chain.block_interval_ticks();
-                let free = slot > tip.header.time && rules.turn(tip, slot, ctx.chain) == Some(ctx.me);
-                if free {
-                    let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
-                    ctx.set_duties([Duty::Slot { draft, time: chain.time(slot) }]);
-                }
+                self.plan(slot, tip, ctx);
             }
+            Nostalgic => self.plan(tip.header.time + self.env.chain.block_interval_ticks(), tip, ctx),
             _ => {}
         }
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
         self.honest.seal(block, seal, ctx)
+    }
+}
+
+impl Producer {
+    /// This slot before all others, if it is this node's and not in the past of the chain.
+    fn plan(&self, slot: u32, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        let turn = RoundRobin(self.env.clone()).turn(tip, slot, ctx.chain);
+        if slot > tip.header.time && turn == Some(ctx.me) {
+            let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
+            ctx.set_duties([Duty::Slot { draft, time: self.env.chain.time(slot) }]);
+        }
     }
 }
 
@@ -182,12 +191,13 @@ caught! {
     a_choice_of_nothing: Inventive, "which the node has not accepted";
     coins_from_nowhere: Minting, "creates 50.00000001 coins where the schedule allows 50";
     deposits_from_nowhere: Locking, "locks 0.00000001 coins where its actions brought 0";
-    deposits_that_were_never_made: Returning, "from the deposit of 0707070707070707070707070707070707070707, which is 0";
+    deposits_that_were_never_made: Returning, "070707, which is 0";
     a_check_that_panics: Trusting, "out of range for slice of length";
     rules_that_refuse_their_own_agent: Contradictory, "five is unlucky";
     an_agent_that_finalizes_too_early: Hasty, "left the final block";
     an_agent_that_does_nothing: Idle, "nobody made a block in 40 block intervals";
     an_agent_that_signs_twice: Forgetful, "and had signed";
+    an_agent_that_signs_for_the_past: Nostalgic, "for a time ";
 }
 
 #[test]

@@ -7,8 +7,11 @@ mod flawed;
 mod rules;
 
 use fika_core::amount::Amount;
-use fika_core::testing::Setup;
+use fika_core::env::ChainParams;
+use fika_core::plugin::Plugin;
 use fika_core::testing::consensus::{Promises, promises};
+use fika_core::testing::{self, Setup};
+use fika_stack_vm::StackVm;
 use rules::dpos::Dpos;
 use rules::finality::Finality;
 use rules::lots::Lots;
@@ -20,6 +23,11 @@ fn rules_of_every_kind_keep_them() {
     promises(&Setup::new(|env| Ok(FixedWork(env.clone()))));
     promises(&Setup::new(|env| Ok(RoundRobin(env.clone()))));
     promises(&Setup::new(|env| Ok(Lots(env.clone()))));
+}
+
+#[test]
+fn the_stock_scripts_keep_theirs() {
+    testing::script::promises(&StackVm::new(Default::default(), &testing::env(ChainParams::default())).unwrap());
 }
 
 /// Votes, certificates and deposits.

@@ -11,8 +11,9 @@ use crate::view::BlockView;
 
 /// Two honest agents of these rules in one node, with one key (Bano et al. 2020): an equivocator under any rules.
 ///
-/// For each of its slots the node makes two blocks on the same parent and publishes both. The first agent signs one. What its
-/// guard refuses to sign then, the second agent signs, since it was not told. Blocks that are ground are made once.
+/// For each of its slots the node makes two blocks on the same parent and publishes both. The first agent signs one.
+/// What its guard refuses to sign then, the second agent signs, since it was not told. Blocks that are ground are
+/// made once.
 pub struct Twins {
     /// The rules whose honest agent both are.
     pub rules: Arc<dyn Consensus>,

@@ -19,8 +19,8 @@ use crate::view::{BlockView, ChainView, TreeView};
 /// The most that a block may create.
 pub(super) type MayIssue = Arc<dyn Fn(&Summary<'_>) -> Amount + Send + Sync>;
 
-/// Rules around which every question is asked twice, and once of rules that were made for it alone. It panics when the answers
-/// differ, or cannot be right.
+/// Rules around which every question is asked twice, and once of rules that were made for it alone. It panics when
+/// the answers differ, or cannot be right.
 pub(super) struct Doubting {
     pub(super) rules: Arc<dyn Consensus>,
     pub(super) make: Maker<Arc<dyn Consensus>>,
@@ -47,7 +47,8 @@ impl Doubting {
         let fresh = ask(&*fresh);
         if first != fresh {
             panic!(
-                "{context}{method} is not pure: about {}, rules that have been in use said {first:?}, and new ones {fresh:?}",
+                "{context}{method} is not pure: about {}, rules that have been in use said {first:?}, and new ones \
+                 {fresh:?}",
                 of()
             );
         }
@@ -131,7 +132,8 @@ impl Consensus for Doubting {
             let back = self.rules.choose(&best_view, other, tree);
             assert!(
                 back == best || drawn,
-                "{context}choose is not consistent: between {} it prefers {best}, and leaves that for {back} when it hears of {}",
+                "{context}choose is not consistent: between {} it prefers {best}, and leaves that for {back} when it \
+                 hears of {}",
                 both(),
                 other.id
             );

@@ -3,9 +3,13 @@
 //! What the traits ask of rules in words, [`promises`] tries. An author's whole test is
 //!
 //! ```
+//! # use fika_core::address::Address;
+//! # use fika_core::agent::{Agent, Ctx, Draft, Duty};
 //! # use fika_core::consensus::Consensus;
 //! # use fika_core::env::Env;
 //! # use fika_core::plugin::Plugin;
+//! # use fika_core::reject::{Reject, ensure};
+//! # use fika_core::view::{BlockView, ChainView};
 //! # struct Turns(Env);
 //! # #[derive(Default, serde::Serialize, serde::Deserialize)]
 //! # struct Params {}
@@ -16,28 +20,27 @@
 //! #     fn new(_: Params, env: &Env) -> Result<Turns, String> { Ok(Turns(env.clone())) }
 //! # }
 //! # impl Turns {
-//! #     fn turn(&self, tip: &fika_core::view::BlockView<'_>, slot: u32, past: &dyn fika_core::view::ChainView) -> Option<fika_core::address::Address> {
+//! #     fn turn(&self, tip: &BlockView<'_>, slot: u32, past: &dyn ChainView) -> Option<Address> {
 //! #         let all = past.stakes(&past.ancestor(&tip.id, 0).ok()?.id).ok()?;
 //! #         Some(all[slot as usize % all.len()].0)
 //! #     }
 //! # }
 //! # impl Consensus for Turns {
-//! #     fn check(&self, block: &fika_core::view::BlockView<'_>, parent: &fika_core::view::BlockView<'_>, past: &dyn fika_core::view::ChainView)
-//! #         -> Result<(), fika_core::reject::Reject> {
+//! #     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
 //! #         let ticks = self.0.chain.block_interval_ticks();
 //! #         let later = block.header.time / ticks > parent.header.time / ticks;
 //! #         let turn = self.turn(parent, block.header.time / ticks, past);
-//! #         fika_core::reject::ensure(later && turn.is_some_and(|who| who.0 == block.extra), || "expected the one whose turn it is")
+//! #         ensure(later && turn.is_some_and(|who| who.0 == block.extra), || "expected the one whose turn it is")
 //! #     }
-//! #     fn agent(&self, _: fika_core::address::Address) -> Box<dyn fika_core::agent::Agent> { Box::new(Turns(self.0.clone())) }
+//! #     fn agent(&self, _: Address) -> Box<dyn Agent> { Box::new(Turns(self.0.clone())) }
 //! # }
-//! # impl fika_core::agent::Agent for Turns {
-//! #     fn on_tip(&mut self, tip: &fika_core::view::BlockView<'_>, ctx: &mut fika_core::agent::Ctx<'_>) {
+//! # impl Agent for Turns {
+//! #     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
 //! #         let (chain, ticks) = (&self.0.chain, self.0.chain.block_interval_ticks());
 //! #         let next = chain.tick(ctx.now).max(tip.header.time) / ticks + 1;
 //! #         let mine = (next..next + 10).find(|slot| self.turn(tip, *slot, ctx.chain) == Some(ctx.me));
-//! #         let draft = fika_core::agent::Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
-//! #         ctx.set_duties(mine.map(|slot| fika_core::agent::Duty::Slot { draft, time: chain.time(slot * ticks) }));
+//! #         let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
+//! #         ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot * ticks) }));
 //! #     }
 //! # }
 //! use fika_core::testing::Setup;
@@ -47,34 +50,37 @@
 //! promises(&Setup::new(|env| Turns::new(Params::default(), env)));
 //! ```
 //!
-//! where `Turns` is the author's plugin. The plan may have other keys, scripts, transactions, parameters, and attackers too: then
-//! the honest nodes must keep the promises.
+//! where `Turns` is the author's plugin. The plan may have other keys, scripts, transactions, parameters, and
+//! attackers too: then the honest nodes must keep the promises.
 //!
 //! # What is tried
 //!
-//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned, one with slow
-//! links, one that is parted in halves for a while, and one whose clocks differ and in which whoever makes a block is killed at once
-//! and restarted, again and again. All the while
+//! With four seeds, networks of the plan's nodes run for 40 block intervals and pay each other: one as planned; one
+//! with slow links; one that is parted in halves for a while, and of which a node is down for a while later; and one
+//! whose clocks differ, and in which whoever makes a block is killed at once and restarted, again and again. All the
+//! while
 //!
-//! - **the rules are pure**: everything is asked twice, and once of an instance of the rules that was made for this question alone;
-//! - **`settle` conserves coins**: it locks no more than the actions brought, takes no more from a deposit than is in it, and
-//!   creates no more than the schedule allows ([`Promises::may_issue`] for rules with another one);
-//! - **`choose` is consistent**: it names an accepted block, and what it prefers it does not leave again for the block that it has
-//!   just been preferred to.
+//! - **the rules are pure**: everything is asked twice, and once of an instance of the rules that was made for this
+//!   question alone;
+//! - **`settle` conserves coins**: it locks no more than the actions brought, takes no more from a deposit than is in
+//!   it, and creates no more than the schedule allows ([`Promises::may_issue`] for rules with another one);
+//! - **`choose` is consistent**: it names an accepted block, and what it prefers it does not leave again for the
+//!   block that it has just been preferred to.
 //!
 //! At the end
 //!
-//! - **the rules accept what their own agents make**: no honest node has refused a block of another or of its own, and none of
-//!   its duties was in vain;
-//! - **nothing final is reverted**, and no honest node has signed two blocks for one time;
+//! - **the rules accept what their own agents make**: no honest node has refused a block of another or of its own,
+//!   and none of its duties was in vain;
+//! - **nothing final is reverted**, no honest node has signed two blocks for one time, and none that was away has made
+//!   blocks for the times that it had missed;
 //! - **all agree** but for the last six blocks, and every payment is in the chain once.
 //!
-//! Then newcomers hear of the blocks of all branches, and of copies with a changed header, extra or seal, in four orders. In all of
-//! them **the same blocks are accepted**, with the same weight and the same ledger, and the tip is the same, but for a tie
-//! ([`Promises::tie`]). What was chosen stays chosen when any other tip is heard of again.
+//! Then newcomers hear of the blocks of all branches, and of copies with a changed header, extra or seal, in four
+//! orders. In all of them **the same blocks are accepted**, with the same weight and the same ledger, and the tip is
+//! the same, but for a tie ([`Promises::tie`]). What was chosen stays chosen when any other tip is heard of again.
 //!
-//! A failure names the seed, the block and its height. Rules with a flaw that this does not find are possible: it tries, it proves
-//! nothing.
+//! A failure names the seed, the block and its height. Rules with a flaw that this does not find are possible: it
+//! tries, it proves nothing.
 
 mod doubt;
 mod orders;
@@ -93,6 +99,8 @@ use doubt::{Doubting, MayIssue};
 const AGREEMENT: u64 = 6;
 /// So many block intervals a run takes.
 const INTERVALS: u64 = 40;
+/// Whoever has been away makes no block for a time that lies further back.
+const LATE_INTERVALS: u64 = 2;
 /// More blocks than this for each interval are a mistake, and would take for ever.
 const MAX_BLOCKS_PER_INTERVAL: usize = 50;
 
@@ -107,7 +115,9 @@ pub fn promises(setup: &Setup) {
 /// The same with what rules of another kind have to say.
 ///
 /// ```no_run
-/// # fn rules(env: &fika_core::env::Env) -> Result<fika_core::consensus::Anyone, String> { Ok(fika_core::consensus::Anyone(env.clone())) }
+/// # use fika_core::consensus::Anyone;
+/// # use fika_core::env::Env;
+/// # fn rules(env: &Env) -> Result<Anyone, String> { Ok(Anyone(env.clone())) }
 /// use fika_core::amount::Amount;
 /// use fika_core::testing::Setup;
 /// use fika_core::testing::consensus::Promises;
@@ -158,7 +168,8 @@ impl Promises {
         self
     }
 
-    /// Whether two tips are a tie, of which a node keeps the one that it saw first. By default they are when they weigh alike.
+    /// Whether two tips are a tie, of which a node keeps the one that it saw first. By default they are when they
+    /// weigh alike.
     pub fn tie(
         mut self,
         tie: impl Fn(&BlockView<'_>, &BlockView<'_>, &dyn TreeView) -> bool + Send + Sync + 'static,
@@ -179,6 +190,7 @@ impl Promises {
             let net = self.run(setup.clone(), scenario);
             let blocks = net.all_accepted();
             assert!(!blocks.is_empty(), "{context}nobody made a block in {INTERVALS} block intervals");
+            net.assert_nothing_made_late(self.at(LATE_INTERVALS));
             net.assert_healthy();
             net.assert_agreement(AGREEMENT);
             net.assert_kept_payments_confirmed_once();
@@ -217,7 +229,8 @@ impl Promises {
             }
             Scenario::Parted => {
                 let half: Vec<u32> = (0..nodes / 2).collect();
-                setup.partition(self.at(8)..self.at(20), &[&half])
+                let parted = setup.partition(self.at(8)..self.at(20), &[&half]);
+                parted.crash(self.at(22)..self.at(29), nodes - 1)
             }
             Scenario::Crashes => setup.clock(0, -skew).clock(nodes - 1, skew),
         };

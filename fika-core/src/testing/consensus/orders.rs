@@ -22,8 +22,8 @@ struct Outcome {
 /// Gives `blocks`, all valid and parents first, and changed copies of them to newcomers, each time in another order.
 ///
 /// # Panics
-/// When a block is accepted in one order and not in another, weighs or does something else, or when the tips differ although the
-/// rules prefer one of them.
+/// When a block is accepted in one order and not in another, weighs or does something else, or when the tips differ
+/// although the rules prefer one of them.
 pub(super) fn check(setup: &Setup, context: &str, blocks: &[Arc<Block>], tie: &Tie, draws: &mut Draws) {
     let mut all: Vec<Arc<Block>> = blocks.to_vec();
     for block in blocks {
@@ -75,7 +75,8 @@ fn compare(context: &str, one: &Outcome, other: &Outcome, tie: &Tie) {
         let (here_weighs, there_weighs) = (here.weight, there.weight);
         assert!(
             here_weighs == there_weighs,
-            "{context}block {id} at height {height} weighs {here_weighs} in order ({}) and {there_weighs} in order ({})",
+            "{context}block {id} at height {height} weighs {here_weighs} in order ({}), and {there_weighs} in order \
+             ({})",
             one.name,
             other.name
         );
@@ -89,8 +90,8 @@ fn compare(context: &str, one: &Outcome, other: &Outcome, tie: &Tie) {
     let fine = ours == theirs || (preferred == ours && one.receiver.compare(&ours, &theirs, tie));
     assert!(
         fine,
-        "{context}the tip depends on the order of arrival, and not by a tie: order ({}) ends at {ours}, of weight {}, and order ({}) \
-         at {theirs}, of weight {}; a node at the first prefers {preferred}",
+        "{context}the tip depends on the order of arrival, and not by a tie: order ({}) ends at {ours}, of weight {}, \
+         and order ({}) at {theirs}, of weight {}; a node at the first prefers {preferred}",
         one.name,
         one.accepted.get(&ours).map_or_else(Work::default, |block| block.weight),
         other.name,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::lockstep::Network;
 use crate::amount::Amount;
-use crate::block::Block;
+use crate::block::{Block, Head};
 use crate::hash::Id;
-use crate::header::Header;
+use crate::header::Time;
 use crate::node::Event;
 
 /// What a test says of a network that has run. All of it speaks of the honest nodes alone, and of those that are alive.
@@ -41,8 +41,8 @@ impl Network {
         self.chain(node).iter().map(|block| block.id()).collect()
     }
 
-    /// All that holds whatever the rules are: no node or plugin has failed, no valid block was refused, nothing final was
-    /// reverted, the ledgers add up, and nobody has signed two blocks for one time.
+    /// All that holds whatever the rules are: no node or plugin has failed, no valid block was refused, nothing final
+    /// was reverted, the ledgers add up, and nobody has signed two blocks for one time.
     pub fn assert_healthy(&self) {
         self.assert_no_faults();
         self.assert_no_valid_block_refused();
@@ -93,7 +93,8 @@ impl Network {
             let apart = longest.len() - common;
             assert!(
                 apart as u64 <= blocks,
-                "{}node {first} has block {} at height {}, node {node} has {}; node {first} is at height {}, node {node} at {}",
+                "{}node {first} has block {} at height {}, node {node} has {}; node {first} is at height {}, \
+                 node {node} at {}",
                 self.context(),
                 longest[common],
                 common,
@@ -112,17 +113,17 @@ impl Network {
                 panic!("{context}at {at} us node {node} left the final block {finalized} for {tip}");
             }
         }
+        let chains: Vec<(u32, Vec<Id>)> =
+            self.honest_and_alive().into_iter().map(|node| (node, self.names(node))).collect();
         for node in self.honest() {
-            for id in self.finalized(node) {
-                let height = self.height_of(node, id);
-                for other in self.honest_and_alive() {
-                    let chain = self.names(other);
-                    let there = height.is_some_and(|height| chain.get(height as usize).is_none_or(|found| found == id));
+            for (height, id) in self.finalized(node) {
+                for (other, chain) in &chains {
+                    let there = chain.get(*height as usize);
                     assert!(
-                        there,
-                        "{context}node {node} called block {id} final, and node {other} has block {} at height {}",
-                        height.and_then(|height| chain.get(height as usize)).map_or("none".into(), Id::to_string),
-                        height.map_or("unknown".into(), |height| height.to_string()),
+                        there.is_none_or(|there| there == id),
+                        "{context}node {node} called block {id} final, and node {other} has block {} at height \
+                         {height}",
+                        there.copied().unwrap_or_default(),
                     );
                 }
             }
@@ -142,8 +143,8 @@ impl Network {
         }
     }
 
-    /// No coin was made or lost: the supply at every tip is what genesis and the chain's schedule say. Rules that burn coins, or
-    /// create other amounts, compare [`supply`](Network::supply) with what they mean it to be.
+    /// No coin was made or lost: the supply at every tip is what genesis and the chain's schedule say. Rules that
+    /// burn coins, or create other amounts, compare [`supply`](Network::supply) with what they mean it to be.
     pub fn assert_supply_follows_the_schedule(&self) {
         let setup = self.setup();
         for node in self.honest_and_alive() {
@@ -166,8 +167,8 @@ impl Network {
         self.check_payments(&BTreeSet::new());
     }
 
-    /// The same, but a payment that its payer has dropped need not be there: a reorganisation can take away the coin that it
-    /// spends, if that was a reward.
+    /// The same, but a payment that its payer has dropped need not be there: a reorganisation can take away the coin
+    /// that it spends, if that was a reward.
     pub fn assert_kept_payments_confirmed_once(&self) {
         self.check_payments(self.dropped());
     }
@@ -192,34 +193,45 @@ impl Network {
                 let fine = found.len() == 1 || (found.is_empty() && may_lack.contains(&(*payer, *hash)));
                 assert!(
                     fine,
-                    "{context}payment {hash}, made at {at} us by node {payer}, is in blocks at heights {found:?} of node \
-                     {node}, which is at height {}",
+                    "{context}payment {hash}, made at {at} us by node {payer}, is in blocks at heights {found:?} of \
+                     node {node}, which is at height {}",
                     self.height(node),
                 );
             }
         }
     }
 
-    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal are not
-    /// counted: who grinds may find two in one tick.
+    /// No honest node has signed two blocks with one header time, before and after a restart. Blocks without a seal are
+    /// not counted: who grinds may find two in one tick.
     pub fn assert_signed_once(&self) {
+        let context = self.context();
         let mut signed = BTreeMap::<(u32, u32), Id>::new();
-        let blocks: BTreeMap<Id, (Header, bool)> = (0..self.hosts())
-            .flat_map(|node| self.accepted(node))
-            .map(|block| (block.id(), (block.head.header, !block.head.seal.is_empty())))
-            .collect();
-        for node in self.honest() {
-            for (at, id) in self.produced(node) {
-                let Some((header, true)) = blocks.get(id) else { continue };
-                if let Some(other) = signed.insert((node, header.time), *id).filter(|other| other != id) {
-                    let time = header.time;
-                    panic!(
-                        "{}at {at} us node {node} signed block {id} for tick {time}, and had signed {other} for it",
-                        self.context()
-                    );
-                }
+        for (at, node, head) in self.kept() {
+            let (id, time) = (head.header.id(), head.header.time);
+            if let Some(other) = signed.insert((node, time), id).filter(|_| !head.seal.is_empty()) {
+                panic!(
+                    "{context}at {at} us node {node} signed block {id} for tick {time}, and had signed {other} for it"
+                );
             }
         }
+    }
+
+    /// No honest node made a block for a time that its clock had left more than `late_us` behind: a producer that has
+    /// been away makes none for each slot that it catches up with.
+    pub fn assert_nothing_made_late(&self, late_us: Time) {
+        let (context, chain) = (self.context(), &self.setup().chain);
+        for (at, node, head) in self.kept() {
+            let (id, late) = (head.header.id(), self.clock_at(node, at).saturating_sub(chain.time(head.header.time)));
+            assert!(late <= late_us, "{context}at {at} us node {node} made block {id} for a time {late} us ago");
+        }
+    }
+
+    /// What honest nodes have made and some node has accepted, by node and time.
+    fn kept(&self) -> Vec<(Time, u32, Head)> {
+        let accepted = (0..self.hosts()).flat_map(|node| self.accepted(node));
+        let accepted: BTreeMap<Id, Arc<Block>> = accepted.map(|block| (block.id(), block)).collect();
+        let made = self.honest().flat_map(|node| self.produced(node).iter().map(move |(at, id)| (*at, node, id)));
+        made.filter_map(|(at, node, id)| Some((at, node, accepted.get(id)?.head.clone()))).collect()
     }
 
     /// The blocks that some honest node has accepted, each once, parents first.

@@ -31,6 +31,8 @@ struct Link {
     changes: u64,
     /// It loses everything, and nobody is told.
     lossy: bool,
+    /// One end keeps the other away for good.
+    banned: bool,
 }
 
 fn ends(a: u32, b: u32) -> (u32, u32) {
@@ -56,6 +58,12 @@ impl Links {
         }
     }
 
+    pub(super) fn ban(&mut self, a: u32, b: u32) {
+        if let Some(link) = self.links.get_mut(&ends(a, b)) {
+            link.banned = true;
+        }
+    }
+
     pub(super) fn set_groups(&mut self, groups: Vec<Vec<u32>>) {
         self.groups = groups;
     }
@@ -73,7 +81,7 @@ impl Links {
         let group = |node: u32| self.groups.iter().position(|group| group.contains(&node));
         let mut changed = Vec::new();
         for ((a, b), link) in &mut self.links {
-            let open = group(*a) == group(*b) && !self.dead.contains(a) && !self.dead.contains(b);
+            let open = !link.banned && group(*a) == group(*b) && !self.dead.contains(a) && !self.dead.contains(b);
             if link.open != open {
                 link.open = open;
                 link.changes += 1;

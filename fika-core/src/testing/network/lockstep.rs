@@ -1,4 +1,5 @@
-//! The run of a network. What the kit needs of `Node`, `Input` and `Outputs` is in this file; `worlds` has what it needs of a world.
+//! The run of a network. What the kit needs of `Node`, `Input` and `Outputs` is in this file; `worlds` has what it
+//! needs of a world.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use crate::header::{Header, SECOND, Time};
 use crate::message::Message;
 use crate::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage, Work};
 use crate::testing::{Draws, MemoryStore};
-use crate::world::{BlockIx, BlockSet, Genesis, Store, Tree, TxIndex, World};
+use crate::world::{BlockIx, BlockSet, Genesis, Store, TxIndex, World};
 
 /// What was written is durable after so long, in microseconds.
 const FLUSH_AFTER_US: Time = SECOND;
@@ -56,7 +57,8 @@ pub(super) struct Host {
     wake: Option<(Time, u64)>,
     draws: Draws,
     pub(super) accepted: BlockSet,
-    pub(super) finalized: Vec<Id>,
+    /// By height.
+    pub(super) finalized: Vec<(u64, Id)>,
     pub(super) produced: Vec<(Time, Id)>,
 }
 
@@ -201,8 +203,9 @@ impl Network {
         }
         let mut out = Outputs::default();
         alive.handle(world, clock, input, &mut out);
-        let finalized = world.tree()[alive.finalized()].id;
-        if alive.finalized() != Tree::GENESIS && host.finalized.last() != Some(&finalized) {
+        let finalized = &world.tree()[alive.finalized()];
+        let finalized = (finalized.height, finalized.id);
+        if finalized.0 > 0 && host.finalized.last() != Some(&finalized) {
             host.finalized.push(finalized);
         }
         let wake = host.wake.take();
@@ -221,6 +224,10 @@ impl Network {
             self.host_mut(node).wake = Some(self.push(at, Due::Input(node, Input::Wake)));
         }
         out.events.into_iter().for_each(|event| self.note(node, event));
+        if !out.bans.is_empty() {
+            out.bans.into_iter().for_each(|peer| self.links.ban(node, self.neighbour(node, peer)));
+            self.update_links();
+        }
     }
 
     fn note(&mut self, node: u32, event: Event) {
@@ -432,7 +439,12 @@ impl Network {
 
     /// What a node's clock says.
     pub fn clock(&self, node: u32) -> Time {
-        self.now.saturating_add_signed(self.setup.clock_of(node))
+        self.clock_at(node, self.now)
+    }
+
+    /// What a node's clock said at a time.
+    pub(super) fn clock_at(&self, node: u32, at: Time) -> Time {
+        at.saturating_add_signed(self.setup.clock_of(node))
     }
 
     /// When a node's clock says `clock`.

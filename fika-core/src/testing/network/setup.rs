@@ -21,13 +21,16 @@ use crate::tx::{Accounts, TxFormat};
 pub(crate) type Maker<T> = Arc<dyn Fn(&Env) -> Result<T, String> + Send + Sync>;
 /// An attack on rules that are made by then.
 type AttackOn = Arc<dyn Fn(&Arc<dyn Consensus>) -> Arc<dyn Attack> + Send + Sync>;
+type Change<T> = dyn Fn(u32, &mut T) + Send + Sync;
 type OfNode<T> = Arc<dyn Fn(u32) -> T + Send + Sync>;
 
-/// The plan of a [`Network`](super::Network): the rules of its chain, its nodes and links, and what will happen to them.
+/// The plan of a [`Network`](super::Network): the rules of its chain, its nodes and links, and what will happen to
+/// them.
 ///
-/// By default five nodes stand in a ring whose links take some 25 ms. Each has 100 coins, hashes a million times a second, and
-/// validates in a [`World`](crate::world::World) of its own. The chain has a block every ten seconds, ticks of a millisecond and
-/// drawn work. Keys are [`NoKeys`], scripts [`PayToAddress`] and transactions [`Accounts`].
+/// By default five nodes stand in a ring whose links take some 25 ms. Each has 100 coins, hashes a million times a
+/// second, and validates in a [`World`](crate::world::World) of its own. The chain has a block every ten seconds,
+/// ticks of a millisecond and drawn work. Keys are [`NoKeys`], scripts [`PayToAddress`] and transactions
+/// [`Accounts`].
 ///
 /// ```
 /// use fika_core::consensus::Anyone;
@@ -60,7 +63,7 @@ pub struct Setup {
     pub(super) seed: u64,
     pub(super) shared: bool,
     attacks: BTreeMap<u32, AttackOn>,
-    config: Arc<dyn Fn(u32, &mut NodeConfig) + Send + Sync>,
+    config: Arc<Change<NodeConfig>>,
     pub(super) hash_rate: OfNode<u64>,
     pub(super) delay_us: Arc<dyn Fn(u32, u32) -> Time + Send + Sync>,
     clocks_us: BTreeMap<u32, i64>,
@@ -68,8 +71,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A plan for rules that `consensus` makes, such as `|env| MyRules::new(Params::default(), env)`. It is called for every node,
-    /// and again after a restart.
+    /// A plan for rules that `consensus` makes, such as `|env| MyRules::new(Params::default(), env)`. It is called
+    /// for every node, and again after a restart.
     pub fn new<C: Consensus + 'static>(consensus: impl Fn(&Env) -> Result<C, String> + Send + Sync + 'static) -> Setup {
         let chain =
             ChainParams { tick_us: 1_000, block_interval_us: 10 * SECOND, proof: Proof::Sampled, ..Default::default() };
@@ -93,8 +96,8 @@ impl Setup {
         }
     }
 
-    /// Changes the chain's parameters. Blocks come about as often as `block_interval_us` says where the rules are told the hash
-    /// rate of all nodes, or make their first difficulty fit it.
+    /// Changes the chain's parameters. Blocks come about as often as `block_interval_us` says where the rules are
+    /// told the hash rate of all nodes, or make their first difficulty fit it.
     pub fn chain(mut self, change: impl FnOnce(&mut ChainParams)) -> Setup {
         change(&mut self.chain);
         self
@@ -129,7 +132,11 @@ impl Setup {
     }
 
     /// How many nodes there are. They are numbered from 0.
+    ///
+    /// # Panics
+    /// When it is none.
     pub fn nodes(mut self, nodes: u32) -> Setup {
+        assert!(nodes > 0, "a network has at least one node");
         self.nodes = nodes;
         self
     }
@@ -146,8 +153,8 @@ impl Setup {
         self.links((0..nodes).flat_map(|a| (a + 1..nodes).map(move |b| (a, b))))
     }
 
-    /// How long a message from the first node to the second takes, in microseconds. Messages of one link stay in order where its
-    /// delay is always the same.
+    /// How long a message from the first node to the second takes, in microseconds. Messages of one link stay in
+    /// order where its delay is always the same.
     pub fn delay(mut self, delay_us: impl Fn(u32, u32) -> Time + Send + Sync + 'static) -> Setup {
         self.delay_us = Arc::new(delay_us);
         self
@@ -211,8 +218,8 @@ impl Setup {
         self
     }
 
-    /// Parts the network into these groups, and the rest, during this time. Connections between them break, and stand again
-    /// when the time is over.
+    /// Parts the network into these groups, and the rest, during this time. Connections between them break, and stand
+    /// again when the time is over.
     pub fn partition(self, during: Range<Time>, groups: &[&[u32]]) -> Setup {
         let groups = groups.iter().map(|group| group.to_vec()).collect();
         self.fault(during.start, Fault::Partition(groups)).fault(during.end, Fault::Heal)

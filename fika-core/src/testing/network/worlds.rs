@@ -90,19 +90,13 @@ impl Network {
         all.filter_map(|ix| world.block(ix)).collect()
     }
 
-    /// The height of a block that a node knows.
-    pub(super) fn height_of(&self, node: u32, id: &Id) -> Option<u64> {
-        let tree = self.world(node).tree();
-        tree.find(id).map(|ix| tree[ix].height)
-    }
-
     /// The blocks that a node has made, and when.
     pub fn produced(&self, node: u32) -> &[(Time, Id)] {
         &self.host(node).produced
     }
 
-    /// The blocks that a node has called final, in this order. A restarted node may begin anew.
-    pub fn finalized(&self, node: u32) -> &[Id] {
+    /// The blocks that a node has called final, with their heights, in this order. A restarted node may begin anew.
+    pub fn finalized(&self, node: u32) -> &[(u64, Id)] {
         &self.host(node).finalized
     }
 
