@@ -3,7 +3,7 @@
 //! Sockets, timers, the miner and the control socket call the hub, which runs on one thread; each call
 //! feeds the node and carries out what it answers before it returns. Nothing waits inside.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem::take;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -214,7 +214,9 @@ impl Hub {
             self.report(now, event);
         }
         let mut messages = take(&mut out.messages);
+        let mut forwarded = BTreeSet::new();
         for (to, message) in messages.drain(..) {
+            self.log_forwarded(&message, &mut forwarded);
             for wire in message.to_wire(self.world.txs()) {
                 match to {
                     Dest::Peer(peer) => self.send(peer, &wire),

@@ -1,12 +1,14 @@
 //! What happened at the node: in words for the log, as [`TraceEvent`]s for the tables.
 
+use std::collections::BTreeSet;
+
 use fika_core::address::Address;
 use fika_core::codec::Encode;
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::message::Message;
-use fika_core::node::{Event, PeerId};
-use fika_core::world::BlockIx;
+use fika_core::node::{Event, PeerId, PeerMessage};
+use fika_core::world::{BlockIx, TxIndex};
 use tracing::{debug, error, info, warn};
 
 use super::hub::{Hub, Orderer};
@@ -65,6 +67,14 @@ impl Hub {
             }
             Message::Proposal(block) => info!("received a proposal of block {} from {from}", Short(block.id())),
             other => debug!("received {} from {from}", other.kind_name()),
+        }
+    }
+
+    /// Notes which transactions the neighbours are told of, each once for all of them.
+    pub(super) fn log_forwarded(&self, message: &PeerMessage, logged: &mut BTreeSet<TxIndex>) {
+        let PeerMessage::TxInv(inv) = message else { return };
+        for tx in inv.txs().filter(|tx| logged.insert(*tx)) {
+            info!("forwarded transaction {} to the neighbours", Short(self.world.txs().hash(tx)));
         }
     }
 

@@ -208,7 +208,7 @@ fn the_producer_plans_exactly_its_own_slots() {
 }
 
 #[test]
-fn a_late_look_still_serves_the_running_slot_but_not_after_a_restart() {
+fn a_late_look_still_serves_the_running_slot_but_none_that_was_signed_for() {
     let (pos, keys) = (pos(8), Person::new(3));
     let chain = full(&pos, 5);
     let own = (6..24).find(|slot| pos.leader(start(*slot), &chain.tip(), &chain).unwrap() == Some(keys.address()));
@@ -218,7 +218,11 @@ fn a_late_look_still_serves_the_running_slot_but_not_after_a_restart() {
     first(&mut *running, begin - SECOND);
     assert_eq!(first(&mut *running, begin + SECOND), Some(begin));
     assert!(first(&mut *running, begin + 2 * SECOND).is_none_or(|next| next > begin));
+    // What was signed before a restart is kept.
     let mut restarted = pos.agent(keys.address());
+    assert_eq!(first(&mut *restarted, begin + SECOND), Some(begin), "nothing was signed for it");
+    let mut restarted = pos.agent(keys.address());
+    restarted.restore(&[(b"signed".to_vec(), (own.unwrap() + 1).to_le_bytes().to_vec())]);
     assert!(first(&mut *restarted, begin + SECOND).is_none_or(|next| next > begin));
 }
 
