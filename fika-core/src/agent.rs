@@ -84,7 +84,7 @@ pub enum Effect {
     },
     /// Make this accepted block the tip, whatever fork choice says (BFT).
     Adopt(Id),
-    /// This block is final: a reorganisation below it is reported as a safety violation.
+    /// This block is final: a tip that does not descend from it is reported as a safety violation, and refused.
     Finalize(Id),
     /// In the `on_block` of this very block: it is not announced to the neighbours. Nothing elsewhere.
     Withhold(Id),

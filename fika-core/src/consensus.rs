@@ -1,14 +1,16 @@
 //! Consensus: which blocks are valid, and which chain is the chain.
 //!
-//! A consensus plugin is two things: *rules*, which are pure and validate, and an *agent*, which is
+//! A consensus plugin is two things: *rules*, which are pure and say what is valid, and an *agent*, which is
 //! the honest behaviour of one node ([`crate::agent`]). For every block the world calls, in this order:
 //!
 //! 1. [`Consensus::check_work`] on the bare header, before anything is stored.
 //! 2. [`Consensus::references`], to have everything that the block names at hand.
-//! 3. [`Consensus::check`] against the ancestry, and [`Consensus::check_seal`].
+//! 3. [`Consensus::check`] against the ancestry and what the block names.
 //! 4. [`Consensus::settle`] once the fees and actions of its transactions are known; the same
 //!    call is made for a template, before the header exists.
-//! 5. [`Consensus::weight`], then in every node [`Consensus::choose`].
+//! 5. [`Consensus::weight`].
+//! 6. [`Consensus::check_seal`], against the ancestry alone.
+//! 7. [`Consensus::choose`], in every node.
 //!
 //! A node that is too early for a block ([`Consensus::earliest`]) holds it until its clock says so.
 //!

@@ -26,13 +26,13 @@
 //!
 //! [`node::Input::Pay`] → the wallet builds it ([`tx::TxFormat::build`]), signs each spend
 //! ([`tx::TxFormat::prepare`] once, then [`tx::TxFormat::digest`], [`keys::KeyScheme::sign`],
-//! [`script::Script::unlock`]) → `accept_tx` in the node → [`world::World::check_tx`] (apply,
+//! [`script::Script::unlock`]) → `accept_tx` and `accept_to_mempool` in the node → [`world::World::check_tx`] (apply,
 //! sums, scripts) → [`node::Mempool`] → announced → a neighbour asks for it, and it goes the same
 //! way there → a producer's duty comes due → [`world::World::assemble`] takes it into a block.
 //!
 //! # The way of a block
 //!
-//! [`agent::Duty`] → a template → [`agent::Agent::seal`] → `take_block` in every node →
+//! [`agent::Duty`] → a template → [`agent::Agent::seal`] → `process_block` in every node →
 //! [`world::World::insert`] (work, body) → [`world::World::validate`] (rules, transactions, supply)
 //! → [`world::World::seal`] → [`consensus::Consensus::choose`] → new tip → mempool, wallet,
 //! [`agent::Agent::on_tip`] → new duties.

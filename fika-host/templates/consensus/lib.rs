@@ -128,6 +128,8 @@ impl Agent for __Name__ {
         let (chain, Ok(founders)) = (&self.env.chain, self.founders(tip, ctx.chain)) else { return };
         let next = self.slot(tip.header.time.max(chain.tick(ctx.now))).saturating_add(1);
         let mine = (next..=u32::MAX).take(founders.len()).find(|slot| producer(*slot, founders) == Some(&ctx.me));
+        // On a tip that the others have left behind, a block would be of no use.
+        let mine = mine.filter(|_| !ctx.catching_up);
         let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
         // One slot is enough: its block becomes the tip, and the next one is planned.
         ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot.saturating_mul(self.slot_ticks)) }));

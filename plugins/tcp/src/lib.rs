@@ -1,7 +1,7 @@
 //! Compact frames with a handshake, limits, timeouts and bans.
 //!
 //! A frame is a kind byte, the payload's length as a varint, four bytes of CRC-32 over kind and
-//! payload (little endian), and the payload. Kinds 0 to 9 are [`Message`]'s own with their
+//! payload (little endian), and the payload. Kinds 0 to 12 are [`Message`]'s own with their
 //! payloads; 240 is the hello (`"fika"`, version, chain id, name), 241 and 242 are ping and pong.
 //! The checksum is there for emulated cables that damage packets: TCP's own misses one in 65,536.
 //!
