@@ -74,10 +74,13 @@ pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
     write("experiment.toml", &fill(experiment))?;
     let at = krate.canonicalize().map_err(|error| format!("{}: {error}", krate.display()))?;
     let clone = Path::new(CLONE).canonicalize().ok();
-    let mut manifest = fill(MANIFEST).replace("__FIKA_CORE__", &dependency(&at, clone.as_deref(), COMMIT));
+    let fika_core = dependency(&at, clone.as_deref(), COMMIT);
+    let mut manifest = fill(MANIFEST).replace("__FIKA_CORE__", &fika_core);
     if library.contains("use thiserror::") {
         manifest += "thiserror = \"2\"\n";
     }
+    let with_kit = fika_core.lines().last().unwrap_or_default().replace(" }", ", features = [\"testing\"] }");
+    manifest += &format!("\n[dev-dependencies]\n# With its test kit.\n{with_kit}\n");
     // The clone's own workspace takes in all of its `plugins`; anything else has to be one by itself.
     if at.parent() == clone.map(|clone| clone.join("plugins")).as_deref() {
         write("Cargo.toml", &manifest)?;
@@ -98,7 +101,7 @@ fn dependency(at: &Path, clone: Option<&Path>, commit: Option<&str>) -> String {
         Some(commit) if !commit.is_empty() => {
             format!("fika-core = {{ git = \"{}\", rev = \"{commit}\" }}", env!("CARGO_PKG_REPOSITORY"))
         }
-        _ => format!("fika-core = \"~{VERSION}\""),
+        _ => format!("fika-core = {{ version = \"~{VERSION}\" }}"),
     };
     let clone = clone.and_then(|clone| Some((clone, version_in(clone)?)));
     match clone.filter(|(_, version)| border(version) == border(VERSION)) {
@@ -250,7 +253,7 @@ mod tests {
         assert_eq!(of(&tempfile::tempdir().unwrap()), commit, "no clone");
         assert_eq!(dependency(at, None, Some("c0ffee")), commit);
         for unknown in [None, Some("")] {
-            assert_eq!(dependency(at, None, unknown), format!("fika-core = \"~{VERSION}\""));
+            assert_eq!(dependency(at, None, unknown), format!("fika-core = {{ version = \"~{VERSION}\" }}"));
         }
     }
 

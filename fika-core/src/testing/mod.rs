@@ -35,7 +35,7 @@
 //! chain.push(chain.next(600), &[]);
 //! let check = |time| rules.check(&chain.view(chain.next(time), &[]), &chain.tip(), &chain);
 //! assert_eq!(check(601), Ok(()));
-//! assert!(refused(check(600)).contains("later"));
+//! assert!(refused(check(600), "time-too-old").contains("later"));
 //!
 //! // A node under these rules that pays itself.
 //! let mut net = Setup::new(|env| Ok(Anyone(env.clone()))).nodes(1).start();

@@ -14,7 +14,7 @@
 //! let lock = PayToAddress.lock(&alice.address());
 //! let (hers, his) = (spend.unlock(&PayToAddress, &lock, &alice), spend.unlock(&PayToAddress, &lock, &bob));
 //! assert_eq!(PayToAddress.run(&lock, &hers, 0, &mut spend), Ok(()));
-//! assert!(refused(PayToAddress.run(&lock, &his, 0, &mut spend)).contains("does not belong to the address"));
+//! assert!(refused(PayToAddress.run(&lock, &his, 0, &mut spend), "invalid").contains("not belong to the address"));
 //! ```
 
 #[cfg(test)]
