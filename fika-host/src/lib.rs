@@ -26,7 +26,7 @@ mod results;
 mod run;
 #[allow(unreachable_pub, reason = "its public items are not narrowed yet")]
 mod scaffold;
-#[allow(dead_code, unreachable_pub, reason = "its public items are not narrowed yet")]
+#[allow(unreachable_pub, reason = "its public items are not narrowed yet")]
 mod sim;
 mod topology;
 

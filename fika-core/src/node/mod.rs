@@ -189,7 +189,7 @@ impl Node {
                 self.release_own(turn);
                 self.release_future(turn);
             }
-            Timer::Unheard => self.seldom.sync.unheard = false,
+            Timer::Unheard => self.note_answer(),
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
             Timer::Rebroadcast => self.rebroadcast(turn),
         }

@@ -123,9 +123,7 @@ impl Node {
                 }
             }
         }
-        if self.seldom.sync.unheard {
-            self.seldom.sync.unheard = false;
-        }
+        self.note_answer();
         // Only an empty answer says that there is nothing newer: a long one may have been cut.
         if new || heads.len() > 1 || self.seldom.sync.update.is_some() {
             self.seldom.sync.more.retain(|(peer, _)| *peer != from);
@@ -239,10 +237,16 @@ impl Node {
         self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Unheard);
     }
 
-    fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+    /// A neighbour has answered, or the time for it is over.
+    pub(super) fn note_answer(&mut self) {
+        // Written only where it was set: most nodes have no such state.
         if self.seldom.sync.unheard {
             self.seldom.sync.unheard = false;
         }
+    }
+
+    fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
+        self.note_answer();
         if self.seldom.sync.update.is_none() {
             return;
         }

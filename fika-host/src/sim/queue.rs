@@ -195,11 +195,6 @@ impl<T> Queue<T> {
         std::iter::successors(chunk(self.ring[at]), move |(_, before)| chunk(*before)).flat_map(|(events, _)| events)
     }
 
-    /// The place of the next event.
-    pub fn next(&self) -> Option<Order> {
-        self.next
-    }
-
     /// When the next event is.
     pub fn next_at(&self) -> Option<Time> {
         self.next.map(Order::at)
