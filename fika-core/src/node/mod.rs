@@ -31,6 +31,7 @@
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
 //! | `duties`, `own_txs`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `mempool` | stores, which know no node |
+//! | `recording` | a call as a line of the log |
 //! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
 //!
 //! Functions marked `inline(never)` or `cold` are needed by few events, or by events of other kinds than a block's. As parts of
@@ -56,6 +57,7 @@ mod peer;
 mod pending;
 mod prefetch;
 mod producer;
+pub(crate) mod recording;
 mod requests;
 mod restore;
 mod state;
@@ -84,6 +86,7 @@ use crate::header::Time;
 use crate::message::Message;
 use crate::world::World;
 use timers::Timer;
+use tracing::{Level, enabled, trace};
 use turn::Turn;
 
 /// An agent may ask for this much in one call of the node before it is cut off.
@@ -93,6 +96,7 @@ impl Node {
     /// Tells the node what happened at `now`, by its own clock, and collects its answers.
     pub fn handle(&mut self, world: &mut World, now: Time, input: Input, out: &mut Outputs) {
         world.txs_mut().reclaim();
+        let recorded = enabled!(target: recording::TARGET, Level::TRACE).then(|| recording::input(&input, world.txs()));
         let turn = &mut Turn { world, now, out };
         match input {
             Input::Start => self.start(turn),
@@ -113,6 +117,10 @@ impl Node {
             self.follow_up(turn);
         }
         turn.out.wake_at = self.timers.next();
+        if let Some(input) = recorded {
+            let outputs = recording::outputs(out, world);
+            trace!(target: recording::TARGET, "call of {} at {now}: {input} -> {outputs}", self.address());
+        }
     }
 
     #[inline(never)]

@@ -19,6 +19,7 @@
 //! | what a network does | [`Setup`], the plan, and [`Network`], its run in virtual time, with assertions |
 //! | what attackers can do | [`adversary`], or any [`Attack`](crate::agent::Attack) |
 //! | anything with random values | [`Draws`] |
+//! | what a node in a log did, once more | [`replay`](mod@replay) |
 //!
 //! A good order: begin with the promises, which find most mistakes in rules and agent by themselves. Then write down
 //! each rule as a direct call that just holds and one that just fails. End with the networks that the rules are meant
@@ -57,6 +58,7 @@ mod disk;
 mod draws;
 pub mod keys;
 pub mod network;
+pub mod replay;
 pub mod script;
 pub mod transport;
 pub mod tx;

@@ -12,7 +12,7 @@ use fika_core::amount::Amount;
 use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::{SECOND, Time};
-use fika_core::node::{Dest, Input, Node, NodeConfig, Outputs, PaymentOrder, PeerId, Work};
+use fika_core::node::{Dest, Input, Node, Outputs, PaymentOrder, PeerId, Work};
 use fika_core::plugin::Faults;
 use fika_core::transport::{self, Hello, Transport};
 use fika_core::world::{BlockIx, Store, World};
@@ -109,13 +109,7 @@ impl Hub {
             return Err(Failure::Environment(format!("{}: {why}", path.display())));
         }
         let node_seed = setup.node_seed();
-        let config = NodeConfig {
-            role: setup.role.into(),
-            relay: setup.relay.of_node(true, None),
-            mempool: setup.mempool.into(),
-            ..NodeConfig::new(keys, node_seed)
-        };
-        let node = Node::new(config, &mut world, attack.as_deref());
+        let node = Node::new(setup.node_config(keys), &mut world, attack.as_deref());
         let expected = setup.nodes[setup.index as usize].address;
         if node.address() != expected {
             let found = node.address();
@@ -211,7 +205,7 @@ impl Hub {
 
     fn carry_out(&mut self, now: Time, out: &mut Outputs) {
         for event in out.events.drain(..) {
-            self.report(now, event);
+            self.report(now, &event);
         }
         let mut messages = take(&mut out.messages);
         let mut forwarded = BTreeSet::new();

@@ -38,7 +38,7 @@ where
 }
 
 /// Sends the process's log to standard error, with times counted from this moment of Unix time. The
-/// variable `FIKA_LOG` sets the level: error, warn, info (the default), debug.
+/// variable `FIKA_LOG` sets the level: error, warn, info (the default), debug, or trace, which has every call of the node.
 pub(super) fn start(epoch_unix_us: u64) {
     static ONCE: Once = Once::new();
     let level = std::env::var("FIKA_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);

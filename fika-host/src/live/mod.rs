@@ -44,7 +44,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
-pub(crate) use crate::results::payee;
 use chain::Chain;
 pub(crate) use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;

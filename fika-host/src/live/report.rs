@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use fika_core::address::Address;
-use fika_core::codec::Encode;
 use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::message::Message;
 use fika_core::node::{Event, PeerId, PeerMessage};
-use fika_core::world::{BlockIx, TxIndex};
+use fika_core::world::TxIndex;
 use tracing::{debug, error, info, warn};
 
 use super::hub::{Hub, Orderer};
-use crate::results::payee;
 use crate::results::trace::TraceEvent;
 
 /// The last digits of an identifier as it is shown elsewhere: enough to tell those of one log apart.
@@ -79,70 +77,70 @@ impl Hub {
     }
 
     /// Notes one thing that the node did.
-    pub(super) fn report(&mut self, now: Time, event: Event) {
+    pub(super) fn report(&mut self, now: Time, event: &Event) {
+        // Whoever ordered a payment says what becomes of one that could not be made.
+        if !matches!(event, Event::PaymentFailed { .. }) {
+            let peer = |peer: PeerId| self.peer(peer).to_owned();
+            if let Some(event) = TraceEvent::of(event, &self.world, &self.node, peer) {
+                self.trace(now, event);
+            }
+        }
+        let tree = self.world.tree();
         match event {
             Event::TxAccepted { tx, from, fee } => {
-                let hash = self.world.txs().hash(tx);
-                info!("verified transaction {} of {}, fee {fee}: it is in the mempool", Short(hash), self.source(from));
-                self.trace(now, TraceEvent::Tx { hash });
+                let hash = Short(self.world.txs().hash(*tx));
+                info!("verified transaction {hash} of {}, fee {fee}: it is in the mempool", self.source(*from));
             }
             Event::TxRejected { tx, from, why } => {
-                let hash = self.world.txs().hash(tx);
-                warn!("refused transaction {} of {}: {why}", Short(hash), self.source(from));
-                self.trace(now, TraceEvent::BadTx { hash, why: why.to_string() });
+                let hash = Short(self.world.txs().hash(*tx));
+                warn!("refused transaction {hash} of {}: {why}", self.source(*from));
             }
             Event::TxDropped { tx, why } => {
-                let hash = self.world.txs().hash(tx);
-                info!("dropped transaction {}: {why}", Short(hash));
-                self.trace(now, TraceEvent::BadTx { hash, why: why.to_string() });
+                info!("dropped transaction {}: {why}", Short(self.world.txs().hash(*tx)));
             }
-            Event::Forwarded { id, what } => {
-                info!("forwarded {what} {} to the neighbours", Short(id));
-            }
+            Event::Forwarded { id, what } => info!("forwarded {what} {} to the neighbours", Short(*id)),
             Event::Produced { block } => {
-                let entry = &self.world.tree()[block];
-                let id = entry.id;
-                info!("produced block {} at height {}", Short(id), entry.height);
-                self.trace(now, TraceEvent::Produced { id });
+                let entry = &tree[*block];
+                info!("produced block {} at height {}", Short(entry.id), entry.height);
             }
-            Event::BlockAccepted { block, from } => self.report_block(now, block, from),
-            Event::BlockRejected { id, from, why } => {
-                warn!("refused block {} of {}: {why}", Short(id), self.source(from));
-                self.trace(now, TraceEvent::BadBlock { id, why: why.text });
-            }
-            Event::Orphan { id, waits_for } => {
-                info!("block {} waits for {}", Short(id), Short(waits_for));
-            }
-            Event::Tip { old, new, reorg_depth } => {
-                let (id, height) = (self.world.tree()[new].id, self.world.tree()[new].height);
-                if reorg_depth > 0 {
-                    self.counts.reorgs += 1;
-                    let old = self.world.tree()[old].id;
-                    info!("reorganised: {reorg_depth} blocks up to {} left, the tip is {} now", Short(old), Short(id));
+            Event::BlockAccepted { block, from } => {
+                self.counts.blocks += 1;
+                if from.is_some() {
+                    let entry = &self.world.tree()[*block];
+                    let (id, height) = (Short(entry.id), entry.height);
+                    info!("verified block {id} of {} at height {height}", self.source(*from));
                 }
-                info!("the chain has height {height}, its tip is {}", Short(id));
-                self.trace(now, TraceEvent::Tip { id, height, reorg_depth });
             }
-            Event::Paid { reference, hash } => self.report_paid(now, reference, hash),
-            Event::PaymentFailed { reference, why } => match self.orders.remove(&reference) {
-                Some(Orderer::Load(load, n)) => self.payment_failed(now, load, n, &why),
+            Event::BlockRejected { id, from, why } => {
+                warn!("refused block {} of {}: {why}", Short(*id), self.source(*from));
+            }
+            Event::Orphan { id, waits_for } => info!("block {} waits for {}", Short(*id), Short(*waits_for)),
+            Event::Tip { old, new, reorg_depth } => {
+                let (old, id, height) = (Short(tree[*old].id), Short(tree[*new].id), tree[*new].height);
+                if *reorg_depth > 0 {
+                    self.counts.reorgs += 1;
+                    info!("reorganised: {reorg_depth} blocks up to {old} left, the tip is {id} now");
+                }
+                info!("the chain has height {height}, its tip is {id}");
+            }
+            Event::Paid { reference, hash } => self.report_paid(*reference, *hash),
+            Event::PaymentFailed { reference, why } => match self.orders.remove(reference) {
+                Some(Orderer::Load(load, n)) => self.payment_failed(now, load, n, why),
                 Some(Orderer::Owner) => {
                     self.counts.refused += 1;
-                    self.not_paid(now, &why);
-                    self.paid.insert(reference, Err(why));
+                    self.not_paid(now, why);
+                    self.paid.insert(*reference, Err(why.clone()));
                 }
                 None => {}
             },
             Event::Confirmed { hash, height } => {
-                info!("own transaction {} is confirmed by the block at height {height}", Short(hash));
+                info!("own transaction {} is confirmed by the block at height {height}", Short(*hash));
                 self.note_unsettled();
-                self.trace(now, TraceEvent::Confirmed { hash, height });
                 self.flush_journal();
             }
             Event::Unconfirmed { hash } => {
-                info!("own transaction {} is no longer confirmed", Short(hash));
+                info!("own transaction {} is no longer confirmed", Short(*hash));
                 self.note_unsettled();
-                self.trace(now, TraceEvent::Unconfirmed { hash });
             }
             Event::Updated { height } => {
                 debug!("the newest chain is here: height {height}");
@@ -152,42 +150,20 @@ impl Hub {
                 }
             }
             Event::Misbehaved { peer, score, why } => {
-                let peer = self.peer(peer).to_owned();
-                warn!("{peer} misbehaved (score +{score}): {why}");
-                self.trace(now, TraceEvent::Misbehaved { peer, score, why });
+                warn!("{} misbehaved (score +{score}): {why}", self.peer(*peer));
                 self.flush_journal();
             }
             Event::SafetyViolation { finalized, tip } => {
                 error!("safety violation: the tip {tip} does not descend from the final block {finalized}");
-                self.trace(now, TraceEvent::SafetyViolation { finalized, tip });
             }
-            Event::Fault { why } => self.fault(why),
+            Event::Fault { why } => {
+                error!("fault: {why}");
+                self.flush_journal();
+            }
         }
     }
 
-    fn report_block(&mut self, now: Time, ix: BlockIx, from: Option<PeerId>) {
-        self.counts.blocks += 1;
-        let Some(block) = self.world.block(ix) else { return };
-        let entry = &self.world.tree()[ix];
-        let (id, height) = (entry.id, entry.height);
-        if from.is_some() {
-            info!("verified block {} of {} at height {height}", Short(id), self.source(from));
-        }
-        let me = self.node.address();
-        let own = from.is_none() && payee(&self.world, ix).is_none_or(|payee| payee == me);
-        let event = TraceEvent::Block {
-            id,
-            parent: block.head.header.parent,
-            height,
-            time: block.head.header.time,
-            txs: block.txs.len() as u32,
-            bytes: block.encoded_len() as u64,
-            producer: own.then_some(me),
-        };
-        self.trace(now, event);
-    }
-
-    fn report_paid(&mut self, now: Time, reference: u64, hash: Id) {
+    fn report_paid(&mut self, reference: u64, hash: Id) {
         match self.orders.remove(&reference) {
             Some(Orderer::Load(load, n)) => self.payer.made(load, n),
             Some(Orderer::Owner) => {
@@ -197,10 +173,8 @@ impl Hub {
         }
         self.note_unsettled();
         if let Some(own) = self.node.history().iter().rev().find(|own| own.tx.hash() == hash) {
-            let (amount, fee) = (own.amount, own.fee);
             let to = own.to.map_or_else(String::new, |to| self.name_of(&to));
-            info!("paid {amount} to {to}, fee {fee}: transaction {}", Short(hash));
-            self.trace(now, TraceEvent::Paid { hash, amount, fee });
+            info!("paid {} to {to}, fee {}: transaction {}", own.amount, own.fee, Short(hash));
             self.flush_journal();
         }
     }

@@ -9,6 +9,7 @@ use fika_core::amount::Amount;
 use fika_core::env::ChainParams;
 use fika_core::header::Time;
 use fika_core::keys::{KeyPair, KeyScheme};
+use fika_core::node::NodeConfig;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -128,6 +129,16 @@ impl NodeSetup {
     /// The node's name.
     pub(crate) fn name(&self) -> &str {
         &self.nodes[self.index as usize].name
+    }
+
+    /// What the node itself is told.
+    pub(super) fn node_config(&self, keys: KeyPair) -> NodeConfig {
+        NodeConfig {
+            role: self.role.into(),
+            relay: self.relay.of_node(true, None),
+            mempool: self.mempool.into(),
+            ..NodeConfig::new(keys, self.node_seed())
+        }
     }
 
     /// The seed of the draws of this node.

@@ -2,8 +2,13 @@
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
+use fika_core::codec::Encode;
 use fika_core::hash::Id;
+use fika_core::node::{Event, Node, PeerId};
+use fika_core::world::{BlockIx, World};
 use serde::{Deserialize, Serialize};
+
+use super::payee;
 
 /// One line of a node's `events.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,4 +126,54 @@ pub(crate) enum TraceEvent {
         /// In one line.
         why: String,
     },
+}
+
+impl TraceEvent {
+    /// What a node of this world has just done; `None`: traces do not have it. `peer` names a neighbour.
+    pub(crate) fn of(event: &Event, world: &World, node: &Node, peer: impl Fn(PeerId) -> String) -> Option<TraceEvent> {
+        let tree = world.tree();
+        Some(match event {
+            Event::TxAccepted { tx, .. } => TraceEvent::Tx { hash: world.txs().hash(*tx) },
+            Event::TxRejected { tx, why, .. } | Event::TxDropped { tx, why } => {
+                TraceEvent::BadTx { hash: world.txs().hash(*tx), why: why.to_string() }
+            }
+            Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
+            Event::BlockAccepted { block, from } => TraceEvent::block(*block, *from, world, node),
+            Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.to_string() },
+            Event::Tip { new, reorg_depth, .. } => {
+                TraceEvent::Tip { id: tree[*new].id, height: tree[*new].height, reorg_depth: *reorg_depth }
+            }
+            Event::Paid { hash, .. } => {
+                let own = node.history().iter().rev().find(|own| own.tx.hash() == *hash)?;
+                TraceEvent::Paid { hash: *hash, amount: own.amount, fee: own.fee }
+            }
+            Event::PaymentFailed { why, .. } => TraceEvent::NotPaid { why: why.clone() },
+            Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
+            Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
+            Event::Misbehaved { peer: from, score, why } => {
+                TraceEvent::Misbehaved { peer: peer(*from), score: *score, why: why.clone() }
+            }
+            Event::SafetyViolation { finalized, tip } => {
+                TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip }
+            }
+            Event::Fault { why } => TraceEvent::Fault { why: why.clone() },
+            Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => return None,
+        })
+    }
+
+    fn block(ix: BlockIx, from: Option<PeerId>, world: &World, node: &Node) -> TraceEvent {
+        let entry = &world.tree()[ix];
+        let block = world.block(ix);
+        let me = node.address();
+        let own = from.is_none() && payee(world, ix).is_none_or(|payee| payee == me);
+        TraceEvent::Block {
+            id: entry.id,
+            parent: entry.header.parent,
+            height: entry.height,
+            time: entry.header.time,
+            txs: block.as_ref().map_or(0, |block| block.txs.len() as u32),
+            bytes: block.as_ref().map_or(0, |block| block.encoded_len() as u64),
+            producer: own.then_some(me),
+        }
+    }
 }

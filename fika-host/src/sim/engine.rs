@@ -7,7 +7,6 @@
 
 mod ahead;
 mod miner;
-mod opening;
 mod sending;
 mod suppress;
 mod work;
@@ -151,6 +150,17 @@ impl<'a> Engine<'a> {
         };
         engine.open();
         engine
+    }
+
+    /// All nodes start, and then each can talk to its neighbours, one after the other.
+    fn open(&mut self) {
+        for node in 0..self.nodes.len() as u32 {
+            self.push(0, Class::Start, node, SimEvent::Start);
+            // Whoever comes first among the nodes opens the links to it.
+            let mut peers: Vec<u32> = (0..self.links.degree(node)).collect();
+            peers.sort_by_key(|peer| self.links.neighbour(node, *peer).0.min(node));
+            peers.into_iter().for_each(|peer| self.push(0, Class::Connect, node, SimEvent::Connect(PeerId(peer))));
+        }
     }
 
     fn push(&mut self, at: Time, class: Class, node: u32, event: SimEvent) {

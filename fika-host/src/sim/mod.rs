@@ -104,7 +104,7 @@ impl Simulation<'_> {
         let mut nodes = pages::list(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
             let place = if worlds.len() == 1 { 0 } else { n };
-            nodes.push(Node::new(config(experiment, n, keys), &mut worlds[place], attacks[n]));
+            nodes.push(Node::new(node_config(experiment, n, keys), &mut worlds[place], attacks[n]));
         }
         let machine = |node: &experiment::NodeSpec| Machine {
             hash_rate: node.hash_rate,
@@ -151,7 +151,8 @@ impl Simulation<'_> {
     }
 }
 
-fn config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
+/// What a node itself is told.
+pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) -> NodeConfig {
     let (spec, node) = (&experiment.nodes[index], index as NodeIndex);
     NodeConfig {
         role: spec.role.into(),

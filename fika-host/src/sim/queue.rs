@@ -21,8 +21,6 @@ const SLICES: usize = 4_096;
 const CHUNK: usize = 16;
 /// So many chunks keep their memory when they are empty: more are used only when a network starts.
 const KEPT: usize = 4_096;
-/// So many of the first events are made together.
-const AT_ONCE: usize = 256;
 /// So many events are in order before their time, as far as they lie in the next few slices.
 const KNOWN_AHEAD: usize = 8;
 const NEAR: u64 = 16;
@@ -31,8 +29,6 @@ const NONE: u32 = u32::MAX;
 
 /// Events in their order.
 pub struct Queue<T> {
-    /// The first ones of the run, which are made when they are due.
-    first: Option<Box<dyn Iterator<Item = (Order, T)>>>,
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
     /// Empty, but for its memory.
@@ -96,7 +92,6 @@ impl<T> Queue<T> {
     /// Nothing yet.
     pub fn new() -> Queue<T> {
         Queue {
-            first: None,
             current: Vec::new(),
             taken: Vec::new(),
             late: BinaryHeap::new(),
@@ -109,31 +104,6 @@ impl<T> Queue<T> {
             far: BinaryHeap::new(),
             next: None,
         }
-    }
-
-    /// Puts the first events of a run into a queue that had none before. They are in their order, and none is after
-    /// `until`; they are asked for when they are due.
-    pub fn begin(&mut self, until: Time, events: impl Iterator<Item = (Order, T)> + 'static) {
-        debug_assert!(self.next.is_none() && self.slice == 0);
-        self.slice = slice_of(until);
-        self.first = Some(Box::new(events));
-        self.go_on_beginning();
-        self.next = self.current.last().map(|queued| queued.order);
-    }
-
-    /// Has more of the first events at hand.
-    #[cold]
-    fn go_on_beginning(&mut self) {
-        let Some(first) = &mut self.first else { return };
-        self.taken.extend(first.take(AT_ONCE).map(|(order, event)| Queued { order, event }));
-        if self.taken.is_empty() {
-            self.first = None;
-        }
-        self.taken.reverse();
-        debug_assert!(
-            self.taken.is_sorted() && self.taken.first().is_none_or(|last| slice_of(last.order.at()) <= self.slice)
-        );
-        self.put_behind();
     }
 
     /// Puts what was taken, in its order, behind what is left of the slice at hand.
@@ -205,11 +175,7 @@ impl<T> Queue<T> {
     #[inline(never)]
     pub fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
-        if self.current.len() <= KNOWN_AHEAD && self.first.is_some() {
-            self.go_on_beginning();
-        }
         while self.current.len() <= KNOWN_AHEAD
-            && self.first.is_none()
             && let Some((slice, at)) = self.next_in_ring().filter(|(slice, _)| *slice <= self.slice + NEAR)
         {
             self.take_slice(slice, at);
@@ -336,9 +302,6 @@ mod tests {
         for seed in 0..20 {
             let (mut queue, mut heap) = (Queue::new(), BinaryHeap::new());
             let mut now = 0;
-            let first = (0..seed as u32 * 40).map(|n| Order::new(u64::from(n / 16) * 900, Class::Start, n, 0));
-            heap.extend(first.clone().map(std::cmp::Reverse));
-            queue.begin(seed * 2_250, first.map(|order| (order, order.node())));
             for n in 0..3_000u32 {
                 let drawn = draw(seed, 1, n.into());
                 // Bunches, the near future, beyond the ring, and far beyond.

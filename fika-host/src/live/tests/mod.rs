@@ -2,6 +2,7 @@
 
 mod network;
 mod plugins;
+mod replay;
 mod store;
 
 use std::os::unix::fs::PermissionsExt;

@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) durability: Durability,
     pub(crate) chain: ChainParams,
     pub(crate) plugins: Plugins,
+    /// What the nodes log; see [`log`](super::super::log).
+    pub(crate) log: &'static str,
 }
 
 impl Plan {
@@ -75,6 +77,7 @@ impl Plan {
                 tx: choice("utxo"),
                 transport: choice("tcp"),
             },
+            log: "info",
         }
     }
 
@@ -92,7 +95,7 @@ impl Plan {
         let genesis: Vec<(Address, Amount)> =
             coins.map(|(node, member)| (member.address, Amount::coins(node.3))).collect();
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros() as u64;
-        let mut network = Network { folder, nodes: BTreeMap::new(), setups: Vec::new() };
+        let mut network = Network { folder, nodes: BTreeMap::new(), setups: Vec::new(), log: self.log };
         for (index, (name, role, hash_rate, _)) in self.nodes.iter().enumerate() {
             let own = network.folder.path().join(name);
             fs::create_dir(&own).unwrap();
@@ -146,6 +149,7 @@ pub(crate) struct Network {
     pub(crate) folder: TempDir,
     nodes: BTreeMap<usize, Child>,
     pub(crate) setups: Vec<NodeSetup>,
+    log: &'static str,
 }
 
 impl Network {
@@ -167,6 +171,7 @@ impl Network {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "live::tests::node_process", "--nocapture", "--test-threads=1"])
             .env(NODE, file)
+            .env("FIKA_LOG", self.log)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Arc;
 
+use fika_core::node::Node;
+use fika_core::testing::replay::{Call, replay};
 use serde_json::Value;
+use tracing::Level;
 
 use super::*;
 use crate::results::Summary;
@@ -190,4 +194,31 @@ fn a_full_disk_ends_the_run_in_one_line() {
         let Err(RunError::Environment(why)) = failed else { panic!("expected a failure of the machine: {failed:?}") };
         assert!(why.contains(name) && why.contains("No space left") && !why.contains('\n'), "{why}");
     }
+}
+
+/// The calls of all nodes of a run.
+fn calls(changes: &[&str]) -> Vec<Call> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("calls.log");
+    let file = Arc::new(fs::File::create(&path).expect("a file"));
+    let log = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).with_writer(file).finish();
+    tracing::subscriber::with_default(log, || run(changes, folder.path()));
+    fs::read_to_string(path).expect("a log").lines().filter_map(Call::parse).collect()
+}
+
+#[test]
+fn a_traced_run_makes_the_calls_of_an_untraced_one_and_each_node_answers_alone_the_same() {
+    let changes = ["relay.batch=200 ms"];
+    let plain = calls(&changes);
+    assert_eq!(plain, calls(&[changes[0], "output.trace=jsonl"]));
+    let (experiment, plugins) = tests::read(TEXT, &changes);
+    let stage = Stage::new(&experiment, &plugins).expect("a stage");
+    let mut count = 0;
+    for (n, keys) in stage.keys.iter().enumerate() {
+        let mut world = stage.world(&experiment, &plugins).expect("a world");
+        let mut node = Node::new(sim::node_config(&experiment, n, keys.clone()), &mut world, None);
+        count += replay(&plain, &mut node, &mut world).unwrap_or_else(|why| panic!("node {n}: {why}"));
+    }
+    assert_eq!(count, plain.len());
+    assert!(count > 2_000, "{count} calls are a run");
 }

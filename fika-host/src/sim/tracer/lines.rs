@@ -11,11 +11,9 @@ use serde::Serialize;
 
 use super::super::links::{Delivery, Links};
 use super::super::observer::Seen;
-use super::super::run_observer::facts;
 use super::super::tournament::NEVER;
 use super::format::Format;
 use crate::experiment::Experiment;
-use crate::live::payee;
 use crate::results::trace::TraceEvent;
 use crate::results::{Ended, short};
 
@@ -102,7 +100,7 @@ impl Format for Lines {
 
     fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()> {
         let peer = |peer: PeerId| self.names[links.neighbour(node, peer.0).0 as usize].clone();
-        let Some(event) = in_words(event, seen, peer) else { return Ok(()) };
+        let Some(event) = TraceEvent::of(event, seen.world, seen.node, peer) else { return Ok(()) };
         write_line(&mut self.out, &Line { at_us: now, node: Some(&self.names[node as usize]), event })
     }
 
@@ -141,47 +139,4 @@ fn about(message: &Message) -> Vec<(&'static str, Id)> {
         Message::GetBlockTxn(request) => vec![("block", request.id)],
         Message::BlockTxn(answer) => vec![("block", answer.id)],
     }
-}
-
-/// An event as a live node's trace has it; `None`: it has none.
-fn in_words(event: &Event, seen: Seen<'_>, peer: impl Fn(PeerId) -> String) -> Option<TraceEvent> {
-    let tree = seen.world.tree();
-    Some(match event {
-        Event::TxAccepted { tx, .. } => TraceEvent::Tx { hash: seen.world.txs().hash(*tx) },
-        Event::TxRejected { tx, why, .. } | Event::TxDropped { tx, why } => {
-            TraceEvent::BadTx { hash: seen.world.txs().hash(*tx), why: why.to_string() }
-        }
-        Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
-        Event::BlockAccepted { block, from } => {
-            let facts = facts(seen.world, *block);
-            let me = seen.node.address();
-            let own = from.is_none() && payee(seen.world, *block).is_none_or(|payee| payee == me);
-            TraceEvent::Block {
-                id: tree[*block].id,
-                parent: facts.parent,
-                height: facts.height,
-                time: facts.time,
-                txs: facts.txs,
-                bytes: facts.bytes,
-                producer: own.then_some(me),
-            }
-        }
-        Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.to_string() },
-        Event::Tip { new, reorg_depth, .. } => {
-            TraceEvent::Tip { id: tree[*new].id, height: tree[*new].height, reorg_depth: *reorg_depth }
-        }
-        Event::Paid { hash, .. } => {
-            let own = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash)?;
-            TraceEvent::Paid { hash: *hash, amount: own.amount, fee: own.fee }
-        }
-        Event::PaymentFailed { why, .. } => TraceEvent::NotPaid { why: why.clone() },
-        Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
-        Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
-        Event::Misbehaved { peer: from, score, why } => {
-            TraceEvent::Misbehaved { peer: peer(*from), score: *score, why: why.clone() }
-        }
-        Event::SafetyViolation { finalized, tip } => TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip },
-        Event::Fault { why } => TraceEvent::Fault { why: why.clone() },
-        Event::Forwarded { .. } | Event::Orphan { .. } | Event::Updated { .. } => return None,
-    })
 }

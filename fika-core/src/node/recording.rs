@@ -1,0 +1,71 @@
+//! Every call of a node as a line of the log at level `trace`.
+//!
+//! What goes in is written so that another node can be given the same; what comes out is written without indexes, for
+//! these differ from world to world. [`testing::replay`](crate::testing::replay) reads the lines.
+
+use super::io::{Event, Input, Outputs, PeerMessage};
+use crate::block::Tx;
+use crate::codec::Encode;
+use crate::hash::{sha256, to_hex};
+use crate::message::Message;
+use crate::world::{TxTable, World};
+
+/// The target of the lines.
+pub(crate) const TARGET: &str = "fika_core::node";
+
+fn hex(what: &impl Encode) -> String {
+    to_hex(&what.to_bytes())
+}
+
+fn joined<T: ToString>(all: impl IntoIterator<Item = T>) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn wire(message: &PeerMessage, txs: &TxTable) -> String {
+    joined(message.to_wire(txs).iter().map(hex))
+}
+
+/// What happens to a node, in words and hexadecimal numbers.
+pub(super) fn input(input: &Input, txs: &TxTable) -> String {
+    match input {
+        Input::Start => "start".into(),
+        Input::Connected(peer) => format!("connected {}", peer.0),
+        Input::Disconnected(peer, score) => format!("disconnected {} {score}", peer.0),
+        Input::Message(peer, message) => format!("message {} {}", peer.0, wire(message, txs)),
+        Input::AlsoAnnounced { block, peers } => {
+            format!("also_announced {block} {}", joined(peers.iter().map(|peer| peer.0)))
+        }
+        Input::Wake => "wake".into(),
+        Input::Found { ticket, header } => format!("found {ticket} {}", hex(header)),
+        Input::Exhausted { ticket } => format!("exhausted {ticket}"),
+        Input::Drawn { ticket } => format!("drawn {ticket}"),
+        Input::Pay(order) => format!("pay {} {} {} {}", order.reference, order.to, order.amount.0, order.fee.0),
+        Input::Submit(tx) => format!("submit {}", to_hex(Tx::bytes(tx))),
+        Input::UpdateChain => "update_chain".into(),
+    }
+}
+
+/// What a node answers; messages are written as their kinds and hashes.
+pub(crate) fn outputs(out: &Outputs, world: &World) -> String {
+    let hashed = |message: &Message| format!("{} {}", message.kind_name(), sha256(&[&message.to_bytes()]));
+    let sent = out
+        .messages
+        .iter()
+        .map(|(dest, message)| format!("{dest:?}: {}", joined(message.to_wire(world.txs()).iter().map(hashed))));
+    let events = out.events.iter().map(|event| happened(event, world));
+    let rest = format!("{:?} {:?} {:?} {:?}", out.work, out.wake_at, out.ended_requests, out.bans);
+    sent.chain(events).chain([rest]).collect::<Vec<_>>().join("; ")
+}
+
+fn happened(event: &Event, world: &World) -> String {
+    let tree = world.tree();
+    match event {
+        Event::TxAccepted { tx, from, fee } => format!("accepted {} {from:?} {fee}", world.txs().hash(*tx)),
+        Event::TxRejected { tx, from, why } => format!("rejected {} {from:?} {why}", world.txs().hash(*tx)),
+        Event::TxDropped { tx, why } => format!("dropped {} {why}", world.txs().hash(*tx)),
+        Event::Produced { block } => format!("produced {}", tree[*block].id),
+        Event::BlockAccepted { block, from } => format!("accepted block {} {from:?}", tree[*block].id),
+        Event::Tip { old, new, reorg_depth } => format!("tip {} {} {reorg_depth}", tree[*old].id, tree[*new].id),
+        other => format!("{other:?}"),
+    }
+}
