@@ -33,8 +33,7 @@ use miner::MinerState;
 
 /// Something that will happen to a node.
 enum SimEvent {
-    Start,
-    /// The two talk to each other, at the start or after a ban.
+    /// The two talk to each other again after a ban.
     Connect(PeerId),
     /// A ban begins.
     Disconnect(PeerId),
@@ -121,7 +120,7 @@ impl<'a> Engine<'a> {
         let suppress = suppress && links.arrivals_are_known();
         let miner = |machine: &Machine| MinerState { hash_rate: machine.hash_rate, jobs: Default::default(), draws: 0 };
         let clocks_are_right = machines.iter().all(|machine| machine.clock == Clock::default());
-        let mut engine = Engine {
+        Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
@@ -147,19 +146,18 @@ impl<'a> Engine<'a> {
             sent: Default::default(),
             sent_bytes: 0,
             events: 0,
-        };
-        engine.open();
-        engine
+        }
     }
 
-    /// All nodes start, and then each can talk to its neighbours, one after the other.
-    fn open(&mut self) {
-        for node in 0..self.nodes.len() as u32 {
-            self.push(0, Class::Start, node, SimEvent::Start);
+    /// Starts all nodes, and then lets each talk to its neighbours, one after the other.
+    pub(crate) fn start(&mut self, observer: &mut dyn Observer) {
+        let nodes = self.nodes.len() as u32;
+        (0..nodes).for_each(|node| self.give(node, Input::Start, observer));
+        for node in 0..nodes {
             // Whoever comes first among the nodes opens the links to it.
             let mut peers: Vec<u32> = (0..self.links.degree(node)).collect();
             peers.sort_by_key(|peer| self.links.neighbour(node, *peer).0.min(node));
-            peers.into_iter().for_each(|peer| self.push(0, Class::Connect, node, SimEvent::Connect(PeerId(peer))));
+            peers.into_iter().for_each(|peer| self.give(node, Input::Connected(PeerId(peer)), observer));
         }
     }
 
@@ -239,7 +237,6 @@ impl<'a> Engine<'a> {
     fn happen(&mut self, order: Order, event: SimEvent, observer: &mut dyn Observer) {
         let node = order.node();
         match event {
-            SimEvent::Start => self.give(node, Input::Start, observer),
             SimEvent::Connect(peer) => {
                 self.links.set_up(node, peer.0, true);
                 self.name_announcers(node, observer);

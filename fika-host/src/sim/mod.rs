@@ -124,6 +124,7 @@ impl Simulation<'_> {
         let mut watch = RunObserver::new(experiment, &addresses, genesis);
         (0..experiment.nodes.len()).for_each(|node| watch.record.started(node));
         let began = Instant::now();
+        engine.start(&mut watch);
         let ended = drive(&mut engine, &mut watch, experiment, &faults, look);
         let duration_us = match ended {
             Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),

@@ -8,14 +8,12 @@ use fika_core::header::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Class {
-    /// A node begins.
-    Start = 0,
     /// A neighbour can be talked to.
-    Connect = 1,
+    Connect = 0,
     /// A message arrives.
-    Arrive = 2,
+    Arrive = 1,
     /// The owner of a node wants something.
-    Owner = 3,
+    Owner = 2,
 }
 
 /// The place of an event in the run: by time, then class, then node, then the order in which
