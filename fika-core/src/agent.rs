@@ -217,41 +217,77 @@ impl<'a> Ctx<'a> {
 }
 
 /// The behaviour of one node. Made by [`Consensus::agent`](crate::consensus::Consensus::agent), or by an attack around such a one.
+///
+/// An agent around another one names it in [`inner`](Agent::inner) and writes only what it does otherwise:
+///
+/// ```
+/// use fika_core::agent::{Agent, Ctx, Sealed};
+/// use fika_core::view::BlockView;
+///
+/// /// Makes no blocks, and is honest in all else.
+/// struct Lazy(Box<dyn Agent>);
+///
+/// impl Agent for Lazy {
+///     fn inner(&mut self) -> Option<&mut dyn Agent> {
+///         Some(&mut *self.0)
+///     }
+///
+///     fn seal(&mut self, _: &BlockView<'_>, _: &mut Vec<u8>, _: &mut Ctx<'_>) -> Sealed {
+///         Sealed::Drop
+///     }
+/// }
+/// ```
 pub trait Agent: Send {
+    /// The agent that this one is around. Every call goes to it that is not defined here.
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        None
+    }
+
     /// The node begins again: what the agent has [kept](Effect::Keep), by name. Called before everything else, and not at
     /// all where nothing was kept.
     fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
-        let _ = kept;
+        if let Some(inner) = self.inner() {
+            inner.restore(kept);
+        }
     }
 
-    /// The node's tip is `tip` now.
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>);
+    /// The node's tip is `tip` now. An agent without duties makes no blocks.
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        if let Some(inner) = self.inner() {
+            inner.on_tip(tip, ctx);
+        }
+    }
 
-    /// The node has made `block` for one of the duties; append the proof over it to `seal`.
+    /// The node has made `block` for one of the duties; append the proof over it to `seal`. By default the block is
+    /// published without one.
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
-        let _ = (block, seal, ctx);
-        Sealed::Publish
+        self.inner().map_or(Sealed::Publish, |inner| inner.seal(block, seal, ctx))
     }
 
     /// The node has accepted `block`, its own included.
     fn on_block(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let _ = (block, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_block(block, ctx);
+        }
     }
 
     /// A valid block without a complete seal has been proposed.
     fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        let _ = (block, seal, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_proposal(block, seal, ctx);
+        }
     }
 
     /// Another agent says something. `from` is what the message claims; check a signature inside before believing it.
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        let _ = (from, bytes, ctx);
-        Gossip::Ignore
+        self.inner().map_or(Gossip::Ignore, |inner| inner.on_message(from, bytes, ctx))
     }
 
     /// A timer has run out.
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
-        let _ = (token, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_timer(token, ctx);
+        }
     }
 }
 

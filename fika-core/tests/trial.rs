@@ -17,7 +17,6 @@ use fika_core::header::SECOND;
 use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, Input, PeerId};
 use fika_core::testing::{Network, Setup, refused};
-use fika_core::view::BlockView;
 use fika_selfish::Selfish;
 use rules::dpos::{DELEGATES, DEPOSIT, Dpos, EPOCH, Equivocator, leader_digest};
 use rules::finality::{CHECKPOINT, Finality};
@@ -201,8 +200,6 @@ impl Attack for Puppet {
 }
 
 impl Agent for Puppet {
-    fn on_tip(&mut self, _: &BlockView<'_>, _: &mut Ctx<'_>) {}
-
     fn on_message(&mut self, _: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> fika_core::agent::Gossip {
         let id = Id(bytes[1..].try_into().unwrap());
         ctx.effect(if bytes[0] == 0 { Effect::Finalize(id) } else { Effect::Adopt(id) });

@@ -267,8 +267,8 @@ impl fika_core::agent::Attack for Equivocator {
 }
 
 impl Agent for TwoFaced {
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.0.on_tip(tip, ctx);
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.0)
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -276,13 +276,5 @@ impl Agent for TwoFaced {
         let claim: Claim = (other, ctx.signer.sign(&leader_digest(&other.id())));
         ctx.effect(Effect::Broadcast([&[1], &claim.to_bytes()[..]].concat()));
         self.0.seal(block, seal, ctx)
-    }
-
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.0.on_proposal(block, seal, ctx);
-    }
-
-    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        self.0.on_message(from, bytes, ctx)
     }
 }
