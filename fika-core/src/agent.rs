@@ -27,7 +27,16 @@ use crate::tx::ActionRequest;
 use crate::view::{BlockView, ChainView};
 
 /// The header fields and the extra that a producer chooses; the template fills in the rest.
+///
+/// ```
+/// use fika_core::agent::Draft;
+/// use fika_core::hash::Id;
+///
+/// let draft = Draft::new(Id::ZERO).with_bits(0x1d00_ffff).with_extra(*b"who");
+/// assert_eq!((draft.version, &draft.extra[..]), (1, &b"who"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Draft {
     /// The header's version.
     pub version: u32,
@@ -41,10 +50,34 @@ pub struct Draft {
 
 coded_struct!(Draft { parent, version, bits, extra });
 
+impl Draft {
+    /// A block on `parent` of version 1, with bits 0 and an empty extra.
+    pub fn new(parent: Id) -> Draft {
+        Draft { version: 1, parent, bits: 0, extra: Vec::new() }
+    }
+
+    /// The same with this version.
+    pub fn with_version(self, version: u32) -> Draft {
+        Draft { version, ..self }
+    }
+
+    /// The same with these bits.
+    pub fn with_bits(self, bits: u32) -> Draft {
+        Draft { bits, ..self }
+    }
+
+    /// The same with this extra.
+    pub fn with_extra(self, extra: impl Into<Vec<u8>>) -> Draft {
+        Draft { extra: extra.into(), ..self }
+    }
+}
+
 /// What would let this node extend the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Duty {
     /// Search a nonce; one success costs `expected_tries` on average. Real networks hash, simulated ones draw the time.
+    #[non_exhaustive]
     Grind {
         /// What to extend, and how.
         draft: Draft,
@@ -52,6 +85,7 @@ pub enum Duty {
         expected_tries: u128,
     },
     /// Produce a block at `time` (at once when it has passed). The header carries the tick of `time`.
+    #[non_exhaustive]
     Slot {
         /// What to extend, and how.
         draft: Draft,
@@ -62,8 +96,21 @@ pub enum Duty {
 
 coded_enum!(Duty: "kind of duty" { 0 Grind { draft, expected_tries }, 1 Slot { draft, time } });
 
+impl Duty {
+    /// A [`Duty::Grind`].
+    pub fn grind(draft: Draft, expected_tries: u128) -> Duty {
+        Duty::Grind { draft, expected_tries }
+    }
+
+    /// A [`Duty::Slot`].
+    pub fn slot(draft: Draft, time: Time) -> Duty {
+        Duty::Slot { draft, time }
+    }
+}
+
 /// What an agent asks of its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effect {
     /// Bytes to the node with this address; relayed by all, each message once.
     Send(Address, Vec<u8>),
@@ -76,6 +123,7 @@ pub enum Effect {
     /// Accept and announce a block that was held or proposed, with its complete seal.
     Publish(Id, Vec<u8>),
     /// The node's wallet pays `fee`, signs and submits a transaction with this action.
+    #[non_exhaustive]
     Act {
         /// What to ask for.
         action: ActionRequest,
@@ -111,6 +159,13 @@ coded_enum!(Effect: "kind of effect" {
     8 Withhold(id),
     9 Keep(name, value),
 });
+
+impl Effect {
+    /// An [`Effect::Act`].
+    pub fn act(action: ActionRequest, fee: Amount) -> Effect {
+        Effect::Act { action, fee }
+    }
+}
 
 /// What becomes of a block that the node has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

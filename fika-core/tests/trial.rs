@@ -144,9 +144,9 @@ fn a_block_waits_for_the_uncle_that_it_names() {
     let me = factory.setup.address(1).0;
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
     let mut grow = |parent: Id, uncle: Option<Id>| {
-        let extra = me.into_iter().chain(uncle.iter().flat_map(|id| id.0)).collect();
+        let extra: Vec<u8> = me.into_iter().chain(uncle.iter().flat_map(|id| id.0)).collect();
         let time = factory.time_of(parent) + 10_000;
-        factory.block_with(Draft { version: 1, parent, bits, extra }, time, Vec::new())
+        factory.block_with(Draft::new(parent).with_bits(bits).with_extra(extra), time, Vec::new())
     };
     let genesis = solo.tip();
     let (first, stale) = (grow(genesis, None), grow(genesis, None));
@@ -266,7 +266,7 @@ fn a_held_block_is_invisible_until_it_is_published() {
     // Somebody else finds a block: a race.
     let mut factory = Factory::new(selfish());
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
-    let rival = factory.block_with(Draft { version: 1, parent: genesis, bits, extra: Vec::new() }, 9_000, Vec::new());
+    let rival = factory.block_with(Draft::new(genesis).with_bits(bits), 9_000, Vec::new());
     let out = solo.hear_block(0, &rival);
     assert!(out.messages.iter().any(|(_, message)| *message == Message::Inv(vec![item])), "{:?}", out.messages);
     let out = solo.hear(0, Message::GetData(vec![item]));

@@ -139,17 +139,7 @@ const BLOCK: BlockView<'static> = BlockView {
 };
 
 fn settle(rules: &dyn Consensus) -> Result<Vec<LedgerOp>, Reject> {
-    let summary = Summary {
-        parent: BLOCK,
-        height: 2,
-        time: 6,
-        bits: 0,
-        extra: &[],
-        subsidy: Amount::ZERO,
-        fees: Amount::ZERO,
-        actions: &[],
-    };
-    rules.settle(&summary, &Broken)
+    rules.settle(&Summary::new(BLOCK, 6, 0), &Broken)
 }
 
 #[test]
