@@ -112,11 +112,12 @@ impl Duty {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Bytes to the node with this address; relayed by all, each message once.
+    /// Bytes to the node with this address; relayed by all, each message once. They name this node as their sender.
     Send(Address, Vec<u8>),
-    /// Bytes to the neighbour whose message is being handled; nothing outside of `on_message` and `on_proposal`.
+    /// Bytes to the neighbour that has brought the message or proposal that is being handled, whoever said it first.
+    /// They name no sender. Nothing outside of `on_message` and `on_proposal`.
     Reply(Vec<u8>),
-    /// Bytes to everyone; forwarded where `on_message` says so.
+    /// Bytes to everyone; forwarded where `on_message` says so. They name this node as their sender.
     Broadcast(Vec<u8>),
     /// A call of `on_timer` with this token at this time, or a microsecond from now when that has passed.
     Timer(Time, u64),
@@ -333,7 +334,13 @@ pub trait Agent: Send {
         }
     }
 
-    /// Another agent says something. `from` is what the message claims; check a signature inside before believing it.
+    /// Another agent says something.
+    ///
+    /// Of what was [sent](Effect::Send) or [broadcast](Effect::Broadcast), `from` is the node that claims to have said it
+    /// first, not the neighbour that passed it on. Nobody has checked the claim: a signature inside of `bytes` must prove
+    /// it. A [reply](Effect::Reply) names nobody, and `from` is [`Address::default()`].
+    ///
+    /// What is sent to another node passes by without a call. The answer [`Gossip::Forward`] counts for broadcasts alone.
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         self.inner().map_or(Gossip::Ignore, |inner| inner.on_message(from, bytes, ctx))
     }
