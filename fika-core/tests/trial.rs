@@ -138,6 +138,22 @@ fn uncles_are_named_and_their_producers_rewarded() {
 }
 
 #[test]
+fn the_ancestry_of_a_block_holds_all_that_it_takes_to_validate_it() {
+    let mut net = uncles().start();
+    net.run(100 * SECOND);
+    let (tip, root) = (net.node(0).tip(), net.world(0).tree()[net.node(0).tip()].state_root);
+    let ancestry = net.world(0).ancestry(tip);
+    assert!(ancestry.len() as u64 > net.height(0) + 10, "uncles are in it");
+    let mut fresh = net.setup().world();
+    for ix in ancestry {
+        let block = net.world(0).block(ix).unwrap();
+        let ix = fresh.insert(block).unwrap();
+        assert_eq!(fresh.validate(ix), Ok(()));
+    }
+    assert_eq!(fresh.tree()[fresh.tree().find(&net.tip(0)).unwrap()].state_root, root);
+}
+
+#[test]
 fn a_block_waits_for_the_uncle_that_it_names() {
     let setup = || uncles().chain(|chain| chain.block_interval_us = 10 * SECOND);
     let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
