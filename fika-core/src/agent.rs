@@ -27,7 +27,16 @@ use crate::tx::ActionRequest;
 use crate::view::{BlockView, ChainView};
 
 /// The header fields and the extra that a producer chooses; the template fills in the rest.
+///
+/// ```
+/// use fika_core::agent::Draft;
+/// use fika_core::hash::Id;
+///
+/// let draft = Draft::new(Id::ZERO).with_bits(0x1d00_ffff).with_extra(*b"who");
+/// assert_eq!((draft.version, &draft.extra[..]), (1, &b"who"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Draft {
     /// The header's version.
     pub version: u32,
@@ -41,10 +50,34 @@ pub struct Draft {
 
 coded_struct!(Draft { parent, version, bits, extra });
 
+impl Draft {
+    /// A block on `parent` of version 1, with bits 0 and an empty extra.
+    pub fn new(parent: Id) -> Draft {
+        Draft { version: 1, parent, bits: 0, extra: Vec::new() }
+    }
+
+    /// The same with this version.
+    pub fn with_version(self, version: u32) -> Draft {
+        Draft { version, ..self }
+    }
+
+    /// The same with these bits.
+    pub fn with_bits(self, bits: u32) -> Draft {
+        Draft { bits, ..self }
+    }
+
+    /// The same with this extra.
+    pub fn with_extra(self, extra: impl Into<Vec<u8>>) -> Draft {
+        Draft { extra: extra.into(), ..self }
+    }
+}
+
 /// What would let this node extend the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Duty {
     /// Search a nonce; one success costs `expected_tries` on average. Real networks hash, simulated ones draw the time.
+    #[non_exhaustive]
     Grind {
         /// What to extend, and how.
         draft: Draft,
@@ -52,6 +85,7 @@ pub enum Duty {
         expected_tries: u128,
     },
     /// Produce a block at `time` (at once when it has passed). The header carries the tick of `time`.
+    #[non_exhaustive]
     Slot {
         /// What to extend, and how.
         draft: Draft,
@@ -62,20 +96,35 @@ pub enum Duty {
 
 coded_enum!(Duty: "kind of duty" { 0 Grind { draft, expected_tries }, 1 Slot { draft, time } });
 
+impl Duty {
+    /// A [`Duty::Grind`].
+    pub fn grind(draft: Draft, expected_tries: u128) -> Duty {
+        Duty::Grind { draft, expected_tries }
+    }
+
+    /// A [`Duty::Slot`].
+    pub fn slot(draft: Draft, time: Time) -> Duty {
+        Duty::Slot { draft, time }
+    }
+}
+
 /// What an agent asks of its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effect {
-    /// Bytes to the node with this address; relayed by all, each message once.
+    /// Bytes to the node with this address; relayed by all, each message once. They name this node as their sender.
     Send(Address, Vec<u8>),
-    /// Bytes to the neighbour whose message is being handled; nothing outside of `on_message` and `on_proposal`.
+    /// Bytes to the neighbour that has brought the message or proposal that is being handled, whoever said it first.
+    /// They name no sender. Nothing outside of `on_message` and `on_proposal`.
     Reply(Vec<u8>),
-    /// Bytes to everyone; forwarded where `on_message` says so.
+    /// Bytes to everyone; forwarded where `on_message` says so. They name this node as their sender.
     Broadcast(Vec<u8>),
     /// A call of `on_timer` with this token at this time, or a microsecond from now when that has passed.
     Timer(Time, u64),
     /// Accept and announce a block that was held or proposed, with its complete seal.
     Publish(Id, Vec<u8>),
     /// The node's wallet pays `fee`, signs and submits a transaction with this action.
+    #[non_exhaustive]
     Act {
         /// What to ask for.
         action: ActionRequest,
@@ -111,6 +160,13 @@ coded_enum!(Effect: "kind of effect" {
     8 Withhold(id),
     9 Keep(name, value),
 });
+
+impl Effect {
+    /// An [`Effect::Act`].
+    pub fn act(action: ActionRequest, fee: Amount) -> Effect {
+        Effect::Act { action, fee }
+    }
+}
 
 /// What becomes of a block that the node has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,41 +273,83 @@ impl<'a> Ctx<'a> {
 }
 
 /// The behaviour of one node. Made by [`Consensus::agent`](crate::consensus::Consensus::agent), or by an attack around such a one.
+///
+/// An agent around another one names it in [`inner`](Agent::inner) and writes only what it does otherwise:
+///
+/// ```
+/// use fika_core::agent::{Agent, Ctx, Sealed};
+/// use fika_core::view::BlockView;
+///
+/// /// Makes no blocks, and is honest in all else.
+/// struct Lazy(Box<dyn Agent>);
+///
+/// impl Agent for Lazy {
+///     fn inner(&mut self) -> Option<&mut dyn Agent> {
+///         Some(&mut *self.0)
+///     }
+///
+///     fn seal(&mut self, _: &BlockView<'_>, _: &mut Vec<u8>, _: &mut Ctx<'_>) -> Sealed {
+///         Sealed::Drop
+///     }
+/// }
+/// ```
 pub trait Agent: Send {
+    /// The agent that this one is around. Every call goes to it that is not defined here.
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        None
+    }
+
     /// The node begins again: what the agent has [kept](Effect::Keep), by name. Called before everything else, and not at
     /// all where nothing was kept.
     fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
-        let _ = kept;
+        if let Some(inner) = self.inner() {
+            inner.restore(kept);
+        }
     }
 
-    /// The node's tip is `tip` now.
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>);
+    /// The node's tip is `tip` now. An agent without duties makes no blocks.
+    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
+        if let Some(inner) = self.inner() {
+            inner.on_tip(tip, ctx);
+        }
+    }
 
-    /// The node has made `block` for one of the duties; append the proof over it to `seal`.
+    /// The node has made `block` for one of the duties; append the proof over it to `seal`. By default the block is
+    /// published without one.
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
-        let _ = (block, seal, ctx);
-        Sealed::Publish
+        self.inner().map_or(Sealed::Publish, |inner| inner.seal(block, seal, ctx))
     }
 
     /// The node has accepted `block`, its own included.
     fn on_block(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let _ = (block, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_block(block, ctx);
+        }
     }
 
     /// A valid block without a complete seal has been proposed.
     fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        let _ = (block, seal, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_proposal(block, seal, ctx);
+        }
     }
 
-    /// Another agent says something. `from` is what the message claims; check a signature inside before believing it.
+    /// Another agent says something.
+    ///
+    /// Of what was [sent](Effect::Send) or [broadcast](Effect::Broadcast), `from` is the node that claims to have said it
+    /// first, not the neighbour that passed it on. Nobody has checked the claim: a signature inside of `bytes` must prove
+    /// it. A [reply](Effect::Reply) names nobody, and `from` is [`Address::default()`].
+    ///
+    /// What is sent to another node passes by without a call. The answer [`Gossip::Forward`] counts for broadcasts alone.
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        let _ = (from, bytes, ctx);
-        Gossip::Ignore
+        self.inner().map_or(Gossip::Ignore, |inner| inner.on_message(from, bytes, ctx))
     }
 
     /// A timer has run out.
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
-        let _ = (token, ctx);
+        if let Some(inner) = self.inner() {
+            inner.on_timer(token, ctx);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ use crate::view::{BlockView, ChainView, TreeView};
 
 /// What a block does to the ledger beyond its transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LedgerOp {
     /// The coinbase may create this much on top of the fees. Several add up.
     MayMint(Amount),
@@ -63,6 +64,7 @@ coded_enum!(LedgerOp: "ledger operation" {
 /// What [`Consensus::settle`] is told about a block. Neither id, nor root, nor what the coinbase
 /// claims: the template asks before they exist.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Summary<'a> {
     /// The block that is extended.
     pub parent: BlockView<'a>,
@@ -81,6 +83,35 @@ pub struct Summary<'a> {
     pub fees: Amount,
     /// What its transactions ask of the rules, in order.
     pub actions: &'a [Action],
+}
+
+impl<'a> Summary<'a> {
+    /// A block on `parent` at this header time, in ticks, with these header bits; an empty extra, no subsidy, no fees
+    /// and no actions.
+    pub fn new(parent: BlockView<'a>, time: u32, bits: u32) -> Summary<'a> {
+        let (height, subsidy, fees) = (parent.height + 1, Amount::ZERO, Amount::ZERO);
+        Summary { parent, height, time, bits, extra: &[], subsidy, fees, actions: &[] }
+    }
+
+    /// The same with this extra.
+    pub fn with_extra(self, extra: &'a [u8]) -> Summary<'a> {
+        Summary { extra, ..self }
+    }
+
+    /// The same with this subsidy.
+    pub fn with_subsidy(self, subsidy: Amount) -> Summary<'a> {
+        Summary { subsidy, ..self }
+    }
+
+    /// The same with this sum of fees.
+    pub fn with_fees(self, fees: Amount) -> Summary<'a> {
+        Summary { fees, ..self }
+    }
+
+    /// The same with these actions.
+    pub fn with_actions(self, actions: &'a [Action]) -> Summary<'a> {
+        Summary { actions, ..self }
+    }
 }
 
 /// The rules of one chain. One instance per rule set and world.
@@ -203,7 +234,7 @@ impl Agent for Anyone {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let chain = &self.0.chain;
         let next = tip.header.time + chain.block_interval_ticks();
-        let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
-        ctx.set_duties([Duty::Slot { draft, time: chain.time(next).max(ctx.now) }]);
+        let draft = Draft::new(tip.id).with_extra(ctx.me.0);
+        ctx.set_duties([Duty::slot(draft, chain.time(next).max(ctx.now))]);
     }
 }

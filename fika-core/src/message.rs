@@ -57,7 +57,7 @@ impl InvItem {
 /// A message of one consensus agent to another, or to all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GossipMessage {
-    /// Who claims to have sent it.
+    /// The node that claims to have said it first; the neighbours that pass it on leave this as it is.
     pub from: Address,
     /// For whom it is; `None` for everyone.
     pub to: Option<Address>,
@@ -95,7 +95,7 @@ pub enum Message {
     Headers(Vec<Head>),
     /// An agent's message, passed on by nodes.
     Gossip(Arc<GossipMessage>),
-    /// An agent's message to this neighbour alone.
+    /// An agent's message to this neighbour alone. It names no sender.
     Direct(Vec<u8>),
     /// A block with short ids in place of most transactions.
     CompactBlock(Arc<CompactBlock>),

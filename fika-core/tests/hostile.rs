@@ -75,7 +75,7 @@ fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
     let (_, mut factory) = start();
     let genesis = factory.genesis();
     let txs = vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)];
-    let draft = fika_core::agent::Draft { version: 1, parent: genesis, bits: 0, extra: b"producer".to_vec() };
+    let draft = fika_core::agent::Draft::new(genesis).with_extra(*b"producer");
     let block = factory.block_with(draft, 10_000, txs);
     type Mutation = fn(&mut Block);
     let mutations: [(&str, Mutation); 6] = [
@@ -104,7 +104,7 @@ fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
 #[test]
 fn an_extra_does_not_pass_for_a_transaction() {
     let (_, mut factory) = start();
-    let draft = fika_core::agent::Draft { version: 1, parent: factory.genesis(), bits: 0, extra: b"producer".to_vec() };
+    let draft = fika_core::agent::Draft::new(factory.genesis()).with_extra(*b"producer");
     let block = factory.block_with(draft, 10_000, Vec::new());
     let moved = changed(&block, |block| block.txs.push(Tx::new(std::mem::take(&mut block.head.extra))));
     sender_is_banned_and_the_true_block_accepted(&block, &moved, "bad-txnmrklroot");

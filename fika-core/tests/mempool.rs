@@ -158,7 +158,7 @@ fn account_payments_keep_their_numbers_in_order() {
     }
     assert_eq!(solo.selected(), txs, "a better fee does not overtake its own account");
     let template = solo.world.assemble(Assembly {
-        draft: &Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() },
+        draft: &Draft::new(genesis),
         time: 10_000,
         exact: true,
         txs: solo.selected(),
@@ -201,7 +201,7 @@ fn an_action_that_the_rules_refuse_stops_no_producer() {
     let bad = |kind| factory.act(genesis, 3, ActionRequest { kind, amount: Amount(5), data: Vec::new() });
     let (refused, burnt) =
         (bad(BAD_ACTION), factory.act(genesis, 4, ActionRequest { kind: 1, amount: Amount(5), data: vec![] }));
-    let draft = Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() };
+    let draft = Draft::new(genesis);
     let order = Assembly {
         draft: &draft,
         time: 10_000,
@@ -231,7 +231,7 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
         drop(state);
         solo.hear(0, Message::Tx(txs[n as usize].clone()));
     }
-    let draft = Draft { version: 1, parent: genesis, bits: 0, extra: Vec::new() };
+    let draft = Draft::new(genesis);
     let payee = factory.setup.address(1);
     let order = Assembly { draft: &draft, time: 10_000, exact: true, txs: txs.clone(), payee, extra_nonce: 1 };
     let template = factory.world.assemble(order).unwrap();

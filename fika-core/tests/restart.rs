@@ -5,15 +5,17 @@
 use std::sync::{Arc, Mutex};
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Ctx, Effect};
+use fika_core::agent::{Agent, Attack, Ctx, Effect, Sealed, SigningGuard};
 use fika_core::consensus::Consensus;
-use fika_core::header::SECOND;
+use fika_core::header::{Header, SECOND};
 use fika_core::node::Event;
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
-use fika_core::testing::{Network, Setup};
+use fika_core::testing::adversary::{Delaying, Silent, Twins};
+use fika_core::testing::{Chain, Network, Person, Setup};
 use fika_core::view::{BlockView, ChainView};
 use fika_pos::Pos;
+use fika_selfish::Selfish;
 
 const DOWN: std::ops::Range<u64> = 300 * SECOND..900 * SECOND;
 
@@ -74,6 +76,10 @@ impl Consensus for Keeps {
 }
 
 impl Agent for Keeper {
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.honest)
+    }
+
     fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
         self.given.lock().expect("no test panics here").push(kept.to_vec());
         self.honest.restore(kept);
@@ -82,14 +88,6 @@ impl Agent for Keeper {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         ctx.effect(Effect::Keep(b"height".to_vec(), tip.height.to_le_bytes().to_vec()));
         self.honest.on_tip(tip, ctx);
-    }
-
-    fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> fika_core::agent::Sealed {
-        self.honest.seal(block, seal, ctx)
-    }
-
-    fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
-        self.honest.on_timer(token, ctx);
     }
 }
 
@@ -110,4 +108,58 @@ fn what_an_agent_keeps_comes_back_after_a_crash() {
     let found = kept.iter().find(|(name, _)| name == b"height").map(|(_, value)| value.clone());
     // Durable before anything left the node: not even the last value is lost.
     assert_eq!(found, Some(height.to_le_bytes().to_vec()));
+}
+
+/// Rules whose agents sign one block for each height.
+struct OncePerHeight;
+
+#[derive(Default)]
+struct Signing(SigningGuard);
+
+impl Consensus for OncePerHeight {
+    fn check(&self, _: &BlockView<'_>, _: &BlockView<'_>, _: &dyn ChainView) -> Result<(), Reject> {
+        Ok(())
+    }
+
+    fn agent(&self, _: Address) -> Box<dyn Agent> {
+        Box::new(Signing::default())
+    }
+}
+
+impl Agent for Signing {
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        self.0.restore(kept);
+    }
+
+    fn seal(&mut self, block: &BlockView<'_>, _: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
+        if self.0.sign(block.height, ctx) { Sealed::Publish } else { Sealed::Drop }
+    }
+}
+
+#[test]
+fn an_attacker_that_begins_again_has_what_its_honest_agent_kept() {
+    let twins = Twins { rules: Arc::new(OncePerHeight) };
+    let attacks: [(&str, &dyn Attack); 4] =
+        [("silent", &Silent), ("delaying", &Delaying { by_us: SECOND }), ("twins", &twins), ("selfish", &Selfish)];
+    let (mut chain, signer) = (Chain::new(0), Person::new(1));
+    let header = Header { parent: chain.tip().id, ..Header::default() };
+    chain.push(header, &[]);
+    // What is to be kept once the agent has been asked to sign at height 1.
+    let sign = |agent: &mut dyn Agent| {
+        let mut ctx = chain.ctx(0, &signer);
+        agent.seal(&chain.tip(), &mut Vec::new(), &mut ctx);
+        let kept = ctx.effects.into_iter().filter_map(|effect| match effect {
+            Effect::Keep(name, value) => Some((name, value)),
+            _ => None,
+        });
+        kept.collect::<Vec<_>>()
+    };
+    for (name, attack) in attacks {
+        let start = || attack.agent(OncePerHeight.agent(signer.address()), signer.address());
+        let kept = sign(&mut *start());
+        assert_eq!(kept.len(), 1, "{name} signs, and keeps that it did");
+        let mut again = start();
+        again.restore(&kept);
+        assert_eq!(sign(&mut *again), [], "{name} has signed at this height before it began again");
+    }
 }

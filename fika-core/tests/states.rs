@@ -199,7 +199,7 @@ impl Tester {
         let miner = people[self.below(PEOPLE) as usize];
         let entry = &self.world.tree()[parent];
         let (id, time) = (entry.id, entry.header.time + 1);
-        let draft = Draft { version: 1, parent: id, bits: 0, extra: self.draws.to_bytes() };
+        let draft = Draft::new(id).with_extra(self.draws.to_bytes());
         let order = Assembly { draft: &draft, time, exact: true, txs, payee: miner, extra_nonce: self.draws };
         let template = self.world.assemble(order).expect("a block");
         assert!(template.dropped.is_empty());

@@ -17,7 +17,6 @@ use fika_core::header::SECOND;
 use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, Input, PeerId};
 use fika_core::testing::{Network, Setup, refused};
-use fika_core::view::BlockView;
 use fika_selfish::Selfish;
 use rules::dpos::{DELEGATES, DEPOSIT, Dpos, EPOCH, Equivocator, leader_digest};
 use rules::finality::{CHECKPOINT, Finality};
@@ -139,15 +138,31 @@ fn uncles_are_named_and_their_producers_rewarded() {
 }
 
 #[test]
+fn the_ancestry_of_a_block_holds_all_that_it_takes_to_validate_it() {
+    let mut net = uncles().start();
+    net.run(100 * SECOND);
+    let (tip, root) = (net.node(0).tip(), net.world(0).tree()[net.node(0).tip()].state_root);
+    let ancestry = net.world(0).ancestry(tip);
+    assert!(ancestry.len() as u64 > net.height(0) + 10, "uncles are in it");
+    let mut fresh = net.setup().world();
+    for ix in ancestry {
+        let block = net.world(0).block(ix).unwrap();
+        let ix = fresh.insert(block).unwrap();
+        assert_eq!(fresh.validate(ix), Ok(()));
+    }
+    assert_eq!(fresh.tree()[fresh.tree().find(&net.tip(0)).unwrap()].state_root, root);
+}
+
+#[test]
 fn a_block_waits_for_the_uncle_that_it_names() {
     let setup = || uncles().chain(|chain| chain.block_interval_us = 10 * SECOND);
     let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
     let me = factory.setup.address(1).0;
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
     let mut grow = |parent: Id, uncle: Option<Id>| {
-        let extra = me.into_iter().chain(uncle.iter().flat_map(|id| id.0)).collect();
+        let extra: Vec<u8> = me.into_iter().chain(uncle.iter().flat_map(|id| id.0)).collect();
         let time = factory.time_of(parent) + 10_000;
-        factory.block_with(Draft { version: 1, parent, bits, extra }, time, Vec::new())
+        factory.block_with(Draft::new(parent).with_bits(bits).with_extra(extra), time, Vec::new())
     };
     let genesis = solo.tip();
     let (first, stale) = (grow(genesis, None), grow(genesis, None));
@@ -201,8 +216,6 @@ impl Attack for Puppet {
 }
 
 impl Agent for Puppet {
-    fn on_tip(&mut self, _: &BlockView<'_>, _: &mut Ctx<'_>) {}
-
     fn on_message(&mut self, _: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> fika_core::agent::Gossip {
         let id = Id(bytes[1..].try_into().unwrap());
         ctx.effect(if bytes[0] == 0 { Effect::Finalize(id) } else { Effect::Adopt(id) });
@@ -269,7 +282,7 @@ fn a_held_block_is_invisible_until_it_is_published() {
     // Somebody else finds a block: a race.
     let mut factory = Factory::new(selfish());
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
-    let rival = factory.block_with(Draft { version: 1, parent: genesis, bits, extra: Vec::new() }, 9_000, Vec::new());
+    let rival = factory.block_with(Draft::new(genesis).with_bits(bits), 9_000, Vec::new());
     let out = solo.hear_block(0, &rival);
     assert!(out.messages.iter().any(|(_, message)| *message == Message::Inv(vec![item])), "{:?}", out.messages);
     let out = solo.hear(0, Message::GetData(vec![item]));

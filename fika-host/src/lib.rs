@@ -24,9 +24,7 @@ mod quantity;
 mod registry;
 mod results;
 mod run;
-#[allow(unreachable_pub, reason = "its public items are not narrowed yet")]
 mod scaffold;
-#[allow(unreachable_pub, reason = "its public items are not narrowed yet")]
 mod sim;
 mod topology;
 

@@ -48,7 +48,7 @@ fn template(kind: Kind) -> Template {
 ///
 /// # Errors
 /// One line: a name that cargo would not take, something in the way, or what the system says.
-pub fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
+pub(crate) fn create(kind: Kind, name: &str, dir: &Path) -> Result<PathBuf, String> {
     check_name(name)?;
     let Template { library, tests, experiment } = template(kind);
     let krate = dir.join(name);

@@ -42,12 +42,19 @@ struct Mute(Box<dyn Agent>);
 impl Mute {
     fn call<R>(&mut self, ctx: &mut Ctx<'_>, call: impl FnOnce(&mut dyn Agent, &mut Ctx<'_>) -> R) -> R {
         let answer = call(&mut *self.0, ctx);
-        ctx.effects.retain(|effect| matches!(effect, Effect::Timer(..) | Effect::Adopt(_) | Effect::Finalize(_)));
+        let inward = |effect: &Effect| {
+            matches!(effect, Effect::Timer(..) | Effect::Adopt(_) | Effect::Finalize(_) | Effect::Keep(..))
+        };
+        ctx.effects.retain(inward);
         answer
     }
 }
 
 impl Agent for Mute {
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.0)
+    }
+
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         self.call(ctx, |honest, ctx| honest.on_tip(tip, ctx));
     }
@@ -102,8 +109,8 @@ struct Holder {
 const FIRST_TOKEN: u64 = u64::MAX / 2;
 
 impl Agent for Holder {
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.honest.on_tip(tip, ctx);
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.honest)
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -117,18 +124,6 @@ impl Agent for Holder {
             }
             other => other,
         }
-    }
-
-    fn on_block(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.honest.on_block(block, ctx);
-    }
-
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.honest.on_proposal(block, seal, ctx);
-    }
-
-    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        self.honest.on_message(from, bytes, ctx)
     }
 
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {

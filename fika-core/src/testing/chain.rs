@@ -182,16 +182,10 @@ impl Chain {
     /// When its parent is not in the chain.
     pub fn summary<'a>(&'a self, header: Header, extra: &'a [u8], actions: &'a [Action]) -> Summary<'a> {
         let parent = self.at(self.places[&header.parent]);
-        Summary {
-            parent,
-            height: parent.height + 1,
-            time: header.time,
-            bits: header.bits,
-            extra,
-            subsidy: Amount(50 * COIN.0),
-            fees: Amount::ZERO,
-            actions,
-        }
+        Summary::new(parent, header.time, header.bits)
+            .with_extra(extra)
+            .with_subsidy(Amount(50 * COIN.0))
+            .with_actions(actions)
     }
 
     /// Puts a block in as a world does: it weighs what the rules say, and they [settle](Consensus::settle) its

@@ -7,7 +7,7 @@ use super::ledger::{Change, Overlay, state_root};
 use super::seen::Scope;
 use super::spends::{proof_id, prove};
 use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, settle};
-use super::tree::{BlockIx, Verdict};
+use super::tree::{BlockIx, Tree, Verdict};
 use super::{Rules, World};
 use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root, same_proof};
@@ -135,6 +135,27 @@ impl World {
             self.tree[ix].references = Some(named.into());
         }
         self.tree[ix].references.as_deref().unwrap_or_default()
+    }
+
+    /// A valid block and all that it builds on: parents, the blocks that they name, and the same of those. Each comes
+    /// once, after what it needs itself; genesis is left out.
+    pub fn ancestry(&self, tip: BlockIx) -> Vec<BlockIx> {
+        let mut is_in = vec![false; self.tree.len()];
+        is_in[Tree::GENESIS.0 as usize] = true;
+        let (mut open, mut order) = (vec![tip], Vec::new());
+        while let Some(&ix) = open.last() {
+            let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
+            let named = named.iter().filter_map(|id| self.tree.find(id));
+            let before = open.len();
+            open.extend(named.chain([self.tree[ix].parent]).filter(|needed| !is_in[needed.0 as usize]));
+            if open.len() == before {
+                open.pop();
+                if !std::mem::replace(&mut is_in[ix.0 as usize], true) {
+                    order.push(ix);
+                }
+            }
+        }
+        order
     }
 
     /// Validates a block but for its seal, once; afterwards the ledger state after it exists.

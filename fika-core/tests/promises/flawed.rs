@@ -162,8 +162,8 @@ impl Producer {
     fn plan(&self, slot: u32, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let turn = RoundRobin(self.env.clone()).turn(tip, slot, ctx.chain);
         if slot > tip.header.time && turn == Some(ctx.me) {
-            let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
-            ctx.set_duties([Duty::Slot { draft, time: self.env.chain.time(slot) }]);
+            let draft = Draft::new(tip.id).with_extra(ctx.me.0);
+            ctx.set_duties([Duty::slot(draft, self.env.chain.time(slot))]);
         }
     }
 }

@@ -155,7 +155,7 @@ impl Delegate {
     }
 
     fn act(ctx: &mut Ctx<'_>, kind: u8, amount: Amount, data: Vec<u8>) {
-        ctx.effect(Effect::Act { action: ActionRequest { kind, amount, data }, fee: Amount(COIN.0 / 100) });
+        ctx.effect(Effect::act(ActionRequest { kind, amount, data }, Amount(COIN.0 / 100)));
     }
 
     /// Remembers what a leader signed, and reports one who signed twice.
@@ -196,8 +196,8 @@ impl Agent for Delegate {
         let next = self.rules.slot(chain.tick(ctx.now).max(tip.header.time)) + 1;
         let slots = (next..next + DELEGATES as u32).map(|slot| slot * ticks);
         let mine = slots.into_iter().find(|time| self.rules.leader(*time, &delegates) == ctx.me);
-        let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
-        ctx.set_duties(mine.map(|tick| Duty::Slot { draft, time: chain.time(tick) }));
+        let draft = Draft::new(tip.id).with_extra(ctx.me.0);
+        ctx.set_duties(mine.map(|tick| Duty::slot(draft, chain.time(tick))));
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -267,8 +267,8 @@ impl fika_core::agent::Attack for Equivocator {
 }
 
 impl Agent for TwoFaced {
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.0.on_tip(tip, ctx);
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.0)
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -276,13 +276,5 @@ impl Agent for TwoFaced {
         let claim: Claim = (other, ctx.signer.sign(&leader_digest(&other.id())));
         ctx.effect(Effect::Broadcast([&[1], &claim.to_bytes()[..]].concat()));
         self.0.seal(block, seal, ctx)
-    }
-
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.0.on_proposal(block, seal, ctx);
-    }
-
-    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        self.0.on_message(from, bytes, ctx)
     }
 }

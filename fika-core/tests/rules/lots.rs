@@ -52,8 +52,8 @@ impl Agent for Lots {
         let chain = &self.0.chain;
         let next = self.slot(chain.tick(ctx.now).max(tip.header.time)) + 1;
         let mine = (next..next + 60).find(|slot| self.leader(tip, *slot, ctx.chain) == Ok(ctx.me));
-        let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
+        let draft = Draft::new(tip.id).with_extra(ctx.me.0);
         let ticks = chain.block_interval_ticks();
-        ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot * ticks) }));
+        ctx.set_duties(mine.map(|slot| Duty::slot(draft, chain.time(slot * ticks))));
     }
 }

@@ -50,8 +50,8 @@ impl Consensus for FixedWork {
 
 impl Agent for FixedWork {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        let draft = Draft { parent: tip.id, version: 1, bits: self.bits(), extra: Vec::new() };
-        ctx.set_duties([Duty::Grind { draft, expected_tries: self.tries() }]);
+        let draft = Draft::new(tip.id).with_bits(self.bits());
+        ctx.set_duties([Duty::grind(draft, self.tries())]);
     }
 }
 
@@ -91,8 +91,8 @@ impl Agent for RoundRobin {
         let slot = self.0.chain.block_interval_ticks();
         let next = self.0.chain.tick(ctx.now).max(tip.header.time) / slot + 1;
         let mine = (next..next + 100).map(|n| n * slot).find(|t| self.turn(tip, *t, ctx.chain) == Some(ctx.me));
-        let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
-        ctx.set_duties(mine.map(|tick| Duty::Slot { draft, time: self.0.chain.time(tick) }));
+        let draft = Draft::new(tip.id).with_extra(ctx.me.0);
+        ctx.set_duties(mine.map(|tick| Duty::slot(draft, self.0.chain.time(tick))));
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {

@@ -93,10 +93,10 @@ impl Agent for Nephew {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let fits = |id: &&Id| self.rules.allowed(id, &tip.id, ctx.chain).unwrap_or(false);
         let uncles = self.recent.iter().filter(fits).take(2).flat_map(|id| id.0);
-        let extra = ctx.me.0.into_iter().chain(uncles).collect();
+        let extra: Vec<u8> = ctx.me.0.into_iter().chain(uncles).collect();
         let work = FixedWork(self.rules.0.clone());
-        let draft = Draft { parent: tip.id, version: 1, bits: work.bits(), extra };
-        ctx.set_duties([Duty::Grind { draft, expected_tries: work.tries() }]);
+        let draft = Draft::new(tip.id).with_bits(work.bits()).with_extra(extra);
+        ctx.set_duties([Duty::grind(draft, work.tries())]);
     }
 
     fn on_block(&mut self, block: &BlockView<'_>, _: &mut Ctx<'_>) {

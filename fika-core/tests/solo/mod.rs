@@ -154,7 +154,7 @@ impl Factory {
     /// A block that differs from all others, by node 1, ten seconds after its parent.
     pub fn block(&mut self, parent: Id, txs: Vec<Tx>) -> Arc<Block> {
         let time = self.time_of(parent) + 10_000;
-        self.block_with(Draft { version: 1, parent, bits: 0, extra: Vec::new() }, time, txs)
+        self.block_with(Draft::new(parent), time, txs)
     }
 
     pub fn time_of(&self, block: Id) -> u32 {

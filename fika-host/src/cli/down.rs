@@ -12,7 +12,7 @@ const GRACE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Which run; the newest unless given
+    /// Which run; the newest that is up unless given
     #[arg(value_name = "RUN")]
     run: Option<String>,
     /// Every run of yours

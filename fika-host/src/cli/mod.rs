@@ -100,11 +100,11 @@ enum Command {
     Report(report::Args),
     /// Run a script and print the stack after each step
     Script(script::Args),
-    /// End a run and keep its results
+    /// End the newest run, or the one that is named, and keep its results
     Down(down::Args),
-    /// Kill a node at once, as by kill -9; the run goes on
+    /// Kill a node of the newest run, or of --run, at once, as by kill -9; the run goes on
     Kill(pick::NodeArgs),
-    /// Start a node again that has died
+    /// Start a node again that has died, of the newest run or of --run
     Restart(pick::NodeArgs),
     /// Remove what killed runs have left
     Clean,

@@ -12,7 +12,7 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// Which run, where several are up; else the newest
+    /// Which run; the newest that is up unless given
     #[arg(long, value_name = "NAME")]
     pub(super) run: Option<String>,
 }

@@ -13,12 +13,9 @@ use super::place::{Place, shown};
 /// The compiler that this program was built with.
 const RUSTC_VERSION: &str = env!("FIKA_RUSTC_VERSION");
 
-/// The command that builds the crate in `krate`, or the crate that the library is from.
-pub(super) fn command(krate: Option<&Path>) -> String {
-    match krate {
-        Some(krate) => format!("cargo build --release --manifest-path {}/Cargo.toml", shown(krate)),
-        None => "cargo build --release --manifest-path CRATE/Cargo.toml".into(),
-    }
+/// The command that shows what cargo says about the crate.
+fn command(krate: &Path) -> String {
+    format!("cargo build --release --manifest-path {}/Cargo.toml", shown(krate))
 }
 
 /// Builds the crate and copies its library to its place, so that a running program that uses the old one keeps it.
@@ -27,15 +24,15 @@ pub(super) fn command(krate: Option<&Path>) -> String {
 /// One line: cargo's first error and the command that shows all of them.
 pub(super) fn build(place: &Place) -> Result<(), String> {
     let krate = place.krate.as_deref().ok_or_else(|| format!("{}: no crate to build", shown(&place.library)))?;
-    tell(&format!("building {} ({})", shown(&place.library), command(Some(krate))));
+    tell(&format!("building {} ({})", shown(&place.library), command(krate)));
     warn_of_another_compiler(krate);
     let library = match cargo_build(krate, true) {
         Err(Failed::Offline) => cargo_build(krate, false),
         built => built,
     };
     let library = library.map_err(|failed| match failed {
-        Failed::Message(message) => format!("{}: {message}; to see all: {}", shown(krate), command(Some(krate))),
-        Failed::Offline => format!("{}: cargo needs the network; to see all: {}", shown(krate), command(Some(krate))),
+        Failed::Message(message) => format!("{}: {message}; to see all: {}", shown(krate), command(krate)),
+        Failed::Offline => format!("{}: cargo needs the network; to see all: {}", shown(krate), command(krate)),
         Failed::NoCargo(error) => {
             format!("{}: cargo does not run ({error}); install it from https://rustup.rs", shown(krate))
         }

@@ -7,7 +7,7 @@ use fika_core::header::Time;
 /// What kind of event: events of one time are handled kind by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Class {
+pub(crate) enum Class {
     /// A neighbour can be talked to.
     Connect = 0,
     /// A message arrives.
@@ -19,7 +19,7 @@ pub enum Class {
 /// The place of an event in the run: by time, then class, then node, then the order in which
 /// events were made for that node. Total: no two events of a run are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
+pub(crate) struct Order {
     at: Time,
     /// 4 bits of class, 28 of node, 32 of sequence.
     rest: u64,
@@ -45,7 +45,7 @@ impl PartialOrd for Order {
 
 impl Order {
     /// The place of an event at this time, of this kind, at this node below 2^28, of this number there.
-    pub fn new(at: Time, class: Class, node: u32, sequence: u32) -> Order {
+    pub(crate) fn new(at: Time, class: Class, node: u32, sequence: u32) -> Order {
         debug_assert!(node < 1 << 28);
         Order { at, rest: (class as u64) << 60 | u64::from(node) << 32 | u64::from(sequence) }
     }
@@ -55,17 +55,17 @@ impl Order {
     }
 
     /// When.
-    pub fn at(self) -> Time {
+    pub(crate) fn at(self) -> Time {
         self.at
     }
 
     /// At which node.
-    pub fn node(self) -> u32 {
+    pub(crate) fn node(self) -> u32 {
         (self.rest >> 32) as u32 & 0x0fff_ffff
     }
 
     /// Of which number there.
-    pub fn sequence(self) -> u32 {
+    pub(crate) fn sequence(self) -> u32 {
         self.rest as u32
     }
 }

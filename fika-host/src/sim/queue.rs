@@ -28,7 +28,7 @@ const NEAR: u64 = 16;
 const NONE: u32 = u32::MAX;
 
 /// Events in their order.
-pub struct Queue<T> {
+pub(crate) struct Queue<T> {
     /// Those of the slice at hand, the last first.
     current: Vec<Queued<T>>,
     /// Empty, but for its memory.
@@ -90,7 +90,7 @@ impl<T> Default for Queue<T> {
 
 impl<T> Queue<T> {
     /// Nothing yet.
-    pub fn new() -> Queue<T> {
+    pub(crate) fn new() -> Queue<T> {
         Queue {
             current: Vec::new(),
             taken: Vec::new(),
@@ -115,7 +115,7 @@ impl<T> Queue<T> {
     /// Adds an event; it is not before `now`, and `now` is never before that of an earlier call.
     // A part of its caller, which so makes the event where it is to lie: moved in pieces it would be slow to put together.
     #[inline(always)]
-    pub fn push(&mut self, now: Time, order: Order, event: T) {
+    pub(crate) fn push(&mut self, now: Time, order: Order, event: T) {
         if self.current.is_empty() && self.late.is_empty() && self.in_ring == 0 {
             self.start_over(now);
         }
@@ -166,14 +166,14 @@ impl<T> Queue<T> {
     }
 
     /// When the next event is.
-    pub fn next_at(&self) -> Option<Time> {
+    pub(crate) fn next_at(&self) -> Option<Time> {
         self.next.map(Order::at)
     }
 
     /// Takes out the next event.
     // As a part of its caller it would give the event in pieces, which are slow to put together again.
     #[inline(never)]
-    pub fn pop(&mut self) -> Option<(Order, T)> {
+    pub(crate) fn pop(&mut self) -> Option<(Order, T)> {
         self.next?;
         while self.current.len() <= KNOWN_AHEAD
             && let Some((slice, at)) = self.next_in_ring().filter(|(slice, _)| *slice <= self.slice + NEAR)
@@ -195,7 +195,7 @@ impl<T> Queue<T> {
     }
 
     /// The event that comes so many places after the next, as far as is known.
-    pub fn upcoming(&self, places: usize) -> Option<(Order, &T)> {
+    pub(crate) fn upcoming(&self, places: usize) -> Option<(Order, &T)> {
         let at = self.current.len().checked_sub(places + 1)?;
         Some((self.current[at].order, &self.current[at].event))
     }

@@ -16,7 +16,7 @@ use super::engine::Engine;
 /// What a node's chain is and what it has come to.
 pub(crate) struct Replay {
     node: u32,
-    /// From the one after genesis on.
+    /// From the one after genesis on, the blocks that they name included.
     blocks: Vec<Arc<Block>>,
     after: After,
 }
@@ -57,8 +57,7 @@ impl Replay {
         order.truncate(count as usize);
         let replay = |node: u32| {
             let (world, tip) = (engine.world(node), engine.nodes[node as usize].tip());
-            let path = world.tree().path(Tree::GENESIS, tip);
-            let blocks = path.into_iter().filter_map(|ix| world.block(ix)).collect();
+            let blocks = world.ancestry(tip).into_iter().filter_map(|ix| world.block(ix)).collect();
             Replay { node, blocks, after: After::new(world, tip, addresses) }
         };
         order.into_iter().map(replay).collect()

@@ -5,7 +5,7 @@
 //! price is that they may be quicker, and then the attacker's blocks are stale.
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Attack, Ctx, Effect, Gossip, Sealed};
+use fika_core::agent::{Agent, Attack, Ctx, Effect, Sealed};
 use fika_core::env::Env;
 use fika_core::hash::Id;
 use fika_core::header::Time;
@@ -60,8 +60,9 @@ struct Attacker {
 const RELEASE: u64 = u64::from_be_bytes(*b"release!");
 
 impl Agent for Attacker {
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.honest.on_tip(tip, ctx);
+    // What is not defined here is up to the honest agent.
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.honest)
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -86,18 +87,6 @@ impl Agent for Attacker {
             RELEASE => self.held.drain(..).for_each(|id| ctx.effect(Effect::Publish(id, Vec::new()))),
             _ => self.honest.on_timer(token, ctx),
         }
-    }
-
-    fn on_block(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.honest.on_block(block, ctx);
-    }
-
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.honest.on_proposal(block, seal, ctx);
-    }
-
-    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        self.honest.on_message(from, bytes, ctx)
     }
 }
 

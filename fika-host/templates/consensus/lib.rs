@@ -130,9 +130,9 @@ impl Agent for __Name__ {
         let mine = (next..=u32::MAX).take(founders.len()).find(|slot| producer(*slot, founders) == Some(&ctx.me));
         // On a tip that the others have left behind, a block would be of no use.
         let mine = mine.filter(|_| !ctx.catching_up);
-        let draft = Draft { parent: tip.id, version: 1, bits: 0, extra: ctx.me.0.to_vec() };
+        let draft = Draft::new(tip.id).with_extra(ctx.me.0);
         // One slot is enough: its block becomes the tip, and the next one is planned.
-        ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot.saturating_mul(self.slot_ticks)) }));
+        ctx.set_duties(mine.map(|slot| Duty::slot(draft, chain.time(slot.saturating_mul(self.slot_ticks)))));
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {

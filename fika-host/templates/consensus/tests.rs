@@ -17,7 +17,7 @@ fn rules() -> __Name__ {
 fn plan(rules: &__Name__, now: Time, me: Address) -> (Draft, u32) {
     let mut ctx = ctx(now, me);
     rules.agent(me).on_tip(&GENESIS, &mut ctx);
-    let [Duty::Slot { draft, time }] = &ctx.duties.unwrap()[..] else { panic!("expected one slot") };
+    let [Duty::Slot { draft, time, .. }] = &ctx.duties.unwrap()[..] else { panic!("expected one slot") };
     (draft.clone(), rules.env.chain.tick(*time))
 }
 

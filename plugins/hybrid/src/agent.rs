@@ -37,23 +37,15 @@ impl Producer {
         let targets = rules.targets(&tip.id, ctx.chain)?;
         let mut duties = Vec::new();
         if let Some(target) = Target::from_bits(targets.work.bits) {
-            duties.push(Duty::Grind {
-                draft: Draft { version: WORK, parent: tip.id, bits: targets.work.bits, extra: Vec::new() },
-                expected_tries: target.work().saturating_u128(),
-            });
+            let draft = Draft::new(tip.id).with_version(WORK).with_bits(targets.work.bits);
+            duties.push(Duty::grind(draft, target.work().saturating_u128()));
         }
         if !ctx.catching_up
             && let Some((time, coin)) = self.next_kernel(targets.stake.bits, tip, ctx)?
         {
-            duties.push(Duty::Slot {
-                draft: Draft {
-                    version: STAKE,
-                    parent: tip.id,
-                    bits: targets.stake.bits,
-                    extra: stake_extra(&self.me, &coin),
-                },
-                time: rules.env.chain.time(time),
-            });
+            let draft = Draft::new(tip.id).with_version(STAKE).with_bits(targets.stake.bits);
+            let draft = draft.with_extra(stake_extra(&self.me, &coin));
+            duties.push(Duty::slot(draft, rules.env.chain.time(time)));
         }
         Ok(duties)
     }

@@ -44,8 +44,8 @@ impl Producer {
         }
         let end = slots.get(PLANNED_SLOTS).copied().unwrap_or(schedule.first_slot(epoch + 2));
         slots.truncate(PLANNED_SLOTS);
-        let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: self.me.0.to_vec() };
-        let duties = slots.iter().filter_map(|slot| Some(Duty::Slot { draft: draft.clone(), time: begins(*slot)? }));
+        let draft = Draft::new(tip.id).with_extra(self.me.0);
+        let duties = slots.iter().filter_map(|slot| Some(Duty::slot(draft.clone(), begins(*slot)?)));
         ctx.set_duties(duties);
         // One timer is enough; an earlier one that is still running looks again in time.
         let wake = begins(end).filter(|wake| self.wake <= ctx.now || *wake < self.wake);

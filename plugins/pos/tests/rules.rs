@@ -63,11 +63,11 @@ fn act(
         None => agent.on_tip(&chain.tip(), &mut ctx),
     }
     let time = |duty| match duty {
-        Duty::Slot { draft, time } => {
+        Duty::Slot { draft, time, .. } => {
             assert_eq!((draft.parent, draft.bits, &draft.extra[..]), (chain.tip().id, 0, &keys.address().0[..]));
             time
         }
-        Duty::Grind { .. } => panic!("expected slots, found {duty:?}"),
+        _ => panic!("expected slots, found {duty:?}"),
     };
     (ctx.effects, ctx.duties.map(|duties| duties.into_iter().map(time).collect()))
 }

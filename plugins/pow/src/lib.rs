@@ -191,8 +191,8 @@ impl Agent for Miner {
         let bits = rules.expected_bits(tip, ctx.chain).ok();
         let duty = bits.and_then(|bits| {
             let expected_tries = rules.expected_tries(bits)?;
-            let draft = Draft { version: 1, parent: tip.id, bits, extra: Vec::new() };
-            Some(Duty::Grind { draft, expected_tries })
+            let draft = Draft::new(tip.id).with_bits(bits);
+            Some(Duty::grind(draft, expected_tries))
         });
         ctx.set_duties(duty);
     }

@@ -159,7 +159,9 @@ fn what_the_miner_grinds_is_work() {
     let mut ctx = chain.ctx(5 * SECOND, &miner);
     pow.agent(miner.address()).on_tip(&chain.tip(), &mut ctx);
     let duties = ctx.duties.unwrap();
-    let [Duty::Grind { draft, expected_tries }] = &duties[..] else { panic!("expected one grind, found {duties:?}") };
+    let [Duty::Grind { draft, expected_tries, .. }] = &duties[..] else {
+        panic!("expected one grind, found {duties:?}")
+    };
     assert!((499..=501).contains(expected_tries), "{expected_tries}");
     assert_eq!((draft.parent, draft.extra.len()), (chain.tip().id, 0));
     let mut header = next(&chain, 5, draft.bits);

@@ -18,7 +18,7 @@
 mod tests;
 
 use fika_core::address::Address;
-use fika_core::agent::{Agent, Attack, Ctx, Effect, Gossip, Sealed};
+use fika_core::agent::{Agent, Attack, Ctx, Effect, Sealed};
 use fika_core::env::Env;
 use fika_core::hash::Id;
 use fika_core::plugin::Plugin;
@@ -89,12 +89,8 @@ impl Miner {
 }
 
 impl Agent for Miner {
-    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
-        self.honest.restore(kept);
-    }
-
-    fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        self.honest.on_tip(tip, ctx);
+    fn inner(&mut self) -> Option<&mut dyn Agent> {
+        Some(&mut *self.honest)
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
@@ -118,18 +114,6 @@ impl Agent for Miner {
                 self.on_public(block, ctx);
             }
         }
-    }
-
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.honest.on_proposal(block, seal, ctx);
-    }
-
-    fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
-        self.honest.on_message(from, bytes, ctx)
-    }
-
-    fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
-        self.honest.on_timer(token, ctx);
     }
 }
 

@@ -10,10 +10,7 @@ struct Open;
 
 impl Agent for Open {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        ctx.set_duties([Duty::Grind {
-            draft: Draft { version: 1, parent: tip.id, bits: 0, extra: Vec::new() },
-            expected_tries: 1,
-        }]);
+        ctx.set_duties([Duty::grind(Draft::new(tip.id), 1)]);
     }
 }
 

@@ -167,7 +167,7 @@ impl Run {
             }));
             duties.extend(new.into_iter().map(|duty| match duty {
                 Duty::Slot { time, .. } => (time.max(self.now), node, duty),
-                Duty::Grind { .. } => (self.now + interval + u64::from(node), node, duty),
+                _ => (self.now + interval + u64::from(node), node, duty),
             }));
         }
         while duties.is_empty() {
@@ -184,7 +184,7 @@ impl Run {
             }));
             duties.extend(new.into_iter().filter_map(|duty| match duty {
                 Duty::Slot { time, .. } => Some((time, node, duty)),
-                Duty::Grind { .. } => None,
+                _ => None,
             }));
         }
         let (time, node, duty) = duties.into_iter().min_by_key(|(time, node, _)| (*time, *node)).unwrap();
@@ -192,13 +192,14 @@ impl Run {
         match duty {
             Duty::Slot { draft, .. } => (node, draft, Some(time)),
             Duty::Grind { draft, .. } => (node, draft, None),
+            other => panic!("expected a slot or a search, found {other:?}"),
         }
     }
 
     /// Makes the next block, has everyone judge it, and appends it.
     fn step(&mut self) {
         let (node, draft, slot) = self.next_duty();
-        let Draft { version, parent, bits, extra } = draft;
+        let Draft { version, parent, bits, extra, .. } = draft;
         let time = env().chain.tick(slot.unwrap_or(self.now));
         let mut header = Header { version, parent, root: sha256(&[&extra, &[node]]), time, bits, nonce: 0 };
         if slot.is_none() {
@@ -238,16 +239,11 @@ impl Run {
 
         let actions = [Action { from: address(node), kind: 1, amount: Amount(5), data: vec![1, 2] }];
         for actions in [&actions[..], &[]] {
-            let summary = Summary {
-                parent: parent.view(),
-                height,
-                time,
-                bits,
-                extra: &block.extra,
-                subsidy: Amount::coins(50),
-                fees: Amount(7),
-                actions,
-            };
+            let summary = Summary::new(parent.view(), time, bits)
+                .with_extra(&block.extra)
+                .with_subsidy(Amount::coins(50))
+                .with_fees(Amount(7))
+                .with_actions(actions);
             writeln!(self.log, "settles {:?}", self.rules.settle(&summary, &self.past)).unwrap();
         }
         block.weight = parent.weight.plus(self.rules.weight(&block.view()));

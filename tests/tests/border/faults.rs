@@ -37,7 +37,6 @@ fn what_is_no_plugin_is_refused_in_one_line() {
     assert_eq!(refusal(fixture("other_version")), expected);
     let found = refusal(fixture("other_layout"));
     assert!(found.starts_with(&format!("built with another fika-core {VERSION}: its layout differs at ")), "{found}");
-    assert!(load(fixture("other_layout")).unwrap_err().is_cured_by_building());
 }
 
 #[test]
@@ -139,17 +138,7 @@ const BLOCK: BlockView<'static> = BlockView {
 };
 
 fn settle(rules: &dyn Consensus) -> Result<Vec<LedgerOp>, Reject> {
-    let summary = Summary {
-        parent: BLOCK,
-        height: 2,
-        time: 6,
-        bits: 0,
-        extra: &[],
-        subsidy: Amount::ZERO,
-        fees: Amount::ZERO,
-        actions: &[],
-    };
-    rules.settle(&summary, &Broken)
+    rules.settle(&Summary::new(BLOCK, 6, 0), &Broken)
 }
 
 #[test]

@@ -48,9 +48,7 @@ fn forget(ctx: &mut Ctx<'_>) {
 /// The agent of rules that failed to make one.
 struct Idle;
 
-impl Agent for Idle {
-    fn on_tip(&mut self, _: &BlockView<'_>, _: &mut Ctx<'_>) {}
-}
+impl Agent for Idle {}
 
 impl Answers<Box<dyn Agent>> for Made<AgentTable> {
     fn guard(answer: Box<dyn Agent>, guard: &Guard) -> Box<dyn Agent> {

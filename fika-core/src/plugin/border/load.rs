@@ -60,13 +60,6 @@ pub enum LoadError {
     Failed(String),
 }
 
-impl LoadError {
-    /// Whether building the plugin (again) may help.
-    pub fn is_cured_by_building(&self) -> bool {
-        matches!(self, LoadError::NoFile | LoadError::Version { .. } | LoadError::Layout { .. })
-    }
-}
-
 /// Loads the library at `path`, for good, and describes the plugin in it. Its code runs: load
 /// only what you would run.
 ///

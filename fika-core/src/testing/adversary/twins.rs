@@ -84,6 +84,10 @@ impl Pair {
 }
 
 impl Agent for Pair {
+    fn restore(&mut self, kept: &[(Vec<u8>, Vec<u8>)]) {
+        self.agents.iter_mut().for_each(|agent| agent.restore(kept));
+    }
+
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         if self.owes_another(tip, ctx) {
             self.call(0, ctx, |agent, ctx| agent.on_tip(tip, ctx));

@@ -39,8 +39,8 @@
 //! #         let (chain, ticks) = (&self.0.chain, self.0.chain.block_interval_ticks());
 //! #         let next = chain.tick(ctx.now).max(tip.header.time) / ticks + 1;
 //! #         let mine = (next..next + 10).find(|slot| self.turn(tip, *slot, ctx.chain) == Some(ctx.me));
-//! #         let draft = Draft { version: 1, parent: tip.id, bits: 0, extra: ctx.me.0.to_vec() };
-//! #         ctx.set_duties(mine.map(|slot| Duty::Slot { draft, time: chain.time(slot * ticks) }));
+//! #         let draft = Draft::new(tip.id).with_extra(ctx.me.0);
+//! #         ctx.set_duties(mine.map(|slot| Duty::slot(draft, chain.time(slot * ticks))));
 //! #     }
 //! # }
 //! use fika_core::testing::Setup;

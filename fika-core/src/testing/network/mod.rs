@@ -25,8 +25,8 @@
 //! # }
 //! # impl Agent for Mining {
 //! #     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-//! #         let draft = Draft { version: 1, parent: tip.id, bits: target().to_bits(), extra: Vec::new() };
-//! #         ctx.set_duties([Duty::Grind { draft, expected_tries: target().work().saturating_u128() }]);
+//! #         let draft = Draft::new(tip.id).with_bits(target().to_bits());
+//! #         ctx.set_duties([Duty::grind(draft, target().work().saturating_u128())]);
 //! #     }
 //! # }
 //! use fika_core::header::SECOND;

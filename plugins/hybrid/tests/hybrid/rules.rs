@@ -247,7 +247,7 @@ fn the_producer_finds_the_first_kernel_of_its_coins() {
         assert!(time == token && time > now && now < 60 * SECOND);
         now = time;
     }
-    let Some(Duty::Slot { draft, time }) = found else { panic!("expected a slot, found {found:?}") };
+    let Some(Duty::Slot { draft, time, .. }) = found else { panic!("expected a slot, found {found:?}") };
     let at = |time: u32, extra: &[u8]| check(&rules, &chain, Header { time, ..stake }, extra);
     let tick = u32::try_from(time / 1_000).unwrap();
     assert_eq!((draft.version, at(tick, &draft.extra)), (STAKE, Ok(())));
