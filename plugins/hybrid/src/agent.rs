@@ -11,7 +11,7 @@ use fika_core::target::Target;
 use fika_core::view::BlockView;
 
 use crate::kernel::Kernel;
-use crate::{Rules, STAKE, WORK, digest, stake_extra};
+use crate::rules::{Rules, STAKE, WORK, digest, stake_extra};
 
 /// How many steps ahead kernels are searched at once: two block intervals by default.
 const SEARCHED_STEPS: u32 = 32;

@@ -7,9 +7,9 @@ use sha1::{Digest, Sha1};
 
 use crate::element::Element;
 use crate::encoding;
-use crate::error::ScriptError;
+use crate::error::{ScriptError, ensure};
 use crate::instruction::{Instruction, Instructions};
-use crate::machine::{Frame, Machine, Observer, ensure};
+use crate::machine::{Frame, Machine, Observer};
 use crate::opcode as op;
 use crate::rules;
 use crate::stack::Stack;

@@ -36,9 +36,6 @@ use fika_core::plugin::Plugin;
 use fika_core::transport::{Close, Hello, Session, Transport};
 use fika_tcp::{Codec, Frame, PARAMS, Params, Reach, violation};
 
-/// The value of `protocol` in every line.
-const PROTOCOL: &str = "fika";
-
 /// The transport.
 pub struct TcpJson {
     params: Params,

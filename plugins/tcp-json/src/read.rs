@@ -17,7 +17,7 @@ use fika_tcp::{Frame, Greeting, MAX_NAME_LEN, VERSION, max_payload_len, violatio
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::PROTOCOL;
+use crate::write::PROTOCOL;
 
 /// The longest part of a parser's complaint that is passed on, in characters.
 const MAX_COMPLAINT: usize = 160;

@@ -7,7 +7,8 @@ use fika_core::hash::Id;
 use fika_core::message::{InvItem, Message};
 use fika_tcp::{Frame, VERSION};
 
-use crate::PROTOCOL;
+/// The value of `protocol` in every line.
+pub(crate) const PROTOCOL: &str = "fika";
 
 /// The width of the sender in every line but the hello, in bytes, its quotation marks included.
 const SENDER_WIDTH: usize = 26;

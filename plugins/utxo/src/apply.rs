@@ -7,8 +7,11 @@ use fika_core::tx::{ActionRequest, ApplyContext, Credit, Ledger, Outcome, Spend}
 
 use crate::coin::{Coin, Outpoint};
 use crate::error::{TxError, ensure};
+use crate::params::Params;
 use crate::transaction::{Coinbase, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
-use crate::{Params, RELATIVE_UNIT_TICKS};
+
+/// One unit of a relative lock that counts time, in ticks: BIP 68's 512 seconds where a tick is a second.
+pub const RELATIVE_UNIT_TICKS: u64 = 512;
 
 /// Lock times from here on are header times, those below are heights.
 const LOCK_TIME_THRESHOLD: u32 = 500_000_000;

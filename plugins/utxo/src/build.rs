@@ -3,10 +3,10 @@
 use fika_core::amount::Amount;
 use fika_core::tx::{ApplyContext, Ledger, Order};
 
-use crate::Params;
 use crate::apply::{spendable, sum};
 use crate::coin::Outpoint;
 use crate::error::{TxError, ensure};
+use crate::params::Params;
 use crate::transaction::{Asked, Input, Output, Payment, SEQUENCE_FINAL, Transaction};
 
 /// The version of transactions that wallets make.

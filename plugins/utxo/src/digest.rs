@@ -22,8 +22,9 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::script::InputFacts;
 use fika_core::tx::Spend;
 
+use crate::encoding::put_list;
 use crate::error::{TxError, ensure};
-use crate::transaction::{Asked, Input, Output, Transaction, put_list};
+use crate::transaction::{Asked, Input, Output, Transaction};
 
 const NONE: u8 = 2;
 const SINGLE: u8 = 3;
