@@ -99,10 +99,10 @@ impl Genesis {
         let extra = crate::hash::domain_hash("fika genesis", &parts).0.to_vec();
         let root = body_root(&txs, &extra).0;
         let header = Header { version: 1, root, time: chain.genesis_time, ..Header::default() };
-        let place = ApplyContext { height: 0, time: chain.genesis_time, coinbase: true };
+        let context = ApplyContext { height: 0, time: chain.genesis_time, coinbase: true };
         let mut over = Overlay::new(&Empty);
-        let outcome = rules.tx.apply(txs[0].bytes(), place, &FormatLedger(&over))?;
-        carry_out(&mut over, &outcome, place, &*rules.script)?;
+        let outcome = rules.tx.apply(txs[0].bytes(), context, &FormatLedger(&over))?;
+        carry_out(&mut over, &outcome, context, &*rules.script)?;
         let sum = Amount::checked_sum(outcome.credits.iter().map(|credit| credit.amount));
         let sum = sum.ok_or(SupplyError::Sum("the genesis coins"))?;
         change_supply(&mut over, sum, Amount::ZERO, Amount::ZERO)?;
@@ -361,10 +361,10 @@ impl World {
     ///
     /// # Errors
     /// [`BadTx`].
-    pub fn check_tx(&self, tx: &Tx, place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
+    pub fn check_tx(&self, tx: &Tx, context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
         let refused = |reject: Reject| BadTx::Refused(reject.into_reason());
-        let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
-        transfer::check_sums(&outcome, place).map_err(refused)?;
+        let outcome = self.rules.tx.apply(tx.bytes(), context, ledger).map_err(refused)?;
+        transfer::check_sums(&outcome, context).map_err(refused)?;
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
         if !self.is_proven(tx, &outcome) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
@@ -377,11 +377,11 @@ impl World {
     pub(crate) fn check_tx_reading(
         &self,
         tx: &Tx,
-        place: ApplyContext,
+        context: ApplyContext,
         ledger: &dyn Ledger,
     ) -> Result<Validated, BadTx> {
         let watched = Watched { ledger, keys: RefCell::default(), more: Cell::new(false) };
-        let outcome = self.check_tx(tx, place, &watched)?;
+        let outcome = self.check_tx(tx, context, &watched)?;
         Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))
     }
 

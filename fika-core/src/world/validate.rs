@@ -219,11 +219,11 @@ impl World {
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         over.reserve(CHANGES_PER_TX * block.txs.len());
-        let place = self.next_context(parent);
+        let context = self.next_context(parent);
         let mut sums = Sums::default();
         let (mut unproven, mut spent) = (Vec::new(), Vec::new());
         for (n, tx) in txs.iter().enumerate() {
-            let outcome = sums.add(&mut over, rules, tx, place).map_err(|reject| in_tx(n + 1, reject))?;
+            let outcome = sums.add(&mut over, rules, tx, context).map_err(|reject| in_tx(n + 1, reject))?;
             spent.extend(outcome.spends.iter().map(|spend| spend.key.clone()));
             if !self.is_proven(tx, &outcome) {
                 unproven.push((tx, outcome));
@@ -231,19 +231,19 @@ impl World {
         }
         let summary = Summary {
             parent: self.tree.view(parent),
-            height: place.height,
+            height: context.height,
             time: block.head.header.time,
             bits: block.head.header.bits,
             extra: &block.head.extra,
-            subsidy: rules.env.chain.subsidy(place.height, self.supply(parent)),
+            subsidy: rules.env.chain.subsidy(context.height, self.supply(parent)),
             fees: sums.fees,
             actions: &sums.actions,
         };
         let past = self.view_of(Scope::Ancestry(parent, references));
         let ops = rules.consensus.settle(&summary, &past)?;
         let pool = sums.pool()?;
-        let settled = settle(&mut over, &ops, pool, &summary.parent.id, place, &*rules.script, &*rules.tx)?;
-        let claim = apply_coinbase(&mut over, rules, coinbase, place).map_err(|reject| in_tx(0, reject))?;
+        let settled = settle(&mut over, &ops, pool, &summary.parent.id, context, &*rules.script, &*rules.tx)?;
+        let claim = apply_coinbase(&mut over, rules, coinbase, context).map_err(|reject| in_tx(0, reject))?;
         let allowed = sums.fees.checked_add(settled.may_mint).unwrap_or(crate::amount::MAX_AMOUNT);
         ensure(claim <= allowed, || BlockError::CoinbaseAmount { limit: allowed, found: claim })?;
         let issued = claim.checked_add(settled.minted).ok_or(SupplyError::Supply)?;
@@ -327,10 +327,10 @@ impl Sums {
         over: &mut Overlay<'_>,
         rules: &Rules,
         tx: &Tx,
-        place: ApplyContext,
+        context: ApplyContext,
     ) -> Result<Outcome, Reject> {
-        let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
-        let actions = carry_out(over, &outcome, place, &*rules.script)?;
+        let outcome = rules.tx.apply(tx.bytes(), context, &FormatLedger(over))?;
+        let actions = carry_out(over, &outcome, context, &*rules.script)?;
         self.fees = self.fees.checked_add(outcome.fee).ok_or(BlockError::FeeSum)?;
         self.actions.extend(actions);
         Ok(outcome)
@@ -344,9 +344,9 @@ impl Sums {
 }
 
 /// Applies a coinbase and gives what it claims.
-fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, place: ApplyContext) -> Result<Amount, Reject> {
-    let place = ApplyContext { coinbase: true, ..place };
-    let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
-    carry_out(over, &outcome, place, &*rules.script)?;
+fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, context: ApplyContext) -> Result<Amount, Reject> {
+    let context = ApplyContext { coinbase: true, ..context };
+    let outcome = rules.tx.apply(tx.bytes(), context, &FormatLedger(over))?;
+    carry_out(over, &outcome, context, &*rules.script)?;
     Ok(outcome.credits.iter().map(|credit| credit.amount).sum())
 }

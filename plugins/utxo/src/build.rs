@@ -15,13 +15,13 @@ const VERSION: u32 = 2;
 pub(crate) fn build(
     params: &Params,
     order: &Order,
-    place: ApplyContext,
+    context: ApplyContext,
     ledger: &dyn Ledger,
 ) -> Result<Vec<u8>, TxError> {
     let paid = order.to.iter().map(|(_, amount)| *amount);
     let asked = order.actions.iter().map(|action| action.amount);
     let needed = sum("payments, actions and fee", paid.chain(asked).chain([order.fee]))?;
-    let (coins, found) = select(params, order, needed, place, ledger)?;
+    let (coins, found) = select(params, order, needed, context, ledger)?;
 
     let mut outputs: Vec<Output<'_>> = order.to.iter().map(|(lock, amount)| Output { amount: *amount, lock }).collect();
     // Change that could not be an output stays with the fee.
@@ -47,12 +47,12 @@ fn select(
     params: &Params,
     order: &Order,
     needed: Amount,
-    place: ApplyContext,
+    context: ApplyContext,
     ledger: &dyn Ledger,
 ) -> Result<(Vec<Outpoint>, Amount), TxError> {
     // A coin that is too young, or whose lock this wallet cannot open, is no candidate.
     let may_spend = |outpoint, key: &[u8]| {
-        spendable(params, outpoint, key, place, ledger).is_ok_and(|coin| coin.lock == order.from_lock)
+        spendable(params, outpoint, key, context, ledger).is_ok_and(|coin| coin.lock == order.from_lock)
     };
     // Most payments need one coin, of many.
     if let Some((key, amount)) = ledger.coin_worth(&order.from, needed)

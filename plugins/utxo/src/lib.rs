@@ -59,8 +59,8 @@ impl Plugin for Utxo {
 }
 
 impl TxFormat for Utxo {
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
-        Ok(apply::apply(&self.params, tx, place, ledger)?)
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+        Ok(apply::apply(&self.params, tx, context, ledger)?)
     }
 
     fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject> {
@@ -82,13 +82,13 @@ impl TxFormat for Utxo {
         Transaction::Coinbase(Coinbase { height, extra_nonce, outputs }).to_bytes()
     }
 
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit {
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
         let id = domain_hash("fika utxo credit", &[&origin.0]);
-        apply::credit(Outpoint { id, index: n }, lock, amount, ApplyContext { coinbase: false, ..place })
+        apply::credit(Outpoint { id, index: n }, lock, amount, ApplyContext { coinbase: false, ..context })
     }
 
-    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
-        Ok(build::build(&self.params, order, place, ledger)?)
+    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+        Ok(build::build(&self.params, order, context, ledger)?)
     }
 
     fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {

@@ -77,7 +77,7 @@ fn a_coinbase_claims_at_its_own_height() {
     let outcome = utxo.apply(&coinbase, block(5), &ledger).unwrap();
     assert!(outcome.spends.is_empty());
     assert_eq!(outcome.credits.iter().map(|credit| credit.amount).collect::<Vec<_>>(), [Amount::coins(50)]);
-    let apply = |place| utxo.apply(&coinbase, place, &ledger);
+    let apply = |context| utxo.apply(&coinbase, context, &ledger);
     assert_eq!(apply(block(6)), Err(TxError::CoinbaseHeight { expected: 6, found: 5 }.into()));
     assert_eq!(apply(inside(5)), Err(TxError::Kind { expected: false }.into()));
     let ids = [(5, 0), (5, 1), (6, 0)]
@@ -126,9 +126,9 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
+fn verdict(params: Params, payment: Payment<'_>, context: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
     let tx = Transaction::Payment(payment).to_bytes();
-    utxo(params).apply(&tx, place, ledger).map(drop)
+    utxo(params).apply(&tx, context, ledger).map(drop)
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn lock_times_and_ages_are_waited_for() {
     let at_time = |time| ApplyContext { time, ..inside(1) };
     const NOT_FINAL: Option<&str> = Some("bad-txns-nonfinal");
     const TOO_YOUNG: Option<&str> = Some("non-BIP68-final");
-    for (version, lock_time, sequence, place, code) in [
+    for (version, lock_time, sequence, context, code) in [
         (2, 5, 1 << 31, inside(5), NOT_FINAL),
         (2, 5, 1 << 31, inside(6), None),
         (2, 5, SEQUENCE_FINAL, inside(5), None),
@@ -196,8 +196,8 @@ fn lock_times_and_ages_are_waited_for() {
         payment.version = version;
         payment.lock_time = lock_time;
         payment.inputs[0].sequence = sequence;
-        let found = verdict(Params::default(), payment.clone(), place, &ledger);
-        assert_eq!(found.as_ref().err().map(Reject::code), code, "{payment:?} at {place:?}: {found:?}");
+        let found = verdict(Params::default(), payment.clone(), context, &ledger);
+        assert_eq!(found.as_ref().err().map(Reject::code), code, "{payment:?} at {context:?}: {found:?}");
     }
 }
 
