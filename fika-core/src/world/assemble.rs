@@ -15,7 +15,7 @@ use crate::header::Header;
 use crate::reject::Reject;
 use crate::view::BlockView;
 
-/// A block is refused by rules that want a later time at most this many ticks after the clock's.
+/// How many ticks are tried, from the wanted time on, until the rules allow the block.
 const TICKS_TRIED: u32 = 64;
 
 /// What a block is to be made of.
@@ -24,13 +24,14 @@ pub struct Assembly<'a> {
     pub draft: &'a Draft,
     /// The header's time in ticks.
     pub time: u32,
-    /// Whether the time is fixed (a slot), or the first one from there on that the rules allow.
+    /// Whether the time is fixed, as in a slot. Otherwise the block gets the first time from there on that the rules
+    /// allow.
     pub exact: bool,
     /// Transactions in the order of preference, parents before children.
     pub txs: Vec<Tx>,
     /// Whom the coinbase pays.
     pub payee: Address,
-    /// Makes the coinbase, and so the header, another one.
+    /// Makes the coinbase differ from others, and so the header.
     pub extra_nonce: u64,
 }
 
@@ -77,7 +78,7 @@ impl World {
         Tx::new(rules.tx.coinbase(height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
     }
 
-    /// Takes in as many transactions as fit. `careful`: asks the rules about every transaction with actions.
+    /// Adds as many transactions as fit. `careful`: asks the rules about every transaction with actions.
     fn fill(&self, site: &Site<'_>, careful: bool) -> Result<Filled, Reject> {
         let state = self.state(site.parent);
         let mut over = Overlay::new(&state);
@@ -111,7 +112,7 @@ impl World {
                 Err(_) => {
                     filled.sums.fees = before.0;
                     filled.sums.actions.truncate(before.1);
-                    // After one that did not fit, it may only lack what that one would have made.
+                    // It may only lack the outputs of an earlier one that did not fit.
                     filled.dropped.extend((!skipped).then(|| tx.clone()));
                 }
             }

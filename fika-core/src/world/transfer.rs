@@ -36,7 +36,7 @@ impl Ledger for FormatLedger<'_> {
     }
 }
 
-/// What is given must equal what is taken. A coinbase takes nothing: its claim is checked by the block.
+/// Checks that a transaction gives what it takes. A coinbase takes nothing; the block checks its claim.
 ///
 /// # Errors
 /// Names both sums.
@@ -56,7 +56,7 @@ pub fn check_sums(outcome: &Outcome, context: ApplyContext) -> Result<(), Reject
     ensure(taken == given, || SupplyError::Unbalanced { taken, given })
 }
 
-/// Whether the payers of `outcome` have what they pay, where the format keeps no coins that would show it.
+/// Checks that the payers of `outcome` have what they pay from accounts. A coin shows by itself what it is worth.
 ///
 /// # Errors
 /// Names the payer, what is needed and what there is.
@@ -72,7 +72,7 @@ pub fn check_funds(outcome: &Outcome, ledger: &dyn Ledger, script: &dyn Script) 
     })
 }
 
-/// Does to `over` what the transaction does, and gives its actions with their senders.
+/// Applies the transaction to `over`. Returns its actions with their senders.
 ///
 /// # Errors
 /// When sums differ, an entry to be spent is not there, or a balance does not suffice.
@@ -107,7 +107,7 @@ pub fn carry_out(
     actions.map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() })).collect()
 }
 
-/// Where the money of an owner is counted.
+/// The key of an owner's total; without an owner, that of all coins that have none.
 fn total_key(owner: Option<Address>) -> super::ledger::Key {
     owner.map_or_else(unowned_key, |owner| Space::Balance.key(&[&owner.0]))
 }
@@ -135,7 +135,7 @@ pub struct Settled {
     pub burnt: Amount,
 }
 
-/// Does to `over` what the rules do in a block whose actions brought `pool`.
+/// Applies the operations of the rules to `over`, in a block whose actions brought `pool`.
 ///
 /// # Errors
 /// When an operation takes more than there is.
@@ -189,7 +189,7 @@ pub fn settle(
     Ok(done)
 }
 
-/// Changes the supply entry: what the coinbase claimed came into being, fees and burnt amounts went.
+/// Changes the supply: adds what the coinbase claimed, subtracts fees and burnt amounts.
 ///
 /// # Errors
 /// When it would go below zero or above the limit.

@@ -12,8 +12,8 @@
 //! create what the chain's schedule says. Times never go back.
 //!
 //! **Weight.** A block weighs what its target costs on average, in hashes or in coin age, relative to the first
-//! target of its kind. Both kinds count alike at the start, and each in proportion to what is
-//! behind it later on.
+//! target of its kind. At the start both kinds count alike. Later each counts in proportion to what
+//! its blocks cost.
 //!
 //! What this design does not prevent: stakers may extend every fork at no cost and sign two
 //! blocks with one kernel; the kernels of a coin can be computed some dozens of blocks ahead.
@@ -177,7 +177,7 @@ impl Consensus for Hybrid {
             None => targets.work.advance(&rules.work, summary.time),
             Some((_, coin)) => {
                 targets.stake.advance(&rules.stake, summary.time);
-                // A use that lies so far back that the coin is of full age again tells nothing any more.
+                // After a use so old that the coin is of full age again, its record is of no use.
                 for (key, used) in past.scan(parent, USED)? {
                     if kernel::used_time(&used).is_none_or(|used| summary.time.saturating_sub(used) >= rules.ages.max) {
                         ops.push(LedgerOp::Put(key, None));

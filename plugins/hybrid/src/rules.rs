@@ -65,8 +65,8 @@ impl Rules {
         ensure(time.is_multiple_of(self.step), || HybridError::Step { step: self.step, found: time })?;
         let coins = past.coins(&parent.id, producer)?;
         let found = coins.binary_search_by(|found| found.key[..].cmp(coin));
-        let place = found.map_err(|_| HybridError::MissingCoin(*producer))?;
-        let kernel = Kernel::new(&coins[place], parent, past)?;
+        let at = found.map_err(|_| HybridError::MissingCoin(*producer))?;
+        let kernel = Kernel::new(&coins[at], parent, past)?;
         // A target that does not decode is not the expected one, which has been checked.
         let met = Target::from_bits(header.bits).is_some_and(|target| kernel.meets(target, time, self.ages));
         ensure(met, || HybridError::HighKernel { time, age: time - kernel.since })

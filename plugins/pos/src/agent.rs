@@ -16,7 +16,7 @@ const PLANNED_SLOTS: usize = 16;
 pub(crate) struct Producer {
     rules: Arc<Rules>,
     me: Address,
-    /// Gives each slot away once.
+    /// Allows one block in each slot.
     guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
@@ -27,8 +27,8 @@ impl Producer {
         Producer { rules, me, guard: SigningGuard::default(), wake: 0 }
     }
 
-    /// Own slots of the present epoch and the next. Nobody calls when a slot passes without a new tip, so a timer
-    /// asks for more where the plan ends.
+    /// Plans the own slots of the current epoch and the next. No call comes when a slot passes without a new tip, so a
+    /// timer plans again where the plan ends.
     fn plan(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) -> Result<(), Missing> {
         let (chain, schedule) = (&self.rules.env.chain, &self.rules.schedule);
         let slot_at = |time: Time| schedule.slot(chain.tick(time)).unwrap_or(0);
@@ -65,7 +65,8 @@ impl Agent for Producer {
 
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         if ctx.catching_up || self.plan(tip, ctx).is_err() {
-            // On an old tip a block would be of no use. Without the boundary's state nobody can tell who leads; the next tip may.
+            // On an old tip a block would be of no use. Without the boundary's state nobody can tell who leads; on the
+            // next tip somebody may.
             ctx.set_duties([]);
         }
     }

@@ -52,7 +52,7 @@ impl Default for Params {
     }
 }
 
-/// Proof-of-stake rules. Clones share what they have learnt about epochs.
+/// Proof-of-stake rules. Clones share the epochs that were worked out.
 #[derive(Clone)]
 pub struct Pos(Arc<Rules>);
 

@@ -2,13 +2,13 @@
 //!
 //! A block is valid when its `bits` are the ones that [`Retarget`] prescribes after its parent,
 //! its time lies above the median of the eleven blocks before it, and its id meets the target.
-//! It weighs the number of hashes that its target costs on average. It carries neither extra nor
-//! seal, so that its header is Bitcoin's.
+//! It weighs the number of hashes that its target costs on average. It carries no seal and no
+//! extra, so its root is the plain Merkle root of its transactions, as in Bitcoin.
 //!
-//! The median rule and the clock: a producer does not know the rules of its chain, so the node
-//! stamps a block with the first tick, from its clock on, at which [`Consensus::check`] passes.
-//! Where blocks are much quicker than ticks this pushes times a little ahead of the clock;
-//! others accept them up to `max_future_ms` early.
+//! A node that makes a block starts from its clock or from the parent's time, whichever is later,
+//! and takes the first of the next ticks at which [`Consensus::check`] passes. Where blocks come
+//! faster than ticks, the median rule pushes times ahead of the clock. Other nodes accept a block
+//! up to `max_future_ms` before its time.
 
 mod error;
 mod params;

@@ -47,8 +47,8 @@ pub enum Retarget {
     /// Every `retarget_interval` blocks, by the time that the last ones took (Bitcoin).
     #[default]
     Bitcoin,
-    /// At every block, by how late the chain is as a whole: [`asert`](crate::asert), anchored at block 1, so
-    /// that the time between genesis and the start of mining does not count.
+    /// At every block, by how late the chain is as a whole: [`asert`](crate::asert). It is anchored at block 1, so that
+    /// the time between genesis and the start of mining does not count.
     PerBlock,
     /// Never.
     None,

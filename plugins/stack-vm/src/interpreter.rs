@@ -11,8 +11,8 @@ use crate::rules;
 use crate::stack::Stack;
 
 impl<O: Observer> Machine<'_, O> {
-    /// Runs `script` over `stack`. `last` says that the spend is decided by what it leaves.
-    /// Stores in `at` the place of the instruction that is executed.
+    /// Runs `script` over `stack`. `last` says that what it leaves decides the spend.
+    /// Stores in `at` the byte at which the current instruction starts.
     pub(crate) fn eval<'s>(
         &mut self,
         script: &'s [u8],

@@ -189,7 +189,7 @@ impl<O: Observer> Machine<'_, O> {
     }
 }
 
-/// Hands every step on to a function.
+/// Passes every step to a function.
 struct Tracer<'o>(&'o mut dyn FnMut(Step));
 
 impl Observer for Tracer<'_> {

@@ -7,7 +7,7 @@ use crate::error::ScriptError;
 use crate::instruction::{Instruction, Instructions};
 use crate::params::Limits;
 
-/// Is told of every step. The observer of ordinary runs does nothing and costs nothing.
+/// Sees every step. The observer of ordinary runs does nothing and costs nothing.
 pub(crate) trait Observer {
     fn step(&mut self, instruction: Instruction<'_>, stack: &[Element<'_>]);
 }
@@ -39,7 +39,7 @@ pub(crate) struct Frame<'s> {
 }
 
 /// The open `IF`s: how many there are, and which is the outermost whose branch is not taken.
-/// That is all that matters, and it takes no time that grows with their depth.
+/// That is enough, and takes the same time at any depth.
 #[derive(Default)]
 pub(crate) struct Branches {
     pub(crate) depth: u32,

@@ -34,7 +34,7 @@ impl Default for Params {
     }
 }
 
-/// What bounds time and memory of a run.
+/// The bounds on time and memory of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_script_bytes: u32,

@@ -140,15 +140,15 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_head(out, &compact.head)?;
             write!(out, r#","salt":{}"#, compact.salt)?;
             put_list(out, r#","short":["#, &compact.short, |out, short| out.hex(&short.0))?;
-            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (place, tx)| {
-                write!(out, r#"{{"index":{place}"#)?;
+            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (index, tx)| {
+                write!(out, r#"{{"index":{index}"#)?;
                 put_hex(out, r#","tx":"#, tx.bytes())?;
                 out.write_char('}')
             })
         }
         Message::GetBlockTxn(request) => {
             put_id(out, r#""block":"#, &request.id)?;
-            put_list(out, r#","indexes":["#, &request.indexes, |out, place| write!(out, "{place}"))
+            put_list(out, r#","indexes":["#, &request.indexes, |out, index| write!(out, "{index}"))
         }
         Message::BlockTxn(answer) => {
             put_id(out, r#""block":"#, &answer.id)?;

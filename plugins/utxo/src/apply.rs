@@ -106,7 +106,7 @@ fn pay(
     Ok(Outcome { id: *id, fee, spends, credits, puts: Vec::new(), actions })
 }
 
-/// The coin behind `key`, if it is there and may be spent at `context`.
+/// The coin behind `key`, if it is there and may be spent in `context`.
 pub(crate) fn spendable(
     params: &Params,
     outpoint: Outpoint,
