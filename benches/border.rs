@@ -134,12 +134,12 @@ fn transactions(criterion: &mut Criterion) {
     let world = chain.world();
     let payment = chain.payment(&world, 7);
     let state = world.state(Tree::GENESIS);
-    let (ledger, place) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
-    let expected = roads[0].1.apply(payment.tx.bytes(), place, &ledger);
+    let (ledger, context) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
+    let expected = roads[0].1.apply(payment.tx.bytes(), context, &ledger);
     for (road, format) in &roads {
-        assert_eq!(format.apply(payment.tx.bytes(), place, &ledger), expected);
+        assert_eq!(format.apply(payment.tx.bytes(), context, &ledger), expected);
         criterion.bench_function(&format!("border/TxFormat::apply (an Outcome)/{road}"), |bencher| {
-            bencher.iter(|| format.apply(black_box(payment.tx.bytes()), place, &ledger));
+            bencher.iter(|| format.apply(black_box(payment.tx.bytes()), context, &ledger));
         });
     }
 }

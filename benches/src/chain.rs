@@ -89,15 +89,15 @@ impl Chain {
     pub fn payment(&self, world: &World, payer: usize) -> Payment {
         let Rules { tx, script, env, .. } = &self.rules;
         let state = world.state(Tree::GENESIS);
-        let (ledger, place) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
-        let bare = tx.build(&self.order(payer), place, &ledger).expect("the payer has a coin");
-        let spends = tx.apply(&bare, place, &ledger).expect("it was built for this ledger").spends;
+        let (ledger, context) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
+        let bare = tx.build(&self.order(payer), context, &ledger).expect("the payer has a coin");
+        let spends = tx.apply(&bare, context, &ledger).expect("it was built for this ledger").spends;
         let prepared = tx.prepare(&bare, &spends).expect("it decodes");
         let digest = tx.digest(&prepared, 0, &script.request(&spends[0].lock));
         let KeyPair { secret, public } = self.pairs[payer].clone();
         let signature = env.keys.sign(0, &secret, &digest).expect("a good key");
         let bytes = tx.finish(&bare, &[script.unlock(&public, &signature)]).expect("it has one spend");
-        let outcome = tx.apply(&bytes, place, &ledger).expect("it was built for this ledger");
+        let outcome = tx.apply(&bytes, context, &ledger).expect("it was built for this ledger");
         Payment { tx: Tx::new(bytes), outcome, key: public, digest, signature }
     }
 

@@ -150,12 +150,12 @@ coded_struct!(Order { from, from_lock, fee; to, actions });
 
 /// A format of transactions. Pure: the same inputs give the same answer on every machine.
 pub trait TxFormat: Send + Sync {
-    /// What `tx` does to `ledger` at `place`. Checks structure, existence of what is spent and
+    /// What `tx` does to `ledger` in `context`. Checks structure, existence of what is spent and
     /// amounts; runs no script. For a coinbase the spends are empty and the credits are the claim.
     ///
     /// # Errors
     /// [`Reject::Invalid`] with the broken rule.
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
 
     /// What the digests and facts of `tx` have in common, worked out once, in bytes whose meaning
     /// is the format's own. `spends` are all spends of its outcome, in order. Does not depend on
@@ -180,13 +180,13 @@ pub trait TxFormat: Send + Sync {
     fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8>;
 
     /// A coin that no transaction made: an unlocked deposit. `origin` and `n` make its key unique.
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit;
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit;
 
     /// A transaction that carries out `order`, with empty unlocking scripts.
     ///
     /// # Errors
     /// When the payer's coins do not suffice: expected and found.
-    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject>;
+    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject>;
 
     /// `tx`, made by [`build`](TxFormat::build), with `unlocks[i]` in the i-th spend of its outcome.
     ///
@@ -281,16 +281,16 @@ impl Accounts {
 }
 
 impl TxFormat for Accounts {
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         let id = sha256d(&[&Self::with_unlock(tx, Vec::new())?]);
         match Transfer::from_bytes(tx)? {
             Transfer::Coinbase { height, to, .. } => {
-                ensure(place.coinbase, || "a coinbase stands only at the front of a block")?;
-                ensure(height == place.height, || format!("expected height {}, found {height}", place.height))?;
+                ensure(context.coinbase, || "a coinbase stands only at the front of a block")?;
+                ensure(height == context.height, || format!("expected height {}, found {height}", context.height))?;
                 Ok(Outcome { id, credits: Self::credits(&to), ..Outcome::default() })
             }
             Transfer::Payment { from_lock, number, fee, order: Payees { to, actions }, unlock } => {
-                ensure(!place.coinbase, || "expected a coinbase")?;
+                ensure(!context.coinbase, || "expected a coinbase")?;
                 let expected = Self::next_number(&from_lock, ledger);
                 ensure(number == expected, || format!("expected payment number {expected}, found {number}"))?;
                 let parts = to.iter().map(|(_, amount)| *amount).chain(actions.iter().map(|a| a.amount)).chain([fee]);

@@ -78,7 +78,7 @@ impl Case {
         assert_eq!(self.solo.tip(), block.id());
     }
 
-    /// Neighbour 0 is asked for the full block, unblamed, and brings it.
+    /// Neighbour 0 is asked for the full block without a penalty, and brings it.
     fn zero_is_asked_in_full(&mut self, out: &Answer) {
         assert!(out.bans.is_empty() && out.events.is_empty(), "{:?}", out.events);
         assert_eq!(told(out, 0), self.in_full());
@@ -165,7 +165,7 @@ fn a_seal_that_did_not_hold_is_not_passed_on() {
 }
 
 #[test]
-fn questions_for_transactions_are_answered_in_order_or_blamed() {
+fn questions_for_transactions_are_answered_in_order_or_penalized() {
     let mut case = Case::new(&[0, 1, 2]);
     case.send();
     let (id, solo) = (case.block.id(), &mut case.solo);
@@ -179,7 +179,7 @@ fn questions_for_transactions_are_answered_in_order_or_blamed() {
 }
 
 #[test]
-fn equal_short_ids_lead_to_the_full_block_without_blame() {
+fn equal_short_ids_lead_to_the_full_block_without_penalty() {
     // Twice in the block.
     let mut case = Case::new(&[0, 1, 2]);
     let mut twice = case.compact.clone();
@@ -197,7 +197,7 @@ fn equal_short_ids_lead_to_the_full_block_without_blame() {
 }
 
 #[test]
-fn false_bodies_with_short_ids_are_asked_for_in_full_and_then_blamed() {
+fn false_bodies_with_short_ids_are_asked_for_in_full_and_then_penalized() {
     let mut case = Case::new(&[0, 1, 2]);
     let mut false_extra = case.compact.clone();
     false_extra.head.extra.push(1);
@@ -211,7 +211,7 @@ fn false_bodies_with_short_ids_are_asked_for_in_full_and_then_blamed() {
 }
 
 #[test]
-fn impossible_compact_blocks_are_blamed() {
+fn impossible_compact_blocks_are_penalized() {
     let changes: [fn(&mut CompactBlock); 3] = [
         |compact| compact.prefilled[0].0 = 9,
         |compact| compact.prefilled.push((0, Tx::new([1; 9]))),
@@ -232,7 +232,7 @@ fn impossible_compact_blocks_are_blamed() {
 }
 
 #[test]
-fn false_answers_are_blamed_and_the_next_is_asked() {
+fn false_answers_are_penalized_and_the_next_is_asked() {
     for answer in [&[1usize, 3, 2][..], &[1, 2], &[1, 2, 3, 3], &[], &[0, 1, 2]] {
         let mut case = Case::new(&[]);
         case.send();

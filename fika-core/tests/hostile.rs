@@ -71,7 +71,7 @@ fn sender_is_banned_and_the_true_block_accepted(true_block: &Arc<Block>, false_b
 }
 
 #[test]
-fn a_mutated_body_under_a_good_header_blames_the_sender_alone() {
+fn a_mutated_body_under_a_good_header_penalizes_the_sender_alone() {
     let (_, mut factory) = start();
     let genesis = factory.genesis();
     let txs = vec![factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 3, 2, 5, 7)];
@@ -135,7 +135,7 @@ fn a_false_body_does_not_keep_an_orphan_or_an_early_block_away() {
 }
 
 #[test]
-fn an_invalid_block_bans_is_judged_once_and_takes_its_descendants_along() {
+fn an_invalid_block_bans_is_validated_once_and_takes_its_descendants_along() {
     let (mut solo, mut factory) = start();
     let good = factory.block(factory.genesis(), Vec::new());
     let bad = rerooted(&good, |block| block.head.extra = BAD_EXTRA.to_vec());
@@ -190,22 +190,22 @@ fn blocks_that_take_too_much_are_refused() {
 }
 
 #[test]
-fn a_double_spend_is_refused_with_its_rival_named() {
+fn a_double_spend_is_refused_with_its_conflict_named() {
     let (mut solo, factory) = start();
     let genesis = factory.genesis();
     let (one, other) = (factory.pay(genesis, 2, 3, 5, 7), factory.pay(genesis, 2, 4, 6, 900));
     solo.hear(0, Message::Tx(one.clone()));
     let out = solo.hear(1, Message::Tx(other.clone()));
-    let rival = format!("double spend: it conflicts with {} in the mempool", one.hash());
-    assert_eq!(rejections(&out), [("txn-mempool-conflict", rival)]);
+    let conflict = format!("double spend: it conflicts with {} in the mempool", one.hash());
+    assert_eq!(rejections(&out), [("txn-mempool-conflict", conflict)]);
     assert!(out.bans.is_empty() && solo.in_mempool(&other).is_none());
     let forged = Tx::new({
         let mut bytes = factory.pay(genesis, 3, 4, 6, 7).bytes().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         bytes
     });
-    let points = |out: &Answer| out.events.iter().any(|event| matches!(event, Event::Misbehaved { score: 50, .. }));
-    assert!(points(&solo.hear(1, Message::Tx(forged))), "a false signature is blamed");
+    let penalized = |out: &Answer| out.events.iter().any(|event| matches!(event, Event::Misbehaved { score: 50, .. }));
+    assert!(penalized(&solo.hear(1, Message::Tx(forged))), "a false signature is penalized");
     let poor = factory.pay_over(&Rich, genesis, 3, 4, 106, 0);
     let out = solo.hear(1, Message::Tx(poor));
     let [(code, text)] = &rejections(&out)[..] else { panic!("expected one refusal, found {:?}", out.events) };

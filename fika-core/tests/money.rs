@@ -16,7 +16,7 @@ use fika_core::world::transfer::{
     FormatLedger, Settled, carry_out, change_supply, check_funds, check_sums, check_supply, settle,
 };
 
-const PLACE: ApplyContext = ApplyContext { height: 1, time: 0, coinbase: false };
+const CONTEXT: ApplyContext = ApplyContext { height: 1, time: 0, coinbase: false };
 const ALICE: Address = Address([1; 20]);
 
 /// A ledger that never changes.
@@ -63,7 +63,7 @@ fn broken<T>(rule: SupplyError) -> Result<T, Reject> {
 
 #[test]
 fn a_transaction_gives_what_it_takes() {
-    let check = |outcome: Outcome| check_sums(&outcome, PLACE);
+    let check = |outcome: Outcome| check_sums(&outcome, CONTEXT);
     assert_eq!(check(payment(&[5, 2], &[4, 3])), Ok(()));
     assert_eq!(check(payment(&[], &[])), broken(SupplyError::NoInputs));
     let of = |taken, given| SupplyError::Unbalanced { taken: Amount(taken), given: Amount(given) };
@@ -78,7 +78,7 @@ fn a_transaction_gives_what_it_takes() {
 
 #[test]
 fn a_coinbase_only_gives() {
-    let check = |outcome: &Outcome| check_sums(outcome, ApplyContext { coinbase: true, ..PLACE });
+    let check = |outcome: &Outcome| check_sums(outcome, ApplyContext { coinbase: true, ..CONTEXT });
     assert_eq!(check(&payment(&[], &[5])), Ok(()));
     let action = ActionRequest { kind: 0, amount: Amount::ZERO, data: Vec::new() };
     let wrong = [
@@ -100,12 +100,12 @@ fn nobody_pays_with_what_is_not_theirs() {
     strange.spends[0].lock = b"nobody".to_vec();
     assert_eq!(funds(&strange), broken(SupplyError::NoOwner));
 
-    let carry = |outcome: &Outcome| carry_out(&mut Overlay::new(&ledger), outcome, PLACE, &PayToAddress).map(drop);
+    let carry = |outcome: &Outcome| carry_out(&mut Overlay::new(&ledger), outcome, CONTEXT, &PayToAddress).map(drop);
     assert_eq!(carry(&payment(&[5], &[5])), Ok(()));
     assert_eq!(carry(&payment(&[6], &[6])), broken(SupplyError::Overspent(3)));
     assert_eq!(carry(&strange), broken(SupplyError::NobodysMoney(3)));
     let rich = Fixed::default().with(Space::Balance, MAX_AMOUNT.0);
-    let coinbase = ApplyContext { coinbase: true, ..PLACE };
+    let coinbase = ApplyContext { coinbase: true, ..CONTEXT };
     let more = carry_out(&mut Overlay::new(&rich), &payment(&[], &[1]), coinbase, &PayToAddress);
     assert_eq!(more, broken(SupplyError::Above("a balance")));
 }
@@ -114,7 +114,7 @@ fn nobody_pays_with_what_is_not_theirs() {
 fn rules_lock_and_release_what_there_is() {
     let ledger = Fixed::default().with(Space::Locked, 5);
     let settle = |ops: &[LedgerOp], pool| {
-        settle(&mut Overlay::new(&ledger), ops, Amount(pool), &Id::ZERO, PLACE, &PayToAddress, &Accounts)
+        settle(&mut Overlay::new(&ledger), ops, Amount(pool), &Id::ZERO, CONTEXT, &PayToAddress, &Accounts)
     };
     let (who, amount) = (ALICE, Amount(6));
     let burnt = Settled { burnt: Amount(1), ..Settled::default() };

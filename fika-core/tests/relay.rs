@@ -108,7 +108,7 @@ fn a_block_is_announced_over_every_link_both_ways_but_not_to_its_source() {
 }
 
 #[test]
-fn headers_are_asked_for_once_and_never_blamed() {
+fn headers_are_asked_for_once_and_never_penalized() {
     let net = run(network(|_, relay| relay.announce = Announce::Headers));
     assert_eq!(of_kind(&net, "block"), net.height(0) as usize * (NODES - 1), "everyone gets a block once");
     assert_eq!(of_kind(&net, "getheaders"), 0, "nobody has a block when the network begins");

@@ -226,9 +226,9 @@ impl Tester {
             fee: Amount(act.fee),
             actions: action.into_iter().collect(),
         };
-        let place = ApplyContext { height: 0, time: 0, coinbase: false };
-        let bare = rules.tx.build(&order, place, model).unwrap();
-        let spends = rules.tx.apply(&bare, place, model).unwrap().spends;
+        let context = ApplyContext { height: 0, time: 0, coinbase: false };
+        let bare = rules.tx.build(&order, context, model).unwrap();
+        let spends = rules.tx.apply(&bare, context, model).unwrap().spends;
         let digest = rules.tx.digest(&rules.tx.prepare(&bare, &spends).unwrap(), 0, &[]);
         let node = (0..PEOPLE as u32).find(|node| self.setup.address(*node) == act.from).unwrap();
         let keys = self.setup.pair(node);

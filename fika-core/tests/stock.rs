@@ -162,14 +162,14 @@ fn unlocked_coins_are_proved_for_one_owner_and_amount() {
     let world = setup.world();
     let Rules { script, tx, .. } = world.rules();
     let state = world.state(Tree::GENESIS);
-    let place = world.next_context(Tree::GENESIS);
+    let context = world.next_context(Tree::GENESIS);
     let keys_of = |who: u32, amount: u64| {
         let mut over = Overlay::new(&state);
         let who = setup.address(who);
         over.add(Space::Locked.key(&[&who.0]), Amount(amount));
         let ops = [LedgerOp::Unlock(who, Amount(amount))];
         let parent = world.chain_id();
-        fika_core::world::transfer::settle(&mut over, &ops, Amount::ZERO, &parent, place, &**script, &**tx).unwrap();
+        fika_core::world::transfer::settle(&mut over, &ops, Amount::ZERO, &parent, context, &**script, &**tx).unwrap();
         let old = FormatLedger(&state).coins(&who);
         FormatLedger(&over)
             .coins(&who)

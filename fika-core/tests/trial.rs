@@ -282,8 +282,8 @@ fn a_held_block_is_invisible_until_it_is_published() {
     // Somebody else finds a block: a race.
     let mut factory = Factory::new(selfish());
     let bits = FixedWork(factory.world.rules().env.clone()).bits();
-    let rival = factory.block_with(Draft::new(genesis).with_bits(bits), 9_000, Vec::new());
-    let out = solo.hear_block(0, &rival);
+    let fork = factory.block_with(Draft::new(genesis).with_bits(bits), 9_000, Vec::new());
+    let out = solo.hear_block(0, &fork);
     assert!(out.messages.iter().any(|(_, message)| *message == Message::Inv(vec![item])), "{:?}", out.messages);
     let out = solo.hear(0, Message::GetData(vec![item]));
     assert!(matches!(&out.messages[0].1, Message::Block(block) if block.id() == held));

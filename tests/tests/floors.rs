@@ -35,17 +35,6 @@ const HOST: Floors = Floors {
     apart: &[("live", "sim")],
 };
 
-/// Crates, and folders below their `src`, in which circles of files are still to be cut. No circle may pass through
-/// any other file.
-const EXEMPT: &[(&str, &str)] = &[
-    ("plugins/hybrid", ""),
-    ("plugins/pos", ""),
-    ("plugins/pow", ""),
-    ("plugins/stack-vm", ""),
-    ("plugins/tcp-json", ""),
-    ("plugins/utxo", ""),
-];
-
 fn read(krate: &str) -> Arrows {
     let sources = Sources::read(&fika_tests::root().join(krate).join("src"));
     let sources = sources.unwrap_or_else(|why| panic!("{krate}: {why}"));
@@ -66,19 +55,11 @@ fn crates() -> Vec<String> {
 
 #[test]
 fn no_files_need_each_other_in_a_circle() {
-    let (mut wrong, mut needed) = (vec![], vec![]);
-    for krate in crates() {
-        for circle in read(&krate).circles() {
-            let exempt = |file: &String| EXEMPT.iter().find(|(of, folder)| *of == krate && file.starts_with(folder));
-            match circle.files.iter().map(exempt).collect::<Option<Vec<_>>>() {
-                Some(exempt) => needed.extend(exempt),
-                None => wrong.push(format!("{krate}: {circle}")),
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    let spare: Vec<_> = EXEMPT.iter().filter(|exempt| !needed.contains(exempt)).collect();
-    assert!(spare.is_empty(), "no circle is left in {spare:?}: take it out of EXEMPT");
+    let circles = crates()
+        .into_iter()
+        .flat_map(|krate| read(&krate).circles().into_iter().map(move |circle| format!("{krate}: {circle}")));
+    let circles: Vec<String> = circles.collect();
+    assert!(circles.is_empty(), "\n{}", circles.join("\n"));
 }
 
 #[test]

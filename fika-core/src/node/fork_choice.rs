@@ -157,7 +157,7 @@ fn outcome_before(world: &World, tx: TxIndex, left: BlockIx) -> Outcome {
         return entry.outcome.clone();
     }
     let parent = world.tree()[left].parent;
-    let (place, state) = (world.next_context(parent), world.state(parent));
+    let (context, state) = (world.next_context(parent), world.state(parent));
     let bytes = world.txs().tx(tx).map_or(&[][..], Tx::bytes);
-    world.rules().tx.apply(bytes, place, &FormatLedger(&state)).unwrap_or_default()
+    world.rules().tx.apply(bytes, context, &FormatLedger(&state)).unwrap_or_default()
 }

@@ -59,8 +59,8 @@ impl Node {
     ) -> Result<Validation, TxReject> {
         let tx = turn.world.txs().tx(index).cloned().ok_or(TxReject::Unavailable)?;
         let (world, tip) = (&*turn.world, self.tip);
-        let (place, state) = (world.next_context(tip), world.state(tip));
-        let (outcome, reads) = match world.check_tx_reading(&tx, place, &self.mempool.ledger(world, &state)) {
+        let (context, state) = (world.next_context(tip), world.state(tip));
+        let (outcome, reads) = match world.check_tx_reading(&tx, context, &self.mempool.ledger(world, &state)) {
             Ok(valid) => valid,
             Err(BadTx::Unproven(why)) => {
                 drop(state);
@@ -69,7 +69,7 @@ impl Node {
             }
             Err(BadTx::Refused(why)) => {
                 // Alone it may be valid: then what it spends is spent by a transaction of the mempool.
-                let alone = world.check_tx(&tx, place, &FormatLedger(&state)).ok();
+                let alone = world.check_tx(&tx, context, &FormatLedger(&state)).ok();
                 let conflict = alone.and_then(|outcome| self.mempool.conflict(world.txs(), &outcome));
                 let conflict = conflict.map(|conflict| TxReject::Conflict(world.txs().hash(conflict)));
                 return Err(conflict.unwrap_or(TxReject::NotApplicable(why.into())));

@@ -61,13 +61,13 @@ impl Node {
         actions: Vec<ActionRequest>,
     ) -> Result<Tx, String> {
         let rules = turn.world.rules();
-        let place = turn.world.next_context(self.tip);
+        let context = turn.world.next_context(self.tip);
         let state = turn.world.state(self.tip);
         let ledger = self.mempool.ledger(turn.world, &state);
         let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
         let text = |reject: Reject| reject.to_string();
-        let bare = rules.tx.build(&order, place, &ledger).map_err(text)?;
-        let spends = rules.tx.apply(&bare, place, &ledger).map_err(text)?.spends;
+        let bare = rules.tx.build(&order, context, &ledger).map_err(text)?;
+        let spends = rules.tx.apply(&bare, context, &ledger).map_err(text)?.spends;
         let prepared = rules.tx.prepare(&bare, &spends).map_err(text)?;
         let unlock = |spend: &Spend| {
             let request = rules.script.request(&spend.lock);

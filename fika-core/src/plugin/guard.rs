@@ -7,9 +7,9 @@
 
 use std::mem::ManuallyDrop;
 
+use super::call_watch::inside;
 use super::faults::{Fault, Faults};
 use super::panics::{catch, install_hook};
-use super::watch::inside;
 
 /// Whose calls these are, and where their faults go.
 #[derive(Clone)]

@@ -35,6 +35,7 @@
 //! the entry through which others load it as a library. A [`Registry`] holds the descriptors of both.
 
 mod border;
+mod call_watch;
 mod descriptor;
 #[doc(hidden)]
 pub mod export;
@@ -43,17 +44,16 @@ mod guard;
 mod panics;
 mod params;
 mod registry;
-mod watch;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::border::{LoadError, load};
+pub use self::call_watch::{CallSite, CallWatch, LongCall};
 pub use self::descriptor::{Descriptor, Origin};
 pub use self::faults::{Fault, Faults};
 pub use self::params::Param;
 pub use self::registry::{Registry, check_fit};
-pub use self::watch::{CallSite, CallWatch, LongCall};
 use crate::env::Env;
 
 /// The version of fika-core. Its major.minor is that of the border: libraries built with another one are not loaded.

@@ -49,18 +49,18 @@ impl Registry {
     }
 }
 
-/// Whether every feature that one of the `chosen` plugins needs is provided by another.
+/// Whether every feature that one of the `resolved` plugins needs is provided by another.
 ///
 /// # Errors
 /// One line that names the plugin in need and the one that should provide.
-pub fn check_fit(chosen: &[Descriptor]) -> Result<(), String> {
-    for plugin in chosen {
+pub fn check_fit(resolved: &[Descriptor]) -> Result<(), String> {
+    for plugin in resolved {
         for need in plugin.needs {
-            if chosen.iter().any(|other| other.provides.contains(need)) {
+            if resolved.iter().any(|other| other.provides.contains(need)) {
                 continue;
             }
             let wanted = need.split_once('.').and_then(|(kind, _)| kind.parse::<Kind>().ok());
-            let other = chosen.iter().find(|other| Some(other.kind) == wanted);
+            let other = resolved.iter().find(|other| Some(other.kind) == wanted);
             let lacking = match other {
                 Some(other) => format!("the {} plugin {} does not provide it", other.kind, other.name),
                 None => "no plugin of the set provides it".into(),

@@ -14,9 +14,9 @@
 //! let mut ledger = MemoryLedger::with_coins(&Accounts, &[(alice, Amount::coins(10))]);
 //! let (from_lock, to) = (alice.0.to_vec(), vec![(bob.0.to_vec(), Amount::coins(7))]);
 //! let order = Order { from: alice, from_lock, to, fee: Amount::coins(1), actions: Vec::new() };
-//! let place = ApplyContext { height: 1, time: 0, coinbase: false };
-//! let tx = Accounts.build(&order, place, &ledger).unwrap();
-//! ledger.carry_out(&Accounts.apply(&tx, place, &ledger).unwrap());
+//! let context = ApplyContext { height: 1, time: 0, coinbase: false };
+//! let tx = Accounts.build(&order, context, &ledger).unwrap();
+//! ledger.carry_out(&Accounts.apply(&tx, context, &ledger).unwrap());
 //! assert_eq!((ledger.balance(&alice), ledger.balance(&bob)), (Amount::coins(2), Amount::coins(7)));
 //! ```
 
@@ -52,8 +52,8 @@ impl MemoryLedger {
     pub fn with_coins(format: &dyn TxFormat, coins: &[(Address, Amount)]) -> MemoryLedger {
         let mut ledger = MemoryLedger::default();
         let to: Vec<_> = coins.iter().map(|(who, amount)| (PayToAddress.lock(who), *amount)).collect();
-        let place = ApplyContext { height: 0, time: 0, coinbase: true };
-        let outcome = format.apply(&format.coinbase(0, 0, &to), place, &ledger);
+        let context = ApplyContext { height: 0, time: 0, coinbase: true };
+        let outcome = format.apply(&format.coinbase(0, 0, &to), context, &ledger);
         ledger.carry_out(&outcome.unwrap_or_else(|reject| panic!("the format refuses its genesis: {reject}")));
         ledger
     }
@@ -112,7 +112,7 @@ impl Ledger for MemoryLedger {
 }
 
 /// Where the next payment of this test stands.
-fn place(height: u64) -> ApplyContext {
+fn context(height: u64) -> ApplyContext {
     ApplyContext { height, time: (height * 1_000) as u32, coinbase: false }
 }
 
@@ -132,20 +132,20 @@ pub fn promises(format: &dyn TxFormat) {
     let coins: Vec<_> = people.iter().flat_map(|who| (1..5).map(|n| (*who, Amount(n * 100 * UNIT)))).collect();
     let mut ledger = MemoryLedger::with_coins(format, &coins);
     for n in 0..ORDERS {
-        let place = place(1_000 + n);
+        let context = context(1_000 + n);
         let order = order(&people, draws);
-        check_order(format, &order, place, &mut ledger, draws);
-        check_coinbase(format, &people, place, &ledger, draws);
-        let credit = format.credit(&draws.id(), n as u32, &order.from_lock, Amount(UNIT), place);
+        check_order(format, &order, context, &mut ledger, draws);
+        check_coinbase(format, &people, context, &ledger, draws);
+        let credit = format.credit(&draws.id(), n as u32, &order.from_lock, Amount(UNIT), context);
         assert_eq!((&credit.lock, credit.amount), (&order.from_lock, Amount(UNIT)), "a credit's lock and amount");
         ledger.credit(&credit);
         let (random, prepared) = (draws.bytes(200), draws.bytes(200));
-        poke(format, &random, place, &ledger);
+        poke(format, &random, context, &ledger);
         let _ = (format.digest(&prepared, 0, &random), format.facts(&prepared, u32::MAX));
     }
     // Coins of one origin, by their numbers.
     let (origin, lock) = (draws.id(), PayToAddress.lock(&people[0]));
-    (0..3).for_each(|n| ledger.credit(&format.credit(&origin, n, &lock, Amount(UNIT), place(5_000))));
+    (0..3).for_each(|n| ledger.credit(&format.credit(&origin, n, &lock, Amount(UNIT), context(5_000))));
 }
 
 fn order(people: &[Address], draws: &mut Draws) -> Order {
@@ -169,19 +169,19 @@ fn order(people: &[Address], draws: &mut Draws) -> Order {
 fn check_order(
     format: &dyn TxFormat,
     order: &Order,
-    place: ApplyContext,
+    context: ApplyContext,
     ledger: &mut MemoryLedger,
     draws: &mut Draws,
 ) {
     let asked: Amount = order.actions.iter().map(|action| action.amount).sum();
     let paid: Amount = order.to.iter().map(|(_, amount)| *amount).sum();
     let (needed, had) = (paid + asked + order.fee, ledger.balance(&order.from));
-    let built = format.build(order, place, ledger);
-    assert_eq!(format.build(order, place, ledger), built, "build says another thing the second time");
+    let built = format.build(order, context, ledger);
+    assert_eq!(format.build(order, context, ledger), built, "build says another thing the second time");
     assert_eq!(built.is_ok(), needed <= had, "an order of {needed} coins of somebody who has {had}: {built:?}");
     let Ok(bare) = built else { return };
     let before =
-        format.apply(&bare, place, ledger).unwrap_or_else(|reject| panic!("what was built is refused: {reject}"));
+        format.apply(&bare, context, ledger).unwrap_or_else(|reject| panic!("what was built is refused: {reject}"));
     let unlocks: Vec<Vec<u8>> = before.spends.iter().map(|_| draws.bytes(100)).collect();
     let tx = format.finish(&bare, &unlocks).unwrap_or_else(|reject| panic!("what was built is not finished: {reject}"));
     let too_many = [&unlocks[..], &[Vec::new()]].concat();
@@ -189,7 +189,7 @@ fn check_order(
         assert!(format.finish(&bare, wrong).is_err(), "{} unlocks for {} spends", wrong.len(), unlocks.len());
     }
     let outcome =
-        format.apply(&tx, place, ledger).unwrap_or_else(|reject| panic!("what was finished is refused: {reject}"));
+        format.apply(&tx, context, ledger).unwrap_or_else(|reject| panic!("what was finished is refused: {reject}"));
     assert_eq!(outcome.id, before.id, "unlocking scripts change the id");
     assert_eq!(
         outcome.spends.iter().map(|spend| &spend.unlock).collect::<Vec<_>>(),
@@ -202,7 +202,7 @@ fn check_order(
     );
     check_sums(&outcome);
     check_digests(format, (&bare, &before), (&tx, &outcome), draws);
-    let at_front = ApplyContext { coinbase: true, ..place };
+    let at_front = ApplyContext { coinbase: true, ..context };
     assert!(format.apply(&tx, at_front, ledger).is_err(), "a payment stands at the front of a block");
 
     let holdings = |ledger: &MemoryLedger| ledger.balances.clone();
@@ -212,12 +212,12 @@ fn check_order(
         *expected.entry(PayToAddress.owner(lock).expect("an address")).or_default() += *amount;
     }
     for _ in 0..4 {
-        poke(format, &draws.damaged(&tx), place, ledger);
-        poke(format, &tx[..draws.below(tx.len() as u64) as usize], place, ledger);
+        poke(format, &draws.damaged(&tx), context, ledger);
+        poke(format, &tx[..draws.below(tx.len() as u64) as usize], context, ledger);
     }
     ledger.carry_out(&outcome);
     assert_eq!(holdings(ledger), expected, "the payment moves what was ordered, and nothing else");
-    assert!(format.apply(&tx, place, ledger).is_err(), "a payment applies a second time");
+    assert!(format.apply(&tx, context, ledger).is_err(), "a payment applies a second time");
 }
 
 /// What is taken is given.
@@ -250,40 +250,40 @@ fn check_digests(format: &dyn TxFormat, bare: (&[u8], &Outcome), tx: (&[u8], &Ou
 fn check_coinbase(
     format: &dyn TxFormat,
     people: &[Address],
-    place: ApplyContext,
+    context: ApplyContext,
     ledger: &MemoryLedger,
     draws: &mut Draws,
 ) {
     let to = vec![(PayToAddress.lock(draws.pick(people)), Amount(50 * UNIT))];
-    let front = ApplyContext { coinbase: true, ..place };
+    let front = ApplyContext { coinbase: true, ..context };
     let of = |height, nonce| {
         let tx = format.coinbase(height, nonce, &to);
         (format.apply(&tx, ApplyContext { height, ..front }, ledger), tx)
     };
-    let (outcome, tx) = of(place.height, 1);
+    let (outcome, tx) = of(context.height, 1);
     let outcome = outcome.unwrap_or_else(|reject| panic!("a coinbase is refused in its block: {reject}"));
     assert!(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, "{outcome:?}");
     let claim: Vec<_> = outcome.credits.iter().map(|credit| (credit.lock.clone(), credit.amount)).collect();
     assert_eq!(claim, to, "a coinbase gives what it was made for");
-    assert!(format.apply(&tx, place, ledger).is_err(), "a coinbase stands behind the front of a block");
-    let later = ApplyContext { height: place.height + 1, ..front };
+    assert!(format.apply(&tx, context, ledger).is_err(), "a coinbase stands behind the front of a block");
+    let later = ApplyContext { height: context.height + 1, ..front };
     assert!(format.apply(&tx, later, ledger).is_err(), "a coinbase stands at another height than its own");
-    for (height, nonce) in [(place.height, 2), (place.height + 1, 1)] {
+    for (height, nonce) in [(context.height, 2), (context.height + 1, 1)] {
         let other = of(height, nonce).0.expect("another coinbase");
         assert_ne!(other.id, outcome.id, "coinbases of different blocks are the same transaction");
     }
 }
 
 /// Bytes from anywhere: the same answer every time, and no coins out of nothing.
-fn poke(format: &dyn TxFormat, tx: &[u8], place: ApplyContext, ledger: &MemoryLedger) {
-    let outcome = format.apply(tx, place, ledger);
-    assert_eq!(format.apply(tx, place, ledger), outcome, "apply says another thing the second time");
+fn poke(format: &dyn TxFormat, tx: &[u8], context: ApplyContext, ledger: &MemoryLedger) {
+    let outcome = format.apply(tx, context, ledger);
+    assert_eq!(format.apply(tx, context, ledger), outcome, "apply says another thing the second time");
     if let Ok(outcome) = outcome {
         check_sums(&outcome);
         if let Ok(prepared) = format.prepare(tx, &outcome.spends) {
             let _ = (format.digest(&prepared, u32::MAX, &[]), format.facts(&prepared, u32::MAX));
         }
     }
-    let _ = format.apply(tx, ApplyContext { coinbase: true, ..place }, ledger);
+    let _ = format.apply(tx, ApplyContext { coinbase: true, ..context }, ledger);
     let _ = (format.prepare(tx, &[]), format.finish(tx, &[]), format.finish(tx, &[Vec::new()]));
 }

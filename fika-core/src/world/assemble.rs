@@ -15,7 +15,7 @@ use crate::header::Header;
 use crate::reject::Reject;
 use crate::view::BlockView;
 
-/// A block is refused by rules that want a later time at most this many ticks after the clock's.
+/// How many ticks are tried, from the wanted time on, until the rules allow the block.
 const TICKS_TRIED: u32 = 64;
 
 /// What a block is to be made of.
@@ -24,13 +24,14 @@ pub struct Assembly<'a> {
     pub draft: &'a Draft,
     /// The header's time in ticks.
     pub time: u32,
-    /// Whether the time is fixed (a slot), or the first one from there on that the rules allow.
+    /// Whether the time is fixed, as in a slot. Otherwise the block gets the first time from there on that the rules
+    /// allow.
     pub exact: bool,
     /// Transactions in the order of preference, parents before children.
     pub txs: Vec<Tx>,
     /// Whom the coinbase pays.
     pub payee: Address,
-    /// Makes the coinbase, and so the header, another one.
+    /// Makes the coinbase differ from others, and so the header.
     pub extra_nonce: u64,
 }
 
@@ -56,39 +57,39 @@ impl World {
         self.states.prepare(parent, &self.tree, &self.archive);
         let references = self.references(&self.draft_view(&order, parent, order.time))?;
         let past = self.view_of(Scope::Ancestry(parent, &references));
-        let place = Site { order: &order, parent, past: &past, time: self.allowed_time(&order, parent, &past)? };
-        let filled = match self.fill(&place, false) {
+        let site = Site { order: &order, parent, past: &past, time: self.allowed_time(&order, parent, &past)? };
+        let filled = match self.fill(&site, false) {
             // The rules refuse what one of the actions asks for: find out which.
-            Err(Reject::Invalid(_)) => self.fill(&place, true)?,
+            Err(Reject::Invalid(_)) => self.fill(&site, true)?,
             filled => filled?,
         };
-        let mut txs = vec![self.coinbase(&place, filled.sums.fees + filled.may_mint)];
+        let mut txs = vec![self.coinbase(&site, filled.sums.fees + filled.may_mint)];
         txs.extend(filled.chosen);
         let extra = order.draft.extra.clone();
         let root = body_root(&txs, &extra).0;
-        let header = Header { root, ..self.draft_view(&order, parent, place.time).header };
+        let header = Header { root, ..self.draft_view(&order, parent, site.time).header };
         let block = Block { head: Head { header, extra, seal: Vec::new() }, txs };
         Ok(Template { block, fees: filled.sums.fees, dropped: filled.dropped })
     }
 
-    fn coinbase(&self, place: &Site<'_>, claim: Amount) -> Tx {
-        let (rules, order) = (&self.rules, place.order);
-        let height = self.tree[place.parent].height + 1;
+    fn coinbase(&self, site: &Site<'_>, claim: Amount) -> Tx {
+        let (rules, order) = (&self.rules, site.order);
+        let height = self.tree[site.parent].height + 1;
         Tx::new(rules.tx.coinbase(height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
     }
 
-    /// Takes in as many transactions as fit. `careful`: asks the rules about every transaction with actions.
-    fn fill(&self, place: &Site<'_>, careful: bool) -> Result<Filled, Reject> {
-        let state = self.state(place.parent);
+    /// Adds as many transactions as fit. `careful`: asks the rules about every transaction with actions.
+    fn fill(&self, site: &Site<'_>, careful: bool) -> Result<Filled, Reject> {
+        let state = self.state(site.parent);
         let mut over = Overlay::new(&state);
-        let head = Head { extra: place.order.draft.extra.clone(), ..Head::default() };
+        let head = Head { extra: site.order.draft.extra.clone(), ..Head::default() };
         // Room for the longest coinbase, the count of transactions and a seal.
-        let coinbase = self.coinbase(place, crate::amount::MAX_AMOUNT).encoded_len();
+        let coinbase = self.coinbase(site, crate::amount::MAX_AMOUNT).encoded_len();
         let reserve = head.encoded_len() + coinbase + 16 + SEAL_RESERVE;
         let mut room = self.rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
         let mut filled = Filled::default();
         let mut skipped = false;
-        for tx in &place.order.txs {
+        for tx in &site.order.txs {
             let bytes = tx.encoded_len() as u64;
             if bytes > room {
                 skipped = true;
@@ -97,10 +98,10 @@ impl World {
             // A failed transaction may have left part of its changes.
             over.begin();
             let before = (filled.sums.fees, filled.sums.actions.len());
-            let added = filled.sums.add(&mut over, &self.rules, tx, self.next_context(place.parent));
+            let added = filled.sums.add(&mut over, &self.rules, tx, self.next_context(site.parent));
             let fine = added.and_then(|outcome| match outcome.actions.is_empty() || !careful {
                 true => Ok(()),
-                false => self.settle_draft(place, &over, &filled.sums).map(drop),
+                false => self.settle_draft(site, &over, &filled.sums).map(drop),
             });
             over.end(fine.is_ok());
             match fine {
@@ -111,30 +112,30 @@ impl World {
                 Err(_) => {
                     filled.sums.fees = before.0;
                     filled.sums.actions.truncate(before.1);
-                    // After one that did not fit, it may only lack what that one would have made.
+                    // It may only lack the outputs of an earlier one that did not fit.
                     filled.dropped.extend((!skipped).then(|| tx.clone()));
                 }
             }
         }
-        filled.may_mint = self.settle_draft(place, &over, &filled.sums)?;
+        filled.may_mint = self.settle_draft(site, &over, &filled.sums)?;
         Ok(filled)
     }
 
     /// What the rules allow the coinbase to create on top of the fees.
-    fn settle_draft(&self, place: &Site<'_>, after_txs: &dyn Entries, sums: &Sums) -> Result<Amount, Reject> {
-        let (rules, draft) = (&self.rules, &place.order.draft);
-        let at = self.next_context(place.parent);
+    fn settle_draft(&self, site: &Site<'_>, after_txs: &dyn Entries, sums: &Sums) -> Result<Amount, Reject> {
+        let (rules, draft) = (&self.rules, &site.order.draft);
+        let at = self.next_context(site.parent);
         let summary = Summary {
-            parent: self.tree.view(place.parent),
+            parent: self.tree.view(site.parent),
             height: at.height,
-            time: place.time,
+            time: site.time,
             bits: draft.bits,
             extra: &draft.extra,
-            subsidy: rules.env.chain.subsidy(at.height, self.supply(place.parent)),
+            subsidy: rules.env.chain.subsidy(at.height, self.supply(site.parent)),
             fees: sums.fees,
             actions: &sums.actions,
         };
-        let ops = rules.consensus.settle(&summary, place.past)?;
+        let ops = rules.consensus.settle(&summary, site.past)?;
         let mut over = Overlay::new(after_txs);
         let parent = &summary.parent.id;
         let done = super::transfer::settle(&mut over, &ops, sums.pool()?, parent, at, &*rules.script, &*rules.tx)?;

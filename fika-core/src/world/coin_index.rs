@@ -1,4 +1,4 @@
-//! The coins of each owner by what they are worth, to find one that pays for something among many.
+//! The coins of each owner by amount, to find quickly one that pays for something.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,20 +8,20 @@ use super::tree::{BlockIx, Tree};
 use crate::address::Address;
 use crate::amount::Amount;
 
-/// So many blocks behind the tip, a coin that was spent leaves its coins.
+/// How many blocks behind the tip a spent coin leaves the coins by amount.
 const SPENT_KEPT_BLOCKS: u64 = 4;
 
 /// The coins of one owner.
 #[derive(Default)]
 struct Coins {
-    /// All that are in some state.
+    /// All that some state has.
     keys: BTreeSet<Key>,
-    /// Those of the states after the root and after its descendants. There are others, too: whoever looks here asks the
-    /// state whether it has the coin.
+    /// At least those of the states after the root and its descendants. There may be others: ask the state whether it
+    /// has the coin.
     worth: BTreeSet<(Amount, Key)>,
 }
 
-/// The coins that are in some state, by owner.
+/// The coins that some state has, by owner.
 pub(super) struct CoinIndex {
     owners: BTreeMap<Address, Coins>,
     root: BlockIx,
@@ -39,19 +39,19 @@ pub(super) fn coin_of(key: &[u8], value: &[u8]) -> Option<(Address, Amount)> {
 }
 
 impl CoinIndex {
-    /// Without coins yet; all that are in some state after `root` are to follow.
+    /// An empty index. The caller lists and notes all coins of the states from `root` on.
     pub(super) fn new(root: BlockIx) -> CoinIndex {
         CoinIndex { owners: BTreeMap::new(), root }
     }
 
-    /// An entry is in some state from now on.
+    /// Some state has this entry from now on.
     pub(super) fn list(&mut self, key: &Key) {
         if let Some((owner, _)) = owner_of(key) {
             self.owners.entry(owner).or_default().keys.insert(key.clone());
         }
     }
 
-    /// It is in none any more.
+    /// No state has it any more.
     pub(super) fn unlist(&mut self, key: &Key) {
         let Some((owner, _)) = owner_of(key) else { return };
         let Some(coins) = self.owners.get_mut(&owner) else { return };
@@ -61,14 +61,14 @@ impl CoinIndex {
         }
     }
 
-    /// An entry has this value in some state.
+    /// The entry has this value in some state.
     pub(super) fn note(&mut self, key: &Key, value: Option<&Value>) {
         if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value)) {
             self.owners.entry(owner).or_default().worth.insert((amount, key.clone()));
         }
     }
 
-    /// It has it in none that counts.
+    /// It no longer has it in any state from the root on.
     pub(super) fn forget(&mut self, key: &Key, value: Option<&Value>) {
         if let Some((owner, amount)) = value.and_then(|value| coin_of(key, value))
             && let Some(coins) = self.owners.get_mut(&owner)
@@ -107,8 +107,8 @@ impl CoinIndex {
         self.owners.get(owner).into_iter().flat_map(|coins| &coins.keys)
     }
 
-    /// The coins of `owner` from `least` on, by amount and then by key; `None` where those of the state after `at` need
-    /// not be among them.
+    /// The coins of `owner` from `least` on, by amount and then by key. `None` where coins of the state after `at` may
+    /// be missing.
     pub(super) fn worth(
         &self,
         owner: &Address,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::ledger::Change;
 use super::tree::BlockIx;
 
-/// The differences that blocks made, wherever they are kept.
+/// The changes that blocks made, wherever they are kept.
 pub(super) trait Diffs {
-    /// What `block`, which is valid, changed.
+    /// What the valid block `block` changed.
     fn diff(&self, block: BlockIx) -> Arc<[Change]>;
 }

@@ -76,14 +76,14 @@ pub enum BadBlock {
     /// Its parent is not known. Nobody is to blame.
     #[error("its parent {0} is not known")]
     Orphan(Id),
-    /// Its transactions or its extra do not match the header, or it is too large: the sender is to blame, the block may
-    /// exist otherwise.
+    /// Its transactions or its extra do not match the header, or it is too large. The sender is to blame: a valid block
+    /// with this header may exist.
     #[error("its body is not the one that its header names: {0}")]
     Body(BlockError),
     /// The header alone breaks a rule.
     #[error("{0}")]
     Header(Reason),
-    /// A plugin failed; nothing is said about the block.
+    /// A plugin failed. The block may be valid.
     #[error("{0}")]
     Fault(String),
 }

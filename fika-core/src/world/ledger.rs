@@ -1,7 +1,7 @@
 //! Ledger entries and their keys, and changes on top of a state.
 //!
-//! All of a coin's money and memory is one ordered map from keys to values. The first byte of a
-//! key says whose entry it is.
+//! All money and data of a chain lie in one ordered map from keys to values. The first byte of a
+//! key is its [`Space`].
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,7 +20,7 @@ pub type Key = Arc<[u8]>;
 /// The value of a ledger entry.
 pub type Value = Arc<[u8]>;
 
-/// A map keyed by bytes. What depends on an order is sorted first.
+/// A map keyed by bytes. Whoever needs an order sorts first.
 #[expect(clippy::disallowed_types, reason = "its hasher is fixed, and whoever iterates sorts")]
 pub(super) type BytesMap<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<BytesHasher>>;
 
@@ -189,7 +189,7 @@ pub trait Entries {
     /// The value under `key`.
     fn entry(&self, key: &[u8]) -> Option<Value>;
 
-    /// The same with its key, whose bytes both share where the state keeps them.
+    /// The same with its key, which shares its bytes with the state where that has them.
     fn keyed_entry(&self, key: Key) -> (Key, Option<Value>) {
         let value = self.entry(&key);
         (key, value)
@@ -198,7 +198,7 @@ pub trait Entries {
     /// All entries whose keys start with `prefix`, in the order of keys.
     fn entries(&self, prefix: &[u8]) -> Vec<(Key, Value)>;
 
-    /// Shows the same without copies of them.
+    /// Visits the same entries without copies.
     fn visit(&self, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) {
         self.entries(prefix).iter().for_each(|(key, value)| each(key, value));
     }
@@ -216,8 +216,8 @@ pub trait Entries {
         coins
     }
 
-    /// Shows the coins of `owner` that are worth at least `least` each, by amount and then by key, while `each` wants
-    /// more.
+    /// Visits the coins of `owner` that are worth at least `least`, by amount and then by key, until `each` returns
+    /// false.
     fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
         visit_sorted(self.owned(owner), least, each);
     }
@@ -238,7 +238,7 @@ pub(super) fn visit_sorted(mut coins: Vec<Coin>, least: Amount, each: &mut dyn F
 pub struct Overlay<'a> {
     base: &'a dyn Entries,
     changed: KeyMap<Option<Value>>,
-    /// What was there before, the latest change last, while changes are tried.
+    /// While changes are tried: what was there before, the latest change last.
     undo: Option<Vec<(Key, Option<Option<Value>>)>>,
 }
 
@@ -307,14 +307,14 @@ impl<'a> Overlay<'a> {
             Change { key, before, after }
         });
         let changed = changes.filter(|change| change.before != change.after);
-        // There are thousands, and keys lie far apart in memory: nearly all differ in their beginnings.
+        // There are thousands of keys, far apart in memory. Nearly all differ in their first bytes.
         let mut changes: Vec<([u8; 24], Change)> = changed.map(|change| (beginning(&change.key), change)).collect();
         changes.sort_unstable_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.key.cmp(&other.key)));
         changes.into_iter().map(|(_, change)| change).collect()
     }
 }
 
-/// As many bytes as there are, and zeros.
+/// The first bytes of a key, padded with zeros.
 fn beginning(key: &[u8]) -> [u8; 24] {
     let mut bytes = [0; 24];
     let length = key.len().min(bytes.len());

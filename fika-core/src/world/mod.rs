@@ -1,12 +1,12 @@
-//! The world: every block that is known, validated once, with the ledger after it.
+//! The world: every known block, validated once, and the ledger after it.
 //!
 //! A block's validity is a pure function of its ancestry and the rules, so a world computes it
 //! once, for as many nodes as share the world. What a *node* has accepted is the node's own.
 //!
-//! The way of a block: [`World::insert`] (its body matches its header, its parent is known),
-//! [`World::validate`] (work, rules, transactions, scripts, supply; the ledger state after it),
-//! [`World::seal`] (the proof over the header; kept apart because another seal is the same
-//! block). The way of a transaction: [`World::check_tx`] for the mempool, then
+//! A block passes [`World::insert`] (its size, the work in its header, a body that matches the
+//! header, a known parent), [`World::validate`] (rules, transactions, scripts, supply; the ledger
+//! state after it), and [`World::seal`] (the proof over the header, apart because another seal
+//! makes no other block). A transaction passes [`World::check_tx`] for the mempool, then
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
@@ -58,10 +58,10 @@ use transfer::{FormatLedger, carry_out, change_supply};
 /// Why a transaction does not go into the mempool.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BadTx {
-    /// The ledger as it is here does not allow it; elsewhere it may be fine.
+    /// The ledger of this node does not allow it. That of another node may.
     #[error("{0}")]
     Refused(Reason),
-    /// Its scripts do not hold: whoever passed it on did not check.
+    /// Its scripts do not hold on any ledger: whoever passed it on did not check it.
     #[error("{0}")]
     Unproven(Reason),
 }
@@ -99,10 +99,10 @@ impl Genesis {
         let extra = crate::hash::domain_hash("fika genesis", &parts).0.to_vec();
         let root = body_root(&txs, &extra).0;
         let header = Header { version: 1, root, time: chain.genesis_time, ..Header::default() };
-        let place = ApplyContext { height: 0, time: chain.genesis_time, coinbase: true };
+        let context = ApplyContext { height: 0, time: chain.genesis_time, coinbase: true };
         let mut over = Overlay::new(&Empty);
-        let outcome = rules.tx.apply(txs[0].bytes(), place, &FormatLedger(&over))?;
-        carry_out(&mut over, &outcome, place, &*rules.script)?;
+        let outcome = rules.tx.apply(txs[0].bytes(), context, &FormatLedger(&over))?;
+        carry_out(&mut over, &outcome, context, &*rules.script)?;
         let sum = Amount::checked_sum(outcome.credits.iter().map(|credit| credit.amount));
         let sum = sum.ok_or(SupplyError::Sum("the genesis coins"))?;
         change_supply(&mut over, sum, Amount::ZERO, Amount::ZERO)?;
@@ -127,21 +127,22 @@ impl Entries for Empty {
 /// How many transactions' proofs are remembered.
 const PROVEN_KEPT: usize = 50_000;
 
-/// Blocks and their differences stay in memory for this many heights behind the heaviest tip, when a store has them
-/// too. Reorganisations are rarely deeper; the root reads what it passes from the store, each difference once.
+/// Blocks and their changes stay in memory for this many heights behind the heaviest tip, even where a store has them.
+/// Deeper reorganisations are rare. The root of the states lags further behind and reads each change from the store
+/// once.
 const BODIES_KEPT: u64 = 16;
 
-/// What a transaction does, and the entries that were read for it, where nothing else was.
+/// What a transaction does, and which ledger entries it read; `None` if it read anything else.
 pub(crate) type Validated = (Outcome, Option<Vec<Vec<u8>>>);
 
-/// So many blocks' transactions are at hand to be looked up.
+/// How many blocks keep a set of their transactions.
 const CONTENTS_KEPT: usize = 4;
 
 /// A ledger that notes what is read of it.
 struct Watched<'a> {
     ledger: &'a dyn Ledger,
     keys: RefCell<Vec<Vec<u8>>>,
-    /// Something else than entries was read.
+    /// Whether anything but entries was read.
     more: Cell<bool>,
 }
 
@@ -178,7 +179,7 @@ impl Executed {
     }
 }
 
-/// All blocks of one chain that are known in one place, and their ledger states.
+/// All known blocks of one chain and their ledger states. Many nodes may share a world.
 pub struct World {
     rules: Rules,
     tree: Tree,
@@ -189,7 +190,7 @@ pub struct World {
     proven_order: VecDeque<Id>,
     /// Transactions that nodes hold or remember.
     txs: TxTable,
-    /// What transactions the blocks have that nodes took in lately.
+    /// The transactions of blocks that nodes accepted lately.
     contents: VecDeque<(BlockIx, IdMap<()>)>,
     /// The heaviest valid block: where the quick states are.
     heaviest: BlockIx,
@@ -256,12 +257,12 @@ impl World {
         self.states.prepare(self.tree[ix].parent, &self.tree, &self.archive);
         self.states.commit(ix, self.tree[ix].parent, &record.diff);
         self.archive.keep(ix, id, record.diff);
-        self.settle_in(ix);
+        self.follow_up(ix);
         Ok(())
     }
 
-    /// What follows from a new valid block for memory: the quick states move on, old bodies go.
-    fn settle_in(&mut self, ix: BlockIx) {
+    /// Updates memory after a new valid block: the quick states move on, old bodies go.
+    fn follow_up(&mut self, ix: BlockIx) {
         if self.tree[ix].weight > self.tree[self.heaviest].weight {
             self.heaviest = ix;
             self.states.advance(ix, &self.tree, &self.archive);
@@ -272,7 +273,7 @@ impl World {
         }
     }
 
-    /// Frees the bodies that the store alone must keep.
+    /// Frees the bodies that only the store needs to keep.
     fn release_bodies(&mut self) {
         let height = self.tree[self.heaviest].height;
         while let Some(&old) = self.bodies.front() {
@@ -284,8 +285,8 @@ impl World {
         }
     }
 
-    /// To be called where one chain is validated from end to end and nothing else is asked: older states are then slow to
-    /// read, and the newest quick to make. Verdicts do not depend on it.
+    /// For a caller that validates one chain from end to end. New states are then quick to make, and older ones slow to
+    /// read. Verdicts stay the same.
     pub fn follow_closely(&mut self) {
         self.states.follow_closely();
     }
@@ -349,22 +350,22 @@ impl World {
         SeenTree { tree: &self.tree, seen, tie_break: self.rules.env.chain.tie_break, seed }
     }
 
-    /// Where a transaction stands that goes into the next block after `tip`.
+    /// The context of a transaction in the next block after `tip`.
     pub fn next_context(&self, tip: BlockIx) -> ApplyContext {
         let tip = &self.tree[tip];
         ApplyContext { height: tip.height + 1, time: tip.header.time, coinbase: false }
     }
 
     /// Validates a transaction for the mempool, over `ledger`: structure, existence of what it
-    /// spends, sums, and scripts. Tell [`World::remember_proven`] of one that goes in, and its
-    /// scripts are not run again for the block to come.
+    /// spends, sums, and scripts. Call [`World::remember_proven`] when the mempool accepts it; its
+    /// scripts are then not run again in a block.
     ///
     /// # Errors
     /// [`BadTx`].
-    pub fn check_tx(&self, tx: &Tx, place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
+    pub fn check_tx(&self, tx: &Tx, context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
         let refused = |reject: Reject| BadTx::Refused(reject.into_reason());
-        let outcome = self.rules.tx.apply(tx.bytes(), place, ledger).map_err(refused)?;
-        transfer::check_sums(&outcome, place).map_err(refused)?;
+        let outcome = self.rules.tx.apply(tx.bytes(), context, ledger).map_err(refused)?;
+        transfer::check_sums(&outcome, context).map_err(refused)?;
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
         if !self.is_proven(tx, &outcome) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
@@ -373,15 +374,15 @@ impl World {
         Ok(outcome)
     }
 
-    /// The same; gives also the entries that were read of the ledger, where nothing else was.
+    /// The same, with the ledger entries that were read; see [`Validated`].
     pub(crate) fn check_tx_reading(
         &self,
         tx: &Tx,
-        place: ApplyContext,
+        context: ApplyContext,
         ledger: &dyn Ledger,
     ) -> Result<Validated, BadTx> {
         let watched = Watched { ledger, keys: RefCell::default(), more: Cell::new(false) };
-        let outcome = self.check_tx(tx, place, &watched)?;
+        let outcome = self.check_tx(tx, context, &watched)?;
         Ok((outcome, (!watched.more.get()).then(|| watched.keys.into_inner())))
     }
 
@@ -395,7 +396,7 @@ impl World {
         &mut self.txs
     }
 
-    /// The same, with the script that says whose money a lock guards.
+    /// The same, with the script that knows the owner of a lock.
     pub(crate) fn txs_and_script(&mut self) -> (&mut TxTable, &dyn Script) {
         (&mut self.txs, &*self.rules.script)
     }
@@ -431,7 +432,7 @@ impl World {
         self.proven.contains_key(&proof_id(tx, outcome))
     }
 
-    /// The scripts of the transaction hold for the spends of this outcome.
+    /// Notes that the scripts of the transaction hold for the spends of this outcome.
     pub fn remember_proven(&mut self, tx: &Tx, outcome: &Outcome) {
         self.keep_proof(proof_id(tx, outcome));
     }

@@ -22,7 +22,7 @@ pub struct BlockSet {
 }
 
 impl BlockSet {
-    /// Adds a block; whether it was not in before.
+    /// Adds a block. True if it is new.
     pub fn insert(&mut self, ix: BlockIx) -> bool {
         let (word, bit) = (ix.0 as usize / 64, 1u64 << (ix.0 % 64));
         if word > self.older.len() {
@@ -35,7 +35,7 @@ impl BlockSet {
         new
     }
 
-    /// Whether a block is in.
+    /// Whether the set has a block.
     pub fn contains(&self, ix: BlockIx) -> bool {
         let word = ix.0 as usize / 64;
         let bits = if word == self.older.len() { self.newest } else { self.older.get(word).copied().unwrap_or(0) };
@@ -46,7 +46,7 @@ impl BlockSet {
 /// Which blocks a view shows.
 #[derive(Clone, Copy)]
 pub(super) enum Scope<'a> {
-    /// This block, its ancestors, and the same of these references.
+    /// This block and these references, with all their ancestors.
     Ancestry(BlockIx, &'a [BlockIx]),
     /// What a node has accepted.
     Seen(&'a BlockSet),

@@ -13,8 +13,8 @@ use crate::tx::Outcome;
 /// Fewer transactions than this are not worth a second thread.
 const PARALLEL_FROM: usize = 16;
 
-/// The name of what a proof shows: that this transaction may spend these amounts under these locks. A lock may come from
-/// the state, so the transaction alone does not say it.
+/// Identifies what a proof shows: this transaction may spend these amounts under these locks. Locks may come from the
+/// state, so the transaction's hash is not enough.
 pub(super) fn proof_id(tx: &Tx, outcome: &Outcome) -> Id {
     let mut spends = Vec::new();
     outcome.spends.iter().for_each(|spend| (spend.lock.clone(), spend.amount).encode(&mut spends));
@@ -23,9 +23,8 @@ pub(super) fn proof_id(tx: &Tx, outcome: &Outcome) -> Id {
 
 /// One answer per transaction: whether the scripts of all its spends hold.
 ///
-/// Signatures are collected and verified together; only the transactions of a batch with a
-/// false one run again, one signature at a time. Large sets are shared among `rules.workers`
-/// threads. The answers depend on neither.
+/// Signatures are collected and verified together. A transaction with a false one runs again, one
+/// signature at a time. `rules.workers` threads share large sets. The answers depend on neither.
 pub fn prove(rules: &Rules, txs: &[(&Tx, &Outcome)]) -> Vec<Result<(), Reject>> {
     let workers = rules.workers.get().min(txs.len() / PARALLEL_FROM + 1);
     if workers == 1 {
@@ -87,7 +86,7 @@ impl Job {
     }
 }
 
-/// The context of one spend. With `jobs`, signatures are noted and taken for good.
+/// The context of one spend. With `jobs`, signatures are collected and assumed to hold.
 struct Spending<'a> {
     rules: &'a Rules,
     prepared: &'a [u8],

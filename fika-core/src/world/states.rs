@@ -2,11 +2,11 @@
 //!
 //! Every key has a *base* value, as of the root block, and versions by later blocks. A look-up
 //! at a block takes the highest version whose block is an ancestor. The root follows the tip at
-//! a distance of [`KEPT_BLOCKS`]; the differences of all blocks are kept, so that the root can
-//! go back for a deep reorganisation, and older states can be read.
+//! a distance of [`KEPT_BLOCKS`]. The changes of all blocks are kept, so that the root can go back
+//! for a deep reorganisation, and older states can be read.
 //!
-//! Most entries are coins, and most reads are of one entry: the map has no order. What is read
-//! by prefix has its keys in order beside it, and the coins of an owner are in order of amount.
+//! Most entries are coins, and most reads are of one entry, so the map has no order. Keys that are
+//! read by prefix are also kept in order, and the coins of an owner in order of amount.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,8 @@ use crate::amount::Amount;
 /// How many blocks behind the tip a state stays quick to read.
 pub(super) const KEPT_BLOCKS: u64 = 64;
 
-/// The values of one entry, by block; that of the base, if there is one, has none. Most have one value.
+/// The values of one entry, each with its block. The base value, if there is one, has none. Most entries have one
+/// value.
 #[derive(Default)]
 struct Cell(SmallVec<[(Option<BlockIx>, Option<Value>); 1]>);
 
@@ -40,7 +41,7 @@ impl Cell {
     }
 
     /// The version of a block becomes the base.
-    fn settle(&mut self, block: BlockIx, value: &Option<Value>) {
+    fn make_base(&mut self, block: BlockIx, value: &Option<Value>) {
         self.remove(block);
         self.set_base(value);
     }
@@ -61,7 +62,7 @@ impl Cell {
     }
 }
 
-/// Whether entries like this one are looked for by prefix.
+/// Whether entries of this key's space are read by prefix.
 fn is_listed(key: &[u8]) -> bool {
     ![Space::Owned, Space::Format].iter().any(|space| key.first() == Some(&(*space as u8)))
 }
@@ -69,16 +70,16 @@ fn is_listed(key: &[u8]) -> bool {
 /// All ledger states of a world.
 pub(super) struct States {
     cells: KeyMap<Cell>,
-    /// The keys that are looked for by prefix, but for those of coins.
+    /// The keys that are read by prefix, except those of coins.
     listed: BTreeSet<Key>,
-    /// Made when somebody asks first.
+    /// Made on first use.
     coins_by_owner: OnceLock<CoinIndex>,
     root: BlockIx,
     /// Blocks after the root whose versions are in the cells.
     live: Vec<BlockIx>,
-    /// The root is the tip itself, as long as nobody asks for older states.
+    /// Whether the root is the tip itself, as long as nobody reads older states.
     is_close: bool,
-    /// Somebody did.
+    /// Whether somebody has read an older state.
     looked_back: AtomicBool,
 }
 
@@ -98,7 +99,7 @@ impl States {
         states
     }
 
-    /// For a chain that is validated from end to end: the root follows the tip at once, unless the rules look at older
+    /// For a chain that is validated from end to end: the root follows the tip at once, unless the rules read older
     /// states. Nothing else depends on it.
     pub(super) fn follow_closely(&mut self) {
         self.is_close = true;
@@ -121,7 +122,7 @@ impl States {
         at == self.root || self.live.contains(&at)
     }
 
-    /// The cell that a change is to be written to.
+    /// The cell that a change writes to.
     fn cell(&mut self, change: &Change) -> &mut Cell {
         let States { cells, listed, coins_by_owner, .. } = self;
         let key = &change.key;
@@ -139,7 +140,7 @@ impl States {
         })
     }
 
-    /// Changes the cell of a change, if there is one; it goes if nothing is left in it.
+    /// Edits the cell of a change, if there is one, and removes it when it becomes empty.
     fn edit(&mut self, change: &Change, edit: impl FnOnce(&mut Cell)) {
         let key = &change.key;
         let Entry::Occupied(mut cell) = self.cells.entry(key.clone()) else { return };
@@ -158,7 +159,7 @@ impl States {
         }
     }
 
-    /// Adds the state after `block`; that of `parent`, its own, is there (see [`States::prepare`]).
+    /// Adds the state after `block`. That after `parent`, its parent, must be there; see [`States::prepare`].
     pub(super) fn commit(&mut self, block: BlockIx, parent: BlockIx, changes: &[Change]) {
         let alone = self.root == parent && self.live.is_empty() && self.coins_by_owner.get().is_none();
         if self.is_close && alone && !self.looked_back.load(Ordering::Relaxed) {
@@ -181,7 +182,7 @@ impl States {
     }
 
     /// Moves the root towards `tip` when it is far enough behind, and forgets the versions of
-    /// blocks that do not descend from it. Done some blocks at a time.
+    /// blocks that do not descend from it. It moves several blocks at a time.
     pub(super) fn advance(&mut self, tip: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
         const STEP: u64 = 8;
         let States { coins_by_owner, cells, .. } = self;
@@ -202,7 +203,7 @@ impl States {
                 if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
                     coins_by_owner.note(&change.key, change.after.as_ref());
                 }
-                self.edit(change, |cell| cell.settle(block, &change.after));
+                self.edit(change, |cell| cell.make_base(block, &change.after));
             }
             self.live.retain(|live| *live != block);
         }
@@ -236,7 +237,7 @@ impl States {
         }
     }
 
-    /// The state after `at`, a valid block. Any will do; see [`KEPT_BLOCKS`] for which are quick.
+    /// The state after the valid block `at`. All can be read; [`KEPT_BLOCKS`] says which are quick.
     pub(super) fn at<'a>(&'a self, at: BlockIx, tree: &'a Tree, diffs: &dyn Diffs) -> State<'a> {
         let mut rewound = BTreeMap::new();
         let mut from = at;
@@ -339,7 +340,7 @@ impl Entries for State<'_> {
         };
         let prefix = Space::Owned.bytes(&[&owner.0]);
         for (amount, key) in coins {
-            // What some other state has, or has at another price, is not there.
+            // Only another state may have the coin, or have it with this amount.
             let here = self.of_cell(key).and_then(|value| coin_of(key, value));
             if here == Some((*owner, *amount)) && !each(&key[prefix.len()..], *amount) {
                 return;
@@ -407,7 +408,7 @@ mod tests {
         }
         let mut tip = Tree::GENESIS;
         for n in 1..1_500u32 {
-            // At first one chain grows; then mostly the longest, now and then one that left it far below.
+            // At first one chain grows. Then mostly the longest does, and now and then a branch from far below.
             let back = if n < 200 {
                 0
             } else if below(12) == 0 {

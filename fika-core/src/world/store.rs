@@ -1,4 +1,4 @@
-//! What a world on disk must fulfil.
+//! What a store on disk must do, and where the world keeps changes and older blocks.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ pub struct Record {
     pub diff: Arc<[Change]>,
 }
 
-/// Keeps valid blocks and small values of the node. Writes may be gathered until [`Store::flush`].
+/// Keeps valid blocks and small values of the node. It may buffer writes until [`Store::flush`].
 ///
-/// A store that fails remembers why and tells it in [`Store::failure`]; the runtime looks there
-/// and ends the node, so the calls themselves give no errors.
+/// A store that fails says why in [`Store::failure`]. The runtime looks there and ends the node, so
+/// the calls themselves give no errors.
 pub trait Store: Send {
     /// Keeps a block. Called once per block, parents first.
     fn put(&mut self, record: &Record);
@@ -43,7 +43,7 @@ pub trait Store: Send {
     fn failure(&self) -> Option<String>;
 }
 
-/// Where differences and older blocks are: in memory, or in a store.
+/// The changes and older blocks: in memory, or in a store.
 pub(super) struct Archive {
     pub(super) store: Option<Box<dyn Store>>,
     diffs: Vec<Option<Arc<[Change]>>>,
@@ -55,7 +55,7 @@ impl Archive {
         Archive { store, diffs: Vec::new(), ids: Vec::new() }
     }
 
-    /// Keeps the difference of a valid block in memory.
+    /// Keeps the changes of a valid block in memory.
     pub(super) fn keep(&mut self, block: BlockIx, id: Id, diff: Arc<[Change]>) {
         let at = block.0 as usize;
         if self.diffs.len() <= at {

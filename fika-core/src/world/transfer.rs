@@ -36,18 +36,18 @@ impl Ledger for FormatLedger<'_> {
     }
 }
 
-/// What is given must equal what is taken. A coinbase takes nothing: its claim is checked by the block.
+/// Checks that a transaction gives what it takes. A coinbase takes nothing; the block checks its claim.
 ///
 /// # Errors
 /// Names both sums.
-pub fn check_sums(outcome: &Outcome, place: ApplyContext) -> Result<(), Reject> {
+pub fn check_sums(outcome: &Outcome, context: ApplyContext) -> Result<(), Reject> {
     let sum =
         |what, amounts: &mut dyn Iterator<Item = Amount>| Amount::checked_sum(amounts).ok_or(SupplyError::Sum(what));
     let taken = sum("inputs", &mut outcome.spends.iter().map(|spend| spend.amount))?;
     let actions = outcome.actions.iter().map(|action| action.amount);
     let given =
         sum("outputs", &mut outcome.credits.iter().map(|credit| credit.amount).chain(actions).chain([outcome.fee]))?;
-    if place.coinbase {
+    if context.coinbase {
         return ensure(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, || {
             SupplyError::Coinbase
         });
@@ -56,7 +56,7 @@ pub fn check_sums(outcome: &Outcome, place: ApplyContext) -> Result<(), Reject> 
     ensure(taken == given, || SupplyError::Unbalanced { taken, given })
 }
 
-/// Whether the payers of `outcome` have what they pay, where the format keeps no coins that would show it.
+/// Checks that the payers of `outcome` have what they pay from accounts. A coin shows by itself what it is worth.
 ///
 /// # Errors
 /// Names the payer, what is needed and what there is.
@@ -72,17 +72,17 @@ pub fn check_funds(outcome: &Outcome, ledger: &dyn Ledger, script: &dyn Script) 
     })
 }
 
-/// Does to `over` what the transaction does, and gives its actions with their senders.
+/// Applies the transaction to `over`. Returns its actions with their senders.
 ///
 /// # Errors
 /// When sums differ, an entry to be spent is not there, or a balance does not suffice.
 pub fn carry_out(
     over: &mut Overlay<'_>,
     outcome: &Outcome,
-    place: ApplyContext,
+    context: ApplyContext,
     script: &dyn Script,
 ) -> Result<Vec<Action>, Reject> {
-    check_sums(outcome, place)?;
+    check_sums(outcome, context)?;
     for spend in &outcome.spends {
         let owner = script.owner(&spend.lock);
         let key = Space::Format.key(&[&spend.key]);
@@ -94,11 +94,10 @@ pub fn carry_out(
             }
             over.set(key, None);
         }
-        let purse = purse(owner);
-        ensure(over.subtract(purse, spend.amount), || SupplyError::Overspent(spend.input))?;
+        ensure(over.subtract(total_key(owner), spend.amount), || SupplyError::Overspent(spend.input))?;
     }
     for credit in &outcome.credits {
-        give(over, credit, place, script)?;
+        give(over, credit, context, script)?;
     }
     for (key, value) in &outcome.puts {
         over.set(Space::Format.key(&[key]), value.as_deref().map(Into::into));
@@ -108,21 +107,21 @@ pub fn carry_out(
     actions.map(|a| Ok(Action { from: sender()?, kind: a.kind, amount: a.amount, data: a.data.clone() })).collect()
 }
 
-/// Where the money of an owner is counted.
-fn purse(owner: Option<Address>) -> super::ledger::Key {
+/// The key of an owner's total; without an owner, that of all coins that have none.
+fn total_key(owner: Option<Address>) -> super::ledger::Key {
     owner.map_or_else(unowned_key, |owner| Space::Balance.key(&[&owner.0]))
 }
 
-fn give(over: &mut Overlay<'_>, credit: &Credit, place: ApplyContext, script: &dyn Script) -> Result<(), Reject> {
+fn give(over: &mut Overlay<'_>, credit: &Credit, context: ApplyContext, script: &dyn Script) -> Result<(), Reject> {
     let owner = script.owner(&credit.lock);
     if !credit.key.is_empty() {
         if let Some(owner) = owner {
-            let value = owned_value(credit.amount, place.height, place.time);
+            let value = owned_value(credit.amount, context.height, context.time);
             over.set(Space::Owned.key(&[&owner.0, &credit.key]), Some(value));
         }
         over.set(Space::Format.key(&[&credit.key]), Some(credit.value.as_slice().into()));
     }
-    ensure(over.add(purse(owner), credit.amount), || SupplyError::Above("a balance"))
+    ensure(over.add(total_key(owner), credit.amount), || SupplyError::Above("a balance"))
 }
 
 /// What the rules made of a block.
@@ -136,7 +135,7 @@ pub struct Settled {
     pub burnt: Amount,
 }
 
-/// Does to `over` what the rules do in a block whose actions brought `pool`.
+/// Applies the operations of the rules to `over`, in a block whose actions brought `pool`.
 ///
 /// # Errors
 /// When an operation takes more than there is.
@@ -145,7 +144,7 @@ pub fn settle(
     ops: &[LedgerOp],
     mut pool: Amount,
     parent: &Id,
-    place: ApplyContext,
+    context: ApplyContext,
     script: &dyn Script,
     format: &dyn TxFormat,
 ) -> Result<Settled, Reject> {
@@ -155,8 +154,8 @@ pub fn settle(
     let new_coin = |amount: Amount, who: &Address, n: usize| {
         let lock = script.lock(who);
         // Whose coin and how much must follow from its key: a spend is proved once, for all branches.
-        let parts: &[&[u8]] = &[&parent.0, &place.height.to_le_bytes(), &lock, &amount.0.to_le_bytes()];
-        format.credit(&crate::hash::domain_hash("coin of the rules", parts), n as u32, &lock, amount, place)
+        let parts: &[&[u8]] = &[&parent.0, &context.height.to_le_bytes(), &lock, &amount.0.to_le_bytes()];
+        format.credit(&crate::hash::domain_hash("coin of the rules", parts), n as u32, &lock, amount, context)
     };
     for (n, op) in ops.iter().enumerate() {
         match op {
@@ -169,11 +168,11 @@ pub fn settle(
                 let error = || SupplyError::Unlock { who: *who, amount: *amount };
                 ensure(over.subtract(locked(who), *amount), error)?;
                 let credit = new_coin(*amount, who, n);
-                give(over, &credit, place, script)?;
+                give(over, &credit, context, script)?;
             }
             LedgerOp::Mint(who, amount) => {
                 let credit = new_coin(*amount, who, n);
-                give(over, &credit, place, script)?;
+                give(over, &credit, context, script)?;
                 done.minted = done.minted.checked_add(*amount).ok_or_else(above)?;
             }
             LedgerOp::Forfeit(who, amount) => {
@@ -190,7 +189,7 @@ pub fn settle(
     Ok(done)
 }
 
-/// Changes the supply entry: what the coinbase claimed came into being, fees and burnt amounts went.
+/// Changes the supply: adds what the coinbase claimed, subtracts fees and burnt amounts.
 ///
 /// # Errors
 /// When it would go below zero or above the limit.

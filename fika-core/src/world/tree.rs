@@ -12,7 +12,7 @@ use crate::reject::Reason;
 use crate::target::Work;
 use crate::view::BlockView;
 
-/// Among so many children of one block a header is looked for before it is hashed.
+/// How many children of a block are compared with a header before it is hashed.
 const SIBLINGS: usize = 8;
 
 /// A block's place in the arena. Never reused.
@@ -55,7 +55,7 @@ pub enum Verdict {
 /// One block of the arena.
 #[derive(Debug)]
 pub struct Entry {
-    /// The block's name.
+    /// The block's id.
     pub id: Id,
     /// The 80 bytes.
     pub header: Header,
@@ -69,7 +69,7 @@ pub struct Entry {
     pub parent: BlockIx,
     /// An ancestor further back, for quick descents.
     skip: BlockIx,
-    /// The children, in the order of their names.
+    /// The children, in the order of their ids.
     pub children: Vec<BlockIx>,
     /// Its validity.
     pub verdict: Verdict,
@@ -79,7 +79,7 @@ pub struct Entry {
     pub block: Option<Arc<Block>>,
     /// The keys that its transactions spend, while the block is in memory.
     pub spent: Option<Arc<[Vec<u8>]>>,
-    /// The state after the block, as one number per entry summed up.
+    /// The state after the block: the sum of its entries' hashes.
     pub state_root: Id,
     /// What the rules have said of it: from when it may be accepted, and which blocks off its ancestry it names. They are
     /// pure, so they are asked once for all nodes.
@@ -170,8 +170,8 @@ impl Tree {
         self.by_id.get(id).copied()
     }
 
-    /// The name of a header, without hashing where the tree has a block with it: in a world of many nodes hashing the same
-    /// header for each of them would be most of what a block costs.
+    /// The id of a header, without hashing it where the tree has a block with it. In a world of many nodes, hashing the
+    /// same header for each of them would be most of a block's cost.
     pub fn name(&self, header: &Header) -> Id {
         let children = self.find(&header.parent).map_or(&[][..], |parent| &self[parent].children);
         let known = children.iter().take(SIBLINGS).find(|child| self[**child].header == *header);

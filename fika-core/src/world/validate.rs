@@ -1,4 +1,4 @@
-//! The verdict about a block.
+//! Validating a block.
 
 use std::sync::Arc;
 
@@ -21,12 +21,11 @@ use crate::reject::{Reason, Reject, ensure};
 use crate::tx::{Action, ApplyContext, Outcome};
 use crate::view::BlockView;
 
-/// So many entries a payment changes as a rule: a coin that goes and two that come, each twice, and two balances.
+/// How many entries a payment usually changes: one coin goes and two come, with two entries each, and two balances.
 const CHANGES_PER_TX: usize = 8;
 
 impl World {
-    /// Adds a block: all that can be seen without its ancestors, and its place in the tree. A block that is
-    /// there already is found.
+    /// Checks what needs no ancestors and adds the block to the tree. Finds a block that is there already.
     ///
     /// # Errors
     /// [`BadBlock`].
@@ -34,7 +33,7 @@ impl World {
         self.insert_named(block.id(), block)
     }
 
-    /// The same for a block whose id is at hand.
+    /// The same for a block whose id is known.
     pub(crate) fn insert_named(&mut self, id: Id, block: Arc<Block>) -> Result<BlockIx, BadBlock> {
         let parent = block.head.header.parent;
         let Some(known) = self.tree.find(&id) else {
@@ -55,8 +54,8 @@ impl World {
         Ok(known)
     }
 
-    /// Whether the body is that of a block of the tree. It was compared with its header when it came first; `block` may
-    /// be a mutation of it.
+    /// Whether `block` has the body of the known block. That one was compared with its header when it was inserted;
+    /// `block` may be a mutation of it.
     fn is_body_of(&self, known: BlockIx, block: &Block) -> bool {
         self.block(known).is_some_and(|b| same_proof(&b.head.extra, &block.head.extra) && b.txs == block.txs)
     }
@@ -74,7 +73,7 @@ impl World {
         body_matches(&block).is_ok().then(|| Arc::new(block))
     }
 
-    /// The tree's own copy of the block called `id`, where that is what `compact` says without any short id.
+    /// The tree's own copy of the block called `id`, if `compact` has all of it and no short ids.
     pub(crate) fn kept(&self, id: &Id, compact: &CompactBlock) -> Option<Arc<Block>> {
         let kept = self.tree.find(id).and_then(|known| self.tree[known].block.as_ref())?;
         let given = compact.prefilled.iter().map(|(place, tx)| (*place as usize, tx));
@@ -82,7 +81,7 @@ impl World {
         equal.then(|| kept.clone())
     }
 
-    /// What holds for a block wherever it stands: its size, the work in its header, and that the body belongs to it.
+    /// Checks what needs no ancestors: the size, the work in the header, and that the body belongs to the header.
     ///
     /// # Errors
     /// [`BadBlock`], but not [`BadBlock::Orphan`].
@@ -95,7 +94,7 @@ impl World {
         body_matches(block)
     }
 
-    /// The seal counts, but is not part of the id: a block that is too large says nothing about the block of that name.
+    /// The seal counts, but is not part of the id: where this block is too large, another one with its id may not be.
     fn check_size(&self, block: &Block) -> Result<(), BadBlock> {
         match (self.rules.env.chain.max_block_bytes, block.encoded_len() as u64) {
             (limit, found) if found <= limit => Ok(()),
@@ -103,7 +102,7 @@ impl World {
         }
     }
 
-    /// The work in a header, unless the chain draws it.
+    /// Checks the work in a header, unless the chain samples its proofs.
     ///
     /// # Errors
     /// As [`Consensus::check_work`](crate::consensus::Consensus::check_work).
@@ -128,7 +127,7 @@ impl World {
         earliest
     }
 
-    /// The blocks off its ancestry that a block names; none where they cannot be read, which `validate` finds out.
+    /// The blocks off its ancestry that a block names. None where they cannot be read: `validate` reports that.
     pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
         if self.tree[ix].references.is_none() {
             let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
@@ -158,10 +157,10 @@ impl World {
         order
     }
 
-    /// Validates a block but for its seal, once; afterwards the ledger state after it exists.
+    /// Validates a block except for its seal, once. Afterwards the ledger state after it exists.
     ///
     /// # Errors
-    /// [`Reject::Invalid`] for ever, [`Reject::NotYet`] while blocks that it needs are missing.
+    /// [`Reject::Invalid`] for good; [`Reject::NotYet`] while blocks that it needs are missing.
     pub fn validate(&mut self, ix: BlockIx) -> Result<(), Reject> {
         match &self.tree[ix].verdict {
             Verdict::Valid => return Ok(()),
@@ -192,8 +191,8 @@ impl World {
             }
             Err(reject) => {
                 if let Reject::Invalid(reason) = &reject {
-                    // Where every transaction is as long as two hashes, they may be the inside of the Merkle tree of a
-                    // block that is fine (CVE-2017-12842): then the verdict is about this body alone.
+                    // If every transaction is as long as two hashes, they may be inner nodes of the Merkle tree of a
+                    // valid block (CVE-2017-12842). Then the verdict is about this body alone.
                     let inner = |tx: &Tx| tx.bytes().len() == 2 * Id::ZERO.0.len();
                     let entry = &mut self.tree[ix];
                     if !entry.block.take().is_some_and(|block| block.txs.iter().all(inner)) {
@@ -209,7 +208,7 @@ impl World {
         let block = self.block(ix).ok_or_else(|| Reject::Fault("the block's body is gone".into()))?;
         let references = self.references(&self.tree.view(ix))?;
         let past = self.view_of(Scope::Ancestry(parent, &references));
-        // The block's own weight is not in yet: rules see what lies below.
+        // The block's own weight is not known yet: rules see that of its parent.
         let mut view = self.tree.view(ix);
         view.weight = self.tree[parent].weight;
         self.rules.consensus.check(&view, &self.tree.view(parent), &past)?;
@@ -240,11 +239,11 @@ impl World {
         let state = self.state(parent);
         let mut over = Overlay::new(&state);
         over.reserve(CHANGES_PER_TX * block.txs.len());
-        let place = self.next_context(parent);
+        let context = self.next_context(parent);
         let mut sums = Sums::default();
         let (mut unproven, mut spent) = (Vec::new(), Vec::new());
         for (n, tx) in txs.iter().enumerate() {
-            let outcome = sums.add(&mut over, rules, tx, place).map_err(|reject| in_tx(n + 1, reject))?;
+            let outcome = sums.add(&mut over, rules, tx, context).map_err(|reject| in_tx(n + 1, reject))?;
             spent.extend(outcome.spends.iter().map(|spend| spend.key.clone()));
             if !self.is_proven(tx, &outcome) {
                 unproven.push((tx, outcome));
@@ -252,19 +251,19 @@ impl World {
         }
         let summary = Summary {
             parent: self.tree.view(parent),
-            height: place.height,
+            height: context.height,
             time: block.head.header.time,
             bits: block.head.header.bits,
             extra: &block.head.extra,
-            subsidy: rules.env.chain.subsidy(place.height, self.supply(parent)),
+            subsidy: rules.env.chain.subsidy(context.height, self.supply(parent)),
             fees: sums.fees,
             actions: &sums.actions,
         };
         let past = self.view_of(Scope::Ancestry(parent, references));
         let ops = rules.consensus.settle(&summary, &past)?;
         let pool = sums.pool()?;
-        let settled = settle(&mut over, &ops, pool, &summary.parent.id, place, &*rules.script, &*rules.tx)?;
-        let claim = apply_coinbase(&mut over, rules, coinbase, place).map_err(|reject| in_tx(0, reject))?;
+        let settled = settle(&mut over, &ops, pool, &summary.parent.id, context, &*rules.script, &*rules.tx)?;
+        let claim = apply_coinbase(&mut over, rules, coinbase, context).map_err(|reject| in_tx(0, reject))?;
         let allowed = sums.fees.checked_add(settled.may_mint).unwrap_or(crate::amount::MAX_AMOUNT);
         ensure(claim <= allowed, || BlockError::CoinbaseAmount { limit: allowed, found: claim })?;
         let issued = claim.checked_add(settled.minted).ok_or(SupplyError::Supply)?;
@@ -299,7 +298,7 @@ impl World {
             if let Some(store) = self.store() {
                 store.put(&super::Record { block, weight, state_root, diff });
             }
-            self.settle_in(ix);
+            self.follow_up(ix);
         }
         Ok(())
     }
@@ -325,12 +324,12 @@ fn in_tx(n: usize, reject: Reject) -> Reject {
     reject.within(format_args!("transaction {n}"))
 }
 
-/// What a block did.
+/// What a block did to the ledger.
 struct Applied {
     changes: Vec<Change>,
     /// The keys that its transactions spend.
     spent: Vec<Vec<u8>>,
-    /// The proofs that were found here.
+    /// The proofs that are new.
     proven: Vec<Id>,
 }
 
@@ -348,10 +347,10 @@ impl Sums {
         over: &mut Overlay<'_>,
         rules: &Rules,
         tx: &Tx,
-        place: ApplyContext,
+        context: ApplyContext,
     ) -> Result<Outcome, Reject> {
-        let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
-        let actions = carry_out(over, &outcome, place, &*rules.script)?;
+        let outcome = rules.tx.apply(tx.bytes(), context, &FormatLedger(over))?;
+        let actions = carry_out(over, &outcome, context, &*rules.script)?;
         self.fees = self.fees.checked_add(outcome.fee).ok_or(BlockError::FeeSum)?;
         self.actions.extend(actions);
         Ok(outcome)
@@ -365,9 +364,9 @@ impl Sums {
 }
 
 /// Applies a coinbase and gives what it claims.
-fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, place: ApplyContext) -> Result<Amount, Reject> {
-    let place = ApplyContext { coinbase: true, ..place };
-    let outcome = rules.tx.apply(tx.bytes(), place, &FormatLedger(over))?;
-    carry_out(over, &outcome, place, &*rules.script)?;
+fn apply_coinbase(over: &mut Overlay<'_>, rules: &Rules, tx: &Tx, context: ApplyContext) -> Result<Amount, Reject> {
+    let context = ApplyContext { coinbase: true, ..context };
+    let outcome = rules.tx.apply(tx.bytes(), context, &FormatLedger(over))?;
+    carry_out(over, &outcome, context, &*rules.script)?;
     Ok(outcome.credits.iter().map(|credit| credit.amount).sum())
 }

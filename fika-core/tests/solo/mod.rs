@@ -218,11 +218,11 @@ impl Factory {
         actions: Vec<ActionRequest>,
     ) -> Tx {
         let rules = self.world.rules();
-        let place = self.world.next_context(self.world.tree().find(&at).unwrap());
+        let context = self.world.next_context(self.world.tree().find(&at).unwrap());
         let who = self.setup.address(from);
         let order = Order { from: who, from_lock: rules.script.lock(&who), to, fee, actions };
-        let bare = rules.tx.build(&order, place, ledger).expect("enough money");
-        let spends = rules.tx.apply(&bare, place, ledger).expect("applies").spends;
+        let bare = rules.tx.build(&order, context, ledger).expect("enough money");
+        let spends = rules.tx.apply(&bare, context, ledger).expect("applies").spends;
         let prepared = rules.tx.prepare(&bare, &spends).expect("its own spends");
         let keys = self.setup.pair(from);
         let unlock = |spend: &fika_core::tx::Spend| {

@@ -21,8 +21,8 @@ pub(crate) fn payee(world: &World, ix: BlockIx) -> Option<Address> {
         }
     }
     let entry = &world.tree()[ix];
-    let place = ApplyContext { height: entry.height, time: world.tree()[entry.parent].header.time, coinbase: true };
+    let context = ApplyContext { height: entry.height, time: world.tree()[entry.parent].header.time, coinbase: true };
     let block = world.block(ix)?;
-    let outcome = world.rules().tx.apply(block.txs.first()?.bytes(), place, &NoLedger).ok()?;
+    let outcome = world.rules().tx.apply(block.txs.first()?.bytes(), context, &NoLedger).ok()?;
     world.rules().script.owner(&outcome.credits.first()?.lock)
 }

@@ -5,8 +5,8 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
-mod ahead;
 mod miner;
+mod prefetch;
 mod sending;
 mod suppress;
 mod work;

@@ -121,11 +121,11 @@ impl Simulation<'_> {
             suppress,
             tracer,
         });
-        let mut watch = RunObserver::new(experiment, &addresses, genesis);
-        (0..experiment.nodes.len()).for_each(|node| watch.record.started(node));
+        let mut observer = RunObserver::new(experiment, &addresses, genesis);
+        (0..experiment.nodes.len()).for_each(|node| observer.record.started(node));
         let began = Instant::now();
-        engine.start(&mut watch);
-        let ended = drive(&mut engine, &mut watch, experiment, &faults, look);
+        engine.start(&mut observer);
+        let ended = drive(&mut engine, &mut observer, experiment, &faults, look);
         let duration_us = match ended {
             Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),
             _ => engine.now(),
@@ -137,11 +137,11 @@ impl Simulation<'_> {
         let events = engine.events;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let trace_hash = engine.trace_hash();
-        ask_for_chain(&mut engine, &mut watch, experiment);
+        ask_for_chain(&mut engine, &mut observer, experiment);
         let replays = Replay::collect(&engine, &addresses, experiment.replay, experiment.seed);
         let mut outcome = finish(
             engine,
-            watch,
+            observer,
             &addresses,
             ended,
             duration_us,
@@ -166,7 +166,7 @@ pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) 
 /// Lets things happen until the run is over.
 fn drive(
     engine: &mut Engine<'_>,
-    watch: &mut RunObserver<'_>,
+    observer: &mut RunObserver<'_>,
     experiment: &Experiment,
     faults: &Faults,
     look: &mut dyn FnMut(Progress) -> Option<Ended>,
@@ -183,24 +183,24 @@ fn drive(
             }
             let progress = Progress {
                 now_us: engine.now(),
-                height: watch.height,
-                tips: watch.tips(),
+                height: observer.height,
+                tips: observer.tips(),
                 events: engine.events,
-                payments: watch.made,
-                confirmed: watch.confirmed,
+                payments: observer.made,
+                confirmed: observer.confirmed,
             };
             if let Some(ended) = look(progress) {
                 return ended;
             }
         }
         let is_next = |at: &Time| *at <= until && engine.next_at().is_none_or(|next| *at <= next);
-        if let Some(at) = watch.payments.next_at().filter(is_next) {
-            if let Some(due) = watch.payments.take(at) {
+        if let Some(at) = observer.payments.next_at().filter(is_next) {
+            if let Some(due) = observer.payments.take(at) {
                 pay(engine, at, due);
             }
             continue;
         }
-        if !engine.step(until, watch) {
+        if !engine.step(until, observer) {
             return if until < Time::MAX { Ended::StopTime } else { Ended::NothingLeft };
         }
         for fault in faults.take() {
@@ -208,13 +208,13 @@ fn drive(
             if let Some(tracer) = &mut engine.tracer {
                 tracer.fault(now, fault.to_string());
             }
-            watch.record.fault(0, fault.to_string());
+            observer.record.fault(0, fault.to_string());
         }
-        while let Some(due) = watch.begun.pop() {
+        while let Some(due) = observer.begun.pop() {
             pay(engine, engine.now(), due);
         }
-        if watch.agreed {
-            if watch.payments_done() {
+        if observer.agreed {
+            if observer.payments_done() {
                 return Ended::StopHeight;
             }
             // Wallets learn of a confirmation only when they ask.
@@ -238,19 +238,19 @@ fn wallets(experiment: &Experiment) -> Vec<u32> {
 }
 
 /// At the end wallets get the chain, as live ones do; what happens meanwhile is not part of the trace.
-fn ask_for_chain(engine: &mut Engine<'_>, watch: &mut RunObserver<'_>, experiment: &Experiment) {
+fn ask_for_chain(engine: &mut Engine<'_>, observer: &mut RunObserver<'_>, experiment: &Experiment) {
     let wallets = wallets(experiment);
     if wallets.is_empty() {
         return;
     }
     let now = engine.now();
     wallets.iter().for_each(|node| engine.update(now, *node));
-    while engine.step(now + 10 * SECOND, watch) {}
+    while engine.step(now + 10 * SECOND, observer) {}
 }
 
 fn finish(
     engine: Engine<'_>,
-    watch: RunObserver<'_>,
+    observer: RunObserver<'_>,
     addresses: &[Address],
     ended: Ended,
     duration_us: Time,
@@ -274,7 +274,7 @@ fn finish(
     };
     let nodes = addresses.iter().zip(holdings).enumerate().map(ending).collect();
     let supply = world.supply(tip);
-    Outcome { chain: watch.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new() }
+    Outcome { chain: observer.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new() }
 }
 
 /// A node with the tip that most full nodes have, and that tip.

@@ -103,13 +103,13 @@ fn sum(amounts: impl IntoIterator<Item = Amount>) -> Result<Amount, Reject> {
 }
 
 impl TxFormat for __Name__ {
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         let tx = Transaction::from_bytes(tx)?;
         let (limit, coins) = (self.params.max_coins, tx.inputs.len().max(tx.outputs.len()));
         ensure(coins <= limit, || format!("expected at most {limit} coins, found {coins}"))?;
-        ensure(tx.is_coinbase() == place.coinbase, || "expected the coinbase at the front of the block alone")?;
-        ensure(!place.coinbase || tx.nonce.0 == place.height, || {
-            format!("expected a coinbase of height {}, found {}", place.height, tx.nonce.0)
+        ensure(tx.is_coinbase() == context.coinbase, || "expected the coinbase at the front of the block alone")?;
+        ensure(!context.coinbase || tx.nonce.0 == context.height, || {
+            format!("expected a coinbase of height {}, found {}", context.height, tx.nonce.0)
         })?;
         let id = tx.id();
         let mut spends = Vec::new();
@@ -121,7 +121,7 @@ impl TxFormat for __Name__ {
         }
         let made = sum(tx.outputs.iter().map(|(_, amount)| *amount))?;
         let asked = sum(tx.actions.iter().map(|action| action.amount))?;
-        let fee = match place.coinbase {
+        let fee = match context.coinbase {
             true => Amount::ZERO,
             false => {
                 let (taken, given) = (sum(spends.iter().map(|spend| spend.amount))?, sum([made, asked])?);

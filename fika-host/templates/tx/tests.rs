@@ -28,7 +28,7 @@ impl Ledger for Coins {
     }
 }
 
-const PLACE: ApplyContext = ApplyContext { height: 3, time: 0, coinbase: false };
+const CONTEXT: ApplyContext = ApplyContext { height: 3, time: 0, coinbase: false };
 
 fn format() -> __Name__ {
     __Name__ { params: Params::default() }
@@ -37,7 +37,7 @@ fn format() -> __Name__ {
 fn pay(amount: u64, ledger: &Coins) -> Result<Vec<u8>, Reject> {
     let to = vec![(b"shop".to_vec(), Amount(amount))];
     let order = Order { from: Address::default(), from_lock: b"lock".to_vec(), to, fee: Amount(1), actions: vec![] };
-    format().build(&order, PLACE, ledger)
+    format().build(&order, CONTEXT, ledger)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_payment_adds_up_and_gives_change() {
     let ledger = Coins::of(&[10, 20, 30]);
     let tx = pay(25, &ledger).unwrap();
     let tx = format().finish(&tx, &[vec![1], vec![2]]).unwrap();
-    let outcome = format().apply(&tx, PLACE, &ledger).unwrap();
+    let outcome = format().apply(&tx, CONTEXT, &ledger).unwrap();
     assert_eq!(outcome.fee, Amount(1));
     assert_eq!(outcome.spends.iter().map(|spend| spend.amount.0).collect::<Vec<_>>(), [10, 20]);
     assert_eq!(outcome.credits.iter().map(|credit| credit.amount.0).collect::<Vec<_>>(), [25, 4]);
@@ -59,24 +59,24 @@ fn what_is_not_there_cannot_be_spent() {
     assert!(pay(60, &Coins::of(&[10, 20, 30])).is_err());
     assert!(pay(1, &Coins::of(&[])).is_err());
     let tx = pay(25, &Coins::of(&[10, 20, 30])).unwrap();
-    assert!(format().apply(&tx, PLACE, &Coins::of(&[10])).is_err());
-    assert!(format().apply(&tx[1..], PLACE, &Coins::of(&[10, 20])).is_err());
+    assert!(format().apply(&tx, CONTEXT, &Coins::of(&[10])).is_err());
+    assert!(format().apply(&tx[1..], CONTEXT, &Coins::of(&[10, 20])).is_err());
     let twice = Transaction { inputs: vec![(b"k".to_vec(), vec![]); 2], ..Transaction::default() };
     let ledger = Coins(BTreeMap::from([(b"k".to_vec(), coin(&Id::ZERO, 0, b"lock", Amount(5)))]));
-    assert!(format().apply(&twice.to_bytes(), PLACE, &ledger).is_err());
+    assert!(format().apply(&twice.to_bytes(), CONTEXT, &ledger).is_err());
 }
 
 #[test]
 fn unlocking_scripts_change_no_id_and_coinbases_never_collide() {
     let ledger = Coins::of(&[10]);
     let tx = pay(5, &ledger).unwrap();
-    let id = |tx: &[u8]| format().apply(tx, PLACE, &ledger).unwrap().id;
+    let id = |tx: &[u8]| format().apply(tx, CONTEXT, &ledger).unwrap().id;
     assert_eq!(id(&tx), id(&format().finish(&tx, &[vec![7; 70]]).unwrap()));
-    let place = ApplyContext { coinbase: true, ..PLACE };
+    let context = ApplyContext { coinbase: true, ..CONTEXT };
     let coinbase = |nonce| {
-        let tx = format().coinbase(PLACE.height, nonce, &[(b"miner".to_vec(), Amount(50))]);
-        format().apply(&tx, place, &ledger).unwrap().id
+        let tx = format().coinbase(CONTEXT.height, nonce, &[(b"miner".to_vec(), Amount(50))]);
+        format().apply(&tx, context, &ledger).unwrap().id
     };
     assert_ne!(coinbase(0), coinbase(1));
-    assert!(format().apply(&tx, place, &ledger).is_err());
+    assert!(format().apply(&tx, context, &ledger).is_err());
 }

@@ -11,7 +11,7 @@ use fika_core::target::Target;
 use fika_core::view::BlockView;
 
 use crate::kernel::Kernel;
-use crate::{Rules, STAKE, WORK, digest, stake_extra};
+use crate::rules::{Rules, STAKE, WORK, digest, stake_extra};
 
 /// How many steps ahead kernels are searched at once: two block intervals by default.
 const SEARCHED_STEPS: u32 = 32;
@@ -21,7 +21,7 @@ const SEARCHED_COINS: usize = 128;
 pub(crate) struct Producer {
     rules: Arc<Rules>,
     me: Address,
-    /// Gives each time away for one stake block.
+    /// Allows one stake block at each time.
     guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
@@ -50,8 +50,8 @@ impl Producer {
         Ok(duties)
     }
 
-    /// The first time, from the running step on, at which one of the own coins may make a block.
-    /// Nobody calls when it passes without a new tip, so a timer goes on with the search behind it.
+    /// The first time, from the current step on, at which one of the producer's coins may make a block.
+    /// No call comes when that time passes without a new tip, so a timer continues the search.
     fn next_kernel(
         &mut self,
         bits: u32,
@@ -92,7 +92,7 @@ impl Agent for Producer {
     }
 
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
-        // What cannot be planned on this tip, for want of its state, may be possible on the next.
+        // Without the state of this tip there is no plan. The next tip may have one.
         let duties = self.plan(tip, ctx).unwrap_or_default();
         ctx.set_duties(duties);
     }

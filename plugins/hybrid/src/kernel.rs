@@ -20,10 +20,10 @@ use ruint::aliases::U256;
 /// Blocks between two changes of the stake modifier.
 const MODIFIER_BLOCKS: u64 = 32;
 
-/// What the keys of uses start with: `used/` and the coin's key hold the time of the coin's last use, in ticks.
+/// Starts the keys of uses: under `used/` and the coin's key lies the time of the coin's last use, in ticks.
 pub(crate) const USED: &[u8] = b"used/";
 
-/// Where the last use of the coin `key` lies.
+/// The key of the last use of the coin `key`.
 pub(crate) fn used_key(key: &[u8]) -> Vec<u8> {
     [USED, key].concat()
 }

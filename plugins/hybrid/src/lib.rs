@@ -12,8 +12,8 @@
 //! create what the chain's schedule says. Times never go back.
 //!
 //! **Weight.** A block weighs what its target costs on average, in hashes or in coin age, relative to the first
-//! target of its kind. Both kinds count alike at the start, and each in proportion to what is
-//! behind it later on.
+//! target of its kind. At the start both kinds count alike. Later each counts in proportion to what
+//! its blocks cost.
 //!
 //! What this design does not prevent: stakers may extend every fork at no cost and sign two
 //! blocks with one kernel; the kernels of a coin can be computed some dozens of blocks ahead.
@@ -21,6 +21,8 @@
 mod agent;
 mod error;
 mod kernel;
+mod params;
+mod rules;
 mod targets;
 
 use std::sync::Arc;
@@ -30,24 +32,21 @@ use fika_core::agent::Agent;
 use fika_core::codec::Encode;
 use fika_core::consensus::{Consensus, LedgerOp, Summary};
 use fika_core::env::{ChainParams, Env};
-use fika_core::hash::{Id, domain_hash};
+use fika_core::hash::Id;
 use fika_core::header::{Header, SECOND};
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Reject, ensure};
 use fika_core::target::{Target, Work};
 use fika_core::view::{BlockView, ChainView};
-use serde::{Deserialize, Serialize};
 
-use kernel::{Ages, Kernel, USED, used_key};
+use kernel::{Ages, USED, used_key};
+use rules::{Rules, digest, staker};
 use targets::Pace;
 
 pub use error::HybridError;
+pub use params::Params;
+pub use rules::{STAKE, WORK};
 pub use targets::{Kind, Targets};
-
-/// Header version of a work block.
-pub const WORK: u32 = 1;
-/// Header version of a stake block.
-pub const STAKE: u32 = 2;
 
 /// What a block with the first target of its kind weighs.
 const FIRST_WEIGHT: u64 = 1 << 20;
@@ -55,56 +54,9 @@ const FIRST_WEIGHT: u64 = 1 << 20;
 /// What the first work block costs where the nodes' hash rate is not known.
 const TRIES_UNKNOWN: u64 = 240_000;
 
-/// The table `[consensus.hybrid]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Params {
-    /// Hashes that the first work block costs on average; 0: as many as all nodes compute in the interval of work
-    /// blocks, or 240,000 where their rate is not known.
-    pub initial_tries: u64,
-    /// Coins, of middle age, for which the first stake target fits the stake interval.
-    pub initial_stake_coins: u64,
-    /// Wanted mean time between work blocks in milliseconds; 0 for two block intervals of the chain.
-    pub pow_interval_ms: u64,
-    /// Wanted mean time between stake blocks in milliseconds; 0 for two block intervals of the chain.
-    pub pos_interval_ms: u64,
-    /// How many blocks of its kind a target averages over.
-    pub retarget_blocks: u32,
-    /// Age in milliseconds up to which a coin has no weight; 0 for one block interval of the chain.
-    pub min_age_ms: u64,
-    /// Age in milliseconds from which a coin gains no more weight; 0 for ten block intervals of the chain.
-    pub max_age_ms: u64,
-    /// Stake blocks have times that are multiples of this, in milliseconds; 0 for a sixteenth of the block interval.
-    pub step_ms: u64,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Params {
-            initial_tries: 0,
-            initial_stake_coins: 300,
-            pow_interval_ms: 0,
-            pos_interval_ms: 0,
-            retarget_blocks: 16,
-            min_age_ms: 0,
-            max_age_ms: 0,
-            step_ms: 0,
-        }
-    }
-}
-
 /// Rules for both kinds of blocks.
 #[derive(Clone)]
 pub struct Hybrid(Arc<Rules>);
-
-struct Rules {
-    env: Env,
-    work: Pace,
-    stake: Pace,
-    ages: Ages,
-    /// Times of stake blocks are multiples of this many ticks.
-    step: u32,
-}
 
 impl Plugin for Hybrid {
     const NAME: &'static str = "hybrid";
@@ -173,52 +125,6 @@ fn ticks(key: &str, ms: u64, default: u32, chain: &ChainParams) -> Result<u32, S
     }
 }
 
-/// What the producer of the stake block `block` signs.
-fn digest(block: &Id) -> Id {
-    domain_hash("fika-hybrid block", &[&block.0])
-}
-
-/// The extra of a stake block: the producer's address and the key of its coin.
-fn stake_extra(producer: &Address, coin: &[u8]) -> Vec<u8> {
-    [&producer.0[..], coin].concat()
-}
-
-/// The producer and the coin that a block names; `None` for a work block.
-fn staker(extra: &[u8]) -> Result<Option<(Address, &[u8])>, HybridError> {
-    match extra.split_first_chunk() {
-        Some((producer, coin)) => Ok(Some((Address(*producer), coin))),
-        None if extra.is_empty() => Ok(None),
-        None => Err(HybridError::Extra { found: extra.len() }),
-    }
-}
-
-impl Rules {
-    fn targets(&self, parent: &Id, past: &dyn ChainView) -> Result<Targets, Reject> {
-        Targets::after(parent, past, &self.work, &self.stake)
-    }
-
-    /// The rules of stake blocks beyond those of all blocks.
-    fn check_stake(
-        &self,
-        producer: &Address,
-        coin: &[u8],
-        header: &Header,
-        parent: &BlockView<'_>,
-        past: &dyn ChainView,
-    ) -> Result<(), Reject> {
-        let (time, nonce) = (header.time, header.nonce);
-        ensure(nonce == 0, || HybridError::Nonce { found: nonce })?;
-        ensure(time.is_multiple_of(self.step), || HybridError::Step { step: self.step, found: time })?;
-        let coins = past.coins(&parent.id, producer)?;
-        let found = coins.binary_search_by(|found| found.key[..].cmp(coin));
-        let place = found.map_err(|_| HybridError::MissingCoin(*producer))?;
-        let kernel = Kernel::new(&coins[place], parent, past)?;
-        // A target that does not decode is not the expected one, which has been checked.
-        let met = Target::from_bits(header.bits).is_some_and(|target| kernel.meets(target, time, self.ages));
-        ensure(met, || HybridError::HighKernel { time, age: time - kernel.since })
-    }
-}
-
 impl Hybrid {
     /// The bits that the next block of either kind on `parent` must carry.
     ///
@@ -271,7 +177,7 @@ impl Consensus for Hybrid {
             None => targets.work.advance(&rules.work, summary.time),
             Some((_, coin)) => {
                 targets.stake.advance(&rules.stake, summary.time);
-                // A use that lies so far back that the coin is of full age again tells nothing any more.
+                // After a use so old that the coin is of full age again, its record is of no use.
                 for (key, used) in past.scan(parent, USED)? {
                     if kernel::used_time(&used).is_none_or(|used| summary.time.saturating_sub(used) >= rules.ages.max) {
                         ops.push(LedgerOp::Put(key, None));

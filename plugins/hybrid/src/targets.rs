@@ -12,7 +12,7 @@ use fika_core::target::{Target, Work};
 use fika_core::view::ChainView;
 use ruint::aliases::{U256, U512};
 
-/// Where they lie among what the rules keep.
+/// Their key among what the rules keep.
 const KEY: &[u8] = b"targets";
 
 /// How one kind of blocks is paced.
@@ -55,7 +55,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// Takes in a block of the kind that was made at `time`.
+    /// Follows a block of the kind that was made at `time`.
     pub(crate) fn advance(&mut self, pace: &Pace, time: u32) {
         if let (Some(last), Some(target)) = (self.last, Target::from_bits(self.bits)) {
             self.bits = pace.next(target, time.saturating_sub(last)).to_bits();

@@ -1,35 +1,36 @@
 //! The honest producer: one block in each of its own slots.
 
+use std::sync::Arc;
+
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
 use fika_core::header::Time;
 use fika_core::reject::Missing;
 use fika_core::view::BlockView;
 
-use crate::{Pos, digest};
+use crate::rules::{Rules, digest};
 
 /// How many own slots are planned at once.
 const PLANNED_SLOTS: usize = 16;
 
 pub(crate) struct Producer {
-    pos: Pos,
+    rules: Arc<Rules>,
     me: Address,
-    /// Gives each slot away once.
+    /// Allows one block in each slot.
     guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
 }
 
 impl Producer {
-    pub(crate) fn new(pos: Pos, me: Address) -> Producer {
-        Producer { pos, me, guard: SigningGuard::default(), wake: 0 }
+    pub(crate) fn new(rules: Arc<Rules>, me: Address) -> Producer {
+        Producer { rules, me, guard: SigningGuard::default(), wake: 0 }
     }
 
-    /// Own slots of the present epoch and the next. Nobody calls when a slot passes without a new tip, so a timer
-    /// asks for more where the plan ends.
+    /// Plans the own slots of the current epoch and the next. No call comes when a slot passes without a new tip, so a
+    /// timer plans again where the plan ends.
     fn plan(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) -> Result<(), Missing> {
-        let (rules, schedule) = (&self.pos.0, &self.pos.0.schedule);
-        let chain = &rules.env.chain;
+        let (chain, schedule) = (&self.rules.env.chain, &self.rules.schedule);
         let slot_at = |time: Time| schedule.slot(chain.tick(time)).unwrap_or(0);
         let begins = |slot: u64| schedule.start(slot).map(|tick| chain.time(tick));
 
@@ -64,13 +65,14 @@ impl Agent for Producer {
 
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         if ctx.catching_up || self.plan(tip, ctx).is_err() {
-            // On an old tip a block would be of no use. Without the boundary's state nobody can tell who leads; the next tip may.
+            // On an old tip a block would be of no use. Without the boundary's state nobody can tell who leads; on the
+            // next tip somebody may.
             ctx.set_duties([]);
         }
     }
 
     fn seal(&mut self, block: &BlockView<'_>, seal: &mut Vec<u8>, ctx: &mut Ctx<'_>) -> Sealed {
-        let slot = self.pos.0.schedule.slot(block.header.time);
+        let slot = self.rules.schedule.slot(block.header.time);
         if !slot.is_some_and(|slot| self.guard.sign(slot, ctx)) {
             return Sealed::Drop;
         }

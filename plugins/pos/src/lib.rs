@@ -13,6 +13,7 @@
 
 mod agent;
 mod error;
+mod rules;
 mod schedule;
 
 use std::sync::Arc;
@@ -21,7 +22,6 @@ use fika_core::address::Address;
 use fika_core::agent::Agent;
 use fika_core::consensus::Consensus;
 use fika_core::env::Env;
-use fika_core::hash::{Id, domain_hash};
 use fika_core::header::SECOND;
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Missing, Reject, ensure};
@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::PosError;
 
+use rules::{Rules, digest};
 use schedule::Schedule;
 
 /// The longest epoch, whose leaders take about 50 ms to draw and 3 MiB to keep.
@@ -51,14 +52,9 @@ impl Default for Params {
     }
 }
 
-/// Proof-of-stake rules. Clones share what they have learnt about epochs.
+/// Proof-of-stake rules. Clones share the epochs that were worked out.
 #[derive(Clone)]
 pub struct Pos(Arc<Rules>);
-
-struct Rules {
-    env: Env,
-    schedule: Schedule,
-}
 
 impl Plugin for Pos {
     const NAME: &'static str = "pos";
@@ -100,11 +96,6 @@ impl Pos {
     }
 }
 
-/// What the producer of `block` signs.
-fn digest(block: &Id) -> Id {
-    domain_hash("fika-pos block", &[&block.0])
-}
-
 impl Consensus for Pos {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (header, schedule) = (&block.header, &self.0.schedule);
@@ -123,7 +114,7 @@ impl Consensus for Pos {
     }
 
     fn agent(&self, me: Address) -> Box<dyn Agent> {
-        Box::new(agent::Producer::new(self.clone(), me))
+        Box::new(agent::Producer::new(self.0.clone(), me))
     }
 }
 

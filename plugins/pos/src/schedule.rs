@@ -9,8 +9,8 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::reject::Missing;
 use fika_core::view::{BlockView, ChainView};
 
-/// How many ledger states and how many epochs are kept. The present and the next epoch of a few
-/// forks are asked for again and again, older ones only by nodes that catch up.
+/// How many ledger states and how many epochs are kept. Nodes ask again and again for the current
+/// and the next epoch of a few forks, and for older ones only while they catch up.
 const KEPT: usize = 16;
 
 /// The division of time, and the leaders worked out so far.
@@ -66,8 +66,8 @@ impl Stakes {
         Stakes(sums.collect())
     }
 
-    /// Whose share the 128-bit draw lies in. Stakes add up to less than 2^64, so that taking the
-    /// remainder favours nobody by more than 2^-64.
+    /// The owner of the stake that the 128-bit draw falls on. Stakes add up to less than 2^64, so
+    /// taking the remainder favours nobody by more than 2^-64.
     fn pick(&self, draw: u128) -> Option<Address> {
         let total = self.0.last().map_or(0, |(_, sum)| *sum);
         let at = draw.checked_rem(total)?;
@@ -86,8 +86,8 @@ pub(crate) struct Epoch {
 
 impl Epoch {
     pub(crate) fn leader(&self, slot: u64) -> Option<Address> {
-        let place = usize::try_from(slot.checked_sub(self.first_slot)?).ok()?;
-        self.leaders.get(place).copied()
+        let index = usize::try_from(slot.checked_sub(self.first_slot)?).ok()?;
+        self.leaders.get(index).copied()
     }
 
     /// The slots that `who` leads, ascending.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Duty, Effect, Sealed};
 use fika_core::amount::Amount;
+use fika_core::codec::{Decode, Encode};
 use fika_core::consensus::Consensus;
 use fika_core::env::{ChainParams, Env};
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::plugin::Plugin;
+use fika_core::reject::Reason;
 use fika_core::testing::{self, Chain, Person};
 use fika_pos::{Params, Pos, PosError};
 use proptest::prelude::*;
@@ -277,5 +279,27 @@ proptest! {
         let mut ctx = chain.ctx(now, &keys);
         agent.on_tip(&chain.tip(), &mut ctx);
         prop_assert!(ctx.duties.is_some_and(|duties| duties.len() <= 16));
+    }
+}
+
+#[test]
+fn every_rule_crosses_the_border_by_its_name() {
+    let table = [
+        (PosError::Work { bits: 1, nonce: 0 }, "bad-work"),
+        (PosError::NoSlot { found: 1 }, "bad-slot"),
+        (PosError::SlotTooOld { last: 2, found: 1 }, "slot-too-old"),
+        (PosError::NoStake { slot: 1 }, "no-stake"),
+        (PosError::NotYourSlot { slot: 1, leader: Address::default(), found: vec![] }, "not-your-slot"),
+        (PosError::SealSignature { signer: None }, "bad-seal-signature"),
+    ];
+    for (error, code) in table {
+        // A new rule does not compile here: give it a row above, too.
+        match error {
+            PosError::Work { .. } | PosError::NoSlot { .. } | PosError::SlotTooOld { .. } => {}
+            PosError::NoStake { .. } | PosError::NotYourSlot { .. } | PosError::SealSignature { .. } => {}
+        }
+        let reason = Reason::from(error.clone());
+        let crossed = Reason::from_bytes(&reason.to_bytes()).unwrap();
+        assert_eq!((&*crossed.code, crossed.text), (code, error.to_string()));
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! A block is valid when its `bits` are the ones that [`Retarget`] prescribes after its parent,
 //! its time lies above the median of the eleven blocks before it, and its id meets the target.
-//! It weighs the number of hashes that its target costs on average. It carries neither extra nor
-//! seal, so that its header is Bitcoin's.
+//! It weighs the number of hashes that its target costs on average. It carries no seal and no
+//! extra, so its root is the plain Merkle root of its transactions, as in Bitcoin.
 //!
-//! The median rule and the clock: a producer does not know the rules of its chain, so the node
-//! stamps a block with the first tick, from its clock on, at which [`Consensus::check`] passes.
-//! Where blocks are much quicker than ticks this pushes times a little ahead of the clock;
-//! others accept them up to `max_future_ms` early.
+//! A node that makes a block starts from its clock or from the parent's time, whichever is later,
+//! and takes the first of the next ticks at which [`Consensus::check`] passes. Where blocks come
+//! faster than ticks, the median rule pushes times ahead of the clock. Other nodes accept a block
+//! up to `max_future_ms` before its time.
 
 mod error;
+mod params;
 mod retarget;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,54 +25,16 @@ use fika_core::plugin::Plugin;
 use fika_core::reject::{Missing, Reject, ensure};
 use fika_core::target::{Target, Work};
 use fika_core::view::{BlockView, ChainView};
-use serde::{Deserialize, Serialize};
 
 pub use error::PowError;
-pub use retarget::{Retarget, asert, rescale};
+pub use params::{Params, Retarget};
+pub use retarget::{asert, rescale};
 
 /// How many blocks the median is taken over, Bitcoin's number.
 const MEDIAN_BLOCKS: usize = 11;
 
 /// What the first block costs where the nodes' hash rate is not known.
 const TRIES_UNKNOWN: u64 = 120_000;
-
-/// The table `[consensus.pow]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Params {
-    /// Hashes that the first block costs on average; 0: as many as all nodes compute in one block interval, or
-    /// 120,000 where their rate is not known.
-    pub initial_tries: u64,
-    /// Hashes that the easiest block costs on average.
-    pub min_tries: u64,
-    /// When and how the target changes.
-    pub retarget: Retarget,
-    /// Blocks between two changes of the target under `bitcoin`.
-    pub retarget_interval: u64,
-    /// Whether `bitcoin` compares one gap too few with the wanted time, as Bitcoin does.
-    pub off_by_one: bool,
-    /// The largest factor by which `bitcoin` changes a target at once.
-    pub max_change: u32,
-    /// By how many block intervals the chain must be late for `per_block` to halve the difficulty.
-    pub half_life_blocks: u32,
-    /// How far ahead of its clock a node accepts a block, in milliseconds.
-    pub max_future_ms: u64,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Params {
-            initial_tries: 0,
-            min_tries: 1,
-            retarget: Retarget::Bitcoin,
-            retarget_interval: 2016,
-            off_by_one: true,
-            max_change: 4,
-            half_life_blocks: 288,
-            max_future_ms: 7_200_000,
-        }
-    }
-}
 
 /// Proof-of-work rules. Clones share them.
 #[derive(Clone)]

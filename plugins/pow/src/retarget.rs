@@ -5,23 +5,8 @@ use fika_core::reject::Missing;
 use fika_core::target::Target;
 use fika_core::view::{BlockView, ChainView};
 use ruint::aliases::{U256, U512};
-use serde::{Deserialize, Serialize};
 
-use crate::Params;
-
-/// When and how the target changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Retarget {
-    /// Every `retarget_interval` blocks, by the time that the last ones took (Bitcoin).
-    #[default]
-    Bitcoin,
-    /// At every block, by how late the chain is as a whole: [`asert`], anchored at block 1, so
-    /// that the time between genesis and the start of mining does not count.
-    PerBlock,
-    /// Never.
-    None,
-}
+use crate::params::{Params, Retarget};
 
 /// The bits of a child of `parent`. Genesis has none of its own: its children start anew.
 pub(crate) fn expected_bits(

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 /// The shortest modulus, in bits.
 const MIN_BITS: usize = 1024;
-/// The longest modulus, in bits: above it, verifying takes others' time.
+/// The longest modulus, in bits. With a longer one, verifying a signature would cost others too much time.
 const MAX_BITS: usize = 4096;
 /// The longest public key, in bytes: a modulus of [`MAX_BITS`] and an exponent of 64 bits.
 const MAX_KEY_LEN: usize = MAX_BITS / 8 + 24;

@@ -41,7 +41,7 @@ impl Plugin for Secp256k1 {
     }
 }
 
-/// `secret` and its compressed public key; `None` when it is no secret key.
+/// `secret` and its compressed public key; `None` when the secret key is not valid.
 fn pair(secret: &[u8; 32]) -> Option<KeyPair> {
     Some(KeyPair { secret: secret.to_vec(), public: compressed(&public_key(secret)?).to_vec() })
 }
@@ -59,7 +59,7 @@ static CONTEXT: LazyLock<Context> = LazyLock::new(|| {
     Context(unsafe { ffi::secp256k1_context_create(ffi::SECP256K1_START_SIGN) })
 });
 
-/// The safe wrappers make a context for each key, and one to see whether the secret key is one.
+/// The safe wrappers make a context for each key, and one to check the secret key.
 fn public_key(secret: &[u8; 32]) -> Option<PublicKey> {
     // SAFETY: the context can sign; the secret key has 32 bytes, and the public one is used only when it was made.
     let (public, made) = unsafe {
@@ -88,7 +88,7 @@ fn compressed(key: &PublicKey) -> [u8; 33] {
     form
 }
 
-/// `count` pairs, of the secret keys from `base` plus `first` on. `None` when one of them is no secret key.
+/// `count` pairs, of the secret keys from `base` plus `first` on. `None` when one of them is not valid.
 fn family(base: &[u8], first: u32, count: u32) -> Option<Vec<KeyPair>> {
     let number = |n: u32| {
         let mut bytes = [0; 32];
@@ -110,8 +110,8 @@ fn family(base: &[u8], first: u32, count: u32) -> Option<Vec<KeyPair>> {
     Some(pairs)
 }
 
-/// Signs as the safe wrapper does, which makes a context for every key and for every signature and blinds it: half of the
-/// time. `None` when the secret key is none.
+/// Signs as the safe wrapper does. That makes and blinds a context for every key and every signature, which is half of
+/// the time. `None` when the secret key is not valid.
 fn sign_ecdsa(secret: &[u8; 32], digest: &Id) -> Option<ecdsa::Signature> {
     // SAFETY: the context can sign; digest and secret key have 32 bytes, and the signature is used only when it was
     // made. The nonce is the library's own, by RFC 6979.

@@ -1,7 +1,7 @@
 //! Public keys that were read lately.
 //!
-//! A compressed key leaves out a coordinate: to find it, a square root, is a tenth of the time that verifying takes.
-//! Whoever pays once pays again.
+//! A compressed key leaves out a coordinate. Finding it takes a square root, a tenth of the time of a verification.
+//! Whoever pays once pays again, so keys are kept.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use secp256k1::PublicKey;
 
 const COMPRESSED_BYTES: usize = 33;
 
-/// How many keys are kept: each has one place, and goes when another one needs that.
+/// How many keys are kept. Each has one place, and the next key of that place replaces it.
 const PLACES: usize = 1 << 13;
 
 type Kept = Option<([u8; COMPRESSED_BYTES], PublicKey)>;
@@ -21,7 +21,7 @@ pub(crate) fn public_key(bytes: &[u8]) -> Option<PublicKey> {
     let Ok(compressed) = <[u8; COMPRESSED_BYTES]>::try_from(bytes) else {
         return PublicKey::from_slice(bytes).ok();
     };
-    // Any bytes of a coordinate spread well; who makes keys that share a place only loses time.
+    // Any bytes of a coordinate spread well; whoever makes keys that share a place only loses time.
     let place = usize::from(u16::from_le_bytes([compressed[1], compressed[2]])) % PLACES;
     let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(Some((known, key))) = kept().get(place)

@@ -1,10 +1,10 @@
 //! Selfish mining around any honest agent (Eyal and Sirer 2014, algorithm 1).
 //!
-//! The attacker keeps what it produces to itself and extends it. By the lead that it has left when others publish a
-//! block, it
+//! The attacker keeps what it produces to itself and extends it. When others publish a block, its remaining lead
+//! decides what it does. It
 //!
 //! - gives up its branch, when theirs is longer now;
-//! - publishes its branch and races, when both are equally long: its next block wins the race, and is published at once;
+//! - publishes its branch and races, when both are equally long; its next block wins the race and is published at once;
 //! - publishes all of its branch and wins, when it leads by one;
 //! - publishes as many blocks as the others have, when it leads by more.
 //!
@@ -67,7 +67,7 @@ impl Miner {
         self.held.drain(..known).for_each(|(_, id)| ctx.effect(Effect::Publish(id, Vec::new())));
     }
 
-    /// The block, somebody else's or an own one that was published at once, is known to all.
+    /// All know the block: others made it, or it is an own one that was published at once.
     fn on_public(&mut self, block: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         if block.height > self.public_height {
             (self.public_height, self.race) = (block.height, None);

@@ -1,8 +1,8 @@
 //! Numbers: arithmetic, comparison, and the time locks that read them.
 
 use crate::element::Element;
-use crate::error::ScriptError;
-use crate::machine::{Machine, Observer, ensure};
+use crate::error::{ScriptError, ensure};
+use crate::machine::{Machine, Observer};
 use crate::opcode as op;
 use crate::rules;
 use crate::stack::Stack;

@@ -7,9 +7,9 @@ use sha1::{Digest, Sha1};
 
 use crate::element::Element;
 use crate::encoding;
-use crate::error::ScriptError;
+use crate::error::{ScriptError, ensure};
 use crate::instruction::{Instruction, Instructions};
-use crate::machine::{Frame, Machine, Observer, ensure};
+use crate::machine::{Frame, Machine, Observer};
 use crate::opcode as op;
 use crate::rules;
 use crate::stack::Stack;
@@ -28,7 +28,8 @@ pub(crate) fn hash(opcode: u8, stack: &mut Stack<'_>) -> Result<(), ScriptError>
     Ok(())
 }
 
-/// The request whose digest a signature of `hash_type` signs in a script, or the part of one, `signed`.
+/// The request for the digest that a signature of `hash_type` signs. `signed` is the script, or the part of it, that
+/// the signature commits to.
 pub(crate) fn request(hash_type: u8, signed: &[u8]) -> Vec<u8> {
     let mut request = Vec::with_capacity(1 + signed.len());
     request.push(hash_type);
@@ -54,16 +55,16 @@ fn signed_by<'c>(code: &'c [u8], signatures: &[Element<'_>]) -> Cow<'c, [u8]> {
     Cow::Owned(signed)
 }
 
-/// A digest that has been asked for, and the hash type it was asked with: the signatures of one
-/// operation all sign the same script, so few digests serve many.
+/// The last digest and its hash type. The signatures of one operation all sign the same script, so
+/// one digest serves many.
 type Asked = Option<(u8, Id)>;
 
 impl<O: Observer> Machine<'_, O> {
     /// Whether the signature, whose last byte is its hash type, holds.
     ///
-    /// `must_hold` says that the spend fails whenever the answer is false, whatever else it holds.
-    /// Only then may the answer be a guess that is looked after later: a guess of true that lets
-    /// the spend pass is run again should it turn out false, but one that makes it fail is not.
+    /// `must_hold` says that the spend fails if the answer is false. Only then may the answer be a
+    /// guess of true that is verified later: a spend that passes on a wrong guess is run again, but
+    /// one that fails on it is not.
     fn holds(&mut self, signature: &[u8], key: &[u8], signed: &[u8], must_hold: bool, asked: &mut Asked) -> bool {
         let Some((&hash_type, signature)) = signature.split_last() else {
             return false;

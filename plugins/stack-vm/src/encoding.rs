@@ -1,8 +1,7 @@
 //! The encodings of ECDSA signatures and keys that Bitcoin asks for. They are rules of the
 //! script, to be turned on where the key scheme is secp256k1.
 
-use crate::error::ScriptError;
-use crate::machine::ensure;
+use crate::error::{ScriptError, ensure};
 use crate::rules::{DERSIG, LOW_S, STRICTENC};
 
 /// The order of secp256k1.

@@ -180,3 +180,9 @@ impl Rule for ScriptError {
         }
     }
 }
+
+/// Turns a broken rule into its error.
+#[inline]
+pub(crate) fn ensure(holds: bool, error: ScriptError) -> Result<(), ScriptError> {
+    if holds { Ok(()) } else { Err(error) }
+}

@@ -24,7 +24,6 @@ use fika_core::env::Env;
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Reject, Rule};
 use fika_core::script::{Script, SpendContext, Step};
-use serde::{Deserialize, Serialize};
 
 mod arithmetic;
 pub mod assembler;
@@ -33,18 +32,22 @@ mod element;
 mod encoding;
 mod error;
 mod instruction;
+mod interpreter;
 mod machine;
 pub mod opcode;
+mod params;
 pub mod rules;
 mod stack;
 pub mod template;
 
 pub use error::ScriptError;
 pub use instruction::{push, push_number};
+pub use params::Params;
 
 use element::Element;
 use instruction::{Instruction, is_push_only};
 use machine::{Machine, Observer};
+use params::Limits;
 use stack::Stack;
 
 /// The hash type of signatures over the whole transaction, which wallets make.
@@ -54,48 +57,6 @@ pub const SIGHASH_ALL: u8 = 1;
 pub struct StackVm {
     flags: u32,
     limits: Limits,
-}
-
-/// The plugin's table in an experiment file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Params {
-    /// The rules of [`rules`] that are on.
-    pub rules: Vec<String>,
-    /// The longest script, in bytes.
-    pub max_script_bytes: u32,
-    /// The longest element, in bytes.
-    pub max_element_bytes: u32,
-    /// The most operations in a script, pushes not counted, keys of `CHECKMULTISIG` counted. So
-    /// also the most signatures that it checks.
-    pub max_operations: u32,
-    /// The most elements on both stacks.
-    pub max_stack: u32,
-    /// The most keys of one `CHECKMULTISIG`.
-    pub max_multisig_keys: u32,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Params {
-            rules: ["P2SH", "NULLDUMMY", "CHECKLOCKTIMEVERIFY", "CHECKSEQUENCEVERIFY"].map(String::from).to_vec(),
-            max_script_bytes: 10_000,
-            max_element_bytes: 520,
-            max_operations: 201,
-            max_stack: 1_000,
-            max_multisig_keys: 20,
-        }
-    }
-}
-
-/// What bounds time and memory of a run.
-#[derive(Clone, Copy)]
-pub(crate) struct Limits {
-    max_script_bytes: u32,
-    max_element_bytes: u32,
-    max_operations: u32,
-    max_stack: u32,
-    max_multisig_keys: u32,
 }
 
 /// The scripts of a spend, in the order in which they run.
@@ -228,7 +189,7 @@ impl<O: Observer> Machine<'_, O> {
     }
 }
 
-/// Hands every step on to a function.
+/// Passes every step to a function.
 struct Tracer<'o>(&'o mut dyn FnMut(Step));
 
 impl Observer for Tracer<'_> {

@@ -22,7 +22,7 @@ impl<'a> Stack<'a> {
         &self.elements
     }
 
-    /// The same elements, to be used while `other` things are borrowed too.
+    /// Another stack with the same elements.
     pub(crate) fn copy(&self) -> Stack<'a> {
         Stack { elements: self.elements.clone() }
     }
@@ -37,7 +37,7 @@ impl<'a> Stack<'a> {
         self.elements.pop().ok_or(ScriptError::StackTooShort)
     }
 
-    /// The place of the element with `above` elements over it.
+    /// The index of the element with `above` elements over it.
     #[inline]
     fn index(&self, above: usize) -> Result<usize, ScriptError> {
         self.elements.len().checked_sub(above + 1).ok_or(ScriptError::StackTooShort)

@@ -21,9 +21,9 @@
 //!
 //! A head is `{"id", "version", "parent", "root", "time", "bits", "nonce", "extra", "seal"}`.
 //! Ids are written as they are shown everywhere, first byte last; an id beside what it names is
-//! checked. `sender` is the node's name, padded with spaces (and cut, should it be longer) to
-//! the same width for all nodes, but whole in the hello. So a message has one size, whoever sends it, and lines
-//! stand one under the other in a capture. Handshake, limits and times are those of [`fika_tcp::Session`].
+//! checked. `sender` is the node's name, cut or padded with spaces to the same width for all
+//! nodes, but whole in the hello. So a message has one size, whoever sends it, and the columns of
+//! a capture align. Handshake, limits and times are those of [`fika_tcp::Session`].
 
 mod read;
 mod write;
@@ -35,9 +35,6 @@ use fika_core::message::Message;
 use fika_core::plugin::Plugin;
 use fika_core::transport::{Close, Hello, Session, Transport};
 use fika_tcp::{Codec, Frame, PARAMS, Params, Reach, violation};
-
-/// The value of `protocol` in every line.
-const PROTOCOL: &str = "fika";
 
 /// The transport.
 pub struct TcpJson {

@@ -1,5 +1,5 @@
-//! From lines to frames. Everything is read into its own type, never into a general tree of
-//! values, so that a line takes no more memory than the messages it can stand for.
+//! From lines to frames. Every message is read into its own type, never into a general tree of
+//! values, so a line takes no more memory than the message that it stands for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +17,7 @@ use fika_tcp::{Frame, Greeting, MAX_NAME_LEN, VERSION, max_payload_len, violatio
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::PROTOCOL;
+use crate::write::PROTOCOL;
 
 /// The longest part of a parser's complaint that is passed on, in characters.
 const MAX_COMPLAINT: usize = 160;
@@ -219,7 +219,7 @@ fn digit(c: u8) -> Option<u8> {
     }
 }
 
-/// What a parser complained about: short and in one line, though the other end may have written parts of it.
+/// A parser's complaint, short and in one line. The other end may have written parts of it.
 fn complaint(what: &str, error: &serde_json::Error) -> Close {
     let text: String = error.to_string().chars().take(MAX_COMPLAINT).collect();
     violation(format!("expected {what}: {}", text.replace(char::is_control, "?")))
@@ -296,7 +296,7 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
         "compactblock" => Message::CompactBlock(compact(kind, payload)?),
         "getblocktxn" => {
             let GetBlockTxnText { block: id, indexes } = read(kind, payload)?;
-            let indexes = places(kind, indexes.0, MAX_BLOCK_TXS)?;
+            let indexes = ascending(kind, indexes.0, MAX_BLOCK_TXS)?;
             Message::GetBlockTxn(Box::new(GetBlockTxn { id, indexes: indexes.into() }))
         }
         "blocktxn" => {
@@ -337,10 +337,10 @@ fn block(kind: &str, payload: &str) -> Result<Arc<Block>, Close> {
     Ok(Arc::new(Block { head: head(kind, text)?, txs }))
 }
 
-/// Places in a block of `len` transactions: each above the one before.
-fn places(kind: &str, places: Vec<u32>, len: usize) -> Result<Vec<u32>, Close> {
-    let fit = places.is_sorted_by(|a, b| a < b) && places.last().is_none_or(|last| (*last as usize) < len);
-    if fit { Ok(places) } else { Err(violation(format!("expected ascending indexes below {len} in {kind}"))) }
+/// Indexes into a block of `len` transactions, each above the one before.
+fn ascending(kind: &str, indexes: Vec<u32>, len: usize) -> Result<Vec<u32>, Close> {
+    let fit = indexes.is_sorted_by(|a, b| a < b) && indexes.last().is_none_or(|last| (*last as usize) < len);
+    if fit { Ok(indexes) } else { Err(violation(format!("expected ascending indexes below {len} in {kind}"))) }
 }
 
 fn compact(kind: &str, payload: &str) -> Result<Arc<CompactBlock>, Close> {
@@ -352,6 +352,6 @@ fn compact(kind: &str, payload: &str) -> Result<Arc<CompactBlock>, Close> {
         return Err(violation(format!("expected at most {MAX_BLOCK_TXS} transactions in {kind}, found {count}")));
     }
     let (at, txs): (Vec<u32>, Vec<Tx>) = prefilled.0.into_iter().map(|one| (one.index, Tx::new(one.tx.0))).unzip();
-    let prefilled = places(kind, at, count)?.into_iter().zip(txs).collect();
+    let prefilled = ascending(kind, at, count)?.into_iter().zip(txs).collect();
     Ok(Arc::new(CompactBlock { head: head(kind, text)?, salt, short, prefilled }))
 }

@@ -7,7 +7,8 @@ use fika_core::hash::Id;
 use fika_core::message::{InvItem, Message};
 use fika_tcp::{Frame, VERSION};
 
-use crate::PROTOCOL;
+/// The value of `protocol` in every line.
+pub(crate) const PROTOCOL: &str = "fika";
 
 /// The width of the sender in every line but the hello, in bytes, its quotation marks included.
 const SENDER_WIDTH: usize = 26;
@@ -139,15 +140,15 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_head(out, &compact.head)?;
             write!(out, r#","salt":{}"#, compact.salt)?;
             put_list(out, r#","short":["#, &compact.short, |out, short| out.hex(&short.0))?;
-            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (place, tx)| {
-                write!(out, r#"{{"index":{place}"#)?;
+            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (index, tx)| {
+                write!(out, r#"{{"index":{index}"#)?;
                 put_hex(out, r#","tx":"#, tx.bytes())?;
                 out.write_char('}')
             })
         }
         Message::GetBlockTxn(request) => {
             put_id(out, r#""block":"#, &request.id)?;
-            put_list(out, r#","indexes":["#, &request.indexes, |out, place| write!(out, "{place}"))
+            put_list(out, r#","indexes":["#, &request.indexes, |out, index| write!(out, "{index}"))
         }
         Message::BlockTxn(answer) => {
             put_id(out, r#""block":"#, &answer.id)?;

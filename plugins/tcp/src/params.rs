@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// The longest frame that is sent or taken in, in bytes.
+    /// The longest frame that is sent or accepted, in bytes.
     pub max_frame_bytes: usize,
-    /// A connection whose other end has not said hello by then is closed, in milliseconds.
+    /// How long the other end has to say hello before the connection is closed, in milliseconds.
     pub handshake_timeout_ms: Time,
-    /// After so long a silence a ping is sent, in milliseconds.
+    /// The silence after which a ping is sent, in milliseconds.
     pub ping_interval_ms: Time,
-    /// After so long a silence the connection is closed, in milliseconds.
+    /// The silence after which the connection is closed, in milliseconds; longer than `ping_interval_ms`.
     pub timeout_ms: Time,
 }
 
-/// What [`Params`] mean, key by key.
+/// What each key of [`Params`] means.
 pub const PARAMS: &[(&str, &str)] = &[
-    ("max_frame_bytes", "longest frame that is sent or taken in, in bytes, 4096 to 67108864"),
+    ("max_frame_bytes", "longest frame that is sent or accepted, in bytes, 4096 to 67108864"),
     ("handshake_timeout_ms", "time for the other end to say hello, in ms"),
     ("ping_interval_ms", "silence after which a ping is sent, in ms"),
     ("timeout_ms", "silence after which the connection is closed, in ms; more than ping_interval_ms"),
@@ -30,10 +30,10 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Itself, if every value can be.
+    /// The same parameters, if every value is allowed.
     ///
     /// # Errors
-    /// One line that names the key whose value cannot be.
+    /// One line that names the key whose value is not allowed.
     pub fn checked(self) -> Result<Self, String> {
         const DAY: Time = 86_400_000;
         let within = |key: &str, found: u64, least: u64, most: u64| match found {

@@ -15,7 +15,7 @@ use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output};
 
 use crate::params::Params;
 
-/// The version of the protocol; ends of different versions part.
+/// The version of the protocol. Ends of different versions disconnect.
 pub const VERSION: u32 = 1;
 /// The longest name in a hello, in bytes. A longer one is cut when it is sent; control characters become `?`.
 pub const MAX_NAME_LEN: usize = 64;
@@ -80,7 +80,7 @@ pub fn violation(reason: impl Into<String>) -> Close {
     Close { reason: reason.into(), score: BAN_SCORE }
 }
 
-/// The connection ends through nobody's misbehaviour.
+/// The connection ends, and neither end has misbehaved.
 fn parting(reason: impl Into<String>) -> Close {
     Close { reason: reason.into(), score: 0 }
 }
@@ -94,7 +94,7 @@ pub fn max_payload_len(kind: u8) -> usize {
         6 => 1 + MAX_LOCATOR * 32,
         8 => 20 + 21 + 8 + 3 + MAX_PROOF_BYTES,
         9 => MAX_PROOF_BYTES,
-        // As long as the block at most, but for salt, lengths and places.
+        // As long as the block at most, except for salt, lengths and indexes.
         10 => MAX_BLOCK_BYTES + 32,
         11 => 32 + 3 + 3 * MAX_BLOCK_TXS,
         12 => 32 + MAX_BLOCK_BYTES,
@@ -177,7 +177,7 @@ impl<C: Codec> Session<C> {
         Ok(())
     }
 
-    /// Takes in bytes, each copied at most once.
+    /// Reads bytes. Copies each at most once.
     fn receive(&mut self, now: Time, mut input: &[u8], out: &mut Output) -> Result<(), Close> {
         self.heard_at = now;
         self.pinged = false;

@@ -6,7 +6,7 @@ use fika_core::amount::Amount;
 use fika_core::codec::{Decode, DecodeError, Encode, Reader, Sink, put_varint};
 use fika_core::hash::Id;
 
-use crate::transaction::u32_varint;
+use crate::encoding::u32_varint;
 
 /// Which coin: the transaction that made it, and which of its outputs it is. Shown as `id:index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

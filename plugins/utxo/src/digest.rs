@@ -3,7 +3,7 @@
 //! The first byte of the request is Bitcoin's hash type. Whatever it is, the digest commits to
 //! the whole request (the script that is satisfied), version, lock time, the input itself with
 //! its coin's amount and lock (so that nobody is fooled about the fee, as in BIP 143), and all
-//! actions (they speak in the name of the first input's owner). Beyond that:
+//! actions (they act for the owner of the first input). Beyond that:
 //!
 //! | hash type | inputs | outputs |
 //! |---|---|---|
@@ -22,8 +22,9 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::script::InputFacts;
 use fika_core::tx::Spend;
 
+use crate::encoding::put_list;
 use crate::error::{TxError, ensure};
-use crate::transaction::{Asked, Input, Output, Transaction, put_list};
+use crate::transaction::{Asked, Input, Output, Transaction};
 
 const NONE: u8 = 2;
 const SINGLE: u8 = 3;

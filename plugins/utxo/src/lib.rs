@@ -15,47 +15,26 @@ use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::script::InputFacts;
 use fika_core::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
-use serde::{Deserialize, Serialize};
 
 mod apply;
 mod build;
 pub mod coin;
 pub mod digest;
+mod encoding;
 mod error;
+mod params;
 pub mod transaction;
 
+pub use apply::RELATIVE_UNIT_TICKS;
 pub use error::TxError;
+pub use params::Params;
 
 use coin::Outpoint;
 use transaction::{Coinbase, Output, Transaction};
 
-/// One unit of a relative lock that counts time, in ticks: BIP 68's 512 seconds where a tick is a second.
-pub const RELATIVE_UNIT_TICKS: u64 = 512;
-
 /// The format for one chain.
 pub struct Utxo {
     params: Params,
-}
-
-/// The plugin's table in an experiment file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Params {
-    /// How many blocks after its own a coinbase's coin can be spent. Bitcoin has 100; the
-    /// default of 0 lets small experiments spend what they mine from the next block on.
-    pub maturity_blocks: u64,
-    /// The smallest output of a payment, in base units.
-    pub dust: Amount,
-    /// The longest payment, in bytes. A coinbase is bounded by the block.
-    pub max_tx_bytes: u32,
-    /// The longest script and the longest data of an action, in bytes.
-    pub max_field_bytes: u32,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Params { maturity_blocks: 0, dust: Amount::ZERO, max_tx_bytes: 100_000, max_field_bytes: 10_000 }
-    }
 }
 
 impl Plugin for Utxo {
@@ -80,8 +59,8 @@ impl Plugin for Utxo {
 }
 
 impl TxFormat for Utxo {
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
-        Ok(apply::apply(&self.params, tx, place, ledger)?)
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+        Ok(apply::apply(&self.params, tx, context, ledger)?)
     }
 
     fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject> {
@@ -103,13 +82,13 @@ impl TxFormat for Utxo {
         Transaction::Coinbase(Coinbase { height, extra_nonce, outputs }).to_bytes()
     }
 
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit {
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
         let id = domain_hash("fika utxo credit", &[&origin.0]);
-        apply::credit(Outpoint { id, index: n }, lock, amount, ApplyContext { coinbase: false, ..place })
+        apply::credit(Outpoint { id, index: n }, lock, amount, ApplyContext { coinbase: false, ..context })
     }
 
-    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
-        Ok(build::build(&self.params, order, place, ledger)?)
+    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+        Ok(build::build(&self.params, order, context, ledger)?)
     }
 
     fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {

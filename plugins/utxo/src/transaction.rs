@@ -10,6 +10,7 @@ use fika_core::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put
 use fika_core::hash::{Id, sha256d};
 
 use crate::coin::Outpoint;
+use crate::encoding::{list, put_list, u32_varint};
 
 /// A sequence number that takes no part in lock times: the usual one.
 pub const SEQUENCE_FINAL: u32 = u32::MAX;
@@ -176,22 +177,4 @@ impl<'a> Asked<'a> {
         self.amount.encode(out);
         put_bytes(out, self.data);
     }
-}
-
-fn list<'a, T>(
-    from: &mut Reader<'a>,
-    decode: impl Fn(&mut Reader<'a>) -> Result<T, DecodeError>,
-) -> Result<Vec<T>, DecodeError> {
-    (0..from.count(usize::MAX)?).map(|_| decode(from)).collect()
-}
-
-pub(crate) fn put_list<T>(out: &mut Vec<u8>, values: &[T], encode: impl Fn(&T, &mut Vec<u8>)) {
-    put_varint(out, values.len() as u64);
-    values.iter().for_each(|value| encode(value, out));
-}
-
-/// A varint that fits in 32 bits.
-pub(crate) fn u32_varint(from: &mut Reader<'_>) -> Result<u32, DecodeError> {
-    let found = from.varint()?;
-    u32::try_from(found).map_err(|_| DecodeError::Limit { limit: u32::MAX as usize, found })
 }

@@ -196,7 +196,7 @@ impl Run {
         }
     }
 
-    /// Makes the next block, has everyone judge it, and appends it.
+    /// Makes the next block, has everyone validate it, and appends it.
     fn step(&mut self) {
         let (node, draft, slot) = self.next_duty();
         let Draft { version, parent, bits, extra, .. } = draft;
@@ -214,7 +214,7 @@ impl Run {
         let mut seal = Vec::new();
         self.ask(node, |agent, ctx| format!("{:?}", agent.seal(&block.view(), &mut seal, ctx)));
         let rules = &self.rules;
-        let mut judge = |what: &str, block: &Stored, seal: &[u8]| {
+        let mut validate = |what: &str, block: &Stored, seal: &[u8]| {
             let (view, parent) = (block.view(), parent.view());
             writeln!(
                 self.log,
@@ -228,14 +228,14 @@ impl Run {
             )
             .unwrap();
         };
-        judge("block", &block, &seal);
-        judge("no seal", &block, &[]);
-        judge("another seal", &block, &[&seal[..], &[1]].concat());
+        validate("block", &block, &seal);
+        validate("no seal", &block, &[]);
+        validate("another seal", &block, &[&seal[..], &[1]].concat());
         let mutant = |header: Header, extra: Vec<u8>| Stored { id: header.id(), header, extra, ..block };
-        judge("too early", &mutant(Header { time: parent.header.time, ..header }, block.extra.clone()), &seal);
-        judge("other bits", &mutant(Header { bits: header.bits ^ 1, ..header }, block.extra.clone()), &seal);
-        judge("other nonce", &mutant(Header { nonce: header.nonce ^ 1, ..header }, block.extra.clone()), &seal);
-        judge("garbage", &mutant(header, vec![0xff; 9]), &[0xff; 9]);
+        validate("too early", &mutant(Header { time: parent.header.time, ..header }, block.extra.clone()), &seal);
+        validate("other bits", &mutant(Header { bits: header.bits ^ 1, ..header }, block.extra.clone()), &seal);
+        validate("other nonce", &mutant(Header { nonce: header.nonce ^ 1, ..header }, block.extra.clone()), &seal);
+        validate("garbage", &mutant(header, vec![0xff; 9]), &[0xff; 9]);
 
         let actions = [Action { from: address(node), kind: 1, amount: Amount(5), data: vec![1, 2] }];
         for actions in [&actions[..], &[]] {

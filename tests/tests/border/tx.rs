@@ -27,9 +27,9 @@ impl Ledger for Coins {
 
 pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
     let mut log = String::new();
-    let place = ApplyContext { height: 7, time: 1_000, coinbase: false };
+    let context = ApplyContext { height: 7, time: 1_000, coinbase: false };
     let lock = vec![7; 25];
-    let coins = (0..4).map(|n| format.credit(&Id([3; 32]), n, &lock, Amount::coins(u64::from(n) + 1), place));
+    let coins = (0..4).map(|n| format.credit(&Id([3; 32]), n, &lock, Amount::coins(u64::from(n) + 1), context));
     let ledger = Coins(coins.map(|coin| (coin.key.clone(), coin)).collect());
     for coin in ledger.0.values() {
         writeln!(log, "credit {coin:?}").unwrap();
@@ -43,10 +43,10 @@ pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
     };
     let vote = ActionRequest { kind: 3, amount: Amount(50), data: vec![1, 2, 3] };
     for (amount, actions) in [(1, vec![]), (5, vec![vote]), (8, vec![]), (100, vec![])] {
-        let built = format.build(&order(amount, actions), place, &ledger);
+        let built = format.build(&order(amount, actions), context, &ledger);
         writeln!(log, "built {built:?}").unwrap();
         let Ok(tx) = built else { continue };
-        let outcome = format.apply(&tx, place, &ledger);
+        let outcome = format.apply(&tx, context, &ledger);
         writeln!(log, "does {outcome:?}").unwrap();
         let Ok(outcome) = outcome else { continue };
         writeln!(log, "not prepared {:?}", format.prepare(&tx, &[])).unwrap();
@@ -62,16 +62,16 @@ pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
         writeln!(log, "finished {finished:?}").unwrap();
         writeln!(log, "not finished {:?}", format.finish(&tx, &[])).unwrap();
         let finished = finished.unwrap();
-        writeln!(log, "applied {:?}", format.apply(&finished, place, &ledger)).unwrap();
-        writeln!(log, "nothing there {:?}", format.apply(&finished, place, &Coins(BTreeMap::new()))).unwrap();
+        writeln!(log, "applied {:?}", format.apply(&finished, context, &ledger)).unwrap();
+        writeln!(log, "nothing there {:?}", format.apply(&finished, context, &Coins(BTreeMap::new()))).unwrap();
         for cut in [0, 1, finished.len() / 2, finished.len() - 1] {
-            writeln!(log, "cut {:?}", format.apply(&finished[..cut], place, &ledger)).unwrap();
+            writeln!(log, "cut {:?}", format.apply(&finished[..cut], context, &ledger)).unwrap();
         }
     }
-    let place = ApplyContext { coinbase: true, ..place };
+    let context = ApplyContext { coinbase: true, ..context };
     for extra_nonce in 0..2 {
         let coinbase = format.coinbase(7, extra_nonce, &[(lock.clone(), Amount::coins(50)), (vec![], Amount(1))]);
-        writeln!(log, "coinbase {coinbase:?} does {:?}", format.apply(&coinbase, place, &ledger)).unwrap();
+        writeln!(log, "coinbase {coinbase:?} does {:?}", format.apply(&coinbase, context, &ledger)).unwrap();
     }
     log
 }

@@ -13,7 +13,7 @@ use crate::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
 guarded_table! { TxTable for TxFormat {
     ref apply(
         tx: &[u8] as Slice,
-        place: ApplyContext as Value<ApplyContext>,
+        context: ApplyContext as Value<ApplyContext>,
         ledger: &dyn Ledger as Lent<LedgerTable>,
     ) -> Result<Outcome, Reject> as Coded<Either<One<Outcome>, Reject>>;
     ref prepare(
@@ -36,11 +36,11 @@ guarded_table! { TxTable for TxFormat {
         n: u32 as Value<u32>,
         lock: &[u8] as Slice,
         amount: Amount as Value<Amount>,
-        place: ApplyContext as Value<ApplyContext>,
+        context: ApplyContext as Value<ApplyContext>,
     ) -> Credit as Coded<One<Credit>>;
     ref build(
         order: &Order as CodedRef<Order>,
-        place: ApplyContext as Value<ApplyContext>,
+        context: ApplyContext as Value<ApplyContext>,
         ledger: &dyn Ledger as Lent<LedgerTable>,
     ) -> Result<Vec<u8>, Reject> as Coded<Either<One<Vec<u8>>, Reject>>;
     ref finish(

@@ -128,7 +128,7 @@ flat! {
     Address => AddressWire;
     Work => [u64; 4];
     Header => HeaderWire;
-    ApplyContext => PlaceWire;
+    ApplyContext => ApplyContextWire;
     InputFacts => FactsWire;
 }
 
@@ -154,7 +154,7 @@ pub(crate) struct HeaderWire {
 /// [`ApplyContext`]
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
-pub(crate) struct PlaceWire {
+pub(crate) struct ApplyContextWire {
     height: u64,
     time: u32,
     coinbase: bool,

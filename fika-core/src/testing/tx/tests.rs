@@ -11,12 +11,15 @@ use crate::tx::Accounts;
 struct Flawed(&'static str);
 
 impl TxFormat for Flawed {
-    fn apply(&self, tx: &[u8], place: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
+    fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         assert!(self.0 != "panics" || tx.len() > 20, "a short transaction");
-        let place =
-            if self.0 == "anywhere" && !place.coinbase { ApplyContext { coinbase: true, ..place } } else { place };
-        let outcome = Accounts.apply(tx, place, ledger).or_else(|reject| match self.0 {
-            "anywhere" => Accounts.apply(tx, ApplyContext { coinbase: false, ..place }, ledger),
+        let context = if self.0 == "anywhere" && !context.coinbase {
+            ApplyContext { coinbase: true, ..context }
+        } else {
+            context
+        };
+        let outcome = Accounts.apply(tx, context, ledger).or_else(|reject| match self.0 {
+            "anywhere" => Accounts.apply(tx, ApplyContext { coinbase: false, ..context }, ledger),
             _ => Err(reject),
         });
         let mut outcome = outcome?;
@@ -45,14 +48,14 @@ impl TxFormat for Flawed {
         Accounts.coinbase(height, if self.0 == "coinbases" { 0 } else { extra_nonce }, to)
     }
 
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, place: ApplyContext) -> Credit {
-        let credit = Accounts.credit(origin, n, lock, amount, place);
+    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
+        let credit = Accounts.credit(origin, n, lock, amount, context);
         if self.0 == "credits" { Credit { key: origin.0.to_vec(), ..credit } } else { credit }
     }
 
-    fn build(&self, order: &Order, place: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
+    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
         let fee = if self.0 == "fee" { Amount(order.fee.0 - 1) } else { order.fee };
-        Accounts.build(&Order { fee, ..order.clone() }, place, ledger)
+        Accounts.build(&Order { fee, ..order.clone() }, context, ledger)
     }
 
     fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {

@@ -19,9 +19,9 @@ pub struct MempoolEntry {
     pub rate: u64,
     /// Fee.
     pub fee: Amount,
-    /// What it takes of a block's and of a mempool's room: its bytes.
+    /// Its share of the room in a block and in a mempool: its length in bytes.
     pub cost: u64,
-    /// Whether its validation has read nothing but entries.
+    /// Whether its validation read nothing but entries.
     pub(crate) reads_entries: bool,
     /// Differs for every validation of the table.
     pub(super) serial: u64,
@@ -58,7 +58,7 @@ pub(super) struct CachedValidation {
 }
 
 impl CachedValidation {
-    /// Whether it holds only where this one is in the mempool.
+    /// Whether it holds only where this transaction is in the mempool.
     pub(super) fn depends_on(&self, tx: TxIndex) -> bool {
         self.beside.iter().any(|(other, _)| *other == tx)
     }
@@ -81,12 +81,12 @@ impl Use {
     }
 }
 
-/// What a runtime works out of a transaction once, for all messages that carry it.
-// Packed, so that a `Brief` fits into a line of the caches.
+/// What a runtime computes of a transaction once, for all messages that carry it.
+// Packed, so that a `Brief` fits into a cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, packed(4))]
 pub struct WireInfo {
-    /// What a message with it takes, in bytes. 0: not worked out yet.
+    /// The length of a message with it, in bytes. 0: not computed yet.
     pub bytes: u32,
     /// The runtime's own number for such a message.
     pub number: u64,
@@ -97,21 +97,21 @@ pub(super) const NO_TIP: BlockIx = BlockIx(u32::MAX);
 /// No transaction.
 pub(super) const NO_TX: TxIndex = TxIndex(u32::MAX);
 
-/// What messages need of a transaction, apart from the rest: one line of the machine's caches.
+/// What messages need of a transaction, apart from the rest: one cache line.
 #[derive(Clone)]
 #[repr(align(64))]
 pub(super) struct Brief {
-    /// The beginning of its hash.
+    /// The first bytes of its hash.
     pub(super) prefix: u64,
     /// How many nodes, messages and lists hold the index.
     pub(super) holders: u32,
-    /// The latest tip over which it was validated, if there is one validation and that depends on `beside` at most; else
-    /// [`NO_TIP`].
+    /// The latest tip over which it was validated, if it has one validation, which depends on `beside` at most;
+    /// otherwise [`NO_TIP`].
     pub(super) over: BlockIx,
     /// By the first validation: the fee rate and the fee.
     pub(super) rate: u64,
     pub(super) fee: Amount,
-    /// What it takes of a block's room.
+    /// Its share of the room in a block, in bytes.
     pub(super) cost: u32,
     /// The one transaction on which that validation depends, or [`NO_TX`].
     pub(super) beside: TxIndex,
@@ -120,7 +120,7 @@ pub(super) struct Brief {
     pub(super) wire: WireInfo,
 }
 
-const _: () = assert!(size_of::<Brief>() == 64, "one line");
+const _: () = assert!(size_of::<Brief>() == 64, "one cache line");
 
 impl Brief {
     pub(super) fn new(hash: Id) -> Brief {

@@ -1,18 +1,18 @@
-//! The transactions that nodes of this world hold or remember. Each has an index, and what is the same for all nodes is
-//! worked out once.
+//! The transactions that nodes of this world hold or remember. Each has an index. What is the same for all nodes is
+//! computed once.
 //!
 //! A node keeps its own view of a transaction (in the mempool, asked for, dealt with) in lists by index. An index that
-//! nobody holds goes to another transaction, so the lists stay short. Indexes decide nothing and are shown to nobody: a
+//! nobody holds goes to another transaction, so the lists stay short. Indexes decide nothing and are never shown: a
 //! node does the same whatever they are.
 //!
-//! Who keeps an index holds it: a node's status table and mempool, a message under way, a list of announcements. A
-//! released index is not given away before the next call of [`Node::handle`](crate::node::Node::handle), so what a call
-//! says of it can be read until then.
+//! Whoever keeps an index holds it: a node's status table and mempool, a message under way, a list of announcements. A
+//! released index is not reused before the next call of [`Node::handle`](crate::node::Node::handle), so the output of a
+//! call can be read until then.
 //!
-//! What a transaction does ([`TxFormat::apply`](crate::tx::TxFormat::apply)) follows from the tip that it is validated
-//! over and from what the mempool says of the entries that are read. So a validation holds for every node with the same
-//! tip whose mempool has the same transactions, validated the same way, of those that touch these entries. One that has
-//! looked at balances is not shared.
+//! What a transaction does ([`TxFormat::apply`](crate::tx::TxFormat::apply)) depends on the tip and on the entries that
+//! it reads, of the ledger and of the mempool. So a validation holds for every node with the same tip whose mempool has
+//! the same transactions that change these entries, validated the same way. A validation that has read balances is not
+//! shared.
 
 mod confirmed;
 mod entry;
@@ -46,7 +46,7 @@ pub struct TxTable {
     uses: BytesMap<Box<[u8]>, Vec<(TxIndex, Use)>>,
     owners: BTreeMap<Address, Vec<TxIndex>>,
     serials: u64,
-    /// Counts what could make a [`Confirmed`] another one.
+    /// Counts changes to the table that could change a [`Confirmed`].
     changes: u64,
     confirmed: Option<(BlockIx, u64, Arc<Confirmed>)>,
 }
@@ -63,7 +63,7 @@ impl TxTable {
         self.hashes[tx.0 as usize]
     }
 
-    /// The [beginning](Id::prefix) of it.
+    /// The [first bytes](Id::prefix) of the transaction's hash.
     #[inline]
     pub fn prefix(&self, tx: TxIndex) -> u64 {
         self.briefs[tx.0 as usize].prefix
@@ -84,7 +84,7 @@ impl TxTable {
         self.indexes.is_empty()
     }
 
-    /// What the runtime works out of a transaction for messages; `work_out` is called once while the index is held.
+    /// What the runtime computes of a transaction for messages. `work_out` is called once while the index is held.
     #[inline]
     pub fn wire(&mut self, tx: TxIndex, work_out: impl FnOnce(&Tx) -> WireInfo) -> WireInfo {
         let brief = &mut self.briefs[tx.0 as usize];
@@ -114,20 +114,20 @@ impl TxTable {
         tx
     }
 
-    /// The same for a transaction that is at hand.
+    /// The same for a whole transaction.
     pub(crate) fn hold_tx(&mut self, tx: &Tx) -> TxIndex {
         let index = self.hold(tx.hash());
         self.all[index.0 as usize].tx.get_or_insert_with(|| tx.clone());
         index
     }
 
-    /// One more that holds it.
+    /// Adds a holder.
     #[inline]
     pub(crate) fn hold_again(&mut self, tx: TxIndex) {
         self.briefs[tx.0 as usize].holders += 1;
     }
 
-    /// One of those that hold it does so no longer.
+    /// Removes a holder. Without holders the index is released.
     #[inline]
     pub(crate) fn release(&mut self, tx: TxIndex) {
         let brief = &mut self.briefs[tx.0 as usize];
@@ -137,7 +137,7 @@ impl TxTable {
         }
     }
 
-    /// A call of a node begins: what was released before it can be given away.
+    /// At the beginning of a node's call: makes indexes free that were released before it.
     #[inline]
     pub(crate) fn reclaim(&mut self) {
         if !self.released.is_empty() {
@@ -157,7 +157,7 @@ impl TxTable {
             for (user, _) in &*users {
                 let Known { related, cached, .. } = &mut self.all[user.0 as usize];
                 related.retain(|other| *other != tx);
-                // The index will stand for another one.
+                // The index will stand for another transaction.
                 cached.retain(|cached| !cached.depends_on(tx));
                 if self.briefs[user.0 as usize].beside == tx {
                     self.briefs[user.0 as usize].over = NO_TIP;
@@ -227,8 +227,8 @@ impl TxTable {
         }
     }
 
-    /// The transactions that do such a thing to the entry `key`. One that was validated more than once may do it only
-    /// by one of its validations.
+    /// The transactions that use the entry `key` in such a way. One that was validated more than once may do so in only
+    /// one of its validations.
     pub(crate) fn users(&self, key: &[u8], how: Use) -> impl Iterator<Item = TxIndex> {
         let users = self.uses.get(key).map_or(&[][..], |users| &users[..]);
         users.iter().filter(move |(_, does)| does.any_of(how)).map(|(tx, _)| *tx)

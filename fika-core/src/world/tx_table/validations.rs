@@ -1,4 +1,4 @@
-//! What was found of transactions, and for which nodes it holds.
+//! Validations of transactions, and for which nodes they hold.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::block::Tx;
 use crate::tx::Outcome;
 use crate::world::tree::BlockIx;
 
-/// So many cached validations are kept of one transaction.
+/// How many cached validations of one transaction are kept.
 const CACHED_KEPT: usize = 4;
 
 impl TxTable {
-    /// A validation of the transaction over `tip` that holds for a mempool in which the transactions are that `is_in`
-    /// names, by the validations whose serial numbers `serial` gives.
+    /// A validation of the transaction over `tip` that holds for the mempool with the transactions of `is_in`. `serial`
+    /// says which validation of each the mempool has.
     #[inline]
     pub(crate) fn cached(
         &self,
@@ -31,7 +31,7 @@ impl TxTable {
         self.find_cached(tx, tip, is_in, serial)
     }
 
-    /// The same where the brief does not say it.
+    /// The same where the brief does not have it.
     #[inline(never)]
     fn find_cached(
         &self,
@@ -41,7 +41,7 @@ impl TxTable {
         serial: impl Fn(TxIndex) -> Option<u64>,
     ) -> Option<Validation> {
         let Known { cached, related, .. } = &self.all[tx.0 as usize];
-        // Of a transaction that was validated once there is no other validation.
+        // A transaction that was validated once has only that validation.
         let same = |other: TxIndex, expected: u64| {
             self.all[other.0 as usize].validations == 1 || serial(other) == Some(expected)
         };
@@ -64,9 +64,9 @@ impl TxTable {
         self.all[tx.0 as usize].first.as_ref()
     }
 
-    /// Keeps a validation of the transaction `tx`, which is at hand; one that is equal to the first is that. `reads`: the
-    /// tip that it was made over and the entries that were read, where nothing else was; `serial` as in
-    /// [`cached`](TxTable::cached), of the mempool that it was made beside.
+    /// Keeps a validation of the transaction `tx`; one that equals the first is not kept twice. `reads` is the tip that
+    /// it was made over and the entries that it read, or `None` if it read anything else. `serial` is as in
+    /// [`cached`](TxTable::cached), for the mempool that it was made with.
     pub(crate) fn keep(
         &mut self,
         index: TxIndex,
@@ -83,7 +83,7 @@ impl TxTable {
         let beside = |tip| {
             let related = &self.all[index.0 as usize].related;
             let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(self, *other)?))).collect();
-            // The value of what several have written depends on their order.
+            // If several transactions write an entry, its value depends on their order.
             let writes = |other: TxIndex| {
                 let known = &self.all[other.0 as usize];
                 known.keys.iter().any(|key| self.users(key, Use::PUTS).any(|user| user == other))
@@ -91,7 +91,7 @@ impl TxTable {
             (outcome.puts.is_empty() && !here.iter().any(|(other, _)| writes(*other))).then_some((tip, here))
         };
         let over = tip.and_then(beside);
-        // Nearly always another tip changes nothing.
+        // Another tip nearly always changes nothing.
         let known = self.first(index).filter(|first| first.outcome == outcome).cloned();
         let entry = known.unwrap_or_else(|| self.keep_new(index, tx, outcome, reads_entries));
         self.briefs[index.0 as usize].over = NO_TIP;
@@ -106,7 +106,7 @@ impl TxTable {
         self.validation(index, &entry)
     }
 
-    /// Keeps a validation that is unlike the first one, or is the first.
+    /// Keeps a validation that differs from the first, or is the first.
     fn keep_new(&mut self, index: TxIndex, tx: Tx, outcome: Outcome, reads_entries: bool) -> Arc<MempoolEntry> {
         self.serials += 1;
         let (fee, cost) = (outcome.fee, tx.bytes().len() as u64);
@@ -123,8 +123,8 @@ impl TxTable {
         new
     }
 
-    /// Notes the only validation of a transaction in its brief, if it depends on one other at most. What does not fit is
-    /// looked up each time.
+    /// Notes the only validation of a transaction in its brief, if it depends on at most one other transaction. Any
+    /// other validation is looked up each time.
     fn note_in_brief(&mut self, tx: TxIndex, over: BlockIx, beside: &[(TxIndex, u64)]) {
         let Known { first: Some(first), validations: 1, related, .. } = &self.all[tx.0 as usize] else { return };
         let Ok(cost) = u32::try_from(first.cost) else { return };
@@ -139,7 +139,7 @@ impl TxTable {
         *brief = Brief { over, rate, fee, cost, beside, beside_is_in, ..brief.clone() };
     }
 
-    /// Where one was validated in two ways, what was found of those beside it is no longer all that there is to say.
+    /// A transaction has a second validation now, so the briefs that depend on it no longer say enough.
     fn validated_twice(&mut self, tx: TxIndex) {
         for key in &self.all[tx.0 as usize].keys {
             for (user, _) in self.uses.get(key).into_iter().flatten() {

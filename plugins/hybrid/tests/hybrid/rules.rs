@@ -2,12 +2,12 @@
 
 use fika_core::agent::{Duty, Effect, Sealed};
 use fika_core::amount::Amount;
-use fika_core::codec::Encode;
+use fika_core::codec::{Decode, Encode};
 use fika_core::consensus::{Consensus, LedgerOp};
 use fika_core::env::{ChainParams, Env};
 use fika_core::header::{Header, SECOND};
 use fika_core::plugin::Plugin;
-use fika_core::reject::Reject;
+use fika_core::reject::{Reason, Reject};
 use fika_core::target::{Target, Work};
 use fika_core::testing::{self, Chain, Person};
 use fika_core::view::ChainView;
@@ -306,5 +306,35 @@ proptest! {
         let mut ctx = chain.ctx(now, &keys);
         agent.on_tip(&chain.tip(), &mut ctx);
         prop_assert!(ctx.duties.is_some());
+    }
+}
+
+#[test]
+fn every_rule_crosses_the_border_by_its_name() {
+    let who = Person::new(1).address();
+    let table = [
+        (HybridError::TimeTooOld { last: 2, found: 1 }, "time-too-old"),
+        (HybridError::Extra { found: 1 }, "bad-extra"),
+        (HybridError::Version { expected: WORK, found: 0 }, "bad-version"),
+        (HybridError::Bits { expected: 1, found: 2 }, "bad-diffbits"),
+        (HybridError::HighHash { bits: 1, id: Header::default().id() }, "high-hash"),
+        (HybridError::Nonce { found: 1 }, "bad-nonce"),
+        (HybridError::Step { step: 2, found: 1 }, "bad-time-step"),
+        (HybridError::MissingCoin(who), "bad-stake-missingorspent"),
+        (HybridError::HighKernel { time: 2, age: 1 }, "high-kernel"),
+        (HybridError::WorkSeal { found: 1 }, "bad-seal"),
+        (HybridError::SealSignature { producer: who, signer: None }, "bad-seal-signature"),
+    ];
+    for (error, code) in table {
+        // A new rule does not compile here: give it a row above, too.
+        match error {
+            HybridError::TimeTooOld { .. } | HybridError::Extra { .. } | HybridError::Version { .. } => {}
+            HybridError::Bits { .. } | HybridError::HighHash { .. } | HybridError::Nonce { .. } => {}
+            HybridError::Step { .. } | HybridError::MissingCoin(_) | HybridError::HighKernel { .. } => {}
+            HybridError::WorkSeal { .. } | HybridError::SealSignature { .. } => {}
+        }
+        let reason = Reason::from(error.clone());
+        let crossed = Reason::from_bytes(&reason.to_bytes()).unwrap();
+        assert_eq!((&*crossed.code, crossed.text), (code, error.to_string()));
     }
 }

@@ -41,7 +41,7 @@ fn transaction() -> impl Strategy<Value = Transaction<'static>> {
     prop_oneof![3 => payment, 1 => coinbase]
 }
 
-fn place() -> impl Strategy<Value = ApplyContext> {
+fn context() -> impl Strategy<Value = ApplyContext> {
     (any::<u64>(), any::<u32>(), any::<bool>()).prop_map(|(height, time, coinbase)| ApplyContext {
         height,
         time,
@@ -50,10 +50,10 @@ fn place() -> impl Strategy<Value = ApplyContext> {
 }
 
 /// Nothing may panic, whatever the bytes are.
-fn poke(tx: &[u8], place: ApplyContext) {
+fn poke(tx: &[u8], context: ApplyContext) {
     let utxo = utxo(Params::default());
     let ledger = with_coins(who(1), &[Amount::coins(1)]);
-    let _ = utxo.apply(tx, place, &ledger);
+    let _ = utxo.apply(tx, context, &ledger);
     let _ = utxo.prepare(tx, &[]);
     for input in [0, u32::MAX] {
         let _ = utxo.digest(tx, input, b"");
@@ -86,15 +86,15 @@ fn one_coin_is_spent_where_one_is_enough() {
 
 proptest! {
     #[test]
-    fn encodings_come_back(transaction in transaction(), place in place()) {
+    fn encodings_come_back(transaction in transaction(), context in context()) {
         let bytes = transaction.to_bytes();
         prop_assert_eq!(Transaction::decode(&bytes), Ok(transaction));
-        poke(&bytes, place);
+        poke(&bytes, context);
     }
 
     #[test]
     fn changed_encodings_are_other_transactions_or_none(
-        transaction in transaction(), at: prop::sample::Index, flip in 1u8.., place in place(),
+        transaction in transaction(), at: prop::sample::Index, flip in 1u8.., context in context(),
     ) {
         let mut bytes = transaction.to_bytes();
         let at = at.index(bytes.len());
@@ -102,15 +102,15 @@ proptest! {
         if let Ok(decoded) = Transaction::decode(&bytes) {
             prop_assert_eq!(decoded.to_bytes(), &bytes[..]);
         }
-        poke(&bytes, place);
+        poke(&bytes, context);
     }
 
     #[test]
-    fn any_bytes_are_judged(bytes: Vec<u8>, place in place()) {
+    fn any_bytes_are_accepted_or_refused(bytes: Vec<u8>, context in context()) {
         if let Ok(decoded) = Transaction::decode(&bytes) {
             prop_assert_eq!(decoded.to_bytes(), &bytes[..]);
         }
-        poke(&bytes, place);
+        poke(&bytes, context);
     }
 
     #[test]

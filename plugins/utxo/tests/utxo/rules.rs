@@ -2,7 +2,8 @@
 
 use crate::ledger::{block, id, inside, only_coin, order, utxo, who, with_coins};
 use fika_core::amount::{Amount, MAX_AMOUNT};
-use fika_core::reject::Reject;
+use fika_core::codec::{Decode, DecodeError, Encode};
+use fika_core::reject::{Reason, Reject};
 use fika_core::testing::refused;
 use fika_core::testing::tx::MemoryLedger;
 use fika_core::tx::{ActionRequest, ApplyContext, Ledger, TxFormat};
@@ -77,7 +78,7 @@ fn a_coinbase_claims_at_its_own_height() {
     let outcome = utxo.apply(&coinbase, block(5), &ledger).unwrap();
     assert!(outcome.spends.is_empty());
     assert_eq!(outcome.credits.iter().map(|credit| credit.amount).collect::<Vec<_>>(), [Amount::coins(50)]);
-    let apply = |place| utxo.apply(&coinbase, place, &ledger);
+    let apply = |context| utxo.apply(&coinbase, context, &ledger);
     assert_eq!(apply(block(6)), Err(TxError::CoinbaseHeight { expected: 6, found: 5 }.into()));
     assert_eq!(apply(inside(5)), Err(TxError::Kind { expected: false }.into()));
     let ids = [(5, 0), (5, 1), (6, 0)]
@@ -126,9 +127,9 @@ fn payment<'a>(outpoint: Outpoint, lock: &'a [u8]) -> Payment<'a> {
     }
 }
 
-fn verdict(params: Params, payment: Payment<'_>, place: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
+fn verdict(params: Params, payment: Payment<'_>, context: ApplyContext, ledger: &MemoryLedger) -> Result<(), Reject> {
     let tx = Transaction::Payment(payment).to_bytes();
-    utxo(params).apply(&tx, place, ledger).map(drop)
+    utxo(params).apply(&tx, context, ledger).map(drop)
 }
 
 #[test]
@@ -179,7 +180,7 @@ fn lock_times_and_ages_are_waited_for() {
     let at_time = |time| ApplyContext { time, ..inside(1) };
     const NOT_FINAL: Option<&str> = Some("bad-txns-nonfinal");
     const TOO_YOUNG: Option<&str> = Some("non-BIP68-final");
-    for (version, lock_time, sequence, place, code) in [
+    for (version, lock_time, sequence, context, code) in [
         (2, 5, 1 << 31, inside(5), NOT_FINAL),
         (2, 5, 1 << 31, inside(6), None),
         (2, 5, SEQUENCE_FINAL, inside(5), None),
@@ -196,8 +197,8 @@ fn lock_times_and_ages_are_waited_for() {
         payment.version = version;
         payment.lock_time = lock_time;
         payment.inputs[0].sequence = sequence;
-        let found = verdict(Params::default(), payment.clone(), place, &ledger);
-        assert_eq!(found.as_ref().err().map(Reject::code), code, "{payment:?} at {place:?}: {found:?}");
+        let found = verdict(Params::default(), payment.clone(), context, &ledger);
+        assert_eq!(found.as_ref().err().map(Reject::code), code, "{payment:?} at {context:?}: {found:?}");
     }
 }
 
@@ -207,4 +208,44 @@ fn wrong_parameters_are_named() {
     let env = fika_core::env::Env { chain: Default::default(), keys: std::sync::Arc::new(fika_core::keys::NoKeys) };
     let error = fika_utxo::Utxo::new(Params { max_tx_bytes: 2 << 20, ..Params::default() }, &env).err().unwrap();
     assert_eq!(error, "max_tx_bytes: expected at most 1048576, found 2097152");
+}
+
+#[test]
+fn every_rule_crosses_the_border_by_its_name() {
+    let (coin, limit, found) = (Outpoint { id: id(1), index: 0 }, 1, 2);
+    let table = [
+        (TxError::Encoding(DecodeError::Varint), "bad-encoding"),
+        (TxError::Kind { expected: true }, "bad-cb-missing"),
+        (TxError::Kind { expected: false }, "bad-cb-multiple"),
+        (TxError::CoinbaseHeight { expected: 1, found: 2 }, "bad-cb-height"),
+        (TxError::TxSize { limit, found }, "bad-txns-oversize"),
+        (TxError::FieldSize { limit, found }, "bad-txns-script-size"),
+        (TxError::NoInputs, "bad-txns-vin-empty"),
+        (TxError::Duplicate(coin), "bad-txns-inputs-duplicate"),
+        (TxError::MissingCoin(coin), "bad-txns-inputs-missingorspent"),
+        (TxError::BrokenCoin(coin), "bad-coin-encoding"),
+        (TxError::Immature { coin, expected: 2, found: 1 }, "bad-txns-premature-spend-of-coinbase"),
+        (TxError::NotFinal { lock_time: 2, height: 1, time: 0 }, "bad-txns-nonfinal"),
+        (TxError::TooYoung { coin, unit: "height", expected: 2, found: 1 }, "non-BIP68-final"),
+        (TxError::Dust { limit: Amount(2), found: Amount(1) }, "dust"),
+        (TxError::Sum("inputs"), "bad-txns-inputvalues-outofrange"),
+        (TxError::Sum("outputs"), "bad-txns-txouttotal-toolarge"),
+        (TxError::Overspent { expected: Amount(2), found: Amount(1) }, "bad-txns-in-belowout"),
+        (TxError::Funds { expected: Amount(2), found: Amount(1) }, "insufficient-funds"),
+        (TxError::Spends { expected: 1, found }, "bad-spend-count"),
+        (TxError::Unlocks { expected: 1, found }, "bad-unlock-count"),
+    ];
+    for (error, code) in table {
+        // A new rule does not compile here: give it a row above, too.
+        match error {
+            TxError::Encoding(_) | TxError::Kind { .. } | TxError::CoinbaseHeight { .. } | TxError::TxSize { .. } => {}
+            TxError::FieldSize { .. } | TxError::NoInputs | TxError::Duplicate(_) | TxError::MissingCoin(_) => {}
+            TxError::BrokenCoin(_) | TxError::Immature { .. } | TxError::NotFinal { .. } => {}
+            TxError::TooYoung { .. } | TxError::Dust { .. } | TxError::Sum(_) | TxError::Overspent { .. } => {}
+            TxError::Funds { .. } | TxError::Spends { .. } | TxError::Unlocks { .. } => {}
+        }
+        let reason = Reason::from(error.clone());
+        let crossed = Reason::from_bytes(&reason.to_bytes()).unwrap();
+        assert_eq!((&*crossed.code, crossed.text), (code, error.to_string()));
+    }
 }
