@@ -133,7 +133,9 @@ pub enum Effect {
     },
     /// Make this accepted block the tip, whatever fork choice says (BFT).
     Adopt(Id),
-    /// This block is final: a tip that does not descend from it is reported as a safety violation, and refused.
+    /// This accepted block and its ancestors are final: a tip that does not descend from it is reported as a safety
+    /// violation, and refused. It concerns this node alone, and may be said again. It is not kept: after a restart nothing
+    /// is final until the agent says so, best in the `on_tip` at the start.
     Finalize(Id),
     /// In the `on_block` of this very block: it is not announced to the neighbours. Nothing elsewhere.
     Withhold(Id),

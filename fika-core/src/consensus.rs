@@ -46,7 +46,9 @@ pub enum LedgerOp {
     Unlock(Address, Amount),
     /// This much of the deposit is destroyed.
     Forfeit(Address, Amount),
-    /// Stores a value of the rules, or removes it.
+    /// Stores a value of the rules (which may be empty) under a key, or removes it. It is part of the state after this
+    /// block: [`ChainView::get`] and [`ChainView::scan`] find it there and after all descendants, and on no other branch.
+    /// Genesis has none.
     Put(Vec<u8>, Option<Vec<u8>>),
     /// This much comes into being as a coin of the address: rewards for others than the block's producer (uncles).
     Mint(Address, Amount),
@@ -151,7 +153,9 @@ pub trait Consensus: Send + Sync {
         Target::from_bits(header.bits).is_some_and(|target| grind_sha256d(header, target, tries))
     }
 
-    /// What the block does to the ledger beyond its transactions.
+    /// What the block does to the ledger beyond its transactions. Here rules count what must be counted alike everywhere,
+    /// such as votes in the extra or in actions: they read what earlier blocks left at `summary.parent.id` in `past`, and
+    /// answer with [`LedgerOp::Put`].
     ///
     /// # Errors
     /// [`Reject::Invalid`] when an action is not allowed.

@@ -244,6 +244,11 @@ fn leaving_a_final_block_is_a_safety_violation() {
     tell(&mut solo, 0, &short[1]);
     tell(&mut solo, 0, &short[0]);
     assert_eq!((violations(&solo), solo.node.finalized()), (0, solo.node.tip()));
+    let finals = solo.events.iter().filter_map(|event| match event {
+        Event::Finalized { block } => Some(*block),
+        _ => None,
+    });
+    assert_eq!(finals.collect::<Vec<_>>(), [solo.node.tip()], "an ancestor of a final block is no news");
     long.iter().for_each(|block| drop(solo.hear_block(0, block)));
     assert_eq!((violations(&solo), solo.tip()), (1, long[2].id()), "fork choice has left a final block");
     tell(&mut solo, 0, &long[2]);

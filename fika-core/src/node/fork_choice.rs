@@ -141,8 +141,11 @@ impl Node {
     pub(super) fn finalize(&mut self, turn: &mut Turn<'_>, id: &Id) {
         let tree = turn.world.tree();
         match tree.find(id).filter(|ix| self.seen.contains(*ix)) {
-            Some(ix) if tree.is_ancestor(self.finalized, ix) => self.finalized = ix,
             Some(ix) if tree.is_ancestor(ix, self.finalized) => {}
+            Some(ix) if tree.is_ancestor(self.finalized, ix) => {
+                self.finalized = ix;
+                turn.out.event(Event::Finalized { block: ix });
+            }
             Some(_) => {
                 turn.out.event(Event::SafetyViolation { finalized: tree[self.finalized].id, tip: *id });
             }

@@ -226,6 +226,11 @@ pub enum Event {
         /// What it did, in one line.
         why: String,
     },
+    /// The agent has called a block final that was not final yet.
+    Finalized {
+        /// Where it is.
+        block: BlockIx,
+    },
     /// A block below a final one was left: consensus has failed.
     SafetyViolation {
         /// The block that was final.

@@ -32,6 +32,12 @@ const COUNT: Form = Integer(0, INTEGER_MAX);
 pub(super) static METRICS: &[Metric] = &[
     metric("agreement", Flag, Scope::Network, "every full node has the same tip"),
     metric("height", COUNT, Scope::Either, "height of the tip; of the network: the lowest of its full nodes"),
+    metric(
+        "final_height",
+        COUNT,
+        Scope::Either,
+        "height of the newest final block, 0 under rules without finality; of the network: the lowest of its full nodes",
+    ),
     metric("blocks", COUNT, Scope::Network, "blocks made, stale ones included"),
     metric("stale_rate", Share, Scope::Network, "share of the blocks that are not in the chain at the end"),
     metric("stale_blocks", COUNT, Scope::Network, "number of these blocks"),

@@ -153,6 +153,9 @@ impl Hub {
                 warn!("{} misbehaved (score +{score}): {why}", self.peer(*peer));
                 self.flush_journal();
             }
+            Event::Finalized { block } => {
+                info!("block {} at height {} is final", Short(tree[*block].id), tree[*block].height);
+            }
             Event::SafetyViolation { finalized, tip } => {
                 error!("safety violation: the tip {tip} does not descend from the final block {finalized}");
             }

@@ -67,6 +67,8 @@ pub(crate) struct NodeFacts {
     pub starts: u64,
     /// Its last tip and the height of that; `None`: genesis.
     pub tip: Option<(Id, u64)>,
+    /// The height of the newest block that its agent has called final.
+    pub final_height: u64,
     /// Blocks that it made.
     pub produced: u64,
     /// Blocks that it rejected.
@@ -218,6 +220,7 @@ impl Chain {
                 }
             }
             TraceEvent::Misbehaved { score, .. } => facts.misbehaviour += u64::from(score),
+            TraceEvent::Final { height, .. } => facts.finalized(height),
             TraceEvent::SafetyViolation { finalized, tip } => {
                 facts.safety_violation(&finalized, &tip);
             }
@@ -232,6 +235,11 @@ impl NodeFacts {
         if reorg_depth > 0 {
             *self.reorgs.entry(reorg_depth).or_default() += 1;
         }
+    }
+
+    /// A restarted node begins anew, so the height may be lower than before.
+    pub(super) fn finalized(&mut self, height: u64) {
+        self.final_height = self.final_height.max(height);
     }
 
     pub(super) fn safety_violation(&mut self, finalized: &Id, tip: &Id) {

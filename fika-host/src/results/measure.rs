@@ -1,6 +1,7 @@
 //! The metrics of a run.
 
 use super::summary::Summary;
+use crate::experiment::Role;
 
 /// A metric of `docs/experiment-file.md` in its base unit, on a node or the whole network; `None` if the run
 /// has no value for it (no block, no payment, a dead node).
@@ -10,6 +11,7 @@ pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Opti
         let node = node?;
         return match metric {
             "height" => Some(node.height),
+            "final_height" => Some(node.final_height),
             "reorgs" => Some(node.reorgs),
             "balance" => node.balance.map(|amount| amount.0),
             "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.blocks - summary.stale),
@@ -24,6 +26,10 @@ pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Opti
     match metric {
         "agreement" => Some(summary.agreement.into()),
         "height" => Some(summary.height),
+        "final_height" => {
+            let full = summary.nodes.iter().filter(|node| node.role == Role::Full);
+            full.map(|node| node.final_height).min()
+        }
         "blocks" => Some(summary.blocks),
         "stale_rate" => Some(summary.stale_rate_ppm),
         "stale_blocks" => Some(summary.stale),

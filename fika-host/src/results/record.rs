@@ -127,6 +127,11 @@ impl Record {
         self.chain.nodes[node].misbehaviour += u64::from(score);
     }
 
+    /// A block at this height became final at a node.
+    pub(crate) fn finalized(&mut self, node: NodeIndex, height: u64) {
+        self.chain.nodes[node].finalized(height);
+    }
+
     /// A node left a final block for this tip.
     pub(crate) fn safety_violation(&mut self, node: NodeIndex, finalized: &Id, tip: &Id) {
         self.chain.nodes[node].safety_violation(finalized, tip);

@@ -50,6 +50,7 @@ impl Summary {
                 starts: facts.starts,
                 height: tips[index].map_or(0, |(_, height)| height),
                 tip: tips[index].map(|(id, _)| id),
+                final_height: facts.final_height,
                 balance: end.balance,
                 locked: end.locked,
                 produced: facts.produced,

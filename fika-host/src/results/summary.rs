@@ -132,6 +132,9 @@ pub struct NodeSummary {
     pub height: u64,
     /// Its tip; `None`: genesis.
     pub tip: Option<Id>,
+    /// The height of the newest block that its agent has called final; 0: none.
+    #[serde(default)]
+    pub final_height: u64,
     /// Its coins at the tip of the full nodes, if a full node could be asked.
     pub balance: Option<Amount>,
     /// Its deposits there.

@@ -118,7 +118,7 @@ impl Tables<'_> {
     pub(crate) fn nodes(&self, mut out: impl Write) -> io::Result<()> {
         writeln!(
             out,
-            "name,address,role,starts,height,tip,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
+            "name,address,role,starts,height,tip,final_height,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
              memory_bytes,cpu_us,ended"
         )?;
         for node in &self.summary.nodes {
@@ -126,8 +126,8 @@ impl Tables<'_> {
                 Role::Full => "full",
                 Role::Wallet => "wallet",
             };
-            let NodeSummary { name, address, starts, height, produced, in_chain, reorgs, .. } = node;
-            write!(out, "{name},{address},{role},{starts},{height},{},", or_empty(node.tip))?;
+            let NodeSummary { name, address, starts, height, final_height, produced, in_chain, reorgs, .. } = node;
+            write!(out, "{name},{address},{role},{starts},{height},{},{final_height},", or_empty(node.tip))?;
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
             write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;
             write!(out, "{},{},", or_empty(node.hashes), or_empty(node.memory_bytes))?;

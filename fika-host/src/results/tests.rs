@@ -54,6 +54,10 @@ impl Log {
     fn tip(self, ms: u64, block: u8, height: u64, reorg_depth: u64) -> Log {
         self.at(ms, TraceEvent::Tip { id: id(block), height, reorg_depth })
     }
+
+    fn finalized(self, ms: u64, block: u8, height: u64) -> Log {
+        self.at(ms, TraceEvent::Final { id: id(block), height })
+    }
 }
 
 /// Block 1 by a, then 2 by b and 3 by c at once; 4 by c on top of 3, so that 2 becomes stale.
@@ -62,10 +66,12 @@ fn traces() -> [String; 4] {
     let tx = || TraceEvent::Tx { hash: id(99) };
     let a = log().at(1_000, TraceEvent::Produced { id: id(1) }).block(1_000, 1, 0, 1).tip(1_000, 1, 1, 0);
     let a = a.block(2_020, 2, 1, 2).tip(2_020, 2, 2, 0).at(2_500, tx()).block(2_100, 3, 1, 2);
-    let a = a.block(3_040, 4, 3, 3).tip(3_040, 4, 3, 1);
+    let a = a.block(3_040, 4, 3, 3).tip(3_040, 4, 3, 1).finalized(3_040, 3, 2);
     let b = log().block(1_010, 1, 0, 1).tip(1_010, 1, 1, 0).at(2_000, TraceEvent::Produced { id: id(2) });
     let b = b.block(2_000, 2, 1, 2).tip(2_000, 2, 2, 0).at(2_450, tx());
     let b = b.block(3_020, 4, 3, 3).block(3_020, 3, 1, 2).tip(3_021, 4, 3, 1);
+    // It is killed and begins anew: what it calls final goes down.
+    let b = b.finalized(3_021, 3, 2).finalized(3_030, 1, 1);
     let c = log().block(1_030, 1, 0, 1).tip(1_030, 1, 1, 0).block(2_000, 3, 1, 2).tip(2_000, 3, 2, 0);
     // Block 5 comes when the run is over.
     let c = c
@@ -73,7 +79,8 @@ fn traces() -> [String; 4] {
         .block(9_600, 5, 4, 4)
         .block(3_000, 4, 3, 3)
         .at(3_000, TraceEvent::Produced { id: id(4) })
-        .tip(3_000, 4, 3, 0);
+        .tip(3_000, 4, 3, 0)
+        .finalized(3_000, 4, 3);
     let client = log().at(2_400, tx());
     let client = client.at(2_400, TraceEvent::Paid { hash: id(99), amount: Amount::coins(10), fee: Amount::coins(1) });
     let client = client.at(9_000, TraceEvent::Confirmed { hash: id(99), height: 3 }).tip(9_000, 4, 3, 0);
@@ -150,6 +157,8 @@ fn expectations_are_checked_and_what_is_not_measured_fails() {
     assert!(summary.as_expected(), "{summary}");
     assert_eq!(summary.expects[1].expected, "balance on client == 49");
     assert_eq!(measure(&summary, "reorgs", Some("a")), Some(1));
+    // The wallet, which finalises nothing, does not count.
+    assert_eq!([None, Some("b"), Some("c")].map(|on| measure(&summary, "final_height", on)), [2, 2, 3].map(Some));
     assert_eq!(measure(&summary, "memory", None), Some(3 << 20));
     ending.nodes[3].balance = Some(Amount::coins(48));
     let summary = Summary::new(&experiment(), &chain(), &ending);

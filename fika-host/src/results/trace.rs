@@ -114,6 +114,13 @@ pub(crate) enum TraceEvent {
         /// What it did, in one line.
         why: String,
     },
+    /// A block became final.
+    Final {
+        /// The block.
+        id: Id,
+        /// Its height.
+        height: u64,
+    },
     /// Consensus failed: a final block was left.
     SafetyViolation {
         /// The block that was final.
@@ -153,6 +160,7 @@ impl TraceEvent {
             Event::Misbehaved { peer: from, score, why } => {
                 TraceEvent::Misbehaved { peer: peer(*from), score: *score, why: why.clone() }
             }
+            Event::Finalized { block } => TraceEvent::Final { id: tree[*block].id, height: tree[*block].height },
             Event::SafetyViolation { finalized, tip } => {
                 TraceEvent::SafetyViolation { finalized: *finalized, tip: *tip }
             }

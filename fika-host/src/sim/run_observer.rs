@@ -125,6 +125,7 @@ impl RunObserver<'_> {
                 self.record.confirmed(now, hash, None);
             }
             Event::Misbehaved { score, .. } => self.record.misbehaved(n, *score),
+            Event::Finalized { block } => self.record.finalized(n, seen.world.tree()[*block].height),
             Event::SafetyViolation { finalized, tip } => {
                 self.record.safety_violation(n, finalized, tip);
             }

@@ -203,11 +203,6 @@ impl Network {
         }
         let mut out = Outputs::default();
         alive.handle(world, clock, input, &mut out);
-        let finalized = &world.tree()[alive.finalized()];
-        let finalized = (finalized.height, finalized.id);
-        if finalized.0 > 0 && host.finalized.last() != Some(&finalized) {
-            host.finalized.push(finalized);
-        }
         let wake = host.wake.take();
         wake.map(|place| self.queue.remove(&place));
         for (dest, message) in std::mem::take(&mut out.messages) {
@@ -241,6 +236,11 @@ impl Network {
                 let made = (self.now, self.world(node).tree()[*block].id);
                 self.host_mut(node).produced.push(made);
             }
+            Event::Finalized { block } => {
+                let entry = &self.world(node).tree()[*block];
+                let finalized = (entry.height, entry.id);
+                self.host_mut(node).finalized.push(finalized);
+            }
             Event::TxDropped { tx, .. } => {
                 let hash = self.world(node).txs().hash(*tx);
                 self.dropped.insert((node, hash));
@@ -260,6 +260,7 @@ impl Network {
             Event::TxRejected { tx, from, why } => format!("tx rejected {} {from:?} {why}", hash(tx)),
             Event::TxDropped { tx, why } => format!("tx dropped {} {why}", hash(tx)),
             Event::Produced { block: ix } => format!("produced {:?}", block(ix)),
+            Event::Finalized { block: ix } => format!("finalized {:?}", block(ix)),
             Event::BlockAccepted { block: ix, from } => format!("accepted {:?} {from:?}", block(ix)),
             Event::Tip { old, new, reorg_depth } => format!("tip {:?} {:?} {reorg_depth}", block(old), block(new)),
             other => format!("{other:?}"),

@@ -95,7 +95,7 @@ impl Network {
         &self.host(node).produced
     }
 
-    /// The blocks that a node has called final, with their heights, in this order. A restarted node may begin anew.
+    /// The blocks that a node's agent has called final, with their heights, in this order. A restarted node begins anew.
     pub fn finalized(&self, node: u32) -> &[(u64, Id)] {
         &self.host(node).finalized
     }
