@@ -74,7 +74,7 @@ fn every_command_of_the_tutorial_works() {
     let dir = tempfile::tempdir().unwrap();
     let followed = follow(&text, dir.path());
     // What still runs after a failure must not outlive the test.
-    let _ = run("fika-host down", dir.path());
+    let _ = run("fika-host down authority", dir.path());
     followed.unwrap();
 }
 
