@@ -64,6 +64,7 @@ fn happened(event: &Event, world: &World) -> String {
         Event::TxRejected { tx, from, why } => format!("rejected {} {from:?} {why}", world.txs().hash(*tx)),
         Event::TxDropped { tx, why } => format!("dropped {} {why}", world.txs().hash(*tx)),
         Event::Produced { block } => format!("produced {}", tree[*block].id),
+        Event::Finalized { block } => format!("finalized {}", tree[*block].id),
         Event::BlockAccepted { block, from } => format!("accepted block {} {from:?}", tree[*block].id),
         Event::Tip { old, new, reorg_depth } => format!("tip {} {} {reorg_depth}", tree[*old].id, tree[*new].id),
         other => format!("{other:?}"),
