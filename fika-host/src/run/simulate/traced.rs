@@ -8,6 +8,7 @@ use fika_core::node::Node;
 use fika_core::testing::replay::{Call, replay};
 use serde_json::Value;
 use tracing::Level;
+use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::results::Summary;
@@ -199,6 +200,9 @@ fn a_full_disk_ends_the_run_in_one_line() {
 /// The calls of all nodes of a run.
 fn calls(changes: &[&str]) -> Vec<Call> {
     let folder = tempfile::tempdir().expect("a folder");
+    // Another test may reach a line of the log first. Tracing then asks that thread alone who listens, unless there are two
+    // listeners.
+    let _second = tracing::Dispatch::new(NoSubscriber::new());
     let path = folder.path().join("calls.log");
     let file = Arc::new(fs::File::create(&path).expect("a file"));
     let log = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).with_writer(file).finish();
