@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -64,9 +63,7 @@ fn find_or_build_host() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let profile = test.ancestors().nth(2).expect("tests lie in a profile's deps");
     let binary = profile.join("fika-host");
-    let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
-    let sources = ["fika-core/src", "fika-host/src", "plugins"].map(|dir| newest(&root().join(dir)));
-    if made(&binary).is_some_and(|made| sources.iter().all(|source| *source <= Some(made))) {
+    if is_current(&binary) {
         return binary;
     }
     let mut cargo = Command::new(env!("CARGO"));
@@ -78,13 +75,12 @@ fn find_or_build_host() -> PathBuf {
     binary
 }
 
-/// When the newest Rust file below `dir` was written.
-fn newest(dir: &Path) -> Option<SystemTime> {
-    let entries = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
-    let time = |path: PathBuf| match path.is_dir() {
-        true => newest(&path),
-        false if path.extension().is_some_and(|it| it == "rs") => path.metadata().and_then(|data| data.modified()).ok(),
-        false => None,
-    };
-    entries.filter_map(time).max()
+/// Whether a binary is newer than all that it is made of, which cargo has written down beside it.
+fn is_current(binary: &Path) -> bool {
+    let made = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+    let parts = std::fs::read_to_string(binary.with_extension("d")).unwrap_or_default();
+    let parts = parts.split_once(": ").map_or("", |(_, parts)| parts.trim_end()).replace("\\ ", "\0");
+    let built = made(binary);
+    let is_older = |part: &str| made(Path::new(&part.replace('\0', " "))).is_some_and(|made| Some(made) <= built);
+    built.is_some() && !parts.is_empty() && parts.split(' ').all(is_older)
 }
