@@ -64,6 +64,22 @@ pub(crate) static BITS: Quantity = Quantity {
     units: &[("bit/s", 1), ("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000)],
 };
 
+/// What a line without a limit has in place of bits per second.
+pub(crate) const NO_LIMIT: u64 = 0;
+
+/// `5 Mbit/s` in bits per second, or [`NO_LIMIT`] for `none`. Nothing passes a line of 0 bit/s, so that it is none.
+pub(crate) fn bit_rate(text: &str) -> Result<u64, String> {
+    if text.trim() == "none" {
+        return Ok(NO_LIMIT);
+    }
+    above_zero(BITS.parse(text)?)
+}
+
+/// A number of bits per second that is a rate.
+pub(crate) fn above_zero(bps: u64) -> Result<u64, String> {
+    Some(bps).filter(|bps| *bps > 0).ok_or("expected more than 0 bit/s; write none where there is no limit".into())
+}
+
 /// In parts per million.
 pub(crate) static DRIFT: Quantity = Quantity { noun: "drift", example: "20 ppm", units: &[("ppm", 1), ("%", 10_000)] };
 

@@ -12,6 +12,8 @@ pub(super) enum Form {
     Integer(u64, u64),
     Coins,
     Measure(&'static Quantity),
+    /// Above 0 bit/s, or `none`: no limit.
+    BitRate,
     /// The same, with a sign.
     Signed(&'static Quantity),
     /// `"5 %"` or `0.05`, at most 1.
@@ -41,7 +43,8 @@ pub(super) enum Form {
 
 /// In place of a default: the key must be given.
 pub(super) const REQUIRED: &str = "required";
-/// In place of a default: the key may be absent. Written as a value, it makes the key absent again.
+/// In place of a default: the key may be absent. Written as a value, it makes the key absent again, but for a
+/// [`Form::BitRate`], of which it is a value.
 pub(super) const NONE: &str = "none";
 
 pub(super) struct Key {
@@ -95,6 +98,7 @@ impl Form {
             Integer(min, max) => format!("integer from {min} to {max}"),
             Coins => "coins".into(),
             Measure(quantity) | Signed(quantity) => quantity.noun.into(),
+            BitRate => "bit rate, or `none`".into(),
             Share => "share".into(),
             Degrees => "integer, or list of shares".into(),
             Weights => "list of share and weight".into(),

@@ -25,6 +25,7 @@ struct Figures {
     jitter_us: Option<u64>,
     bandwidth_bps: Option<u64>,
     loss_ppm: Option<u32>,
+    message_loss_ppm: Option<u32>,
 }
 
 impl Written {
@@ -42,6 +43,7 @@ impl Written {
                 jitter_us: figures.jitter_us.unwrap_or(medium.cable.jitter_us),
                 bandwidth_bps: figures.bandwidth_bps.unwrap_or(medium.cable.bandwidth_bps),
                 loss_ppm: figures.loss_ppm.unwrap_or(medium.cable.loss_ppm),
+                message_loss_ppm: figures.message_loss_ppm.unwrap_or(medium.cable.message_loss_ppm),
             };
             Some((index, cable))
         };
@@ -62,7 +64,8 @@ impl Nodes {
                 latency: fields.given("latency").and_then(|item| medium_reader::latency(item, problems)),
                 jitter_us: fields.optional("jitter"),
                 bandwidth_bps: fields.optional("bandwidth"),
-                loss_ppm: fields.optional("loss").map(|loss| loss as u32),
+                loss_ppm: medium_reader::loss(&fields),
+                message_loss_ppm: fields.optional("message_loss").map(|loss| loss as u32),
             };
             let (Some(a), Some(b)) = (end("a"), end("b")) else { continue };
             if a == b {

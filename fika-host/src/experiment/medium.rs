@@ -51,8 +51,12 @@ pub(crate) struct Cable {
     pub jitter_us: Time,
     /// Bits a second in each direction; 0: no limit.
     pub bandwidth_bps: u64,
-    /// The share of messages that are lost, in parts per million. Only the node itself can send one again.
+    /// The share of packets that are lost, in parts per million, below all. A connection repeats them, so that messages
+    /// come later.
     pub loss_ppm: u32,
+    /// The share of messages that are lost, in parts per million. Only the node itself can send one again.
+    #[serde(default)]
+    pub message_loss_ppm: u32,
 }
 
 /// How long a bit takes, one way.
@@ -102,6 +106,15 @@ impl Latency {
         let shape_milli = u128::from(mean_us) * 1_000 / u128::from(mean_us - scale_us);
         let shape_milli = u64::try_from(shape_milli).unwrap_or(u64::MAX).max(1_001);
         Ok(Latency::Pareto { mean_us, scale_us, shape_milli })
+    }
+
+    /// The mean deviation from the mean in microseconds, to within a quarter.
+    pub(crate) fn spread_us(&self) -> Time {
+        match *self {
+            Latency::Fixed { .. } => 0,
+            Latency::Normal { sd_us, .. } => sd_us,
+            Latency::Pareto { mean_us, scale_us, .. } => mean_us - scale_us,
+        }
     }
 
     /// The mean in microseconds.

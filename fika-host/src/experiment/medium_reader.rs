@@ -39,8 +39,19 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
         latency: link.below("latency").and_then(|item| latency(item, problems)).unwrap_or_default(),
         jitter_us: link.number("jitter"),
         bandwidth_bps: link.number("bandwidth"),
-        loss_ppm: link.number("loss") as u32,
+        loss_ppm: loss(&link).unwrap_or(0),
+        message_loss_ppm: link.number("message_loss") as u32,
     }
+}
+
+/// The share of packets that a cable loses, in parts per million.
+pub(super) fn loss(link: &Fields<'_>) -> Option<u32> {
+    let loss = link.optional("loss")? as u32;
+    if loss >= 1_000_000 {
+        let why = "expected less than 100 %, as no connection repeats for ever; 'message_loss' may be all";
+        link.problem("loss", || why.into());
+    }
+    Some(loss)
 }
 
 /// A duration, or a table `[latency]`; `None` after an error.

@@ -58,24 +58,26 @@ pub(super) static REGIONS: Schema = table(
     &[
         key("name", Name, REQUIRED, "unique"),
         key("share", Share, "0 %", "nodes that stand here of those that name no region; 100 % of all regions together"),
-        key("upload", Measure(&quantity::BITS), NONE, "of a node here that gives none; absent: no limit"),
-        key("download", Measure(&quantity::BITS), NONE, "likewise"),
+        key("upload", BitRate, NONE, "of a node here without one of its own; `none`: no limit"),
+        key("download", BitRate, NONE, "likewise"),
         key("latency", Latencies, "[]", "from here to each region, in their order; empty: as `network.link`"),
     ],
 );
 
 const LATENCY_ABOUT: &str = "time from end to end, one way";
 const JITTER_ABOUT: &str = "up to this much more, drawn for each message";
-const BANDWIDTH_ABOUT: &str = "in each direction; absent: no limit";
-const LOSS_ABOUT: &str = "messages that never arrive";
+const BANDWIDTH_ABOUT: &str = "what passes in a second in each direction; `none`: no limit";
+const LOSS_ABOUT: &str = "packets that are lost and repeated, which delays messages; below 100 %";
+const MESSAGE_LOSS_ABOUT: &str = "messages that never arrive; for models without repetition";
 
 pub(super) static LINK: Schema = table(
     "[network.link]",
     &[
         key("latency", Latency, "0 s", LATENCY_ABOUT),
         key("jitter", Measure(&quantity::DURATION), "0 s", JITTER_ABOUT),
-        key("bandwidth", Measure(&quantity::BITS), NONE, BANDWIDTH_ABOUT),
+        key("bandwidth", BitRate, NONE, BANDWIDTH_ABOUT),
         key("loss", Share, "0 %", LOSS_ABOUT),
+        key("message_loss", Share, "0 %", MESSAGE_LOSS_ABOUT),
     ],
 );
 
@@ -117,10 +119,9 @@ const DURABILITY: Key = key(
     "`block`: each block is on disk before the next; `batch`: several at once",
 );
 const REGION: Key = sim("region", Text, NONE, "where it stands; absent: drawn by the shares of the regions");
-const UPLOAD: Key =
-    sim("upload", Measure(&quantity::BITS), NONE, "to all neighbours together; absent: its region's, or no limit");
+const UPLOAD: Key = sim("upload", BitRate, NONE, "to all neighbours together; `none`: no limit; absent: its region's");
 const DOWNLOAD: Key =
-    sim("download", Measure(&quantity::BITS), NONE, "from all neighbours together; absent: its region's, or no limit");
+    sim("download", BitRate, NONE, "from all neighbours together; `none`: no limit; absent: its region's");
 const CLOCK_OFFSET: Key =
     sim("clock_offset", Signed(&quantity::DURATION), "0 s", "how far its clock is ahead at the start; `-`: behind");
 const CLOCK_DRIFT: Key = sim("clock_drift", Signed(&quantity::DRIFT), "0 ppm", "how much its clock gains; `-`: loses");
@@ -176,7 +177,8 @@ pub(super) static LINKS: Schema = table(
         key("b", Text, REQUIRED, "the node at the other end"),
         sim("latency", Latency, NONE, "time from end to end, one way; absent: by regions, or as `network.link`"),
         sim("jitter", Measure(&quantity::DURATION), NONE, JITTER_ABOUT),
-        sim("bandwidth", Measure(&quantity::BITS), NONE, "in each direction; absent: as `network.link`"),
+        sim("bandwidth", BitRate, NONE, "in each direction; `none`: no limit; absent: as `network.link`"),
         sim("loss", Share, NONE, LOSS_ABOUT),
+        sim("message_loss", Share, NONE, MESSAGE_LOSS_ABOUT),
     ],
 );

@@ -74,7 +74,7 @@ fn what_is_written_wins_over_the_preset() {
 fn regions_links_and_clocks_are_read() {
     let text = "
 [network]
-link = { latency = '30 ms', jitter = '5 ms', bandwidth = '10 Mbit/s', loss = '1 %' }
+link = { latency = '30 ms', jitter = '5 ms', bandwidth = '10 Mbit/s', loss = '1 %', message_loss = '2 %' }
 regions = [
     { name = 'east', share = '50 %', upload = '1 Mbit/s', latency = ['1 ms', { model = 'normal', mean = '80 ms', sd = '9 ms' }] },
     { name = 'west', share = 0.5, download = '2 Gbit/s', latency = ['81 ms', { model = 'pareto', mean = '20 ms', scale = '10 ms' }] },
@@ -105,8 +105,13 @@ latency = { model = 'fixed', mean = '7 ms' }
 jitter = '0 s'
 ";
     let experiment = parse(text, &[]).unwrap();
-    let cable =
-        Cable { latency: Latency::Fixed { us: 30_000 }, jitter_us: 5_000, bandwidth_bps: 10_000_000, loss_ppm: 10_000 };
+    let cable = Cable {
+        latency: Latency::Fixed { us: 30_000 },
+        jitter_us: 5_000,
+        bandwidth_bps: 10_000_000,
+        loss_ppm: 10_000,
+        message_loss_ppm: 20_000,
+    };
     let medium = &experiment.medium;
     assert_eq!(medium.cable, cable);
     let normal = Latency::Normal { mean_us: 80_000, sd_us: 9_000 };
@@ -122,6 +127,31 @@ jitter = '0 s'
     assert_eq!((a.clock_offset_us, a.clock_drift_ppm), (-2_000_000, 20));
     assert_eq!((a.upload_bps, a.download_bps), (1_000_000, 0));
     assert_eq!((b.upload_bps, b.download_bps, c.upload_bps), (3_000, 2_000_000_000, 0));
+}
+
+#[test]
+fn none_is_no_limit_whatever_else_is_given() {
+    let text = "
+[network]
+link = { bandwidth = '10 Mbit/s' }
+regions = [{ name = 'east', share = 1, upload = '1 Mbit/s', download = '2 Mbit/s' }]
+[[nodes]]
+name = 'a'
+upload = 'none'
+[[nodes]]
+name = 'b'
+peers = ['a']
+download = 'none'
+[[links]]
+a = 'a'
+b = 'b'
+bandwidth = 'none'
+";
+    let experiment = parse(text, &[]).unwrap();
+    let rates: Vec<_> = experiment.nodes.iter().map(|node| (node.upload_bps, node.download_bps)).collect();
+    assert_eq!(rates, [(0, 2_000_000), (1_000_000, 0)]);
+    assert_eq!(experiment.medium.own[&0].bandwidth_bps, 0);
+    assert_eq!(parse(text, &["network.link={ bandwidth = 'none' }"]).unwrap().medium.cable.bandwidth_bps, 0);
 }
 
 #[test]
@@ -197,6 +227,18 @@ fn errors_of_the_network_say_what_was_expected() {
             network("link = { loss = 1.5 }"),
             "expected a share from 0 to 1 such as \"5 %\" or 0.05, found the number 1.5",
         ),
+        (network("link = { loss = '100 %' }"), "'loss' in [network.link]: expected less than 100 %"),
+        (
+            network("link = { bandwidth = '0 bit/s' }"),
+            "expected more than 0 bit/s; write none where there is no limit, found the text '0 bit/s'",
+        ),
+        (network("link = { bandwidth = 5 }"), "expected a bit rate such as"),
+        (network("[defaults.node]\nupload = '0 Mbit/s'"), "'upload' in [defaults.node]: expected more than 0 bit/s"),
+        (
+            network("regions = [{ name = 'a', share = 1, download = '0 kbit/s' }]"),
+            "'download' in [[network.regions]]: expected more than 0 bit/s",
+        ),
+        (format!("{}{link}bandwidth='0 Gbit/s'\n", network("")), "'bandwidth' in [[links]]: expected more than 0"),
         (
             network("link = { latency = { model = 'normal', mean = '1 s' } }"),
             "a normal distribution needs the key 'sd'",

@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
     pub(super) fn read_as(&self, name: &str, form: Form) -> Read {
         let key = self.key(name);
         match self.item(name) {
-            Some(item) if is_none(key, item) => Read::Nothing,
+            Some(item) if is_none(key, item) && !matches!(form, Form::BitRate) => Read::Nothing,
             Some(item) => form.read(item).unwrap_or_else(|why| {
                 self.problem(name, || match why.starts_with("expected") {
                     true => format!("{why}, found {}", item.found()),
@@ -248,6 +248,8 @@ impl Form {
             (Form::Integer(..), _) => return Err("expected an integer".into()),
             (Form::Coins, _) => Number(coins(item)?),
             (Form::Measure(quantity), Value::Text(text)) => Number(quantity.parse(text)?),
+            (Form::BitRate, Value::Text(text)) => Number(quantity::bit_rate(text)?),
+            (Form::BitRate, _) => return Err(quantity::BITS.expected()),
             (Form::Signed(quantity), Value::Text(text)) => Signed(quantity.parse_signed(text)?),
             (Form::Measure(quantity) | Form::Signed(quantity), _) => return Err(quantity.expected()),
             (Form::Share, _) => Number(share(item)?),

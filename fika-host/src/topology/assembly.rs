@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph::{Topology, TopologyLink, TopologyNode};
 use crate::limits::{LINKS_MAX, NODES_MAX, is_name, shortened};
-use crate::quantity::{BITS, DURATION, HASH_RATE, Quantity};
+use crate::quantity::{BITS, DURATION, HASH_RATE, NO_LIMIT, Quantity, above_zero};
 
 /// The deepest nesting of lists and elements.
 pub(super) const DEPTH_MAX: usize = 64;
@@ -96,7 +96,7 @@ impl Assembly {
         }
         let (a, b) = (self.id(source) as u32, self.id(target) as u32);
         let latency_us = record.latency.map(|text| figure(&text, &DURATION, 1_000, line)).transpose()?;
-        let bandwidth_bps = record.bandwidth.map(|text| figure(&text, &BITS, 1, line)).transpose()?;
+        let bandwidth_bps = record.bandwidth.map(|text| bit_rate(&text, line)).transpose()?;
         self.links.push((line, TopologyLink { a, b, latency_us, bandwidth_bps }));
         Ok(())
     }
@@ -136,6 +136,14 @@ impl Assembly {
         }
         Ok(Topology { nodes: self.nodes, links: self.links.into_iter().map(|(_, link)| link).collect() })
     }
+}
+
+/// A number of bits per second, or `none`.
+fn bit_rate(text: &str, line: usize) -> Result<u64, String> {
+    if text == "none" {
+        return Ok(NO_LIMIT);
+    }
+    above_zero(figure(text, &BITS, 1, line)?).map_err(|why| format!("{line}: {why}, found '{}'", shortened(text)))
 }
 
 /// A number with its unit, or a plain number in units of `plain` base units.

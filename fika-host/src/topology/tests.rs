@@ -70,6 +70,16 @@ fn files_of_others_are_read() {
     let topology = Topology::parse_gml(text).unwrap();
     assert_eq!((topology.nodes[0].name.as_str(), topology.nodes[1].hash_rate), ("7", Some(2_000)));
     assert_eq!(topology.links, [TopologyLink { a: 1, b: 0, latency_us: None, bandwidth_bps: Some(1_000_000) }]);
+
+    let bandwidth = |value: &str| {
+        let text = format!("graph [ node [ id 7 ] node [ id 8 ]\n edge [ source 8 target 7 bandwidth {value} ] ]");
+        Topology::parse_gml(&text).map(|topology| topology.links[0].bandwidth_bps)
+    };
+    assert_eq!(bandwidth("\"none\""), Ok(Some(0)));
+    for zero in ["0", "\"0 kbit/s\"", "0.2"] {
+        let why = bandwidth(zero).unwrap_err();
+        assert!(why.starts_with("2: expected more than 0 bit/s; write none where there is no limit, found '"), "{why}");
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ tick = "1 ms"
 [network]
 nodes = 12
 graph = { kind = "random_regular", degree = 4 }
-link = { latency = { model = "pareto", mean = "80 ms" }, jitter = "20 ms", bandwidth = "2 Mbit/s", loss = "2 %" }
+link = { latency = { model = "pareto", mean = "80 ms" }, jitter = "20 ms", bandwidth = "2 Mbit/s", loss = "2 %", message_loss = "2 %" }
 [relay]
 request_timeout = "1 s"
 [defaults.node]
@@ -183,7 +183,7 @@ const OTHER_WAYS: [(&str, &[&str]); 5] = [
     (
         "messages get lost and overtake each other",
         &[
-            "network.link={ latency = \"500 ms\", jitter = \"900 ms\", loss = \"2 %\" }",
+            "network.link={ latency = \"500 ms\", jitter = \"900 ms\", loss = \"2 %\", message_loss = \"2 %\" }",
             "relay.request_timeout=5 s",
             "experiment.stop_time=3 min",
         ],

@@ -26,7 +26,7 @@ tick = "1 ms"
 [network]
 nodes = 12
 graph = { kind = "random_regular", degree = 4 }
-link = { jitter = "20 ms", loss = "2 %" }
+link = { jitter = "20 ms", message_loss = "2 %" }
 regions = [
     { name = "europe", share = "50 %", latency = ["80 ms", "200 ms"] },
     { name = "japan", share = "50 %", latency = ["200 ms", "30 ms"] },

@@ -69,15 +69,17 @@ impl Engine<'_> {
 
     /// Sends transactions: each is a message, and those that arrive together take one place in the queue.
     fn send_txs(&mut self, from: u32, peer: PeerId, txs: Vec<TxIndex>) {
-        let count = txs.len() as u32;
-        let Some(delivery) = self.links.carry_together(from, peer.0, TX, u64::from(count), self.now) else {
+        if !self.links.arrive_together(from, peer.0, TX) {
             return txs.into_iter().for_each(|tx| self.send_one(from, peer, PeerMessage::Txs(vec![tx])));
-        };
-        let Delivery { to, back, at } = delivery;
+        }
+        let count = txs.len() as u32;
+        let (to, back) = self.links.neighbour(from, peer.0);
         let first = self.announcements.next_events(to, count);
-        let mut placed = 0;
+        let (mut placed, mut at) = (0, self.now);
         for (tx, after) in txs.iter().zip(0..) {
             let wire = self.wire(from, *tx);
+            let delivery = self.links.carry(from, peer.0, (TX, wire.bytes.into()), self.now);
+            at = delivery.at;
             self.sent_bytes += u64::from(wire.bytes);
             placed += TraceHash::placed(wire.number, first.wrapping_add(after));
             if self.tracer.is_some() {
@@ -121,7 +123,7 @@ impl Engine<'_> {
             PeerMessage::Other(message) => self.charges.bytes(from, message, self.transport),
             _ => self.charges.list_bytes(kind, count, self.transport),
         };
-        let delivery = self.links.carry_one(from, peer.0, (kind, bytes), self.now);
+        let delivery = self.links.carry(from, peer.0, (kind, bytes), self.now);
         let Delivery { to, back, at } = delivery;
         let sequence = self.announcements.next_event(to);
         self.trace.add(at, whom(to, back), in_trace(kind, content, bytes), sequence);
@@ -152,7 +154,7 @@ impl Engine<'_> {
         let bytes = self.charges.bytes(from, &message, self.transport);
         let what = in_trace(kind, content(&message), bytes);
         let mut deliveries = std::mem::take(&mut self.deliveries);
-        self.links.carry(from, (peers, but), (kind, bytes), self.now, &mut deliveries);
+        self.links.carry_to_many(from, (peers, but), (kind, bytes), self.now, &mut deliveries);
         self.sent[usize::from(kind)] += deliveries.len() as u64;
         self.sent_bytes += deliveries.len() as u64 * bytes;
         let message = PeerMessage::Other(message);

@@ -1,0 +1,108 @@
+//! Kinds of links: what all links between two sorts of nodes have in common.
+
+use std::collections::BTreeMap;
+
+use fika_core::header::Time;
+
+use super::super::latency::Sampler;
+use super::loss::Loss;
+use crate::experiment::{Cable, Latency, Medium, NodeSpec};
+use crate::quantity::NO_LIMIT;
+
+/// What links of one kind are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Class {
+    latency: Latency,
+    pub(super) jitter_us: Time,
+    /// The narrowest of the sender's upload, the cable and the receiver's download, or [`NO_LIMIT`].
+    pub(super) bandwidth_bps: u64,
+    loss_ppm: u32,
+    pub(super) message_loss_ppm: u32,
+}
+
+/// A class as messages need it.
+pub(super) struct Way {
+    pub(super) sampler: Sampler,
+    pub(super) class: Class,
+    pub(super) loss: Option<Loss>,
+    /// Whether there is neither jitter nor loss.
+    pub(super) plain: bool,
+}
+
+/// So many pairs of sorts of nodes have their class at hand.
+const PAIRS_MAX: usize = 1 << 16;
+
+/// The classes of links, each once.
+pub(super) struct Classes<'a> {
+    medium: &'a Medium,
+    nodes: &'a [NodeSpec],
+    all: Vec<Class>,
+    numbers: BTreeMap<Class, u32>,
+    /// By node, its sort: nodes of one sort are alike in everything that a class depends on.
+    sorts: Vec<u32>,
+    /// By sorts of the two ends, the number of the class where no cable of its own lies, and 1; 0: not known yet. Empty
+    /// where there are too many.
+    of_sorts: Vec<u32>,
+    sorts_count: usize,
+}
+
+impl<'a> Classes<'a> {
+    pub(super) fn new(medium: &'a Medium, nodes: &'a [NodeSpec]) -> Classes<'a> {
+        let mut known = BTreeMap::new();
+        let sort = |node: &NodeSpec| {
+            let new = known.len() as u32;
+            *known.entry((node.region, node.upload_bps, node.download_bps)).or_insert(new)
+        };
+        let sorts = nodes.iter().map(sort).collect();
+        let sorts_count = known.len();
+        let of_sorts = vec![0; Some(sorts_count.pow(2)).filter(|pairs| *pairs <= PAIRS_MAX).unwrap_or(0)];
+        Classes { medium, nodes, all: Vec::new(), numbers: BTreeMap::new(), sorts, of_sorts, sorts_count }
+    }
+
+    /// The number of the class of a link in one direction; `own` is its cable if it is not the common one.
+    pub(super) fn of(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
+        if own.is_some() || self.of_sorts.is_empty() {
+            return self.find(own, from, to);
+        }
+        let [of_from, of_to] = [from, to].map(|node| self.sorts[node as usize] as usize);
+        let at = of_from * self.sorts_count + of_to;
+        if self.of_sorts[at] == 0 {
+            self.of_sorts[at] = self.find(None, from, to) + 1;
+        }
+        self.of_sorts[at] - 1
+    }
+
+    fn find(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
+        let (from, to) = (&self.nodes[from as usize], &self.nodes[to as usize]);
+        let cable = own.unwrap_or(&self.medium.cable);
+        let regional = || {
+            let row = &self.medium.regions.get(usize::from(from.region?))?.latency;
+            row.get(usize::from(to.region?)).copied()
+        };
+        let rates = [from.upload_bps, cable.bandwidth_bps, to.download_bps];
+        let class = Class {
+            latency: own.map(|own| own.latency).or_else(regional).unwrap_or(cable.latency),
+            jitter_us: cable.jitter_us,
+            bandwidth_bps: rates.into_iter().filter(|rate| *rate != NO_LIMIT).min().unwrap_or(NO_LIMIT),
+            loss_ppm: cable.loss_ppm,
+            message_loss_ppm: cable.message_loss_ppm,
+        };
+        *self.numbers.entry(class).or_insert_with(|| {
+            self.all.push(class);
+            self.all.len() as u32 - 1
+        })
+    }
+
+    /// All classes, by number.
+    pub(super) fn ways(self) -> Vec<Way> {
+        // Links of one latency draw from one table, so that few are in use.
+        let mut samplers = BTreeMap::new();
+        let way = |class: Class| Way {
+            sampler: samplers.entry(class.latency).or_insert_with(|| Sampler::new(class.latency)).clone(),
+            class,
+            loss: Loss::new(class.loss_ppm, class.latency, class.jitter_us),
+            plain: class.jitter_us == 0 && class.loss_ppm == 0 && class.message_loss_ppm == 0,
+        };
+        self.all.into_iter().map(way).collect()
+    }
+}
