@@ -189,7 +189,7 @@ impl Node {
     }
 
     /// The last block of the node's chain that others may know.
-    pub(super) fn public_tip(&self, tree: &Tree) -> BlockIx {
+    pub fn public_tip(&self, tree: &Tree) -> BlockIx {
         let mut tip = self.tip;
         while self.seldom.unpublished.is_hidden(tip) {
             tip = tree[tip].parent;

@@ -50,7 +50,7 @@ pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
 pub use spec::Experiment;
-pub(crate) use spec::{Announce, Engine, Mempool, PluginChoice, Plugins, Relay, TraceFormat};
+pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 
 impl Experiment {
     /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.

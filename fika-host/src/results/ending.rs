@@ -17,6 +17,8 @@ pub(crate) struct Ending {
     pub engine: String,
     /// Why it ended.
     pub ended: Ended,
+    /// Why it could not reach its end, in one line.
+    pub why: Option<String>,
     /// When the run began, in microseconds since the chain's epoch.
     pub start_us: u64,
     /// How long it took.
@@ -82,4 +84,6 @@ pub enum Ended {
     NodesDied,
     /// Nothing could happen any more: no node mined, and no message or timer was pending.
     NothingLeft,
+    /// No progress was made towards the stop height for long, and nothing else would have ended the run.
+    Stalled,
 }

@@ -22,15 +22,11 @@ impl fmt::Display for Summary {
             Ended::Interrupted => "interrupted",
             Ended::NodesDied => "no node was left",
             Ended::NothingLeft => "nothing was left that could happen",
+            Ended::Stalled => "could not reach its end",
         };
-        writeln!(
-            f,
-            "{} ({}, seed {}): {ended} after {}",
-            self.name,
-            self.engine,
-            self.seed,
-            duration(self.duration_us)
-        )?;
+        let why = self.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        let after = duration(self.duration_us);
+        writeln!(f, "{} ({}, seed {}): {ended} after {after}{why}", self.name, self.engine, self.seed)?;
         if self.proof == Proof::Sampled {
             writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
         }
@@ -106,11 +102,11 @@ fn propagation(summary: &Summary) -> String {
 
 fn payments(payments: &Payments) -> String {
     let mut text = format!("{} submitted, {} confirmed", payments.submitted, payments.confirmed);
-    if payments.failed > 0 {
-        text += &format!(", {} could not be made", payments.failed);
-    }
     if let (Some(mean_us), Some(max_us)) = (payments.latency_us, payments.latency_max_us) {
         text += &format!(" after {} (mean), {} (longest)", duration(mean_us), duration(max_us));
+    }
+    if payments.failed > 0 {
+        text += &format!(", {} could not be made", payments.failed);
     }
     text
 }

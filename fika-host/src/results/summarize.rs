@@ -70,6 +70,7 @@ impl Summary {
             engine: ending.engine.clone(),
             proof: experiment.chain.proof,
             ended: ending.ended,
+            why: ending.why.clone(),
             duration_us: ending.duration_us,
             results: ending.results.clone(),
             agreement: full.windows(2).all(|pair| tips[pair[0]] == tips[pair[1]]),

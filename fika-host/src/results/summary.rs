@@ -28,6 +28,9 @@ pub struct Summary {
     pub proof: Proof,
     /// Why it ended.
     pub ended: Ended,
+    /// Why it could not reach its end, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// How long it took, in microseconds.
     pub duration_us: u64,
     /// The folder with all results.

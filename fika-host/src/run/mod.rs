@@ -107,23 +107,43 @@ impl Host {
         for line in isolation::clean(&runtime_dir)? {
             progress_line.say(&format!("removed what a killed run had left: {line}"));
         }
-        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
-        let addresses = setup::make_keys(experiment, &*plugins.keys, &folder)?;
-        let mut lab = create_lab(experiment, engine, &runtime_dir)?;
-        lab.set_results(folder.path.clone())?;
+        // Before anything is claimed that has to be given back.
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
+        let summary = self.run_live(experiment, &plugins, options, (engine, &runtime_dir, &folder), progress_line);
+        if matches!(summary, Err(RunError::Interrupted)) {
+            folder.remove()?;
+        }
+        summary
+    }
+
+    /// Runs its nodes as processes.
+    fn run_live(
+        &self,
+        experiment: &Experiment,
+        plugins: &ResolvedPlugins,
+        options: &RunOptions,
+        (engine, runtime_dir, folder): (isolation::Engine, &Path, &Folder),
+        progress_line: ProgressLine,
+    ) -> Result<Summary, RunError> {
+        let addresses = setup::make_keys(experiment, &*plugins.keys, folder)?;
+        // Dropping it gives everything back.
+        let mut lab = create_lab(experiment, engine, runtime_dir)?;
+        lab.set_results(folder.path.clone())?;
         let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
         let clock = setup::Clock::new(experiment.chain.tick_us, start);
-        setup::write(experiment, &plugins, &addresses, clock, &folder, &lab)?;
-        write_run(experiment, &plugins, engine, start, &folder)?;
+        setup::write(experiment, plugins, &addresses, clock, folder, &lab)?;
+        write_run(experiment, plugins, engine, start, folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
+            signals::check()?;
             let own = folder.node(&node.name);
             let setup = node_setup(&folder.path, &node.name);
             let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
             lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
         }
+        folder.show_as_latest()?;
         if let Some(on_start) = options.on_start {
             on_start(&lab.record().name, &folder.path);
         }
@@ -131,7 +151,7 @@ impl Host {
         let now = Instant::now();
         let mut supervisor = Supervisor {
             experiment,
-            folder: &folder,
+            folder,
             addresses,
             lab,
             clients: ControlClients::new(paths.into_iter()),
@@ -143,7 +163,7 @@ impl Host {
         };
         let ended = supervisor.supervise()?;
         let (ending, taken) = supervisor.end(ended, clock)?;
-        write_results::write_from_traces(experiment, &folder, &ending, clock.time_us(taken))
+        write_results::write_from_traces(experiment, folder, &ending, clock.time_us(taken))
     }
 }
 
@@ -157,8 +177,9 @@ impl Host {
         progress_line: ProgressLine,
     ) -> Result<Summary, RunError> {
         let start = SystemTime::now();
-        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
+        folder.show_as_latest()?;
         write_run(experiment, plugins, "sim", start, &folder)?;
         simulate::start_watchdog()?;
         if let Some(on_start) = options.on_start {

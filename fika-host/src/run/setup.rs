@@ -9,7 +9,7 @@ use fika_core::header::SECOND;
 use fika_core::keys::KeyScheme;
 
 use super::folder::Folder;
-use super::{ResolvedPlugins, RunError};
+use super::{ResolvedPlugins, RunError, signals};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
@@ -72,6 +72,7 @@ pub(super) fn on_all_cores<T: Send>(
             if index >= count {
                 return Ok(made);
             }
+            signals::check()?;
             made.push((index, make(index)?));
         }
     };

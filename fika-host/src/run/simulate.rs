@@ -1,6 +1,8 @@
 //! A run under virtual time: all nodes in this process.
 
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod tests;
@@ -84,6 +86,7 @@ pub(super) fn once(
         results: results.to_owned(),
         engine: "sim".into(),
         ended: outcome.ended,
+        why: outcome.why,
         start_us: 0,
         duration_us: outcome.duration_us,
         supply: Some(outcome.supply),
@@ -160,6 +163,7 @@ impl Stage {
             faults: self.faults.clone(),
             suppress,
             tracer: None,
+            is_asked: || signals::asked().is_some(),
         }
     }
 }

@@ -60,6 +60,7 @@ impl Supervisor<'_> {
             results: self.folder.path.clone(),
             engine: self.lab.engine().to_string(),
             ended,
+            why: None,
             start_us: clock.start_us,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             supply: snapshot.supply,

@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod last_look;
 mod miner;
 mod prefetch;
 mod sending;
@@ -179,6 +180,11 @@ impl<'a> Engine<'a> {
     /// The virtual time.
     pub(crate) fn now(&self) -> Time {
         self.now
+    }
+
+    /// Whether any node searches for a block.
+    pub(crate) fn works(&self) -> bool {
+        self.successes.first().0 != NEVER
     }
 
     /// The world of a node.
