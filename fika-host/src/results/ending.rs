@@ -23,7 +23,9 @@ pub(crate) struct Ending {
     pub start_us: u64,
     /// How long it took.
     pub duration_us: u64,
-    /// Coins in existence at the tip of the full nodes.
+    /// Coins that the rules have created up to the tip of the full nodes, less what they have destroyed.
+    pub issued: Option<Amount>,
+    /// Coins in existence there, counted.
     pub supply: Option<Amount>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeEnding>,

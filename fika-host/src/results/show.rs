@@ -117,7 +117,10 @@ fn coins(coins: &Coins) -> String {
     let parts = format!("nodes {} + others {others} = {supply}", coins.nodes);
     match gap {
         Amount::ZERO => format!("{parts}, as many as were issued"),
-        gap => format!("{parts}, but {} were issued: a gap of {gap}", coins.issued),
+        gap => {
+            let issued = or_dash(coins.issued, |issued| issued.to_string());
+            format!("{parts}, but {issued} were issued: a gap of {gap}")
+        }
     }
 }
 

@@ -105,9 +105,10 @@ pub struct Payments {
 /// Where the coins are at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coins {
-    /// Issued by the genesis block and by the reward schedule since.
-    pub issued: Amount,
-    /// In existence at the tip, if a full node could be asked.
+    /// What the genesis block and the rules' operations since have created, less what they have destroyed, if a full node
+    /// could be asked.
+    pub issued: Option<Amount>,
+    /// What exists at the tip, counted: what all owners have, in coins and deposits, and what nobody owns.
     pub supply: Option<Amount>,
     /// Owned by the nodes, deposits included.
     pub nodes: Amount,

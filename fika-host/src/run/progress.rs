@@ -112,5 +112,5 @@ impl Progress {
 }
 
 fn is_done(status: &Status) -> bool {
-    status.payments_confirmed + status.payments_failed >= status.payments_submitted
+    status.payments_confirmed >= status.payments_submitted
 }

@@ -89,6 +89,7 @@ pub(super) fn once(
         why: outcome.why,
         start_us: 0,
         duration_us: outcome.duration_us,
+        issued: Some(outcome.issued),
         supply: Some(outcome.supply),
         nodes: outcome.nodes,
         simulated: Some(outcome.simulated),

@@ -28,6 +28,7 @@ struct Snapshot {
     statuses: Vec<Option<Status>>,
     /// Coins and deposits of each node at the tip of the full nodes.
     balances: Vec<Option<(Amount, Amount)>>,
+    issued: Option<Amount>,
     supply: Option<Amount>,
     taken: SystemTime,
 }
@@ -63,6 +64,7 @@ impl Supervisor<'_> {
             why: None,
             start_us: clock.start_us,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            issued: snapshot.issued,
             supply: snapshot.supply,
             nodes: (0..self.died.len()).map(node).collect(),
             simulated: None,
@@ -100,14 +102,18 @@ impl Supervisor<'_> {
                 (tips().filter(|other| *other == tip).count(), before[*node].as_ref().map(|status| status.height))
             });
             let balances = self.balances(best, &before);
+            let coins = best.and_then(|node| self.clients.ask_one(node, &Request::Coins, STATUS_PATIENCE));
             let after = self.statuses(&alive);
             let still = alive.iter().all(|node| match (&before[*node], &after[*node]) {
                 (Some(before), Some(after)) => (before.tip, before.blocks) == (after.tip, after.blocks),
                 (before, after) => before.is_none() && after.is_none(),
             });
             if still || late {
-                let supply = best.and_then(|node| before[node].as_ref()).map(|status| status.supply);
-                return Snapshot { statuses: before, balances, supply, taken };
+                let (issued, supply) = match coins {
+                    Some(Reply::Coins { issued, counted }) => (Some(issued), Some(counted)),
+                    _ => (None, None),
+                };
+                return Snapshot { statuses: before, balances, issued, supply, taken };
             }
         }
     }

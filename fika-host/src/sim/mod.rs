@@ -91,6 +91,9 @@ pub(crate) struct Outcome {
     /// Why it could not reach its end, in one line.
     pub(crate) why: Option<String>,
     pub(crate) duration_us: Time,
+    /// What the rules have created at the full nodes' tip, less what they have destroyed.
+    pub(crate) issued: Amount,
+    /// What exists there, counted.
     pub(crate) supply: Amount,
     pub(crate) nodes: Vec<NodeEnding>,
     pub(crate) simulated: Simulated,
@@ -275,8 +278,9 @@ fn finish(
         }
     };
     let nodes = addresses.iter().zip(holdings).enumerate().map(ending).collect();
-    let supply = world.supply(tip);
-    Outcome { chain: observer.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new(), why: None }
+    let (issued, supply) = (world.supply(tip), world.counted_supply(tip));
+    let chain = observer.record.finish();
+    Outcome { chain, ended, duration_us, issued, supply, nodes, simulated, replays: Vec::new(), why: None }
 }
 
 /// A node with the tip that most full nodes have, and that tip.
