@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fika_core::address::Address;
-use fika_core::codec::Encode;
 use fika_core::amount::{Amount, MAX_AMOUNT, MAX_TOTAL};
+use fika_core::codec::Encode;
 use fika_core::consensus::LedgerOp;
 use fika_core::hash::Id;
 use fika_core::reject::Reject;

@@ -42,6 +42,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     Ok(match summary.ended {
         Ended::Interrupted => ExitCode::from(INTERRUPTED),
         Ended::NodesDied => ExitCode::from(ENVIRONMENT),
+        _ if summary.unwritten.is_some() => ExitCode::from(ENVIRONMENT),
         Ended::NothingLeft | Ended::Stalled => ExitCode::from(UNREACHED),
         _ if summary.as_expected() => ExitCode::SUCCESS,
         _ => ExitCode::from(1),

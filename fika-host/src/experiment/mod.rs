@@ -22,6 +22,7 @@ mod node_config;
 mod node_spec;
 mod nodes;
 mod presets;
+mod reach;
 mod reader;
 mod resolve;
 mod run_keys;

@@ -201,8 +201,11 @@ fn plugin(
         None
     });
     let place = table.or(fields.below("plugin")).map_or(fields.place, |item| item.place);
+    let others = fields.others().filter(|(name, _)| name.replace('_', "-") != own);
     PluginChoice {
         plugin,
+        others: others.map(|(name, item)| (source.describe(item.place), name.to_string())).collect(),
+        table: own,
         params: params.and_then(|value| value.as_table().cloned()).unwrap_or_default(),
         place: source.describe(place),
     }

@@ -35,10 +35,9 @@ impl Hub {
                 let Balance { confirmed, spendable, locked } = self.balance(address);
                 Reply::Balance { confirmed, spendable, locked }
             }
-            Request::Coins => Reply::Coins {
-                issued: self.world.supply(self.tip()),
-                counted: self.world.counted_supply(self.tip()),
-            },
+            Request::Coins => {
+                Reply::Coins { issued: self.world.supply(self.tip()), counted: self.world.counted_supply(self.tip()) }
+            }
             Request::Chain { count } => Reply::Chain { blocks: self.blocks(count.min(BLOCKS_MAX)) },
             Request::History => Reply::History { payments: self.payments() },
             Request::Pay { to, amount, fee } => self.pay(&to, amount, fee),

@@ -46,6 +46,8 @@ pub(super) fn start(epoch_unix_us: u64) {
         tracing_subscriber::fmt()
             .with_max_level(level)
             .with_ansi(false)
+            // A line that cannot be written must not end the node.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr)
             .event_format(Line { epoch_unix_us })
             .init();

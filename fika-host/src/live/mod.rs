@@ -45,7 +45,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
 use chain::Chain;
-pub(crate) use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
+pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
 pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 

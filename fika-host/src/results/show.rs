@@ -82,7 +82,9 @@ impl fmt::Display for Summary {
             let word = if verdict.holds { "pass" } else { "FAIL" };
             writeln!(f, "  {word}  {} (measured: {})", verdict.expected, verdict.measured)?;
         }
-        writeln!(f, "\n  results in {}", self.results.display())
+        writeln!(f, "\n  results in {}", self.results.display())?;
+        let incomplete = |why| writeln!(f, "  they are not complete: {why}");
+        self.unwritten.as_ref().map_or(Ok(()), incomplete)
     }
 }
 

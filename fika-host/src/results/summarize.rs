@@ -95,6 +95,7 @@ impl Summary {
             simulated: ending.simulated.clone(),
             replicas: None,
             expects: vec![],
+            unwritten: None,
         };
         summary.check(experiment);
         summary
@@ -188,9 +189,8 @@ fn payments(chain: &Chain, ancestry: &[Id]) -> Payments {
 fn coins(ending: &Ending) -> Coins {
     let owned = ending.nodes.iter().flat_map(|node| [node.balance, node.locked]).flatten();
     let nodes = Amount(owned.map(|amount| amount.0).sum());
-    let gap = |(issued, supply): (Amount, Amount)| {
-        Amount(supply.0.abs_diff(issued.0).max(nodes.0.saturating_sub(supply.0)))
-    };
+    let gap =
+        |(issued, supply): (Amount, Amount)| Amount(supply.0.abs_diff(issued.0).max(nodes.0.saturating_sub(supply.0)));
     Coins {
         issued: ending.issued,
         supply: ending.supply,

@@ -85,6 +85,9 @@ pub struct Summary {
     pub replicas: Option<Replicas>,
     /// A verdict on each expectation.
     pub expects: Vec<Verdict>,
+    /// Why not all of the results are on disk, in one line.
+    #[serde(skip)]
+    pub unwritten: Option<String>,
 }
 
 /// The payments of a run.

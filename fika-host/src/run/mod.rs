@@ -2,6 +2,7 @@
 
 mod control_clients;
 mod error;
+mod first_duties;
 mod folder;
 mod progress;
 mod progress_line;
@@ -33,6 +34,7 @@ use crate::results::{Summary, json};
 
 use control_clients::ControlClients;
 pub use error::RunError;
+pub(crate) use first_duties::nothing_to_do;
 pub(crate) use folder::Folder;
 use progress::Progress;
 use progress_line::ProgressLine;
@@ -40,6 +42,7 @@ pub(crate) use resolved_plugins::ResolvedPlugins;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
 use supervise::Supervisor;
+pub(crate) use supervise::last_error;
 use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
 use write_results::write_file;
@@ -99,6 +102,9 @@ impl Host {
         // Before this process enters namespaces: other processes may read the plugins that are built here.
         let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
         let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
+        for doubt in doubts(experiment)? {
+            progress_line.say(&format!("warning: {doubt}"));
+        }
         if experiment.engine == Some(Engine::Sim) {
             return self.simulate(experiment, &plugins, options, progress_line);
         }
@@ -191,6 +197,18 @@ impl Host {
         }
         simulate::run(experiment, plugins, &folder, progress_line)
     }
+}
+
+/// What will most likely not be as it was meant.
+///
+/// # Errors
+/// When the run would never end.
+pub(crate) fn doubts(experiment: &Experiment) -> Result<Vec<String>, RunError> {
+    let unreachable = experiment.unreachable();
+    if let Some(why) = unreachable.as_ref().filter(|_| experiment.stop.time_us.is_none()) {
+        return Err(RunError::Input(format!("{}: {why}; give a stop_time, or join them", experiment.name)));
+    }
+    Ok(unreachable.into_iter().chain(experiment.doubts()).collect())
 }
 
 /// The path of a node's `node.json` in the folder of a run.

@@ -79,7 +79,7 @@ pub(super) fn once(
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut world = stage.world_with(experiment, plugins, workers)?;
         world.follow_closely();
-        let mut replays = outcome.replays.iter();
+        let mut replays = outcome.replays.iter().take_while(|_| signals::asked().is_none());
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
     }
     let ending = Ending {

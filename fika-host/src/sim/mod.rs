@@ -108,7 +108,18 @@ impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
         pages::prepare();
-        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, suppress, tracer, is_asked } = self;
+        let Simulation {
+            experiment,
+            mut worlds,
+            keys,
+            addresses,
+            attacks,
+            transport,
+            faults,
+            suppress,
+            tracer,
+            is_asked,
+        } = self;
         let genesis = worlds[0].chain_id();
         let mut nodes = pages::list(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
@@ -133,7 +144,7 @@ impl Simulation<'_> {
         let mut observer = RunObserver::new(experiment, &addresses, genesis);
         (0..experiment.nodes.len()).for_each(|node| observer.record.started(node));
         let began = Instant::now();
-        engine.start(&mut observer);
+        engine.start(&mut observer, is_asked);
         let ended = drive(&mut engine, &mut observer, experiment, &faults, (look, is_asked));
         let why = observer.stalled(&engine).filter(|_| ended == Ended::Stalled);
         let duration_us = match ended {

@@ -39,7 +39,8 @@ pub(crate) fn registry() -> Registry {
 }
 
 fn choice(name: &str) -> PluginChoice {
-    PluginChoice { plugin: name.into(), params: toml::Table::new(), place: String::new() }
+    let (params, table, others, place) = (toml::Table::new(), name.into(), vec![], String::new());
+    PluginChoice { plugin: name.into(), params, table, others, place }
 }
 
 /// What a network is made of.
