@@ -120,7 +120,7 @@ impl Hub {
         let (found, results) = mpsc::unbounded_channel();
         let mines = setup.hash_rate > 0 && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
         let miner = mines.then(|| Miner::start(world.rules().consensus.clone(), setup.hash_rate, found)).transpose()?;
-        let clock = Clock::new(setup.epoch_unix_us);
+        let clock = Clock::new(setup.epoch_us);
         let now = clock.now();
         let values = |name: &str| store.values(name).into_iter().next().map(|(_, value)| value);
         let payer = Payer::new(&mut setup, values);

@@ -139,7 +139,7 @@ impl Host {
         let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
-        let clock = setup::Clock::new(experiment.chain.tick_us, start);
+        let clock = setup::Clock::new(experiment.chain.tick_us, start, live::monotonic_us());
         setup::write(experiment, plugins, &addresses, clock, folder, &lab)?;
         write_run(experiment, plugins, engine, start, folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
@@ -168,7 +168,7 @@ impl Host {
             died: vec![None; experiment.nodes.len()],
         };
         let ended = supervisor.supervise()?;
-        let (ending, taken) = supervisor.end(ended, clock)?;
+        let (ending, taken) = supervisor.end(ended, clock, start)?;
         write_results::write_from_traces(experiment, folder, &ending, clock.time_us(taken))
     }
 }

@@ -70,6 +70,10 @@ impl Supervisor<'_> {
             if stop.height.is_some_and(|height| self.progress.is_over(height, &mut self.clients, now)) {
                 return Ok(Ended::StopHeight);
             }
+            // Whoever gives no stop ends the run by hand.
+            if stop.height.is_some() && stop_time.is_none() && self.progress.stalled(now).is_some() {
+                return Ok(Ended::Stalled);
+            }
             self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
     }
