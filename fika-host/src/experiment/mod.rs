@@ -50,6 +50,7 @@ pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
 pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
+pub(crate) use resolve::plugin_table;
 pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 

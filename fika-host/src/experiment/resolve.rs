@@ -205,14 +205,13 @@ fn plugin(
     PluginChoice {
         plugin,
         others: others.map(|(name, item)| (source.describe(item.place), name.to_string())).collect(),
-        table: own,
         params: params.and_then(|value| value.as_table().cloned()).unwrap_or_default(),
         place: source.describe(place),
     }
 }
 
 /// The name of a plugin's own table: `pos` for `pos`, `plugins/pos`, `plugins/pos.so` and `libpos.so`.
-fn plugin_table(plugin: &str) -> String {
+pub(crate) fn plugin_table(plugin: &str) -> String {
     let path = Path::new(plugin);
     let library = path.extension().is_some_and(|ending| ending == "so");
     let stem = if library { path.file_stem() } else { path.file_name() };

@@ -124,11 +124,8 @@ pub(crate) struct PluginChoice {
     pub plugin: String,
     /// The plugin's own table as written, for the plugin to check; empty if there is none.
     pub params: toml::Table,
-    /// The name of that table.
-    #[serde(skip)]
-    pub table: String,
     /// The other tables beside it, with their places: those of other plugins, or mistakes.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<(String, String)>,
     /// Where that table (or else the choice) was written, to begin an error about it: `file:line:column`.
     pub place: String,

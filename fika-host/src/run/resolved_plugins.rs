@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::RunError;
 use crate::Registry;
-use crate::experiment::{Experiment, PluginChoice, Plugins};
+use crate::experiment::{Experiment, PluginChoice, Plugins, plugin_table};
 use crate::limits::shortened;
 use crate::plugins;
 
@@ -77,7 +77,6 @@ impl ResolvedPlugins {
                 let mut choice = PluginChoice {
                     plugin: name.clone(),
                     params: toml::Table::new(),
-                    table: name.clone(),
                     others: vec![],
                     place,
                 };
@@ -181,8 +180,9 @@ fn check_tables(choices: &Plugins, all: &[Descriptor], registry: &Registry) -> R
             .iter()
             .filter(|plugin| plugin.kind == kind)
             .map(|plugin| plugin.name)
-            .chain([plugin.name, choice.table.as_str()]);
-        let mut known: Vec<String> = known.map(|name| name.replace('_', "-")).collect();
+            .chain([plugin.name]);
+        let own = plugin_table(&choice.plugin);
+        let mut known: Vec<String> = known.map(|name| name.replace('_', "-")).chain([own]).collect();
         known.sort();
         known.dedup();
         if let Some((place, other)) = choice.others.iter().find(|(_, name)| !known.contains(&name.replace('_', "-"))) {

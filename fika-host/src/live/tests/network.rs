@@ -39,8 +39,8 @@ pub(crate) fn registry() -> Registry {
 }
 
 fn choice(name: &str) -> PluginChoice {
-    let (params, table, others, place) = (toml::Table::new(), name.into(), vec![], String::new());
-    PluginChoice { plugin: name.into(), params, table, others, place }
+    let (params, others, place) = (toml::Table::new(), vec![], String::new());
+    PluginChoice { plugin: name.into(), params, others, place }
 }
 
 /// What a network is made of.
