@@ -47,10 +47,10 @@ pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
 pub use node_spec::Role;
 pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
+pub(crate) use resolve::plugin_table;
 pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
-pub(crate) use resolve::plugin_table;
 pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 

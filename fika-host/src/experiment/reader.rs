@@ -79,7 +79,9 @@ impl<'a> Fields<'a> {
                     let meant = did_you_mean(name, names());
                     // As the file has it: the head of a table.
                     let below = match &item.value {
-                        Value::Table(table) => table.iter().find(|(_, (_, item))| matches!(item.value, Value::Table(_))),
+                        Value::Table(table) => {
+                            table.iter().find(|(_, (_, item))| matches!(item.value, Value::Table(_)))
+                        }
                         _ => None,
                     };
                     let name = below.map_or(name.clone(), |(below, _)| format!("{name}.{below}"));

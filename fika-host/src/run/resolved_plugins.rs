@@ -74,12 +74,8 @@ impl ResolvedPlugins {
         for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
             if !attacks.contains_key(name) {
                 let place = format!("agent {name}");
-                let mut choice = PluginChoice {
-                    plugin: name.clone(),
-                    params: toml::Table::new(),
-                    others: vec![],
-                    place,
-                };
+                let mut choice =
+                    PluginChoice { plugin: name.clone(), params: toml::Table::new(), others: vec![], place };
                 let plugin = find(Kind::Attack, &mut choice, registry)?;
                 all.push(plugin);
                 attackers.push((name.clone(), plugin));
@@ -176,11 +172,7 @@ fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<De
 /// A table that no plugin reads is a mistake. Those of other plugins stay: another run may choose them.
 fn check_tables(choices: &Plugins, all: &[Descriptor], registry: &Registry) -> Result<(), RunError> {
     for ((kind, choice), plugin) in choices.all().into_iter().zip(all) {
-        let known = registry
-            .iter()
-            .filter(|plugin| plugin.kind == kind)
-            .map(|plugin| plugin.name)
-            .chain([plugin.name]);
+        let known = registry.iter().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name).chain([plugin.name]);
         let own = plugin_table(&choice.plugin);
         let mut known: Vec<String> = known.map(|name| name.replace('_', "-")).chain([own]).collect();
         known.sort();

@@ -165,7 +165,11 @@ mod tests {
     fn coarse_ticks_count_unix_time_and_fine_ones_the_run() {
         let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
         let coarse = Clock::new(SECOND, start, 5_000_000);
-        let expected = Clock { epoch_us: 5_000_000 - 1_700_000_000_500_000, start_us: 1_700_000_000_500_000, genesis_time: 1_700_000_000 };
+        let expected = Clock {
+            epoch_us: 5_000_000 - 1_700_000_000_500_000,
+            start_us: 1_700_000_000_500_000,
+            genesis_time: 1_700_000_000,
+        };
         assert_eq!(coarse, expected);
         assert_eq!(coarse.time_us(7_000_000), 1_700_000_002_500_000);
         let fine = Clock::new(1_000, start, 5_000_000);
