@@ -186,13 +186,16 @@ pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) 
     }
 }
 
+/// Is told how far the run is, and says how it ends once it is to end.
+type Look<'a> = &'a mut dyn FnMut(Progress) -> Option<Ended>;
+
 /// Lets things happen until the run is over.
 fn drive(
     engine: &mut Engine<'_>,
     observer: &mut RunObserver<'_>,
     experiment: &Experiment,
     faults: &Faults,
-    (look, is_asked): (&mut dyn FnMut(Progress) -> Option<Ended>, fn() -> bool),
+    (look, is_asked): (Look<'_>, fn() -> bool),
 ) -> Ended {
     let until = experiment.stop.time_us.unwrap_or(Time::MAX);
     let wallets: Vec<u32> = wallets(experiment);
