@@ -18,8 +18,11 @@ pub struct Amount(pub u64);
 /// Base units in one coin.
 pub const COIN: Amount = Amount(100_000_000);
 
-/// No amount in a transaction or block may exceed this, so that sums of a block's amounts fit in 64 bits.
-pub const MAX_AMOUNT: Amount = Amount(1 << 53);
+/// No amount in a transaction, and no sum of a block's amounts, may exceed this: 63 bits, as whole numbers of files have.
+pub const MAX_AMOUNT: Amount = Amount(i64::MAX as u64);
+
+/// No more can exist: totals (of an owner, of all) have 64 bits. That is 184,467,440,737 coins; all of Dogecoin's are fewer.
+pub const MAX_TOTAL: Amount = Amount(u64::MAX);
 
 impl Amount {
     /// Nothing.
@@ -119,10 +122,10 @@ mod tests {
 
     #[test]
     fn coins_are_read_and_shown_alike() {
-        for text in ["0", "40", "0.5", "1.00000001", "90071992.54740992"] {
+        for text in ["0", "40", "0.5", "1.00000001", "92233720368.54775807"] {
             assert_eq!(text.parse::<Amount>().unwrap().to_string(), text);
         }
-        for text in ["", ".", "-1", "1.", "1.000000001", "99999999999", "1e3", "+1"] {
+        for text in ["", ".", "-1", "1.", "1.000000001", "92233720368.54775808", "1e3", "+1"] {
             assert!(text.parse::<Amount>().is_err(), "{text}");
         }
     }

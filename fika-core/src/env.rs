@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::amount::{Amount, COIN};
+use crate::amount::{Amount, COIN, MAX_TOTAL};
 use crate::codec::{Decode, Encode, coded_enum, coded_struct};
 use crate::hash::Id;
 use crate::header::{SECOND, Time};
@@ -53,7 +53,7 @@ pub struct ChainParams {
     pub reward: Amount,
     /// Blocks between halvings of the reward; 0 for none.
     pub halving_interval: u64,
-    /// No more coins than this are ever issued, genesis included; 0 for no cap.
+    /// No more coins than this are ever issued, genesis included; 0 for no cap but [`MAX_TOTAL`].
     pub cap: Amount,
     /// The largest encoded block, in bytes.
     pub max_block_bytes: u64,
@@ -112,10 +112,9 @@ impl ChainParams {
         }
         let halvings = height.checked_div(self.halving_interval).unwrap_or(0);
         let full = if halvings >= 64 { 0 } else { self.reward.0 >> halvings };
-        match self.cap {
-            Amount::ZERO => Amount(full),
-            cap => Amount(full.min(cap.0.saturating_sub(supply.0))),
-        }
+        // What cannot be counted is not created: the last reward is smaller, as under a cap.
+        let cap = if self.cap == Amount::ZERO { MAX_TOTAL } else { self.cap };
+        Amount(full.min(cap.0.saturating_sub(supply.0)))
     }
 
     /// The tick that `now` lies in; `u32::MAX` beyond the range of the header's field.
@@ -169,5 +168,8 @@ mod tests {
         assert_eq!(chain.subsidy(2, Amount::coins(100)), Amount::coins(30));
         assert_eq!(chain.subsidy(3, Amount::coins(130)), Amount::ZERO);
         assert_eq!(chain.subsidy(10_000, Amount::ZERO), Amount::ZERO);
+        let endless = ChainParams { halving_interval: 0, cap: Amount::ZERO, ..ChainParams::default() };
+        assert_eq!(endless.subsidy(1, Amount(u64::MAX - 5)), Amount(5));
+        assert_eq!(endless.subsidy(1, MAX_TOTAL), Amount::ZERO);
     }
 }

@@ -36,7 +36,8 @@ pub use results::{Coins, Ended, NodeSummary, Payments, Replicas, Simulated, Stat
 pub use run::{Host, RunError, RunOptions, simulate};
 
 /// The `fika-host` command with these plugins: reads the command line, does what it says, and returns the exit
-/// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 130 Ctrl-C.
+/// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 4 the run could not reach its
+/// end, 130 Ctrl-C.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {

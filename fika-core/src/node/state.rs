@@ -15,7 +15,7 @@ use super::timers::Timers;
 use super::turn::Turn;
 use super::tx_status::TxStatus;
 use crate::address::Address;
-use crate::agent::{Agent, Ctx, MAX_KEPT, MAX_KEPT_BYTES, Signer};
+use crate::agent::{Agent, Ctx, Duty, MAX_KEPT, MAX_KEPT_BYTES, Signer};
 use crate::amount::Amount;
 use crate::block::Block;
 use crate::codec::Encode;
@@ -189,7 +189,7 @@ impl Node {
     }
 
     /// The last block of the node's chain that others may know.
-    pub(super) fn public_tip(&self, tree: &Tree) -> BlockIx {
+    pub fn public_tip(&self, tree: &Tree) -> BlockIx {
         let mut tip = self.tip;
         while self.seldom.unpublished.is_hidden(tip) {
             tip = tree[tip].parent;
@@ -221,6 +221,11 @@ impl Node {
     /// The transactions that are not in a block yet.
     pub fn mempool(&self) -> &Mempool {
         &self.mempool
+    }
+
+    /// What would let the node extend the chain, as its agent has said last.
+    pub fn duties(&self) -> &[Duty] {
+        &self.duties.duties
     }
 
     /// What the node does.

@@ -7,7 +7,7 @@ use super::tree::BlockIx;
 use super::validate::Sums;
 use crate::address::Address;
 use crate::agent::Draft;
-use crate::amount::Amount;
+use crate::amount::{Amount, MAX_AMOUNT};
 use crate::block::{Block, Head, Tx, body_root};
 use crate::codec::Encode;
 use crate::consensus::Summary;
@@ -63,7 +63,7 @@ impl World {
             Err(Reject::Invalid(_)) => self.fill(&site, true)?,
             filled => filled?,
         };
-        let mut txs = vec![self.coinbase(&site, filled.sums.fees + filled.may_mint)];
+        let mut txs = vec![self.coinbase(&site, filled.claim())];
         txs.extend(filled.chosen);
         let extra = order.draft.extra.clone();
         let root = body_root(&txs, &extra).0;
@@ -84,7 +84,7 @@ impl World {
         let mut over = Overlay::new(&state);
         let head = Head { extra: site.order.draft.extra.clone(), ..Head::default() };
         // Room for the longest coinbase, the count of transactions and a seal.
-        let coinbase = self.coinbase(site, crate::amount::MAX_AMOUNT).encoded_len();
+        let coinbase = self.coinbase(site, MAX_AMOUNT).encoded_len();
         let reserve = head.encoded_len() + coinbase + 16 + SEAL_RESERVE;
         let mut room = self.rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
         let mut filled = Filled::default();
@@ -181,6 +181,13 @@ struct Filled {
     dropped: Vec<Tx>,
     sums: Sums,
     may_mint: Amount,
+}
+
+impl Filled {
+    /// What the coinbase takes: all that it may, up to what an amount can hold.
+    fn claim(&self) -> Amount {
+        self.sums.fees.checked_add(self.may_mint).unwrap_or(MAX_AMOUNT)
+    }
 }
 
 /// Bytes left free for the seal, which is made after the block.

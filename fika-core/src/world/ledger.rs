@@ -282,9 +282,10 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Adds to the amount under `key`. False, without a change, when the result would be above the limit.
+    /// Adds to the total under `key`. False, without a change, when the result would be above
+    /// [`MAX_TOTAL`](crate::amount::MAX_TOTAL).
     pub fn add(&mut self, key: Key, amount: Amount) -> bool {
-        let sum = self.amount(&key).checked_add(amount);
+        let sum = self.amount(&key).0.checked_add(amount.0).map(Amount);
         sum.map(|sum| self.set_amount(key, sum)).is_some()
     }
 

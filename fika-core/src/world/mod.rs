@@ -50,7 +50,7 @@ use crate::header::Header;
 use crate::reject::{Reason, Reject};
 use crate::script::Script;
 use crate::tx::{ApplyContext, Ledger, Outcome};
-use ledger::{Change, Entries, Overlay, supply_key};
+use ledger::{Change, Entries, Overlay, Space, amount_of, supply_key, unowned_key};
 use states::States;
 use store::Archive;
 use transfer::{FormatLedger, carry_out, change_supply};
@@ -331,9 +331,20 @@ impl World {
         self.states.at(at, &self.tree, &self.archive)
     }
 
-    /// All coins that exist after the valid block `at`, deposits included.
+    /// All coins that exist after the valid block `at`, deposits included: what the rules' operations have created, less
+    /// what they have destroyed.
     pub fn supply(&self, at: BlockIx) -> Amount {
         self.state(at).amount(&supply_key())
+    }
+
+    /// The same, counted: what all owners have after the valid block `at`, in coins and deposits, and what nobody owns.
+    pub fn counted_supply(&self, at: BlockIx) -> Amount {
+        let state = self.state(at);
+        let mut sum = state.amount(&unowned_key()).0;
+        for space in [Space::Balance, Space::Locked] {
+            state.visit(&space.bytes(&[]), &mut |_, value| sum = sum.saturating_add(amount_of(Some(value)).0));
+        }
+        Amount(sum)
     }
 
     /// The view that the agent of a node has: what the node has accepted.

@@ -194,8 +194,11 @@ pub fn settle(
 /// # Errors
 /// When it would go below zero or above the limit.
 pub fn change_supply(over: &mut Overlay<'_>, claimed: Amount, fees: Amount, burnt: Amount) -> Result<(), Reject> {
-    let holds =
-        over.add(supply_key(), claimed) && over.subtract(supply_key(), fees) && over.subtract(supply_key(), burnt);
+    // The fees are part of what is claimed: at the limit they must go before it comes.
+    let more = claimed.0.saturating_sub(fees.0);
+    let less = u128::from(fees.0.saturating_sub(claimed.0)) + u128::from(burnt.0);
+    let less = u64::try_from(less).map_err(|_| SupplyError::Supply)?;
+    let holds = over.add(supply_key(), Amount(more)) && over.subtract(supply_key(), Amount(less));
     ensure(holds, || SupplyError::Supply)
 }
 

@@ -139,19 +139,28 @@ impl World {
     /// A valid block and all that it builds on: parents, the blocks that they name, and the same of those. Each comes
     /// once, after what it needs itself; genesis is left out.
     pub fn ancestry(&self, tip: BlockIx) -> Vec<BlockIx> {
+        self.ancestry_beyond(tip, |_| false)
+    }
+
+    /// The same without the blocks that are `known`, and without what those build on.
+    pub fn ancestry_beyond(&self, tip: BlockIx, known: impl Fn(BlockIx) -> bool) -> Vec<BlockIx> {
         let mut is_in = vec![false; self.tree.len()];
         is_in[Tree::GENESIS.0 as usize] = true;
         let (mut open, mut order) = (vec![tip], Vec::new());
         while let Some(&ix) = open.last() {
+            if is_in[ix.0 as usize] || known(ix) {
+                open.pop();
+                continue;
+            }
             let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
             let named = named.iter().filter_map(|id| self.tree.find(id));
             let before = open.len();
-            open.extend(named.chain([self.tree[ix].parent]).filter(|needed| !is_in[needed.0 as usize]));
+            let lacking = |needed: &BlockIx| !is_in[needed.0 as usize] && !known(*needed);
+            open.extend(named.chain([self.tree[ix].parent]).filter(lacking));
             if open.len() == before {
                 open.pop();
-                if !std::mem::replace(&mut is_in[ix.0 as usize], true) {
-                    order.push(ix);
-                }
+                is_in[ix.0 as usize] = true;
+                order.push(ix);
             }
         }
         order

@@ -9,7 +9,7 @@ use crate::Host;
 use crate::experiment::{Experiment, Role};
 use crate::isolation::cable_addresses;
 use crate::results::table;
-use crate::run::ResolvedPlugins;
+use crate::run::{ResolvedPlugins, doubts, nothing_to_do};
 
 /// Nodes and links that are listed one by one.
 const SHOWN: usize = 50;
@@ -17,6 +17,7 @@ const SHOWN: usize = 50;
 pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = load(&args.file, &args.changes)?;
     let plugins = ResolvedPlugins::new(&experiment, host.registry())?;
+    let doubts = doubts(&experiment)?.into_iter().chain(nothing_to_do(&experiment, &plugins)?);
     let links = experiment.links.len();
     let count = |role| experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets) = (count(Role::Full), count(Role::Wallet));
@@ -34,7 +35,11 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     print(format_args!("{}\n", table(&rows)))?;
     print(format_args!("{}\n", nodes(&experiment)))?;
     print(cables(&experiment))?;
-    print("\nok\n")?;
+    print("\n")?;
+    for doubt in doubts {
+        print(format_args!("warning: {doubt}\n"))?;
+    }
+    print("ok\n")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::Host;
+use crate::run::INTERRUPTED;
 use print::say;
 use stop::{ENVIRONMENT, INPUT, Outcome, Stop};
 
@@ -75,7 +76,8 @@ See what a run did:
   fika-host report results/a results/b       two runs beside each other
 
 Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input,
-3 the machine cannot do it, 130 Ctrl-C (results are kept; twice: at once).
+3 the machine cannot do it, 4 the run could not reach its end,
+130 Ctrl-C (results are kept; twice: at once).
 Every key of an experiment: docs/experiment-file.md";
 
 #[derive(Debug, Subcommand)]
@@ -143,6 +145,7 @@ pub(crate) fn main(host: &Host) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(Stop::Closed) => ExitCode::SUCCESS,
+        Err(Stop::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(Stop::Input(why)) => complain(&why, INPUT),
         Err(Stop::Environment(why)) => complain(&why, ENVIRONMENT),
     }

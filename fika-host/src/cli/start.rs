@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::experiment::{Changes, load};
 use super::print::{print, say};
+use super::stop::UNREACHED;
 use super::{ENVIRONMENT, Outcome, Stop, detach};
 use crate::results::Ended;
 use crate::run::INTERRUPTED;
@@ -41,6 +42,8 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     Ok(match summary.ended {
         Ended::Interrupted => ExitCode::from(INTERRUPTED),
         Ended::NodesDied => ExitCode::from(ENVIRONMENT),
+        _ if summary.unwritten.is_some() => ExitCode::from(ENVIRONMENT),
+        Ended::NothingLeft | Ended::Stalled => ExitCode::from(UNREACHED),
         _ if summary.as_expected() => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     })

@@ -12,6 +12,8 @@ pub(super) enum Stop {
     Input(String),
     /// The machine cannot do it.
     Environment(String),
+    /// Ctrl-C.
+    Interrupted,
     /// Whoever read the output has gone.
     Closed,
 }
@@ -21,6 +23,7 @@ impl From<RunError> for Stop {
         match error {
             RunError::Input(why) => Stop::Input(why),
             RunError::Environment(why) => Stop::Environment(why),
+            RunError::Interrupted => Stop::Interrupted,
         }
     }
 }
@@ -38,3 +41,5 @@ pub(super) type Outcome = Result<ExitCode, Stop>;
 pub(super) const INPUT: u8 = 2;
 /// The exit code of [`Stop::Environment`].
 pub(super) const ENVIRONMENT: u8 = 3;
+/// The exit code of a run that could not reach its end.
+pub(super) const UNREACHED: u8 = 4;

@@ -133,7 +133,17 @@ impl Wallet {
             [] => {}
             ["tx" | "pay", rest @ ..] if rest.len() <= 3 => self.pay(rest)?,
             ["upbc" | "update"] => {
-                let Reply::Status(status) = self.ask(&Request::Update)? else { return Err(unexpected()) };
+                let mut reply = self.ask(&Request::Status)?;
+                if matches!(&reply, Reply::Status(status) if status.peers > 0) {
+                    reply = self.ask(&Request::Update)?;
+                }
+                let Reply::Status(status) = reply else { return Err(unexpected()) };
+                if status.peers == 0 {
+                    let (height, balance) = (status.height, status.balance);
+                    return Err(Trouble::Here(format!(
+                        "no neighbour is connected: height {height} and balance {balance} are those of the last update"
+                    )));
+                }
                 print(format_args!("height {}, balance {}\n", status.height, status.balance))?;
             }
             ["chain"] => self.chain(CHAIN_COUNT)?,

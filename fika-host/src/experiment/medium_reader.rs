@@ -102,7 +102,8 @@ fn regions(network: &Fields<'_>, problems: &Problems) -> Vec<Region> {
             }
         };
         let name = fields.text("name");
-        if regions.iter().any(|region| region.name == name) {
+        // A name that could not be read is no name.
+        if !name.is_empty() && regions.iter().any(|region| region.name == name) {
             fields.problem("name", || format!("expected each region once, found '{name}' again"));
         }
         regions.push(Region {

@@ -54,7 +54,7 @@ pub(super) static METRICS: &[Metric] = &[
         "supply_gap",
         Coins,
         Scope::Network,
-        "difference between `supply` and the coins issued: 0, or coins came from nowhere",
+        "difference between `supply`, as counted, and what the rules have issued: 0, or coins came from nowhere",
     ),
     metric(
         "concentration",

@@ -22,6 +22,7 @@ mod node_config;
 mod node_spec;
 mod nodes;
 mod presets;
+mod reach;
 mod reader;
 mod resolve;
 mod run_keys;
@@ -46,11 +47,12 @@ pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
 pub use node_spec::Role;
 pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
+pub(crate) use resolve::plugin_table;
 pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
 pub use spec::Experiment;
-pub(crate) use spec::{Announce, Engine, Mempool, PluginChoice, Plugins, Relay, TraceFormat};
+pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 
 impl Experiment {
     /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.

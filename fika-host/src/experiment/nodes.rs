@@ -86,7 +86,9 @@ impl Nodes {
             }
         }
         nodes.read_graph(&network, folder, &default, regions, problems);
-        if nodes.specs.is_empty() {
+        // A file that could not be read may have nodes.
+        let from_file = network.table("graph", &schema::GRAPH).optional_text("kind").as_deref() == Some("file");
+        if nodes.specs.is_empty() && (problems.none() || !from_file) {
             problems.add(network.place, || "expected a node: give [network] nodes = 5, or [[nodes]]".into());
         }
         nodes

@@ -77,7 +77,15 @@ impl<'a> Fields<'a> {
                     };
                     let expected = names().collect::<Vec<_>>().join(", ");
                     let meant = did_you_mean(name, names());
-                    let name = shortened(name);
+                    // As the file has it: the head of a table.
+                    let below = match &item.value {
+                        Value::Table(table) => {
+                            table.iter().find(|(_, (_, item))| matches!(item.value, Value::Table(_)))
+                        }
+                        _ => None,
+                    };
+                    let name = below.map_or(name.clone(), |(below, _)| format!("{name}.{below}"));
+                    let name = shortened(&name);
                     format!("unknown key '{name}' in {}; expected one of: {expected}{meant}", self.schema.title)
                 }),
             }

@@ -50,7 +50,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         workers: run.number("workers") as u32,
         replay: run.number("replay") as u32,
         stop: Stop { height: run.optional("stop_height"), time_us: run.optional("stop_time") },
-        chain: chain(&file, &name),
+        chain: chain(&file),
         name,
         plugins: Plugins {
             consensus: plugin(&file, "consensus", &schema::CONSENSUS, source, &problems),
@@ -146,13 +146,14 @@ fn relay(file: &Fields<'_>) -> Relay {
     }
 }
 
-fn chain(file: &Fields<'_>, name: &str) -> ChainParams {
+fn chain(file: &Fields<'_>) -> ChainParams {
     let chain = file.table("chain", &schema::CHAIN);
     if chain.optional("cap") == Some(0) {
         chain.problem("cap", || "expected more than 0 coins, or \"none\"".into());
     }
     ChainParams {
-        name: name.into(),
+        // Every chain has the same: what names a result takes no part in making it.
+        name: ChainParams::default().name,
         tick_us: chain.choice("tick", &[("1 s", 1_000_000), ("1 ms", 1_000)]),
         genesis_time: 0,
         block_interval_us: chain.number("block_interval"),
@@ -200,15 +201,17 @@ fn plugin(
         None
     });
     let place = table.or(fields.below("plugin")).map_or(fields.place, |item| item.place);
+    let others = fields.others().filter(|(name, _)| name.replace('_', "-") != own);
     PluginChoice {
         plugin,
+        others: others.map(|(name, item)| (source.describe(item.place), name.to_string())).collect(),
         params: params.and_then(|value| value.as_table().cloned()).unwrap_or_default(),
         place: source.describe(place),
     }
 }
 
 /// The name of a plugin's own table: `pos` for `pos`, `plugins/pos`, `plugins/pos.so` and `libpos.so`.
-fn plugin_table(plugin: &str) -> String {
+pub(crate) fn plugin_table(plugin: &str) -> String {
     let path = Path::new(plugin);
     let library = path.extension().is_some_and(|ending| ending == "so");
     let stem = if library { path.file_stem() } else { path.file_name() };

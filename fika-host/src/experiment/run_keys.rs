@@ -44,7 +44,12 @@ pub(super) static CHAIN: Schema = table(
         ),
         key("reward", Coins, "50", "coins that a block may create, before any halving"),
         key("halving_interval", Integer(0, INTEGER_MAX), "0", "blocks after which the reward halves; 0: never"),
-        key("cap", Coins, NONE, "coins that may ever exist, those of the genesis block included"),
+        key(
+            "cap",
+            Coins,
+            NONE,
+            "coins that may ever exist, those of the genesis block included; without it 184,467,440,737",
+        ),
         key("max_block_bytes", Measure(&quantity::BYTES), "1 MB", "the largest block"),
         key(
             "tie_break",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expect::Expect;
 use super::load::{Load, Payment};
-use super::medium::{CompactFailure, Medium};
+use super::medium::{CompactFailure, Latency, Medium};
 use super::node_spec::{NodeIndex, NodeSpec};
 use super::source::Source;
 
@@ -19,7 +19,7 @@ use super::source::Source;
 /// Serialised, it is the `experiment` of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
-    /// Names the results folder, the chain and nothing else.
+    /// Names the run and its results folder, and changes no result.
     pub(crate) name: String,
     /// Where every random draw and generated key comes from.
     pub(crate) seed: u64,
@@ -81,6 +81,9 @@ pub(crate) enum Engine {
     Sim,
 }
 
+/// A run that only its stop height would end is given up after so many block intervals without progress.
+pub(crate) const PATIENCE_INTERVALS: u64 = 1_000;
+
 /// When a run ends. Without either limit it goes on until it is told to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stop {
@@ -121,6 +124,9 @@ pub(crate) struct PluginChoice {
     pub plugin: String,
     /// The plugin's own table as written, for the plugin to check; empty if there is none.
     pub params: toml::Table,
+    /// The other tables beside it, with their places: those of other plugins, or mistakes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<(String, String)>,
     /// Where that table (or else the choice) was written, to begin an error about it: `file:line:column`.
     pub place: String,
 }
@@ -209,6 +215,16 @@ impl Experiment {
         }
         neighbours.iter_mut().for_each(|list: &mut Vec<NodeIndex>| list.sort_unstable());
         neighbours
+    }
+
+    /// How long a run waits for progress, in microseconds: [`PATIENCE_INTERVALS`] block intervals, or as many times the
+    /// latency of the slowest link where that is more.
+    pub(crate) fn patience_us(&self) -> Time {
+        let Medium { cable, own, regions, .. } = &self.medium;
+        let between = regions.iter().flat_map(|region| &region.latency);
+        let latencies = own.values().chain([cable]).map(|cable| &cable.latency).chain(between);
+        let slowest = latencies.map(Latency::mean_us).max().unwrap_or(0);
+        PATIENCE_INTERVALS.saturating_mul(self.chain.block_interval_us.max(slowest))
     }
 
     /// Hashes per second of all nodes together. The initial difficulty follows from it and the block interval.

@@ -141,7 +141,7 @@ fn errors_name_their_place_and_what_was_expected() {
             format!("{PAIR}[chain]\nproof = 'rael'\n"),
             "expected one of real, sampled (did you mean 'real'?), found the text",
         ),
-        (format!("{PAIR}[chain]\nreward = -1\n"), "expected coins, up to 90071992.54740992 with up to 8 decimals"),
+        (format!("{PAIR}[chain]\nreward = -1\n"), "expected coins, up to 92233720368.54775807 with up to 8 decimals"),
         (format!("{PAIR}[chain]\nreward = 0.000000001\n"), "with up to 8 decimals"),
         (format!("{PAIR}[chain]\nreward = [1]\n"), "found a list of 1"),
         (

@@ -310,7 +310,6 @@ fn claim(runtime_dir: &Path, directory: &Path, record: &Record) -> Result<(), Er
         }
         record::remove(&lock, directory, &found)?;
     }
-    let _ = fs::remove_dir(directory); // only if empty: its host was killed before the record was written
     DirBuilder::new().mode(0o700).create(directory).map_err(|error| system(directory.display(), error))?;
     record.store(directory)
 }

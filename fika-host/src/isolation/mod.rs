@@ -219,5 +219,12 @@ pub(crate) enum Error {
 }
 
 fn system(what: impl fmt::Display, error: io::Error) -> Error {
-    Error::System { what: what.to_string(), error }
+    let what = match error.to_string().contains(OPEN_FILES) {
+        true => format!("{what} (the limit of open files is reached: raise it with 'ulimit -n')"),
+        false => what.to_string(),
+    };
+    Error::System { what, error }
 }
+
+/// How the system's EMFILE reads, which may have been wrapped.
+const OPEN_FILES: &str = "(os error 24)";

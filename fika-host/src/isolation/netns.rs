@@ -92,7 +92,13 @@ fn build(nodes: usize, cables: &[[Plug; 2]]) -> io::Result<Vec<OwnedFd>> {
 fn namespace() -> io::Result<(OwnedFd, Route)> {
     // SAFETY: FILES is not asked for, so no thread's descriptors are affected.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
-        .map_err(|errno| named(errno.into(), "creating a network namespace"))?;
+        .map_err(|errno| match errno {
+            // It reads like a full disk.
+            rustix::io::Errno::NOSPC => io::Error::other(
+                "creating a network namespace: their limit is reached: raise it with 'sysctl user.max_net_namespaces=10000'",
+            ),
+            errno => named(errno.into(), "creating a network namespace"),
+        })?;
     // Before any link exists: IPv6 would greet on each of them and wait for answers.
     set("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1")?;
     set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")?;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 /// 104 on FreeBSD.
 const PATH_MAX: usize = 103;
 
+// No node's name begins with a dot: what does is nobody's control socket.
+
 /// The socket over which the two ends of link `index` meet.
 pub(crate) fn link_socket(directory: &Path, index: usize) -> PathBuf {
-    directory.join(format!("link-{index}.sock"))
+    directory.join(format!(".link-{index}.sock"))
 }
 
 /// The socket by which a node is spoken to.

@@ -192,12 +192,31 @@ pub(crate) fn runs(runtime_dir: &Path) -> Result<Vec<(PathBuf, Record)>, Error> 
 /// very one that was recorded.
 pub(crate) fn clean(runtime_dir: &Path) -> Result<Vec<String>, Error> {
     let lock = lock(runtime_dir)?;
-    let mut removed = Vec::new();
+    let mut removed = torn(runtime_dir)?;
     for (directory, record) in runs(runtime_dir)? {
         if !record.alive() {
             removed.extend(remove(&lock, &directory, &record)?);
         }
     }
+    Ok(removed)
+}
+
+/// Removes the directories whose host was killed before their record was complete. A living host has one: it makes it
+/// while it holds the lock, and replaces it whole.
+fn torn(runtime_dir: &Path) -> Result<Vec<String>, Error> {
+    let entries = fs::read_dir(runtime_dir).map_err(|error| system(runtime_dir.display(), error))?;
+    let mut removed = Vec::new();
+    for directory in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let is_torn = match fs::read(directory.join(FILE)) {
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+            Ok(text) => serde_json::from_slice::<serde_json::Value>(&text).is_err(),
+        };
+        if is_torn && check_private(&directory).is_ok() {
+            fs::remove_dir_all(&directory).map_err(|error| system(directory.display(), error))?;
+            removed.push(format!("directory {}", directory.display()));
+        }
+    }
+    removed.sort();
     Ok(removed)
 }
 

@@ -35,6 +35,9 @@ impl Hub {
                 let Balance { confirmed, spendable, locked } = self.balance(address);
                 Reply::Balance { confirmed, spendable, locked }
             }
+            Request::Coins => {
+                Reply::Coins { issued: self.world.supply(self.tip()), counted: self.world.counted_supply(self.tip()) }
+            }
             Request::Chain { count } => Reply::Chain { blocks: self.blocks(count.min(BLOCKS_MAX)) },
             Request::History => Reply::History { payments: self.payments() },
             Request::Pay { to, amount, fee } => self.pay(&to, amount, fee),
@@ -61,13 +64,12 @@ impl Hub {
             height: entry.height,
             tip: entry.id,
             state_root: entry.state_root,
-            supply: self.world.supply(self.tip()),
             balance: self.node.balance(&self.world).confirmed,
             peers: self.links.iter().filter(|link| link.is_ready()).count() as u32,
             mempool: self.node.mempool().len() as u64,
             blocks: self.counts.blocks,
             reorgs: self.counts.reorgs,
-            payments_submitted: own().count() as u64 + failed,
+            payments_submitted: own().count() as u64,
             payments_confirmed: own().filter(|own| own.confirmed.is_some()).count() as u64,
             payments_failed: failed,
             payments_to_come: self.payer.to_come(),

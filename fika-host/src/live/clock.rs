@@ -1,26 +1,32 @@
-//! The chain's time from the machine's clock.
+//! The chain's time from the machine's monotonic clock, which all processes of the machine share and nobody sets.
 
-use std::cell::Cell;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fika_core::header::Time;
 
-/// Microseconds since the chain's epoch. Never goes back, even where the machine's clock is set back.
+/// The machine's monotonic clock in microseconds. It counts from some moment before the run, at the same pace for all
+/// processes, and steps of the wall clock do not reach it.
+pub(crate) fn monotonic_us() -> i64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills in a timespec of this function's own. It cannot fail: the clock exists on every system.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
+}
+
+/// Microseconds since the chain's epoch. Never goes back.
+#[derive(Clone, Copy)]
 pub(super) struct Clock {
-    epoch_unix_us: u64,
-    last: Cell<Time>,
+    /// What the monotonic clock shows, or would have shown, when the chain's time is 0.
+    epoch_us: i64,
 }
 
 impl Clock {
-    pub(super) fn new(epoch_unix_us: u64) -> Clock {
-        Clock { epoch_unix_us, last: Cell::new(0) }
+    pub(super) fn new(epoch_us: i64) -> Clock {
+        Clock { epoch_us }
     }
 
     pub(super) fn now(&self) -> Time {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let unix_us = u64::try_from(unix.as_micros()).unwrap_or(u64::MAX);
-        self.last.set(self.last.get().max(unix_us.saturating_sub(self.epoch_unix_us)));
-        self.last.get()
+        u64::try_from(monotonic_us().saturating_sub(self.epoch_us)).unwrap_or(0)
     }
 
     /// How long it is until `at`.

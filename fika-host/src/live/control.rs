@@ -21,6 +21,8 @@ pub(crate) enum Request {
         /// Whose.
         address: Option<Address>,
     },
+    /// The coins that exist: [`Reply::Coins`].
+    Coins,
     /// The last blocks of the node's chain, newest first: [`Reply::Chain`].
     Chain {
         /// At most this many.
@@ -57,6 +59,13 @@ pub(crate) enum Reply {
         spendable: Amount,
         /// In deposits.
         locked: Amount,
+    },
+    /// The coins that exist after the node's tip.
+    Coins {
+        /// What the rules have created, less what they have destroyed.
+        issued: Amount,
+        /// What all owners have, and what nobody owns.
+        counted: Amount,
     },
     /// Blocks, newest first.
     Chain {
@@ -95,8 +104,6 @@ pub(crate) struct Status {
     pub tip: Id,
     /// The ledger state after the tip, as one number.
     pub state_root: Id,
-    /// All coins that exist after the tip.
-    pub supply: Amount,
     /// What the node has in coins, confirmed.
     pub balance: Amount,
     /// Neighbours that can be talked to.
@@ -107,11 +114,11 @@ pub(crate) struct Status {
     pub blocks: u64,
     /// How often it has left blocks of its chain for others.
     pub reorgs: u64,
-    /// Payments that its owner or its load has asked for.
+    /// Payments that its owner or its load has made and sent.
     pub payments_submitted: u64,
     /// Of these, confirmed on its chain.
     pub payments_confirmed: u64,
-    /// Of these, given up.
+    /// Payments that could not be made and were given up.
     pub payments_failed: u64,
     /// Payments that its load will still make.
     pub payments_to_come: u64,

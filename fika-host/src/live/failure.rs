@@ -5,6 +5,11 @@ pub(crate) const EXIT_INPUT: u8 = 2;
 /// The exit code for failures of the machine or a plugin: a full disk, an address in use, a call that does not return.
 pub(crate) const EXIT_ENVIRONMENT: u8 = 3;
 
+/// The exit code for a full disk: the log, where the reason would be, may be on it.
+pub(crate) const EXIT_DISK_FULL: u8 = 5;
+/// How the system's ENOSPC reads.
+pub(crate) const DISK_FULL: &str = "No space left on device";
+
 /// Why a node does not run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
@@ -21,6 +26,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) => EXIT_INPUT,
+            Failure::Environment(why) if why.contains(DISK_FULL) => EXIT_DISK_FULL,
             Failure::Environment(_) => EXIT_ENVIRONMENT,
         }
     }

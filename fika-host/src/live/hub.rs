@@ -101,7 +101,8 @@ impl Hub {
         let keys =
             read_or_create(&setup.key, &*rules.env.keys, || node_key(&*rules.env.keys, setup.seed, setup.index))?;
         let (block, _) = genesis.block(&rules).map_err(|reject| Failure::Input(format!("genesis: {reject}")))?;
-        let store = DiskStore::open(&path, block.id(), setup.durability)?;
+        let owner = (block.id(), rules.env.keys.address(&keys.public));
+        let store = DiskStore::open(&path, owner, setup.durability)?;
         let mut journal = Journal::open(&setup.events).map_err(environment(&setup.events))?;
         let mut world = World::open(rules, &genesis, Some(Box::new(store.clone())))
             .map_err(|reject| at_path(reject.to_string()))?;
@@ -119,7 +120,7 @@ impl Hub {
         let (found, results) = mpsc::unbounded_channel();
         let mines = setup.hash_rate > 0 && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
         let miner = mines.then(|| Miner::start(world.rules().consensus.clone(), setup.hash_rate, found)).transpose()?;
-        let clock = Clock::new(setup.epoch_unix_us);
+        let clock = Clock::new(setup.epoch_us);
         let now = clock.now();
         let values = |name: &str| store.values(name).into_iter().next().map(|(_, value)| value);
         let payer = Payer::new(&mut setup, values);

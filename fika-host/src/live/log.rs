@@ -14,7 +14,7 @@ use super::clock::Clock;
 
 /// Writes one event as a line.
 struct Line {
-    epoch_unix_us: u64,
+    epoch_us: i64,
 }
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -23,7 +23,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let now = Clock::new(self.epoch_unix_us).now();
+        let now = Clock::new(self.epoch_us).now();
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",
@@ -37,17 +37,19 @@ where
     }
 }
 
-/// Sends the process's log to standard error, with times counted from this moment of Unix time. The
+/// Sends the process's log to standard error, with times counted from this moment of the monotonic clock. The
 /// variable `FIKA_LOG` sets the level: error, warn, info (the default), debug, or trace, which has every call of the node.
-pub(super) fn start(epoch_unix_us: u64) {
+pub(super) fn start(epoch_us: i64) {
     static ONCE: Once = Once::new();
     let level = std::env::var("FIKA_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
     ONCE.call_once(|| {
         tracing_subscriber::fmt()
             .with_max_level(level)
             .with_ansi(false)
+            // A line that cannot be written must not end the node.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr)
-            .event_format(Line { epoch_unix_us })
+            .event_format(Line { epoch_us })
             .init();
     });
 }

@@ -45,7 +45,8 @@ use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
 use chain::Chain;
-pub(crate) use failure::{EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
+pub(crate) use clock::monotonic_us;
+pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
 pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 
@@ -56,7 +57,7 @@ pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 /// error, and ends the process itself when a plugin hangs.
 pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
     memory::prepare();
-    log::start(setup.epoch_unix_us.saturating_add(setup.start_us));
+    log::start(setup.epoch_us.saturating_add_unsigned(setup.start_us));
     match run(setup, registry) {
         Ok(()) => 0,
         Err(failure) => {
@@ -70,7 +71,7 @@ pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
 fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
     let environment =
         |what: &'static str| move |error: std::io::Error| Failure::Environment(format!("{what}: {error}"));
-    watchdog::start(setup.watchdog_s, setup.epoch_unix_us, setup.events.clone())?;
+    watchdog::start(setup.watchdog_s, setup.epoch_us, setup.events.clone())?;
     let chain = Chain::new(&setup, registry)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(environment("starting the node's loop"))?;

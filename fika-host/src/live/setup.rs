@@ -32,8 +32,8 @@ pub(crate) struct NodeSetup {
     pub ports: Vec<Port>,
     /// What all nodes of the chain agree on, the genesis time included.
     pub chain: ChainParams,
-    /// When the chain's time was 0, in microseconds of Unix time.
-    pub epoch_unix_us: u64,
+    /// What the machine's monotonic clock shows, or would have shown, when the chain's time is 0, in microseconds.
+    pub epoch_us: i64,
     /// When the run began, in the chain's time: what the loads' times count from.
     pub start_us: Time,
     /// The coins of the genesis block, in its order.

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fika_core::address::Address;
 use fika_core::block::Block;
 use fika_core::codec::{Decode, Encode, Reader, put_list};
 use fika_core::hash::Id;
@@ -34,7 +35,7 @@ const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
 const IDS: TableDefinition<'_, [u8; 32], u64> = TableDefinition::new("ids");
 /// The node's values.
 const VALUES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("values");
-/// Whose file it is: the layout's version and the chain.
+/// Whose file it is: the layout's version, the chain and the node.
 const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 
 /// Changes with the layout of the tables.
@@ -67,13 +68,17 @@ struct Pending {
 }
 
 impl DiskStore {
-    /// Opens the file at `path`, or makes it, for the chain with this genesis id. Reads the whole
+    /// Opens the file at `path`, or makes it, for the node of this address on the chain with this genesis id. Reads the whole
     /// file to verify its checksums.
     ///
     /// # Errors
-    /// [`Failure::Input`] when it is not such a file or belongs to another chain, [`Failure::Environment`]
+    /// [`Failure::Input`] when it is not such a file or belongs to another chain or node, [`Failure::Environment`]
     /// when it is damaged, in use or cannot be read and written.
-    pub(crate) fn open(path: &Path, chain: Id, durability: Durability) -> Result<DiskStore, Failure> {
+    pub(crate) fn open(
+        path: &Path,
+        (chain, node): (Id, Address),
+        durability: Durability,
+    ) -> Result<DiskStore, Failure> {
         let at = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
         let opened = Builder::new().set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true).create(path);
         let database = opened.map_err(|error| match error {
@@ -85,7 +90,7 @@ impl DiskStore {
             }
             other => Failure::Environment(at(&format!("the database cannot be opened: {other}"))),
         })?;
-        let about = claim(&database, chain).map_err(|why| Failure::Environment(at(&why)))?;
+        let about = claim(&database, chain, node).map_err(|why| Failure::Environment(at(&why)))?;
         match about {
             About { layout, .. } if layout != LAYOUT => {
                 Err(Failure::Input(at(&"expected a database of a node in this version's layout")))
@@ -94,6 +99,13 @@ impl DiskStore {
                 let found = Id::from_bytes(&found).unwrap_or_default();
                 Err(Failure::Input(at(&format!(
                     "the database belongs to another chain: expected genesis {chain}, found {found}"
+                ))))
+            }
+            // Its payments and its load's progress are that node's own.
+            About { node: found, .. } if found != node.0 => {
+                let found = Address::from_bytes(&found).map_or("nobody".into(), |found| found.to_string());
+                Err(Failure::Input(at(&format!(
+                    "the database belongs to another node: expected that of address {node}, found that of {found}"
                 ))))
             }
             _ => Ok(DiskStore { database: Arc::new(database), durability, pending: Arc::default() }),
@@ -153,16 +165,18 @@ impl Pending {
 struct About {
     layout: Vec<u8>,
     chain: Vec<u8>,
+    node: Vec<u8>,
 }
 
-/// Says whose file it is; a new one becomes this chain's.
-fn claim(database: &Database, chain: Id) -> Result<About, redb::Error> {
+/// Says whose file it is; a new one becomes this node's on this chain.
+fn claim(database: &Database, chain: Id, node: Address) -> Result<About, redb::Error> {
     let transaction = database.begin_write()?;
     let about = {
         let mut table = transaction.open_table(ABOUT)?;
         if table.is_empty()? {
             table.insert("layout", LAYOUT)?;
             table.insert("chain", &chain.0[..])?;
+            table.insert("node", &node.0[..])?;
             // Readers expect all tables to be there.
             transaction.open_table(BLOCKS)?;
             transaction.open_table(IDS)?;
@@ -170,7 +184,7 @@ fn claim(database: &Database, chain: Id) -> Result<About, redb::Error> {
         }
         let text =
             |name| Ok::<_, redb::Error>(table.get(name)?.map(|value| value.value().to_vec()).unwrap_or_default());
-        About { layout: text("layout")?, chain: text("chain")? }
+        About { layout: text("layout")?, chain: text("chain")?, node: text("node")? }
     };
     transaction.commit()?;
     Ok(about)

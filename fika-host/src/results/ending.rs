@@ -17,11 +17,15 @@ pub(crate) struct Ending {
     pub engine: String,
     /// Why it ended.
     pub ended: Ended,
+    /// Why it could not reach its end, in one line.
+    pub why: Option<String>,
     /// When the run began, in microseconds since the chain's epoch.
     pub start_us: u64,
     /// How long it took.
     pub duration_us: u64,
-    /// Coins in existence at the tip of the full nodes.
+    /// Coins that the rules have created up to the tip of the full nodes, less what they have destroyed.
+    pub issued: Option<Amount>,
+    /// Coins in existence there, counted.
     pub supply: Option<Amount>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeEnding>,
@@ -82,4 +86,6 @@ pub enum Ended {
     NodesDied,
     /// Nothing could happen any more: no node mined, and no message or timer was pending.
     NothingLeft,
+    /// No progress was made towards the stop height for long, and nothing else would have ended the run.
+    Stalled,
 }

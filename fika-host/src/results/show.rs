@@ -22,15 +22,11 @@ impl fmt::Display for Summary {
             Ended::Interrupted => "interrupted",
             Ended::NodesDied => "no node was left",
             Ended::NothingLeft => "nothing was left that could happen",
+            Ended::Stalled => "could not reach its end",
         };
-        writeln!(
-            f,
-            "{} ({}, seed {}): {ended} after {}",
-            self.name,
-            self.engine,
-            self.seed,
-            duration(self.duration_us)
-        )?;
+        let why = self.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        let after = duration(self.duration_us);
+        writeln!(f, "{} ({}, seed {}): {ended} after {after}{why}", self.name, self.engine, self.seed)?;
         if self.proof == Proof::Sampled {
             writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
         }
@@ -86,7 +82,9 @@ impl fmt::Display for Summary {
             let word = if verdict.holds { "pass" } else { "FAIL" };
             writeln!(f, "  {word}  {} (measured: {})", verdict.expected, verdict.measured)?;
         }
-        writeln!(f, "\n  results in {}", self.results.display())
+        writeln!(f, "\n  results in {}", self.results.display())?;
+        let incomplete = |why| writeln!(f, "  they are not complete: {why}");
+        self.unwritten.as_ref().map_or(Ok(()), incomplete)
     }
 }
 
@@ -106,11 +104,11 @@ fn propagation(summary: &Summary) -> String {
 
 fn payments(payments: &Payments) -> String {
     let mut text = format!("{} submitted, {} confirmed", payments.submitted, payments.confirmed);
-    if payments.failed > 0 {
-        text += &format!(", {} could not be made", payments.failed);
-    }
     if let (Some(mean_us), Some(max_us)) = (payments.latency_us, payments.latency_max_us) {
         text += &format!(" after {} (mean), {} (longest)", duration(mean_us), duration(max_us));
+    }
+    if payments.failed > 0 {
+        text += &format!(", {} could not be made", payments.failed);
     }
     text
 }
@@ -121,7 +119,10 @@ fn coins(coins: &Coins) -> String {
     let parts = format!("nodes {} + others {others} = {supply}", coins.nodes);
     match gap {
         Amount::ZERO => format!("{parts}, as many as were issued"),
-        gap => format!("{parts}, but {} were issued: a gap of {gap}", coins.issued),
+        gap => {
+            let issued = or_dash(coins.issued, |issued| issued.to_string());
+            format!("{parts}, but {issued} were issued: a gap of {gap}")
+        }
     }
 }
 

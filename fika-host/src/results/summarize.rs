@@ -70,6 +70,7 @@ impl Summary {
             engine: ending.engine.clone(),
             proof: experiment.chain.proof,
             ended: ending.ended,
+            why: ending.why.clone(),
             duration_us: ending.duration_us,
             results: ending.results.clone(),
             agreement: full.windows(2).all(|pair| tips[pair[0]] == tips[pair[1]]),
@@ -89,11 +90,12 @@ impl Summary {
             mean_propagation_99_us: mean_99,
             mean_propagation_100_us: mean_100,
             payments: payments(chain, &ancestry),
-            coins: coins(experiment, ending, ancestry.len() as u64),
+            coins: coins(ending),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
             simulated: ending.simulated.clone(),
             replicas: None,
             expects: vec![],
+            unwritten: None,
         };
         summary.check(experiment);
         summary
@@ -184,17 +186,16 @@ fn payments(chain: &Chain, ancestry: &[Id]) -> Payments {
     }
 }
 
-fn coins(experiment: &Experiment, ending: &Ending, height: u64) -> Coins {
-    let schedule = |issued: Amount, height| Amount(issued.0 + experiment.chain.subsidy(height, issued).0);
-    let issued = (1..=height).fold(experiment.genesis_supply(), schedule);
+fn coins(ending: &Ending) -> Coins {
     let owned = ending.nodes.iter().flat_map(|node| [node.balance, node.locked]).flatten();
     let nodes = Amount(owned.map(|amount| amount.0).sum());
-    let gap = |supply: Amount| Amount(supply.0.abs_diff(issued.0).max(nodes.0.saturating_sub(supply.0)));
+    let gap =
+        |(issued, supply): (Amount, Amount)| Amount(supply.0.abs_diff(issued.0).max(nodes.0.saturating_sub(supply.0)));
     Coins {
-        issued,
+        issued: ending.issued,
         supply: ending.supply,
         nodes,
         others: ending.supply.and_then(|supply| supply.checked_sub(nodes)),
-        gap: ending.supply.map(gap),
+        gap: ending.issued.zip(ending.supply).map(gap),
     }
 }

@@ -28,6 +28,9 @@ pub struct Summary {
     pub proof: Proof,
     /// Why it ended.
     pub ended: Ended,
+    /// Why it could not reach its end, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// How long it took, in microseconds.
     pub duration_us: u64,
     /// The folder with all results.
@@ -82,6 +85,9 @@ pub struct Summary {
     pub replicas: Option<Replicas>,
     /// A verdict on each expectation.
     pub expects: Vec<Verdict>,
+    /// Why not all of the results are on disk, in one line.
+    #[serde(skip)]
+    pub unwritten: Option<String>,
 }
 
 /// The payments of a run.
@@ -102,9 +108,10 @@ pub struct Payments {
 /// Where the coins are at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coins {
-    /// Issued by the genesis block and by the reward schedule since.
-    pub issued: Amount,
-    /// In existence at the tip, if a full node could be asked.
+    /// What the genesis block and the rules' operations since have created, less what they have destroyed, if a full node
+    /// could be asked.
+    pub issued: Option<Amount>,
+    /// What exists at the tip, counted: what all owners have, in coins and deposits, and what nobody owns.
     pub supply: Option<Amount>,
     /// Owned by the nodes, deposits included.
     pub nodes: Amount,

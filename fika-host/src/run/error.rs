@@ -12,6 +12,9 @@ pub enum RunError {
     /// The machine cannot do it, or not now. Exit code 3.
     #[error("{0}")]
     Environment(String),
+    /// Ctrl-C, `down` or a signal asked for the end before the run had begun. Exit code 130.
+    #[error("interrupted before the run began")]
+    Interrupted,
 }
 
 impl From<isolation::Error> for RunError {

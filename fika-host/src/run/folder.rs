@@ -1,4 +1,4 @@
-//! The folder of one run: `DIR/EXPERIMENT/YYYY-MM-DD-HHMMSS/`, and `latest` beside it.
+//! The folder of one run: `DIR/EXPERIMENT/YYYY-MM-DD-HHMMSS/`, and `latest` beside it once the run has begun.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -30,14 +30,24 @@ impl Folder {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made.map_err(|error| failed(&path, error))?,
             }
-            let latest = Path::new(&name);
-            let link = parent.join("latest");
-            let draft = parent.join(format!(".latest-{name}"));
-            let linked = symlink(latest, &draft).and_then(|()| fs::rename(&draft, &link));
-            linked.map_err(|error| failed(&link, error))?;
             return Ok(Folder { path });
         }
         Err(RunError::Environment(format!("{}: expected less than 100 runs in one second", parent.display())))
+    }
+
+    /// From now on `latest` is this folder.
+    pub(super) fn show_as_latest(&self) -> Result<(), RunError> {
+        let name = self.path.file_name().unwrap_or_default();
+        let link = self.path.with_file_name("latest");
+        let draft = self.path.with_file_name(format!(".latest-{}", name.display()));
+        let linked = symlink(name, &draft).and_then(|()| fs::rename(&draft, &link));
+        linked.map_err(|error| RunError::Environment(format!("{}: {error}", link.display())))
+    }
+
+    /// Removes the folder of a run that has not begun.
+    pub(super) fn remove(&self) -> Result<(), RunError> {
+        let removed = fs::remove_dir_all(&self.path);
+        removed.map_err(|error| RunError::Environment(format!("{}: {error}", self.path.display())))
     }
 
     /// Makes the folder of one node. It holds the node's key, so only its owner can enter it.
@@ -95,6 +105,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         let first = Folder::create(dir.path(), "demo", now).expect("made");
         let second = Folder::create(dir.path(), "demo", now).expect("made");
+        [&first, &second].into_iter().for_each(|folder| folder.show_as_latest().expect("shown"));
         assert_ne!(first.path, second.path);
         let latest = dir.path().join("demo/latest").canonicalize().expect("a link");
         assert_eq!(latest, second.path);

@@ -2,6 +2,7 @@
 
 mod control_clients;
 mod error;
+mod first_duties;
 mod folder;
 mod progress;
 mod progress_line;
@@ -33,6 +34,7 @@ use crate::results::{Summary, json};
 
 use control_clients::ControlClients;
 pub use error::RunError;
+pub(crate) use first_duties::nothing_to_do;
 pub(crate) use folder::Folder;
 use progress::Progress;
 use progress_line::ProgressLine;
@@ -40,6 +42,7 @@ pub(crate) use resolved_plugins::ResolvedPlugins;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
 use supervise::Supervisor;
+pub(crate) use supervise::last_error;
 use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
 use write_results::write_file;
@@ -99,6 +102,9 @@ impl Host {
         // Before this process enters namespaces: other processes may read the plugins that are built here.
         let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
         let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
+        for doubt in doubts(experiment)? {
+            progress_line.say(&format!("warning: {doubt}"));
+        }
         if experiment.engine == Some(Engine::Sim) {
             return self.simulate(experiment, &plugins, options, progress_line);
         }
@@ -107,23 +113,43 @@ impl Host {
         for line in isolation::clean(&runtime_dir)? {
             progress_line.say(&format!("removed what a killed run had left: {line}"));
         }
-        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
-        let addresses = setup::make_keys(experiment, &*plugins.keys, &folder)?;
-        let mut lab = create_lab(experiment, engine, &runtime_dir)?;
-        lab.set_results(folder.path.clone())?;
+        // Before anything is claimed that has to be given back.
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
+        let summary = self.run_live(experiment, &plugins, options, (engine, &runtime_dir, &folder), progress_line);
+        if matches!(summary, Err(RunError::Interrupted)) {
+            folder.remove()?;
+        }
+        summary
+    }
+
+    /// Runs its nodes as processes.
+    fn run_live(
+        &self,
+        experiment: &Experiment,
+        plugins: &ResolvedPlugins,
+        options: &RunOptions,
+        (engine, runtime_dir, folder): (isolation::Engine, &Path, &Folder),
+        progress_line: ProgressLine,
+    ) -> Result<Summary, RunError> {
+        let addresses = setup::make_keys(experiment, &*plugins.keys, folder)?;
+        // Dropping it gives everything back.
+        let mut lab = create_lab(experiment, engine, runtime_dir)?;
+        lab.set_results(folder.path.clone())?;
         let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
-        let clock = setup::Clock::new(experiment.chain.tick_us, start);
-        setup::write(experiment, &plugins, &addresses, clock, &folder, &lab)?;
-        write_run(experiment, &plugins, engine, start, &folder)?;
+        let clock = setup::Clock::new(experiment.chain.tick_us, start, live::monotonic_us());
+        setup::write(experiment, plugins, &addresses, clock, folder, &lab)?;
+        write_run(experiment, plugins, engine, start, folder)?;
         for (index, node) in experiment.nodes.iter().enumerate() {
+            signals::check()?;
             let own = folder.node(&node.name);
             let setup = node_setup(&folder.path, &node.name);
             let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
             lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
         }
+        folder.show_as_latest()?;
         if let Some(on_start) = options.on_start {
             on_start(&lab.record().name, &folder.path);
         }
@@ -131,7 +157,7 @@ impl Host {
         let now = Instant::now();
         let mut supervisor = Supervisor {
             experiment,
-            folder: &folder,
+            folder,
             addresses,
             lab,
             clients: ControlClients::new(paths.into_iter()),
@@ -142,8 +168,8 @@ impl Host {
             died: vec![None; experiment.nodes.len()],
         };
         let ended = supervisor.supervise()?;
-        let (ending, taken) = supervisor.end(ended, clock)?;
-        write_results::write_from_traces(experiment, &folder, &ending, clock.time_us(taken))
+        let (ending, taken) = supervisor.end(ended, clock, start)?;
+        write_results::write_from_traces(experiment, folder, &ending, clock.time_us(taken))
     }
 }
 
@@ -157,8 +183,9 @@ impl Host {
         progress_line: ProgressLine,
     ) -> Result<Summary, RunError> {
         let start = SystemTime::now();
-        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
+        let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
+        folder.show_as_latest()?;
         write_run(experiment, plugins, "sim", start, &folder)?;
         simulate::start_watchdog()?;
         if let Some(on_start) = options.on_start {
@@ -170,6 +197,18 @@ impl Host {
         }
         simulate::run(experiment, plugins, &folder, progress_line)
     }
+}
+
+/// What will most likely not be as it was meant.
+///
+/// # Errors
+/// When the run would never end.
+pub(crate) fn doubts(experiment: &Experiment) -> Result<Vec<String>, RunError> {
+    let unreachable = experiment.unreachable();
+    if let Some(why) = unreachable.as_ref().filter(|_| experiment.stop.time_us.is_none()) {
+        return Err(RunError::Input(format!("{}: {why}; give a stop_time, or join them", experiment.name)));
+    }
+    Ok(unreachable.into_iter().chain(experiment.doubts()).collect())
 }
 
 /// The path of a node's `node.json` in the folder of a run.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fika_core::hash::Id;
 
 use super::control_clients::ControlClients;
-use crate::experiment::{Experiment, Role};
+use crate::experiment::{Experiment, PATIENCE_INTERVALS, Role};
 use crate::live::control::{Reply, Request, Status};
 
 /// Each node is asked this often, and less often where so many requests would keep the machine busy.
@@ -23,6 +23,10 @@ pub(super) struct Progress {
     asked_at: Vec<Instant>,
     interval: Duration,
     updated_at: Instant,
+    /// The greatest height of a full node, and when it was reached.
+    risen: (u64, Instant),
+    /// How long the run waits for a block.
+    patience: Duration,
     /// How many payments the run waits for, and whether other loads never end.
     scheduled: u64,
     endless: bool,
@@ -41,6 +45,8 @@ impl Progress {
             asked_at: (0..count).map(|node| now + interval * node as u32 / count as u32).collect(),
             interval,
             updated_at: now,
+            risen: (0, now),
+            patience: Duration::from_micros(experiment.patience_us()),
             scheduled: experiment.payments_scheduled(),
             endless: experiment.load.iter().any(|load| load.count().is_none()),
         }
@@ -57,6 +63,17 @@ impl Progress {
                 self.asked_at[node] = now + self.interval;
             }
         }
+        let height = self.full_statuses().map(|status| status.height).max().unwrap_or(0);
+        if height > self.risen.0 {
+            self.risen = (height, now);
+        }
+    }
+
+    /// Why the run does not get on, in one line, if no block has come for long.
+    pub(super) fn stalled(&self, now: Instant) -> Option<String> {
+        let waited = crate::results::duration(u64::try_from(self.patience.as_micros()).unwrap_or(u64::MAX));
+        let is_stalled = now.duration_since(self.risen.1) > self.patience;
+        is_stalled.then(|| format!("no block for {waited} ({PATIENCE_INTERVALS} block intervals)"))
     }
 
     /// A node is gone, and its latest status with it.
@@ -112,5 +129,21 @@ impl Progress {
 }
 
 fn is_done(status: &Status) -> bool {
-    status.payments_confirmed + status.payments_failed >= status.payments_submitted
+    status.payments_confirmed >= status.payments_submitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_blocks_is_given_up() {
+        let text = "[network]\nnodes = 2\n[chain]\nblock_interval = \"2 s\"\n";
+        let experiment = Experiment::parse("test.toml", text, &[]).unwrap_or_else(|errors| panic!("{errors}"));
+        let began = Instant::now();
+        let progress = Progress::new(&experiment, began);
+        let after = |seconds| progress.stalled(began + Duration::from_secs(seconds));
+        assert_eq!(after(2_000), None);
+        assert_eq!(after(2_001).as_deref(), Some("no block for 33 min 20 s (1000 block intervals)"));
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn run(
     let runs = Runs { experiment, plugins, folder, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
     let threads = threads.clamp(1, experiment.repeat as usize);
     let places: Vec<Place> = (0..threads).map(|_| Place::default()).collect();
-    let (mut first, mut failures, mut cut) = (None, vec![], None);
+    let (mut first, mut failures, mut cut, mut stalled) = (None, vec![], None, None::<(u32, Ended, String)>);
     let mut replicas: Vec<Replica> = vec![];
     std::thread::scope(|scope| {
         let (sender, done) = channel();
@@ -53,6 +53,12 @@ pub(super) fn run(
                         Ended::Asked | Ended::Interrupted => cut = Some(summary.ended),
                         _ => replicas.push(Replica::new(&figures, &summary)),
                     }
+                    let is_stalled = matches!(summary.ended, Ended::NothingLeft | Ended::Stalled);
+                    // Which thread was first must not show.
+                    if is_stalled && stalled.as_ref().is_none_or(|(other, ..)| index < *other) {
+                        let why = summary.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+                        stalled = Some((index, summary.ended, format!("in the run with seed {}{why}", summary.seed)));
+                    }
                     if index == 0 {
                         first = Some(summary);
                     }
@@ -71,9 +77,13 @@ pub(super) fn run(
         return Err(match error {
             RunError::Input(why) => RunError::Input(at(why)),
             RunError::Environment(why) => RunError::Environment(at(why)),
+            RunError::Interrupted => RunError::Interrupted,
         });
     }
     let Some(mut first) = first else { unreachable!("the first run is always made, and has not failed") };
+    if let Some((_, ended, why)) = stalled {
+        (first.ended, first.why) = (ended, Some(why));
+    }
     replicas.sort_by_key(|replica| replica.seed);
     if replicas.len() < experiment.repeat as usize {
         // The first run may have ended by itself, but not all of them have.

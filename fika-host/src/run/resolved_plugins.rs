@@ -5,19 +5,24 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
 
+use fika_core::address::Address;
 use fika_core::agent::Attack;
+use fika_core::block::{Block, Head, Tx};
+use fika_core::codec::Encode;
 use fika_core::env::{ChainParams, Env};
 use fika_core::hash::{sha256, to_hex};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::plugin::{Descriptor, Faults, Kind, Origin, check_fit};
 use fika_core::script::Script;
 use fika_core::transport::Transport;
+use fika_core::tx::TxFormat;
 use fika_core::world::Rules;
 use serde::Serialize;
 
 use super::RunError;
 use crate::Registry;
-use crate::experiment::{Experiment, PluginChoice, Plugins};
+use crate::experiment::{Experiment, PluginChoice, Plugins, plugin_table};
+use crate::limits::shortened;
 use crate::plugins;
 
 /// The plugins of one run.
@@ -69,7 +74,8 @@ impl ResolvedPlugins {
         for name in experiment.nodes.iter().filter_map(|node| node.agent.as_ref()) {
             if !attacks.contains_key(name) {
                 let place = format!("agent {name}");
-                let mut choice = PluginChoice { plugin: name.clone(), params: toml::Table::new(), place };
+                let mut choice =
+                    PluginChoice { plugin: name.clone(), params: toml::Table::new(), others: vec![], place };
                 let plugin = find(Kind::Attack, &mut choice, registry)?;
                 all.push(plugin);
                 attackers.push((name.clone(), plugin));
@@ -77,6 +83,7 @@ impl ResolvedPlugins {
             }
         }
         check_fit(&all).map_err(RunError::Input)?;
+        check_tables(&choices, &all, registry)?;
         let (keys, script) = make(&all, &choices, &experiment.chain)?;
         Ok(ResolvedPlugins { all, choices, attacks, attackers, keys, script })
     }
@@ -162,6 +169,23 @@ fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<De
     Ok(found)
 }
 
+/// A table that no plugin reads is a mistake. Those of other plugins stay: another run may choose them.
+fn check_tables(choices: &Plugins, all: &[Descriptor], registry: &Registry) -> Result<(), RunError> {
+    for ((kind, choice), plugin) in choices.all().into_iter().zip(all) {
+        let known = registry.iter().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.name).chain([plugin.name]);
+        let own = plugin_table(&choice.plugin);
+        let mut known: Vec<String> = known.map(|name| name.replace('_', "-")).chain([own]).collect();
+        known.sort();
+        known.dedup();
+        if let Some((place, other)) = choice.others.iter().find(|(_, name)| !known.contains(&name.replace('_', "-"))) {
+            let (other, known) = (shortened(other), known.join(", "));
+            let why = format!("unknown table [{kind}.{other}]; expected that of a plugin: {known}");
+            return Err(RunError::Input(format!("{place}: {why}")));
+        }
+    }
+    Ok(())
+}
+
 /// The plugins that the host itself uses.
 type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
 
@@ -175,16 +199,30 @@ fn make(all: &[Descriptor], choices: &Plugins, chain: &ChainParams) -> Result<Ho
     let env = Env { keys: scheme.clone(), ..bare };
     let p = choices;
     drop(consensus.consensus(&table(&p.consensus), &env, &faults).map_err(|why| at(&p.consensus, why))?);
-    drop(tx.tx(&table(&p.tx), &env, &faults).map_err(|why| at(&p.tx, why))?);
+    let format = tx.tx(&table(&p.tx), &env, &faults).map_err(|why| at(&p.tx, why))?;
     drop(transport.transport(&table(&p.transport), &env, &faults).map_err(|why| at(&p.transport, why))?);
     for attack in attacks {
         drop(attack.attack("", &env, &faults).map_err(RunError::Input)?);
     }
     let script = script.script(&table(&p.script), &env, &faults).map_err(|why| at(&p.script, why))?;
+    check_block_size(chain, &*script, &*format)?;
     match faults.take().first() {
         Some(fault) => Err(RunError::Input(fault.to_string())),
         None => Ok((scheme, script)),
     }
+}
+
+/// Every block holds a header and a coinbase.
+fn check_block_size(chain: &ChainParams, script: &dyn Script, format: &dyn TxFormat) -> Result<(), RunError> {
+    let lock = script.lock(&Address::default());
+    let coinbase = Tx::new(format.coinbase(1, 1, &[(lock, chain.reward)]));
+    let least = Block { head: Head::default(), txs: vec![coinbase] }.encoded_len() as u64;
+    if least <= chain.max_block_bytes {
+        return Ok(());
+    }
+    let found = chain.max_block_bytes;
+    let why = format!("expected at least {least} B, which a block without payments has, found {found} B");
+    Err(RunError::Input(format!("'max_block_bytes' in [chain]: {why}; no block could ever be made")))
 }
 
 fn at(choice: &PluginChoice, why: String) -> RunError {

@@ -9,7 +9,7 @@ use fika_core::header::SECOND;
 use fika_core::keys::KeyScheme;
 
 use super::folder::Folder;
-use super::{ResolvedPlugins, RunError};
+use super::{ResolvedPlugins, RunError, signals};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
 use crate::isolation::Lab;
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
@@ -17,8 +17,9 @@ use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
 /// When a run began and how its chain counts time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
-    /// When the chain's time was 0, in microseconds of Unix time.
-    pub(super) epoch_unix_us: u64,
+    /// What the machine's monotonic clock shows, or would have shown, when the chain's time is 0, in microseconds. Times
+    /// within a run come from that clock: whoever sets the wall clock changes no figure.
+    pub(super) epoch_us: i64,
     /// When the run began, in microseconds of the chain's time.
     pub(super) start_us: u64,
     /// The header time of the genesis block, in ticks.
@@ -28,20 +29,19 @@ pub(super) struct Clock {
 impl Clock {
     /// Ticks of a second or more count Unix time, as in Bitcoin. Finer ticks count from the start of the run, for
     /// 32 bits do not hold more.
-    pub(super) fn new(tick_us: u64, start: SystemTime) -> Clock {
+    pub(super) fn new(tick_us: u64, start: SystemTime, monotonic_us: i64) -> Clock {
         let since_1970 = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let start_us = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
         if tick_us < SECOND {
-            return Clock { epoch_unix_us: start_us, start_us: 0, genesis_time: 0 };
+            return Clock { epoch_us: monotonic_us, start_us: 0, genesis_time: 0 };
         }
         let genesis_time = u32::try_from(start_us / tick_us).unwrap_or(u32::MAX);
-        Clock { epoch_unix_us: 0, start_us, genesis_time }
+        Clock { epoch_us: monotonic_us.saturating_sub_unsigned(start_us), start_us, genesis_time }
     }
 
-    /// This moment in microseconds of the chain's time.
-    pub(super) fn time_us(&self, at: SystemTime) -> u64 {
-        let since_1970 = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX).saturating_sub(self.epoch_unix_us)
+    /// This moment of the monotonic clock in microseconds of the chain's time.
+    pub(super) fn time_us(&self, monotonic_us: i64) -> u64 {
+        u64::try_from(monotonic_us.saturating_sub(self.epoch_us)).unwrap_or(0)
     }
 }
 
@@ -72,6 +72,7 @@ pub(super) fn on_all_cores<T: Send>(
             if index >= count {
                 return Ok(made);
             }
+            signals::check()?;
             made.push((index, make(index)?));
         }
     };
@@ -127,7 +128,7 @@ pub(super) fn write(
             role: node.role,
             ports: lab.ports(index).to_vec(),
             chain: chain.clone(),
-            epoch_unix_us: clock.epoch_unix_us,
+            epoch_us: clock.epoch_us,
             start_us: clock.start_us,
             genesis: genesis.clone(),
             identity: identity.clone(),
@@ -163,11 +164,16 @@ mod tests {
     #[test]
     fn coarse_ticks_count_unix_time_and_fine_ones_the_run() {
         let start = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500);
-        let coarse = Clock::new(SECOND, start);
-        let expected = Clock { epoch_unix_us: 0, start_us: 1_700_000_000_500_000, genesis_time: 1_700_000_000 };
+        let coarse = Clock::new(SECOND, start, 5_000_000);
+        let expected = Clock {
+            epoch_us: 5_000_000 - 1_700_000_000_500_000,
+            start_us: 1_700_000_000_500_000,
+            genesis_time: 1_700_000_000,
+        };
         assert_eq!(coarse, expected);
-        let fine = Clock::new(1_000, start);
-        assert_eq!(fine, Clock { epoch_unix_us: 1_700_000_000_500_000, start_us: 0, genesis_time: 0 });
-        assert_eq!(fine.time_us(start + Duration::from_secs(2)), 2_000_000);
+        assert_eq!(coarse.time_us(7_000_000), 1_700_000_002_500_000);
+        let fine = Clock::new(1_000, start, 5_000_000);
+        assert_eq!(fine, Clock { epoch_us: 5_000_000, start_us: 0, genesis_time: 0 });
+        assert_eq!(fine.time_us(7_000_000), 2_000_000);
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::RunError;
 use crate::results::Ended;
 
 /// The first signal that asked for the end; 0: none yet.
@@ -35,6 +36,11 @@ pub(super) fn listen() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ends the preparation of a run once somebody has asked for its end.
+pub(super) fn check() -> Result<(), RunError> {
+    asked().map_or(Ok(()), |_| Err(RunError::Interrupted))
 }
 
 /// How the run is to end, once somebody has asked for its end.

@@ -1,6 +1,8 @@
 //! A run under virtual time: all nodes in this process.
 
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod physics;
 #[cfg(test)]
 mod published;
@@ -79,15 +81,17 @@ pub(super) fn once(
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut world = stage.world_with(experiment, plugins, workers)?;
         world.follow_closely();
-        let mut replays = outcome.replays.iter();
+        let mut replays = outcome.replays.iter().take_while(|_| signals::asked().is_none());
         replays.try_for_each(|replay| replay.check(&mut world, &stage.addresses)).map_err(RunError::Environment)?;
     }
     let ending = Ending {
         results: results.to_owned(),
         engine: "sim".into(),
         ended: outcome.ended,
+        why: outcome.why,
         start_us: 0,
         duration_us: outcome.duration_us,
+        issued: Some(outcome.issued),
         supply: Some(outcome.supply),
         nodes: outcome.nodes,
         simulated: Some(outcome.simulated),
@@ -162,6 +166,7 @@ impl Stage {
             faults: self.faults.clone(),
             suppress,
             tracer: None,
+            is_asked: || signals::asked().is_some(),
         }
     }
 }

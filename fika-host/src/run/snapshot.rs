@@ -1,6 +1,6 @@
 //! The end of a run: a snapshot of all nodes at one moment, after which they are stopped.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, SystemTimeError};
 
 use fika_core::amount::Amount;
 
@@ -10,6 +10,7 @@ use super::supervise::Supervisor;
 use super::usage::Usage;
 use crate::experiment::Role;
 use crate::live::control::{Reply, Request, Status};
+use crate::live::monotonic_us;
 use crate::results::{Ended, Ending, NodeEnding};
 
 /// How long wallets may take to fetch the newest chain.
@@ -28,15 +29,35 @@ struct Snapshot {
     statuses: Vec<Option<Status>>,
     /// Coins and deposits of each node at the tip of the full nodes.
     balances: Vec<Option<(Amount, Amount)>>,
+    issued: Option<Amount>,
     supply: Option<Amount>,
-    taken: SystemTime,
+    /// In microseconds of the monotonic clock.
+    taken: i64,
+}
+
+/// A difference of the clocks that is worth a line. Clocks that are kept in time drift by less.
+const STEP_US: i128 = 500_000;
+
+/// What to say where the wall clock was set during the run, which took `duration`.
+fn clock_step(wall: Result<Duration, SystemTimeError>, duration: Duration) -> Option<String> {
+    let micros = |time: Duration| time.as_micros() as i128;
+    let wall_us = wall.map_or_else(|error| -micros(error.duration()), micros);
+    let step_us = wall_us - micros(duration);
+    (step_us.abs() >= STEP_US).then(|| {
+        let step = step_us as f64 / 1e6;
+        format!("note: this machine's clock was set by {step:+.1} s during the run; no figure counts by it")
+    })
 }
 
 impl Supervisor<'_> {
     /// Takes the snapshot, ends the nodes, and gives all that is known of them but their traces.
-    pub(super) fn end(mut self, ended: Ended, clock: Clock) -> Result<(Ending, SystemTime), RunError> {
+    pub(super) fn end(mut self, ended: Ended, clock: Clock, start: SystemTime) -> Result<(Ending, i64), RunError> {
         let duration = self.started.elapsed();
+        let why = self.progress.stalled(Instant::now()).filter(|_| ended == Ended::Stalled);
         self.progress_line.clear();
+        if let Some(line) = clock_step(SystemTime::now().duration_since(start), duration) {
+            self.progress_line.say(&line);
+        }
         let wallets = self.alive(Some(Role::Wallet));
         self.clients.ask_all(&wallets, &Request::Update, UPDATE_PATIENCE);
         let snapshot = self.snapshot();
@@ -60,8 +81,10 @@ impl Supervisor<'_> {
             results: self.folder.path.clone(),
             engine: self.lab.engine().to_string(),
             ended,
+            why,
             start_us: clock.start_us,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            issued: snapshot.issued,
             supply: snapshot.supply,
             nodes: (0..self.died.len()).map(node).collect(),
             simulated: None,
@@ -86,7 +109,7 @@ impl Supervisor<'_> {
         let full = self.alive(Some(Role::Full));
         loop {
             let before = self.statuses(&alive);
-            let taken = SystemTime::now();
+            let taken = monotonic_us();
             let tips = || full.iter().map(|node| before[*node].as_ref().map(|status| status.tip));
             let agree = tips().all(|tip| Some(tip) == tips().next());
             let late = Instant::now() > deadline;
@@ -99,14 +122,18 @@ impl Supervisor<'_> {
                 (tips().filter(|other| *other == tip).count(), before[*node].as_ref().map(|status| status.height))
             });
             let balances = self.balances(best, &before);
+            let coins = best.and_then(|node| self.clients.ask_one(node, &Request::Coins, STATUS_PATIENCE));
             let after = self.statuses(&alive);
             let still = alive.iter().all(|node| match (&before[*node], &after[*node]) {
                 (Some(before), Some(after)) => (before.tip, before.blocks) == (after.tip, after.blocks),
                 (before, after) => before.is_none() && after.is_none(),
             });
             if still || late {
-                let supply = best.and_then(|node| before[node].as_ref()).map(|status| status.supply);
-                return Snapshot { statuses: before, balances, supply, taken };
+                let (issued, supply) = match coins {
+                    Some(Reply::Coins { issued, counted }) => (Some(issued), Some(counted)),
+                    _ => (None, None),
+                };
+                return Snapshot { statuses: before, balances, issued, supply, taken };
             }
         }
     }
@@ -153,5 +180,19 @@ impl Supervisor<'_> {
             running -= usize::from(self.lab.wait_any(Some(left.min(Duration::from_millis(200))))?.is_some());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_told() {
+        let (ten, start) = (Duration::from_secs(10), SystemTime::UNIX_EPOCH + Duration::from_secs(100));
+        let of = |end: u64| clock_step((SystemTime::UNIX_EPOCH + Duration::from_secs(end)).duration_since(start), ten);
+        assert_eq!(of(110), None);
+        assert!(of(140).is_some_and(|line| line.contains("set by +30.0 s")));
+        assert!(of(90).is_some_and(|line| line.contains("set by -20.0 s")), "back beyond the start of the run");
     }
 }

@@ -18,6 +18,7 @@ use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
 use super::{RunError, signals};
 use crate::experiment::Experiment;
 use crate::isolation::Lab;
+use crate::live::{DISK_FULL, EXIT_DISK_FULL};
 use crate::results::Ended;
 
 /// How long the supervisor sleeps when nothing happens.
@@ -69,6 +70,10 @@ impl Supervisor<'_> {
             if stop.height.is_some_and(|height| self.progress.is_over(height, &mut self.clients, now)) {
                 return Ok(Ended::StopHeight);
             }
+            // Whoever gives no stop ends the run by hand.
+            if stop.height.is_some() && stop_time.is_none() && self.progress.stalled(now).is_some() {
+                return Ok(Ended::Stalled);
+            }
             self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
     }
@@ -83,6 +88,13 @@ impl Supervisor<'_> {
         };
         // A node that was killed had no time to say why.
         let last = status.code().and_then(|_| last_error(&self.folder.node(name).join(LOG)));
+        let last = match status.code() {
+            // The log may be on the same disk.
+            Some(code) if code == i32::from(EXIT_DISK_FULL) => {
+                last.filter(|line| line.contains(DISK_FULL)).or(Some(DISK_FULL.into()))
+            }
+            _ => last,
+        };
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
         self.progress_line.say(&format!("node {name} {how}"));
         self.died[node] = Some(how);
@@ -96,6 +108,9 @@ impl Supervisor<'_> {
         socket.serve(|SupervisorRequest::Restart { node: name }| {
             let node = experiment.node(&name).ok_or_else(|| format!("expected the name of a node, found '{name}'"))?;
             let node = node as usize;
+            if died[node].is_none() {
+                return Err(format!("expected a node that has died, found that {name} runs (fika-host kill {name})"));
+            }
             clients.disconnect(node);
             progress.forget(node);
             lab.restart(node).map_err(|error| error.to_string())?;
@@ -107,7 +122,7 @@ impl Supervisor<'_> {
 }
 
 /// The log's last line with an error, or else its last line, of its last few kilobytes.
-fn last_error(log: &Path) -> Option<String> {
+pub(crate) fn last_error(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(8 << 10))).ok()?;

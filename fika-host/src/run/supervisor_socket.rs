@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub(crate) enum SupervisorRequest {
-    /// Starts a node that has died again. A node that still runs is killed first.
+    /// Starts a node that has died again.
     Restart {
         /// Its name.
         node: String,
@@ -25,7 +25,8 @@ pub(crate) struct SupervisorReply {
 }
 
 fn socket(directory: &Path) -> PathBuf {
-    directory.join("host.sock")
+    // No node's name begins with a dot.
+    directory.join(".host.sock")
 }
 
 /// Sends a request to the supervisor of the run in `directory`, and waits until it is carried out.

@@ -40,8 +40,8 @@ pub(super) fn write_all(
     ending: &Ending,
     chain: &Chain,
 ) -> Result<Summary, RunError> {
-    let summary = write_tables(experiment, folder, ending, chain)?;
-    write_summary(experiment, folder, &summary)?;
+    let mut summary = write_tables(experiment, folder, ending, chain)?;
+    note_unwritten(&mut summary, |summary| write_summary(experiment, folder, summary));
     Ok(summary)
 }
 
@@ -52,8 +52,24 @@ pub(super) fn write_tables(
     ending: &Ending,
     chain: &Chain,
 ) -> Result<Summary, RunError> {
-    let summary = Summary::new(experiment, chain, ending);
-    let tables = Tables { experiment, chain, ending, summary: &summary };
+    let mut summary = Summary::new(experiment, chain, ending);
+    note_unwritten(&mut summary, |summary| write_csv(experiment, folder, (ending, chain, summary)));
+    Ok(summary)
+}
+
+/// The numbers are in memory. A disk that is full does not take them away.
+fn note_unwritten(summary: &mut Summary, write: impl FnOnce(&Summary) -> Result<(), RunError>) {
+    if let Err(error) = write(summary) {
+        summary.unwritten.get_or_insert(error.to_string());
+    }
+}
+
+fn write_csv(
+    experiment: &Experiment,
+    folder: &Folder,
+    (ending, chain, summary): (&Ending, &Chain, &Summary),
+) -> Result<(), RunError> {
+    let tables = Tables { experiment, chain, ending, summary };
     let write = |name: &str, write: &dyn Fn(BufWriter<File>) -> io::Result<()>| write_file(folder, name, write);
     if experiment.output.csv {
         write("blocks.csv", &|out| tables.blocks(out))?;
@@ -64,7 +80,7 @@ pub(super) fn write_tables(
         write("nodes.csv", &|out| tables.nodes(out))?;
         write("transactions.csv", &|out| tables.transactions(out))?;
     }
-    Ok(summary)
+    Ok(())
 }
 
 /// Writes the numbers, and then the report, which is made of everything in the folder.

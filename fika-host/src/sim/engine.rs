@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod last_look;
 mod miner;
 mod prefetch;
 mod sending;
@@ -149,11 +150,11 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Starts all nodes, and then lets each talk to its neighbours, one after the other.
-    pub(crate) fn start(&mut self, observer: &mut dyn Observer) {
+    /// Starts all nodes, and then lets each talk to its neighbours, one after the other, until somebody asks for the end.
+    pub(crate) fn start(&mut self, observer: &mut dyn Observer, is_asked: fn() -> bool) {
         let nodes = self.nodes.len() as u32;
         (0..nodes).for_each(|node| self.give(node, Input::Start, observer));
-        for node in 0..nodes {
+        for node in (0..nodes).take_while(|_| !is_asked()) {
             // Whoever comes first among the nodes opens the links to it.
             let mut peers: Vec<u32> = (0..self.links.degree(node)).collect();
             peers.sort_by_key(|peer| self.links.neighbour(node, *peer).0.min(node));
@@ -179,6 +180,11 @@ impl<'a> Engine<'a> {
     /// The virtual time.
     pub(crate) fn now(&self) -> Time {
         self.now
+    }
+
+    /// Whether any node searches for a block.
+    pub(crate) fn works(&self) -> bool {
+        self.successes.first().0 != NEVER
     }
 
     /// The world of a node.

@@ -8,6 +8,7 @@
 //! would give them (`charge`) but never encoded; and, on chains with sampled proofs, the time that work takes.
 //! Everything else is done for real: signatures, scripts, blocks, ledgers, each verdict once for all nodes.
 
+mod agreed_chain;
 mod block_announcements;
 mod charge;
 mod clock;
@@ -21,6 +22,7 @@ mod payments;
 pub(crate) mod queue;
 mod replay;
 mod run_observer;
+mod stall;
 mod tournament;
 mod trace_hash;
 mod tracer;
@@ -32,7 +34,7 @@ use fika_core::address::Address;
 use fika_core::agent::Attack;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
-use fika_core::header::{SECOND, Time};
+use fika_core::header::Time;
 use fika_core::keys::KeyPair;
 use fika_core::message::Message;
 use fika_core::node::{self, Node, NodeConfig};
@@ -67,6 +69,8 @@ pub(crate) struct Simulation<'a> {
     pub(crate) suppress: bool,
     /// Who writes down what happens. The results do not depend on it.
     pub(crate) tracer: Option<&'a mut Tracer>,
+    /// Whether somebody has asked for the end; asked before each event, since one may take long.
+    pub(crate) is_asked: fn() -> bool,
 }
 
 /// How far a run is.
@@ -84,7 +88,12 @@ pub(crate) struct Progress {
 pub(crate) struct Outcome {
     pub(crate) chain: Chain,
     pub(crate) ended: Ended,
+    /// Why it could not reach its end, in one line.
+    pub(crate) why: Option<String>,
     pub(crate) duration_us: Time,
+    /// What the rules have created at the full nodes' tip, less what they have destroyed.
+    pub(crate) issued: Amount,
+    /// What exists there, counted.
     pub(crate) supply: Amount,
     pub(crate) nodes: Vec<NodeEnding>,
     pub(crate) simulated: Simulated,
@@ -99,7 +108,18 @@ impl Simulation<'_> {
     /// Runs to the end that the experiment names, or until `look` says how it ends.
     pub(crate) fn run(self, look: &mut dyn FnMut(Progress) -> Option<Ended>) -> Outcome {
         pages::prepare();
-        let Simulation { experiment, mut worlds, keys, addresses, attacks, transport, faults, suppress, tracer } = self;
+        let Simulation {
+            experiment,
+            mut worlds,
+            keys,
+            addresses,
+            attacks,
+            transport,
+            faults,
+            suppress,
+            tracer,
+            is_asked,
+        } = self;
         let genesis = worlds[0].chain_id();
         let mut nodes = pages::list(keys.len());
         for (n, keys) in keys.into_iter().enumerate() {
@@ -124,20 +144,23 @@ impl Simulation<'_> {
         let mut observer = RunObserver::new(experiment, &addresses, genesis);
         (0..experiment.nodes.len()).for_each(|node| observer.record.started(node));
         let began = Instant::now();
-        engine.start(&mut observer);
-        let ended = drive(&mut engine, &mut observer, experiment, &faults, look);
+        engine.start(&mut observer, is_asked);
+        let ended = drive(&mut engine, &mut observer, experiment, &faults, (look, is_asked));
+        let why = observer.stalled(&engine).filter(|_| ended == Ended::Stalled);
         let duration_us = match ended {
             Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),
             _ => engine.now(),
         };
         let now = engine.now();
-        if let Some(tracer) = &mut engine.tracer {
+        if let Some(tracer) = engine.tracer.take() {
             tracer.ended(now, duration_us, ended);
         }
         let events = engine.events;
         let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let trace_hash = engine.trace_hash();
-        ask_for_chain(&mut engine, &mut observer, experiment);
+        // Wallets know no chain but the one that they asked for last. What they would be told now is part of the figures,
+        // and no part of the run.
+        wallets(experiment).into_iter().for_each(|wallet| engine.show_chain(wallet, &mut observer));
         let replays = Replay::collect(&engine, &addresses, experiment.replay, experiment.seed);
         let mut outcome = finish(
             engine,
@@ -147,7 +170,7 @@ impl Simulation<'_> {
             duration_us,
             Simulated { trace_hash, events, elapsed_us, messages: BTreeMap::new(), bytes: 0 },
         );
-        outcome.replays = replays;
+        (outcome.replays, outcome.why) = (replays, why);
         outcome
     }
 }
@@ -163,19 +186,22 @@ pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) 
     }
 }
 
+/// Is told how far the run is, and says how it ends once it is to end.
+type Look<'a> = &'a mut dyn FnMut(Progress) -> Option<Ended>;
+
 /// Lets things happen until the run is over.
 fn drive(
     engine: &mut Engine<'_>,
     observer: &mut RunObserver<'_>,
     experiment: &Experiment,
     faults: &Faults,
-    look: &mut dyn FnMut(Progress) -> Option<Ended>,
+    (look, is_asked): (Look<'_>, fn() -> bool),
 ) -> Ended {
     let until = experiment.stop.time_us.unwrap_or(Time::MAX);
     let wallets: Vec<u32> = wallets(experiment);
     let (mut looked, mut asked_at) = (0, 0);
     loop {
-        if engine.events - looked >= LOOK_EVERY {
+        if engine.events - looked >= LOOK_EVERY || is_asked() {
             looked = engine.events;
             // The caller learns why.
             if engine.tracer.as_ref().is_some_and(|tracer| tracer.has_failed()) {
@@ -203,6 +229,9 @@ fn drive(
         if !engine.step(until, observer) {
             return if until < Time::MAX { Ended::StopTime } else { Ended::NothingLeft };
         }
+        if until == Time::MAX && observer.stalled(engine).is_some() {
+            return Ended::Stalled;
+        }
         for fault in faults.take() {
             let now = engine.now();
             if let Some(tracer) = &mut engine.tracer {
@@ -214,11 +243,12 @@ fn drive(
             pay(engine, engine.now(), due);
         }
         if observer.agreed {
+            observer.follow(engine);
             if observer.payments_done() {
                 return Ended::StopHeight;
             }
-            // Wallets learn of a confirmation only when they ask.
-            if engine.now() >= asked_at {
+            // A wallet that lacks money, or waits for a height, learns of it only when it asks.
+            if observer.payments.outstanding() > 0 && engine.now() >= asked_at {
                 asked_at = engine.now() + experiment.chain.block_interval_us / 2;
                 wallets.iter().for_each(|node| engine.update(engine.now(), *node));
             }
@@ -235,17 +265,6 @@ fn pay(engine: &mut Engine<'_>, at: Time, due: payments::DuePayment) {
 fn wallets(experiment: &Experiment) -> Vec<u32> {
     let is_wallet = |node: &u32| experiment.nodes[*node as usize].role == experiment::Role::Wallet;
     (0..experiment.nodes.len() as u32).filter(is_wallet).collect()
-}
-
-/// At the end wallets get the chain, as live ones do; what happens meanwhile is not part of the trace.
-fn ask_for_chain(engine: &mut Engine<'_>, observer: &mut RunObserver<'_>, experiment: &Experiment) {
-    let wallets = wallets(experiment);
-    if wallets.is_empty() {
-        return;
-    }
-    let now = engine.now();
-    wallets.iter().for_each(|node| engine.update(now, *node));
-    while engine.step(now + 10 * SECOND, observer) {}
 }
 
 fn finish(
@@ -273,8 +292,9 @@ fn finish(
         }
     };
     let nodes = addresses.iter().zip(holdings).enumerate().map(ending).collect();
-    let supply = world.supply(tip);
-    Outcome { chain: observer.record.finish(), ended, duration_us, supply, nodes, simulated, replays: Vec::new() }
+    let (issued, supply) = (world.supply(tip), world.counted_supply(tip));
+    let chain = observer.record.finish();
+    Outcome { chain, ended, duration_us, issued, supply, nodes, simulated, replays: Vec::new(), why: None }
 }
 
 /// A node with the tip that most full nodes have, and that tip.

@@ -7,8 +7,11 @@ use fika_core::header::Time;
 use fika_core::node::Event;
 use fika_core::world::{BlockIx, TxIndex, World};
 
+use super::agreed_chain::AgreedChain;
+use super::engine::Engine;
 use super::observer::{Observer, Seen};
 use super::payments::{DuePayment, Payments};
+use super::stall::{Stall, State};
 use crate::experiment::{Experiment, Role};
 use crate::results::{BlockFacts, Record};
 
@@ -34,6 +37,9 @@ pub(super) struct RunObserver<'a> {
     pub(super) height: u64,
     scheduled: u64,
     endless: bool,
+    /// What wallets have paid and do not know confirmed.
+    agreed_chain: AgreedChain,
+    pub(super) stall: Stall,
 }
 
 impl<'a> RunObserver<'a> {
@@ -55,15 +61,37 @@ impl<'a> RunObserver<'a> {
             height: 0,
             scheduled: experiment.payments_scheduled(),
             endless: experiment.load.iter().any(|load| load.count().is_none()),
+            agreed_chain: AgreedChain::default(),
+            stall: Stall::new(experiment),
         }
+    }
+
+    /// The full nodes agree: looks which payments of wallets their chain has.
+    pub(super) fn follow(&mut self, engine: &Engine<'_>) {
+        self.stall.agreed_at = engine.now();
+        if let Some(node) = self.full.iter().position(|full| *full) {
+            self.agreed_chain.follow(engine.world(node as u32), engine.nodes[node].tip());
+        }
+    }
+
+    /// Why the run does not get on, if it does not.
+    pub(super) fn stalled(&self, engine: &Engine<'_>) -> Option<String> {
+        self.stall.why(engine.now(), || State {
+            unconfirmed: match self.payments.outstanding() {
+                0 => self.made.saturating_sub(self.confirmed + self.agreed_chain.count()),
+                _ => 0,
+            },
+            tips: self.tips.len(),
+            works: engine.works(),
+        })
     }
 
     /// Whether every payment that the run waits for is confirmed or given up.
     pub(super) fn payments_done(&self) -> bool {
-        let settled = self.confirmed + self.payments.given_up();
+        let confirmed = self.confirmed + self.agreed_chain.count();
         match self.endless {
-            true => settled >= self.scheduled,
-            false => self.payments.outstanding() == 0 && self.confirmed >= self.made,
+            true => confirmed + self.payments.given_up() >= self.scheduled,
+            false => self.payments.outstanding() == 0 && confirmed >= self.made,
         }
     }
 
@@ -72,8 +100,11 @@ impl<'a> RunObserver<'a> {
         self.tips.len()
     }
 
-    fn tip(&mut self, node: u32, old: Id, new: Id, height: u64) {
+    fn tip(&mut self, now: Time, node: u32, (old, new): (Id, Id), height: u64) {
         self.height = self.height.max(height);
+        if self.stall.reached_at.is_none() && self.stop_height.is_some_and(|stop| height >= stop) {
+            self.stall.reached_at = Some(now);
+        }
         self.begun.extend(self.payments.reached(node, height));
         if !self.full[node as usize] {
             return;
@@ -101,11 +132,20 @@ impl RunObserver<'_> {
         let n = node as usize;
         match event {
             Event::Produced { block } => self.record.produced(n, seen.world.tree()[*block].id),
-            Event::BlockRejected { .. } => self.record.bad_block(n),
+            Event::BlockRejected { from, why, .. } => {
+                if from.is_none() {
+                    self.stall.own_refused = Some(why.to_string());
+                }
+                self.record.bad_block(n);
+            }
             Event::TxRejected { .. } | Event::TxDropped { .. } => self.record.bad_tx(n),
             Event::Paid { reference, hash } => {
                 self.payments.made(*reference);
                 self.made += 1;
+                self.stall.payment_at = now;
+                if !self.full[n] {
+                    self.agreed_chain.unconfirmed(*hash);
+                }
                 if let Some(own) = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash) {
                     self.record.paid(now, n, *hash, own.amount, own.fee);
                     self.unheard.extend(seen.world.txs().find(hash));
@@ -113,15 +153,21 @@ impl RunObserver<'_> {
             }
             Event::PaymentFailed { reference, .. } => {
                 if !self.payments.failed(*reference, now) {
+                    self.stall.payment_at = now;
                     self.record.not_paid(n);
                 }
             }
             Event::Confirmed { hash, height } => {
                 self.confirmed += 1;
+                self.stall.payment_at = now;
+                self.agreed_chain.confirmed(hash);
                 self.record.confirmed(now, hash, Some(*height));
             }
             Event::Unconfirmed { hash } => {
                 self.confirmed = self.confirmed.saturating_sub(1);
+                if !self.full[n] {
+                    self.agreed_chain.unconfirmed(*hash);
+                }
                 self.record.confirmed(now, hash, None);
             }
             Event::Misbehaved { score, .. } => self.record.misbehaved(n, *score),
@@ -141,7 +187,10 @@ impl Observer for RunObserver<'_> {
         let n = node as usize;
         let tree = seen.world.tree();
         match event {
-            Event::BlockAccepted { block, .. } => {
+            Event::BlockAccepted { block, from } => {
+                if from.is_none() {
+                    self.stall.block_at = now;
+                }
                 self.record.block(now, n, tree[*block].id, || facts(seen.world, *block));
             }
             Event::Tip { old, new, reorg_depth } => {
@@ -150,7 +199,7 @@ impl Observer for RunObserver<'_> {
                 if *reorg_depth > 0 {
                     self.record.tip(n, new.id, new.height, *reorg_depth);
                 }
-                self.tip(node, old.id, new.id, new.height);
+                self.tip(now, node, (old.id, new.id), new.height);
             }
             Event::TxAccepted { tx, .. } => {
                 self.record.txs(n, 1);

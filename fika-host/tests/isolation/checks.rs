@@ -54,7 +54,7 @@ fn neighbours(engine: Engine, directory: &Path) {
         let routes = inside(&lab, 0, "cat /proc/net/route");
         assert_eq!(routes.lines().count(), 2, "the title and its own cable: {routes}");
     } else {
-        let socket = directory.join("row/link-0.sock");
+        let socket = directory.join("row/.link-0.sock");
         assert_eq!(
             fs::metadata(socket.parent().expect("has one")).expect("is there").permissions().mode() & 0o777,
             0o700

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use fika_core::address::Address;
 use fika_core::amount::Amount;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::experiment::{Announce, Durability, Load, Mempool, PluginChoice, Plugins, Relay, Role};
 use crate::isolation::{Endpoint, Port, Side};
 use crate::live::control::{Client, Reply, Request, Status};
-use crate::live::{LoadEntry, Member, NodeSetup, node_key};
+use crate::live::{LoadEntry, Member, NodeSetup, monotonic_us, node_key};
 use crate::results::trace::{Trace, TraceEvent};
 
 /// Names the `node.json` of a node process.
@@ -39,7 +39,8 @@ pub(crate) fn registry() -> Registry {
 }
 
 fn choice(name: &str) -> PluginChoice {
-    PluginChoice { plugin: name.into(), params: toml::Table::new(), place: String::new() }
+    let (params, others, place) = (toml::Table::new(), vec![], String::new());
+    PluginChoice { plugin: name.into(), params, others, place }
 }
 
 /// What a network is made of.
@@ -94,7 +95,7 @@ impl Plan {
         let coins = self.nodes.iter().zip(&members).filter(|(node, _)| node.3 > 0);
         let genesis: Vec<(Address, Amount)> =
             coins.map(|(node, member)| (member.address, Amount::coins(node.3))).collect();
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros() as u64;
+        let epoch_us = monotonic_us();
         let mut network = Network { folder, nodes: BTreeMap::new(), setups: Vec::new(), log: self.log };
         for (index, (name, role, hash_rate, _)) in self.nodes.iter().enumerate() {
             let own = network.folder.path().join(name);
@@ -114,7 +115,7 @@ impl Plan {
                 role: *role,
                 ports: ports.collect(),
                 chain: self.chain.clone(),
-                epoch_unix_us: unix,
+                epoch_us,
                 start_us: 0,
                 genesis: genesis.clone(),
                 identity: Vec::new(),

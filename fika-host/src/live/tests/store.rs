@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fika_core::address::Address;
 use fika_core::block::{Block, Head, Tx};
 use fika_core::hash::Id;
 use fika_core::header::Header;
@@ -15,6 +16,7 @@ use crate::experiment::Durability;
 use crate::live::store::DiskStore;
 
 const CHAIN: Id = Id([7; 32]);
+const NODE: Address = Address([5; 20]);
 
 /// The `n`-th block of the tests: every field differs with `n`.
 fn record(n: u32) -> Record {
@@ -68,7 +70,7 @@ proptest! {
     fn a_store_gives_back_what_it_was_given(steps in steps(), block: bool) {
         let folder = tempfile::tempdir().unwrap();
         let durability = if block { Durability::Block } else { Durability::Batch };
-        let open = || DiskStore::open(&folder.path().join("db"), CHAIN, durability).unwrap();
+        let open = || DiskStore::open(&folder.path().join("db"), (CHAIN, NODE), durability).unwrap();
         let mut store = open();
         let mut records: Vec<Record> = Vec::new();
         let mut values = std::collections::BTreeMap::new();
@@ -110,13 +112,13 @@ proptest! {
 fn what_was_not_committed_is_lost_from_the_end_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let mut store = DiskStore::open(&path, CHAIN, Durability::Batch).unwrap();
+    let mut store = DiskStore::open(&path, (CHAIN, NODE), Durability::Batch).unwrap();
     (0..70).for_each(|n| {
         store.put(&record(n));
         store.end_turn();
     });
     drop(store);
-    let store = DiskStore::open(&path, CHAIN, Durability::Batch).unwrap();
+    let store = DiskStore::open(&path, (CHAIN, NODE), Durability::Batch).unwrap();
     let records = loaded(&store);
     assert_eq!(records, (0..64).map(record).collect::<Vec<_>>());
 }
@@ -125,7 +127,7 @@ fn what_was_not_committed_is_lost_from_the_end_alone() {
 fn a_file_that_is_open_foreign_or_damaged_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let refused = |chain| match DiskStore::open(&path, chain, Durability::Block) {
+    let refused_to = |owner| match DiskStore::open(&path, owner, Durability::Block) {
         Ok(_) => panic!("expected a refusal"),
         Err(failure) => {
             let text = failure.to_string();
@@ -133,7 +135,8 @@ fn a_file_that_is_open_foreign_or_damaged_is_refused_in_one_line() {
             (failure.exit_code(), text)
         }
     };
-    let mut store = DiskStore::open(&path, CHAIN, Durability::Block).unwrap();
+    let refused = |chain| refused_to((chain, NODE));
+    let mut store = DiskStore::open(&path, (CHAIN, NODE), Durability::Block).unwrap();
     (0..200).for_each(|n| store.put(&record(n)));
     store.flush();
     let (code, text) = refused(CHAIN);
@@ -141,6 +144,8 @@ fn a_file_that_is_open_foreign_or_damaged_is_refused_in_one_line() {
     drop(store);
     let (code, text) = refused(Id([8; 32]));
     assert!(code == 2 && text.contains("belongs to another chain"), "{text}");
+    let (code, text) = refused_to((CHAIN, Address([6; 20])));
+    assert!(code == 2 && text.contains("belongs to another node"), "{text}");
     let bytes = std::fs::read(&path).unwrap();
     // A block's own bytes, in the middle of its page.
     let needle = record(150).diff[0].key.clone();

@@ -138,7 +138,7 @@ replay = 3
 [chain]
 block_interval = "20 s"
 proof = "sampled"
-[consensus.params]
+[consensus.pow]
 retarget = "none"
 [network]
 nodes = 10

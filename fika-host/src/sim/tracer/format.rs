@@ -24,7 +24,7 @@ pub(super) trait Format {
     /// A plugin did what it must not.
     fn fault(&mut self, now: Time, why: String) -> io::Result<()>;
 
-    /// The run is over after `duration_us`. What follows is wallets that get the newest chain.
+    /// The run is over after `duration_us`. Nothing follows.
     fn ended(&mut self, now: Time, duration_us: Time, why: Ended) -> io::Result<()>;
 
     /// Nothing follows.
