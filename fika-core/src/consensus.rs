@@ -174,7 +174,7 @@ pub trait Consensus: Send + Sync {
     /// default the heavier, and at a tie what the chain's tie break says.
     fn choose(&self, current: &BlockView<'_>, new: &BlockView<'_>, tree: &dyn TreeView) -> Id {
         let heavier = new.weight > current.weight;
-        if heavier || (new.weight == current.weight && tree.tie_goes_to(&new.id)) { new.id } else { current.id }
+        if heavier || (new.weight == current.weight && tree.tie_goes_to(&current.id, &new.id)) { new.id } else { current.id }
     }
 
     /// Blocks off the ancestry that the block names (uncles): they must be accepted first, and views show them.

@@ -173,7 +173,9 @@ impl TreeView for SeenTree<'_> {
         sum
     }
 
-    fn tie_goes_to(&self, new: &Id) -> bool {
-        self.tie_break == TieBreak::Uniform && draw(self.seed, 0x7469_655f, new.prefix()) & 1 == 1
+    fn tie_goes_to(&self, current: &Id, new: &Id) -> bool {
+        // Each tip has its lot, and the highest wins: so each of any number of them is as likely.
+        let lot = |id: &Id| draw(self.seed, 0x7469_655f, id.prefix());
+        self.tie_break == TieBreak::Uniform && lot(new) > lot(current)
     }
 }

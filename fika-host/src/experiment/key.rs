@@ -1,6 +1,6 @@
 //! A key of the experiment file (its form, default and meaning), and a table of such keys.
 
-use crate::quantity::Quantity;
+use crate::quantity::{HASH_RATE, Quantity};
 
 /// How a value is written.
 #[derive(Clone, Copy)]
@@ -12,6 +12,8 @@ pub(super) enum Form {
     Integer(u64, u64),
     Coins,
     Measure(&'static Quantity),
+    /// `"20 kH/s"`, beyond 64 bits.
+    HashRate,
     /// The same, with a sign.
     Signed(&'static Quantity),
     /// `"5 %"` or `0.05`, at most 1.
@@ -95,6 +97,7 @@ impl Form {
             Integer(min, max) => format!("integer from {min} to {max}"),
             Coins => "coins".into(),
             Measure(quantity) | Signed(quantity) => quantity.noun.into(),
+            HashRate => HASH_RATE.noun.into(),
             Share => "share".into(),
             Degrees => "integer, or list of shares".into(),
             Weights => "list of share and weight".into(),
