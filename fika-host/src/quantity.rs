@@ -113,8 +113,11 @@ pub(crate) fn hash_rate(text: &str) -> Result<u128, String> {
 /// `5 %` or `0.05` in millionths, at most all.
 pub(crate) fn share(text: &str) -> Result<u64, String> {
     let expected = || "expected a share from 0 to 1 such as \"5 %\" or 0.05".to_string();
-    let share =
-        if text.contains('%') { SHARE.parse(text)? } else { scaled(text, 1_000_000).and_then(narrow).map_err(|_| expected())? };
+    let share = if text.contains('%') {
+        SHARE.parse(text)?
+    } else {
+        scaled(text, 1_000_000).and_then(narrow).map_err(|_| expected())?
+    };
     if share <= 1_000_000 { Ok(share) } else { Err(expected()) }
 }
 

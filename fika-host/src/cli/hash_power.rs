@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn the_limit_is_what_the_machine_reaches() {
-        let sim = experiment("[experiment]\nengine = 'sim'\nstop_height = 6\n[chain]\nblock_interval = '10 min'\n[network]\nnodes = 3\n");
+        let sim = experiment(
+            "[experiment]\nengine = 'sim'\nstop_height = 6\n[chain]\nblock_interval = '10 min'\n[network]\nnodes = 3\n",
+        );
         // An hour at 24 times what the machine does takes it a day.
         assert_eq!(judge(&sim, 24_000, 1_000), Ok(()));
         let why = judge(&sim, 24_100, 1_000).unwrap_err();

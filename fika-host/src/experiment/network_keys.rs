@@ -102,12 +102,8 @@ pub(super) static DEFAULTS: Schema =
 
 const ROLE: Key =
     key("role", OneOf(&["full", "light", "wallet"]), "full", "`wallet`: neither mines nor relays, asks for the chain");
-const HASH_RATE: Key = key(
-    "hash_rate",
-    HashRate,
-    "20 kH/s",
-    "the most hashes a second that a full node grinds; `0 H/s`: none",
-);
+const HASH_RATE: Key =
+    key("hash_rate", HashRate, "20 kH/s", "the most hashes a second that a full node grinds; `0 H/s`: none");
 const COINS: Key = key("coins", CoinsList, "[]", "outputs of the genesis block that belong to the node, in coins");
 const AGENT: Key = key("agent", Text, NONE, "an attack in place of the honest behaviour");
 const DURABILITY: Key = key(

@@ -121,7 +121,8 @@ impl Shared {
                     return;
                 }
                 generation = todo.generation;
-                jobs = std::mem::take(&mut todo.work).into_iter().map(|work| Job { work, tried: 0, hashed: 0 }).collect();
+                jobs =
+                    std::mem::take(&mut todo.work).into_iter().map(|work| Job { work, tried: 0, hashed: 0 }).collect();
                 continue;
             }
             if !self.wait(generation, pace.wait()) {

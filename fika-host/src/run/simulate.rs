@@ -1,6 +1,8 @@
 //! A run under virtual time: all nodes in this process.
 
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod tests;

@@ -65,7 +65,10 @@ impl Plugin for Pow {
         ("off_by_one", "whether bitcoin compares one gap too few with the wanted time, as Bitcoin does (true)"),
         ("max_change", "largest factor by which bitcoin changes a target at once (4)"),
         ("half_life_blocks", "block intervals of delay at which per_block halves the difficulty (288)"),
-        ("max_future_ms", "how far ahead of its clock a node accepts a block, in milliseconds; 0: 12 block intervals (0)"),
+        (
+            "max_future_ms",
+            "how far ahead of its clock a node accepts a block, in milliseconds; 0: 12 block intervals (0)",
+        ),
     ];
     type Params = Params;
 
