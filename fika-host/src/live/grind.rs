@@ -328,6 +328,6 @@ mod tests {
         // Two searches of one node share its rate: the first of them succeeds as soon as one alone would.
         let first = |pair: &[Work]| sample(pair, 100, 0, 42, &mut drawn)[0].0;
         let mean_us = work.chunks(2).map(first).sum::<u64>() / 2000;
-        assert!((9_500_000..10_500_000).contains(&mean_us), "expected about 10 s, found {mean_us} us");
+        assert!((9_000_000..11_000_000).contains(&mean_us), "expected about 10 s, found {mean_us} us");
     }
 }

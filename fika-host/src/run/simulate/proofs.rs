@@ -85,6 +85,7 @@ struct Twice(Pow);
 impl Plugin for Twice {
     const NAME: &'static str = "twice";
     const ABOUT: &'static str = "pow with two searches";
+    const PARAMS: &'static [(&'static str, &'static str)] = Pow::PARAMS;
     type Params = fika_pow::Params;
 
     fn new(params: fika_pow::Params, env: &Env) -> Result<Self, String> {
@@ -143,14 +144,14 @@ fn two_searches_of_a_node_share_its_hash_rate() {
     }
 }
 
-/// A hash rate times an interval is beyond 64 bits from 31 PH/s on.
+/// A hash rate times an interval is beyond 64 bits from 31 PH/s on. No coin is ever old enough for a stake block.
 #[test]
 fn the_network_of_today_keeps_its_interval() {
     for consensus in ["pow", "hybrid"] {
         let text = format!(
             "[experiment]\nengine = 'sim'\nstop_height = 200\n[chain]\nblock_interval = '600 s'\nproof = 'sampled'\n\
              [consensus]\nplugin = '{consensus}'\n[consensus.pow]\nretarget = 'none'\n[consensus.hybrid]\n\
-             pow_interval_ms = 600000\n[network]\nnodes = 1\n[defaults.node]\nhash_rate = '700 EH/s'\n"
+             pow_interval_ms = 600000\nmin_age_ms = 1000000000000\nmax_age_ms = 2000000000000\n[network]\nnodes = 1\n[defaults.node]\nhash_rate = '700 EH/s'\n"
         );
         let (experiment, plugins) = tests::read(&text, &[] as &[String]);
         let (ending, chain) = once(&experiment, &plugins, Path::new("unwritten"), &mut |_| None).expect("a run");
