@@ -77,6 +77,7 @@ impl Draft {
 #[non_exhaustive]
 pub enum Duty {
     /// Search a nonce; one success costs `expected_tries` on average. Real networks hash, simulated ones draw the time.
+    /// Several searches share the node's hash rate evenly.
     #[non_exhaustive]
     Grind {
         /// What to extend, and how.

@@ -174,7 +174,11 @@ pub trait Consensus: Send + Sync {
     /// default the heavier, and at a tie what the chain's tie break says.
     fn choose(&self, current: &BlockView<'_>, new: &BlockView<'_>, tree: &dyn TreeView) -> Id {
         let heavier = new.weight > current.weight;
-        if heavier || (new.weight == current.weight && tree.tie_goes_to(&new.id)) { new.id } else { current.id }
+        if heavier || (new.weight == current.weight && tree.tie_goes_to(&current.id, &new.id)) {
+            new.id
+        } else {
+            current.id
+        }
     }
 
     /// Blocks off the ancestry that the block names (uncles): they must be accepted first, and views show them.
@@ -237,8 +241,9 @@ impl Consensus for Anyone {
 impl Agent for Anyone {
     fn on_tip(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) {
         let chain = &self.0.chain;
-        let next = tip.header.time + chain.block_interval_ticks();
         let draft = Draft::new(tip.id).with_extra(ctx.me.0);
-        ctx.set_duties([Duty::slot(draft, chain.time(next).max(ctx.now))]);
+        // Beyond the range of the header's field there is no next block.
+        let next = tip.header.time.checked_add(chain.block_interval_ticks());
+        ctx.set_duties(next.map(|next| Duty::slot(draft, chain.time(next).max(ctx.now))));
     }
 }

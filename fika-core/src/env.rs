@@ -62,7 +62,7 @@ pub struct ChainParams {
     /// Whether work is done or drawn.
     pub proof: Proof,
     /// Hashes per second of all nodes at the start, which a first difficulty can be made of; 0: not known.
-    pub hash_rate: u64,
+    pub hash_rate: u128,
 }
 
 coded_struct!(ChainParams {
@@ -98,10 +98,17 @@ impl Default for ChainParams {
 }
 
 impl ChainParams {
-    /// The hashes that all nodes compute in `interval_us` microseconds, at least 1, where their rate is known.
-    pub fn tries_in(&self, interval_us: Time) -> Option<u64> {
-        let tries = u128::from(self.hash_rate) * u128::from(interval_us) / u128::from(SECOND);
-        (self.hash_rate > 0).then(|| u64::try_from(tries).unwrap_or(u64::MAX).max(1))
+    /// The hashes that all nodes compute in `interval_us` microseconds, at least 1; `None` where their rate is not known.
+    ///
+    /// # Errors
+    /// When 128 bits cannot count them.
+    pub fn tries_in(&self, interval_us: Time) -> Result<Option<u128>, String> {
+        if self.hash_rate == 0 {
+            return Ok(None);
+        }
+        let tries = self.hash_rate.checked_mul(interval_us.into()).map(|tries| (tries / u128::from(SECOND)).max(1));
+        let found = || format!("{} H/s for {interval_us} us", self.hash_rate);
+        tries.map(Some).ok_or_else(|| format!("expected fewer hashes in a block interval, found {}", found()))
     }
 
     /// The reward schedule: what a block at `height` may create when `supply` coins exist
@@ -158,6 +165,15 @@ pub fn signed_proof(public: &[u8], signature: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tries_are_exact_beyond_64_bits() {
+        let tries = |hash_rate, interval_us| ChainParams { hash_rate, ..ChainParams::default() }.tries_in(interval_us);
+        assert_eq!(tries(0, SECOND), Ok(None));
+        assert_eq!(tries(1, 1), Ok(Some(1)));
+        assert_eq!(tries(700_000_000_000_000_000_000, 600 * SECOND), Ok(Some(420_000_000_000_000_000_000_000)));
+        assert!(tries(u128::MAX / 2, 3).is_err());
+    }
 
     #[test]
     fn the_schedule_halves_and_stops_at_the_cap() {

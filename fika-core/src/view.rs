@@ -8,6 +8,9 @@ use crate::header::Header;
 use crate::reject::Missing;
 use crate::target::Work;
 
+/// How many blocks the median time is taken over, Bitcoin's number.
+const MEDIAN_BLOCKS: usize = 11;
+
 /// One block as rules and agents see it: parent, tip, proposal and draft alike.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -69,6 +72,26 @@ pub trait ChainView {
     fn scan(&self, at: &Id, prefix: &[u8]) -> Result<Vec<KeyValue>, Missing>;
 }
 
+/// The median of the header times of `parent` and the ten blocks before it, in ticks; of fewer near genesis. Bitcoin's
+/// rule wants a later time of every block.
+///
+/// # Errors
+/// [`Missing`] when `past` lacks one of them.
+pub fn median_time(parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
+    let mut times = Vec::with_capacity(MEDIAN_BLOCKS);
+    let (mut header, mut height) = (parent.header, parent.height);
+    loop {
+        times.push(header.time);
+        if times.len() == MEDIAN_BLOCKS || height == 0 {
+            break;
+        }
+        let before = past.block(&header.parent)?;
+        (header, height) = (before.header, before.height);
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}
+
 /// The blocks that one node has accepted, as a tree, for fork choice.
 pub trait TreeView {
     /// The block called `id`.
@@ -79,6 +102,7 @@ pub trait TreeView {
     fn children(&self, id: &Id) -> Vec<Id>;
     /// The weight of `id` and of all its accepted descendants (GHOST: Sompolinsky and Zohar 2015).
     fn subtree_weight(&self, id: &Id) -> Work;
-    /// Whether a tie between the current tip and the block `new` goes to the new one, by the chain's tie break.
-    fn tie_goes_to(&self, new: &Id) -> bool;
+    /// Whether a tie between the tip `current` and the block `new` goes to the new one, by the chain's tie break. Where it is
+    /// drawn, each of several tips is as likely (Eyal and Sirer 2014), in whatever order they come.
+    fn tie_goes_to(&self, current: &Id, new: &Id) -> bool;
 }

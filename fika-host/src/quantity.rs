@@ -4,7 +4,7 @@
 pub(crate) struct Quantity {
     pub(crate) noun: &'static str,
     pub(crate) example: &'static str,
-    units: &'static [(&'static str, u64)],
+    units: &'static [(&'static str, u128)],
 }
 
 /// In microseconds.
@@ -32,8 +32,13 @@ pub(crate) static HASH_RATE: Quantity = Quantity {
         ("GH/s", 1_000_000_000),
         ("TH/s", 1_000_000_000_000),
         ("PH/s", 1_000_000_000_000_000),
+        ("EH/s", 1_000_000_000_000_000_000),
+        ("ZH/s", 1_000_000_000_000_000_000_000),
     ],
 };
+
+/// The highest hash rate, in hashes per second: a million ZH/s.
+pub(crate) const HASH_RATE_MAX: u128 = 10u128.pow(27);
 
 /// In bytes.
 pub(crate) static BYTES: Quantity = Quantity {
@@ -86,6 +91,11 @@ pub(crate) static DRIFT: Quantity = Quantity { noun: "drift", example: "20 ppm",
 impl Quantity {
     /// `"1.5 s"` in base units.
     pub(crate) fn parse(&self, text: &str) -> Result<u64, String> {
+        narrow(self.parse_wide(text)?)
+    }
+
+    /// The same beyond 64 bits.
+    fn parse_wide(&self, text: &str) -> Result<u128, String> {
         let text = text.trim();
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
@@ -108,16 +118,32 @@ impl Quantity {
     }
 }
 
+/// `"700 EH/s"` in hashes per second.
+pub(crate) fn hash_rate(text: &str) -> Result<u128, String> {
+    match HASH_RATE.parse_wide(text)? {
+        rate if rate <= HASH_RATE_MAX => Ok(rate),
+        _ => Err("expected a smaller number".into()),
+    }
+}
+
 /// `5 %` or `0.05` in millionths, at most all.
 pub(crate) fn share(text: &str) -> Result<u64, String> {
     let expected = || "expected a share from 0 to 1 such as \"5 %\" or 0.05".to_string();
-    let share =
-        if text.contains('%') { SHARE.parse(text)? } else { scaled(text, 1_000_000).map_err(|_| expected())? };
+    let share = if text.contains('%') {
+        SHARE.parse(text)?
+    } else {
+        scaled(text, 1_000_000).and_then(narrow).map_err(|_| expected())?
+    };
     if share <= 1_000_000 { Ok(share) } else { Err(expected()) }
 }
 
+/// What 63 bits can hold. The sign bit stays free: TOML and the ledger's differences are signed.
+fn narrow(value: u128) -> Result<u64, String> {
+    u64::try_from(value).ok().filter(|value| *value <= i64::MAX as u64).ok_or("expected a smaller number".into())
+}
+
 /// A decimal number times `scale`, exactly.
-fn scaled(number: &str, scale: u64) -> Result<u64, String> {
+fn scaled(number: &str, scale: u128) -> Result<u128, String> {
     let plain = || "expected a decimal number such as 2 or 0.5".to_string();
     let digits = number.trim().replace('_', "");
     let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
@@ -126,18 +152,14 @@ fn scaled(number: &str, scale: u64) -> Result<u64, String> {
         return Err(plain());
     }
     let part = part.trim_end_matches('0');
-    if whole.len() > 20 || part.len() > 15 {
+    if whole.len() > 28 || part.len() > 15 || whole.len() + part.len() > 38 {
         return Err("expected fewer digits".into());
     }
     let power = 10_u128.pow(part.len() as u32);
     let value: u128 = format!("{whole}{part}").parse().map_err(|_| plain())?;
-    let value = value.checked_mul(u128::from(scale)).ok_or("expected a smaller number")?;
+    let value = value.checked_mul(scale).ok_or("expected a smaller number")?;
     if value % power != 0 {
         return Err(format!("expected a whole number of base units ({scale} in one)"));
     }
-    // The sign bit stays free: TOML and the ledger's differences are signed.
-    u64::try_from(value / power)
-        .ok()
-        .filter(|value| *value <= i64::MAX as u64)
-        .ok_or("expected a smaller number".into())
+    Ok(value / power)
 }

@@ -31,8 +31,11 @@ pub struct NodeConfig {
     pub keys: KeyPair,
     /// What its mempool accepts.
     pub mempool: MempoolLimits,
-    /// How long a piece of work may lack the newest transactions, in microseconds.
+    /// How old the template of a piece of work may become, in microseconds: after that it lacks the newest transactions and
+    /// the time of day, and the node makes another one.
     pub template_age_us: Time,
+    /// Whether somebody grinds for this node. For others it makes no templates.
+    pub mines: bool,
     /// Whether the node follows its fork choice away from a block that its agent has called final. Both ways each such
     /// choice is reported as a safety violation.
     pub leaves_final: bool,
@@ -48,6 +51,7 @@ impl NodeConfig {
             mempool: MempoolLimits::default(),
             seed,
             template_age_us: SECOND / 2,
+            mines: true,
             leaves_final: false,
         }
     }

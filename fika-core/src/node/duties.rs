@@ -15,6 +15,30 @@ pub(super) struct Job {
     pub(super) block: Option<Box<Block>>,
 }
 
+/// Of when the node's templates are: a block takes the header time of its template, and no transaction that came later.
+///
+/// Templates are made when the duties change, and again every `template_age_us`, as a pool sends its miners new jobs.
+/// Real work is on a template that was made then. Where time is drawn, a template is made once it is needed, of what
+/// was there then.
+#[derive(Default)]
+pub(super) struct TemplateAge {
+    pub(super) time: Time,
+    /// How many transactions had arrived in the mempool.
+    pub(super) arrived: u64,
+}
+
+impl TemplateAge {
+    /// Follows the renewals up to `now`. Nothing has arrived since the last call: `arrived` holds for all of them.
+    #[inline]
+    pub(super) fn renew(&mut self, now: Time, age: Time, arrived: u64) {
+        let past = now.saturating_sub(self.time);
+        if past >= age {
+            self.time = now - past.checked_rem(age).unwrap_or(0);
+            self.arrived = arrived;
+        }
+    }
+}
+
 /// What the node is about to produce.
 #[derive(Default)]
 pub(super) struct Duties {
@@ -25,10 +49,7 @@ pub(super) struct Duties {
     pub(super) extra_nonce: u64,
     /// The work has changed and the runtime must be told.
     pub(super) changed: bool,
-    /// The mempool has changed since the templates were made.
-    pub(super) mempool_changed: bool,
-    pub(super) template_due: bool,
-    pub(super) template_time: Time,
+    pub(super) template: TemplateAge,
 }
 
 impl Duties {
@@ -47,14 +68,9 @@ impl Duties {
         old
     }
 
-    /// Whether any duty is to be ground.
-    pub(super) fn grinds(&self) -> bool {
-        self.duties.iter().any(|duty| matches!(duty, Duty::Grind { .. }))
-    }
-
     /// Whether the runtime has the work that it is to have.
     #[inline]
     pub(super) fn is_current(&self) -> bool {
-        !self.changed && !self.template_due && !self.mempool_changed
+        !self.changed
     }
 }

@@ -25,10 +25,10 @@ impl Node {
             None => self.validate_tx(turn, tx, from)?,
         };
         let fee = validation.fee;
+        self.duties.template.renew(turn.now, self.config.template_age_us, self.mempool.arrived());
         let txs = turn.world.txs_mut();
         let evicted = self.mempool.add(txs, tx, validation)?;
         self.tx_status.enter_mempool(txs, tx);
-        self.duties.mempool_changed = true;
         if !evicted.is_empty() {
             self.drop_txs(turn, evicted.iter().copied().filter(|evicted| *evicted != tx), &TxReject::MempoolFull);
             if evicted.contains(&tx) {

@@ -210,7 +210,7 @@ impl Node {
             Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
             Timer::Requests => self.on_requests_due(turn),
             Timer::TxInv => self.announce_txs(turn),
-            Timer::Template => self.duties.template_due = true,
+            Timer::Template => self.duties.changed = true,
             Timer::FutureBlock => {
                 self.release_own(turn);
                 self.release_future(turn);

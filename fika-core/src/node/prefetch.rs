@@ -30,7 +30,7 @@ impl Node {
         match need {
             Need::Inv => {
                 fetch(self, offset_of!(Node, partial_blocks));
-                fetch(&self.duties.mempool_changed, 1);
+                fetch(&self.duties.changed, 1);
                 fetch(&self.config.relay, 1);
             }
             Need::GetData => {

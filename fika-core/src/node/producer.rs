@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::block_relay::Refusal;
-use super::duties::Job;
+use super::duties::{Job, TemplateAge};
 use super::io::{Event, Work};
 use super::mempool::TxReject;
 use super::pending::ReceivedBlock;
@@ -19,26 +19,25 @@ use crate::view::BlockView;
 use crate::world::Assembly;
 
 impl Node {
-    /// Gives the runtime new work when the duties have changed, or when the old work lacks transactions for too long.
+    /// Gives the runtime new work when the duties have changed, or when the templates of the old one are too old.
     pub(super) fn refresh_work(&mut self, turn: &mut Turn<'_>) {
         if self.duties.is_current() {
             return;
         }
+        self.duties.changed = false;
         let sampled = turn.world.rules().env.chain.proof == Proof::Sampled;
-        if std::mem::take(&mut self.duties.mempool_changed) && !sampled && self.duties.grinds() {
-            let at = self.duties.template_time + self.config.template_age_us;
-            self.timers.cancel(|timer| *timer == Timer::Template);
-            self.timers.set(at.max(turn.now), Timer::Template);
-        }
-        let due = std::mem::take(&mut self.duties.template_due) && self.duties.grinds();
-        if !std::mem::take(&mut self.duties.changed) && !due {
-            return;
-        }
-        self.duties.template_time = turn.now;
+        self.duties.template = TemplateAge { time: turn.now, arrived: self.mempool.arrived() };
         self.duties.jobs.clear();
+        if !sampled {
+            self.timers.cancel(|timer| *timer == Timer::Template);
+        }
         let mut work = std::mem::take(&mut turn.out.work_list);
         for duty in 0..self.duties.duties.len() {
             work.extend(self.new_job(turn, duty, sampled));
+        }
+        if !sampled && !work.is_empty() {
+            // Never in this very moment: time must go on.
+            self.timers.set(turn.now + self.config.template_age_us.max(1), Timer::Template);
         }
         turn.out.work = Some(work);
     }
@@ -46,6 +45,9 @@ impl Node {
     /// The work for one duty, if it is one to be ground.
     fn new_job(&mut self, turn: &mut Turn<'_>, duty: usize, sampled: bool) -> Option<Work> {
         let Duty::Grind { expected_tries, .. } = self.duties.duties[duty] else { return None };
+        if !self.config.mines {
+            return None;
+        }
         let block = if sampled { None } else { Some(self.assemble(turn, duty, turn.now, false)?) };
         self.duties.tickets += 1;
         let ticket = self.duties.tickets;
@@ -59,12 +61,11 @@ impl Node {
         let (Duty::Grind { draft, .. } | Duty::Slot { draft, .. }) = self.duties.duties[duty].clone();
         self.duties.extra_nonce += 1;
         let chain = &turn.world.rules().env.chain;
-        let parent_time = turn.world.tree().find(&draft.parent).map_or(0, |ix| turn.world.tree()[ix].header.time);
-        let now = chain.tick(time);
-        let selected = self.mempool.select(turn.world.txs(), chain.max_block_bytes);
+        let arrived = if exact { self.mempool.arrived() } else { self.duties.template.arrived };
+        let selected = self.mempool.select_arrived(turn.world.txs(), chain.max_block_bytes, arrived);
         let order = Assembly {
             draft: &draft,
-            time: if exact { now } else { now.max(parent_time) },
+            time: chain.tick(time),
             exact,
             txs: selected.iter().filter_map(|tx| turn.world.txs().tx(*tx).cloned()).collect(),
             payee: self.address,
@@ -127,7 +128,8 @@ impl Node {
     pub(super) fn on_drawn(&mut self, turn: &mut Turn<'_>, ticket: u64) {
         let Some(at) = self.duties.jobs.iter().position(|job| job.ticket == ticket) else { return };
         let duty = self.duties.jobs.remove(at).duty;
-        if let Some(block) = self.assemble(turn, duty, turn.now, false) {
+        self.duties.template.renew(turn.now, self.config.template_age_us, self.mempool.arrived());
+        if let Some(block) = self.assemble(turn, duty, self.duties.template.time, false) {
             self.finish_block(turn, block);
         }
         self.duties.changed = true;

@@ -392,7 +392,7 @@ impl TreeView for Chain {
         sum
     }
 
-    fn tie_goes_to(&self, _: &Id) -> bool {
+    fn tie_goes_to(&self, _: &Id, _: &Id) -> bool {
         self.ties_to_new
     }
 }

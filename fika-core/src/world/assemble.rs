@@ -151,18 +151,41 @@ impl World {
     }
 
     /// The first time from the ordered one on at which the rules allow the draft.
+    ///
+    /// Of the times that follow at once every one is tried. If the rules want a much later one, because the clock is far
+    /// behind those of other producers, it is searched for by halves up to what follows the parent's time: rules forbid
+    /// what lies before some time, such as the median of the last blocks.
     fn allowed_time(&self, order: &Assembly<'_>, parent: BlockIx, past: &View<'_>) -> Result<u32, Reject> {
         let below = self.tree.view(parent);
-        let tries = if order.exact { 1 } else { TICKS_TRIED };
-        let mut refused = None;
-        for time in order.time..order.time.saturating_add(tries) {
-            match self.rules.consensus.check(&self.draft_view(order, parent, time), &below, past) {
-                Ok(()) => return Ok(time),
-                Err(reject @ Reject::Invalid(_)) => refused = refused.or(Some(reject)),
-                Err(other) => return Err(other),
+        let check = |time| match self.rules.consensus.check(&self.draft_view(order, parent, time), &below, past) {
+            Ok(()) => Ok(None),
+            Err(reject @ Reject::Invalid(_)) => Ok(Some(reject)),
+            Err(other) => Err(other),
+        };
+        let first_of = |from: u32, tries: u32| -> Result<Result<u32, Reject>, Reject> {
+            let mut refused = None;
+            for time in from..from.saturating_add(tries) {
+                match check(time)? {
+                    None => return Ok(Ok(time)),
+                    reject => refused = refused.or(reject),
+                }
             }
+            Ok(Err(refused.unwrap_or_else(|| Reject::invalid("the time is beyond the header's range"))))
+        };
+        if order.exact {
+            return first_of(order.time, 1)?;
         }
-        Err(refused.unwrap_or_else(|| Reject::invalid("the time is beyond the header's range")))
+        let at_once = first_of(order.time, TICKS_TRIED)?;
+        let (Err(_), Some(mut low)) = (&at_once, order.time.checked_add(TICKS_TRIED - 1)) else { return at_once };
+        if low >= below.header.time {
+            return at_once;
+        }
+        let Ok(mut high) = first_of(below.header.time, TICKS_TRIED)? else { return at_once };
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if check(middle)?.is_none() { high = middle } else { low = middle }
+        }
+        Ok(high)
     }
 }
 

@@ -84,18 +84,12 @@ impl Genesis {
         let chain = &rules.env.chain;
         let to: Vec<_> = self.coins.iter().map(|(who, amount)| (rules.script.lock(who), *amount)).collect();
         let txs = vec![Tx::new(rules.tx.coinbase(0, 0, &to))];
-        let numbers = [
-            chain.tick_us,
-            chain.block_interval_us,
-            chain.reward.0,
-            chain.halving_interval,
-            chain.cap.0,
-            chain.hash_rate,
-        ];
+        let numbers = [chain.tick_us, chain.block_interval_us, chain.reward.0, chain.halving_interval, chain.cap.0];
         let numbers: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         let modes = [chain.tie_break as u8, chain.proof as u8];
         let max = chain.max_block_bytes.to_le_bytes();
-        let parts = [chain.name.as_bytes(), &numbers, &modes, &max, &self.identity];
+        let rate = chain.hash_rate.to_le_bytes();
+        let parts = [chain.name.as_bytes(), &numbers, &rate, &modes, &max, &self.identity];
         let extra = crate::hash::domain_hash("fika genesis", &parts).0.to_vec();
         let root = body_root(&txs, &extra).0;
         let header = Header { version: 1, root, time: chain.genesis_time, ..Header::default() };

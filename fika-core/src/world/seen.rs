@@ -173,7 +173,31 @@ impl TreeView for SeenTree<'_> {
         sum
     }
 
-    fn tie_goes_to(&self, new: &Id) -> bool {
-        self.tie_break == TieBreak::Uniform && draw(self.seed, 0x7469_655f, new.prefix()) & 1 == 1
+    fn tie_goes_to(&self, current: &Id, new: &Id) -> bool {
+        // Each tip has its lot, and the highest wins: so each of any number of them is as likely.
+        let lot = |id: &Id| draw(self.seed, 0x7469_655f, id.prefix());
+        self.tie_break == TieBreak::Uniform && lot(new) > lot(current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four tips, one after the other: each is the last one standing in a quarter of the nodes.
+    #[test]
+    fn a_drawn_tie_is_fair_among_any_number_of_tips() {
+        let (tree, seen) = (Tree::new(Default::default()), BlockSet::default());
+        let tips = [1, 2, 3, 4].map(|n| crate::hash::sha256d(&[&[n]]));
+        let mut won = [0u32; 4];
+        for seed in 0..4_000 {
+            let view = SeenTree { tree: &tree, seen: &seen, tie_break: TieBreak::Uniform, seed };
+            let last = (1..4).fold(0, |tip, new| if view.tie_goes_to(&tips[tip], &tips[new]) { new } else { tip });
+            won[last] += 1;
+        }
+        // Four standard errors of 27.
+        assert!(won.iter().all(|won| won.abs_diff(1_000) < 110), "{won:?}");
+        let first = SeenTree { tree: &tree, seen: &seen, tie_break: TieBreak::FirstSeen, seed: 1 };
+        assert!(!first.tie_goes_to(&tips[0], &tips[1]) && !first.tie_goes_to(&tips[1], &tips[0]));
     }
 }

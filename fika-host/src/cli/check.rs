@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::Outcome;
 use super::experiment::{Args, load};
 use super::print::print;
+use super::{Outcome, hash_power};
 use crate::Host;
 use crate::experiment::{Experiment, Role};
 use crate::isolation::cable_addresses;
@@ -18,6 +18,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = load(&args.file, &args.changes)?;
     let plugins = ResolvedPlugins::new(&experiment, host.registry())?;
     let doubts = doubts(&experiment)?.into_iter().chain(nothing_to_do(&experiment, &plugins)?);
+    hash_power::check(&experiment)?;
     let links = experiment.links.len();
     let count = |role| experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets) = (count(Role::Full), count(Role::Wallet));

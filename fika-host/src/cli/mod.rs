@@ -6,6 +6,7 @@ mod detach;
 mod down;
 mod exec;
 mod experiment;
+mod hash_power;
 mod kill;
 mod logs;
 mod new;

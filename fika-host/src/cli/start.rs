@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::experiment::{Changes, load};
 use super::print::{print, say};
 use super::stop::UNREACHED;
-use super::{ENVIRONMENT, Outcome, Stop, detach};
+use super::{ENVIRONMENT, Outcome, Stop, detach, hash_power};
 use crate::results::Ended;
 use crate::run::INTERRUPTED;
 use crate::{Host, RunOptions};
@@ -29,6 +29,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     };
     // Read before going to the background, so that what is wrong shows here.
     let experiment = load(file, &args.changes)?;
+    hash_power::check(&experiment)?;
     if args.detach && !detach::is_background() {
         return detach::send_to_background();
     }

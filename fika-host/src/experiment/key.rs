@@ -1,6 +1,6 @@
 //! A key of the experiment file (its form, default and meaning), and a table of such keys.
 
-use crate::quantity::Quantity;
+use crate::quantity::{HASH_RATE, Quantity};
 
 /// How a value is written.
 #[derive(Clone, Copy)]
@@ -14,6 +14,8 @@ pub(super) enum Form {
     Measure(&'static Quantity),
     /// Above 0 bit/s, or `none`: no limit.
     BitRate,
+    /// `"20 kH/s"`, beyond 64 bits.
+    HashRate,
     /// The same, with a sign.
     Signed(&'static Quantity),
     /// `"5 %"` or `0.05`, at most 1.
@@ -99,6 +101,7 @@ impl Form {
             Coins => "coins".into(),
             Measure(quantity) | Signed(quantity) => quantity.noun.into(),
             BitRate => "bit rate, or `none`".into(),
+            HashRate => HASH_RATE.noun.into(),
             Share => "share".into(),
             Degrees => "integer, or list of shares".into(),
             Weights => "list of share and weight".into(),

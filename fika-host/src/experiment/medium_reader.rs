@@ -179,9 +179,9 @@ pub(super) fn place(nodes: &mut Nodes, file: &Fields<'_>, medium: &Medium, seed:
     stand(nodes, &network, &medium.regions, seed);
     let rate = network.table("hash_rate", &schema::NETWORK_HASH_RATE);
     if network.given("hash_rate").is_some()
-        && let Some(mean) = rate.optional("mean")
+        && let Some(mean) = rate.hash_rate("mean")
     {
-        let sd = rate.number("sd");
+        let sd = rate.hash_rate("sd").unwrap_or(0);
         for (index, (spec, open)) in (0..).zip(nodes.specs.iter_mut().zip(&nodes.open)) {
             if open.hash_rate && spec.role == Role::Full {
                 spec.hash_rate = normal(mean, sd, seed, purpose(*b"hash"), index);

@@ -94,8 +94,8 @@ pub(super) static LATENCY: Schema = table(
 pub(super) static NETWORK_HASH_RATE: Schema = table(
     "[network.hash_rate]",
     &[
-        key("mean", Measure(&quantity::HASH_RATE), REQUIRED, "of a normal distribution; at least 1 H/s is drawn"),
-        key("sd", Measure(&quantity::HASH_RATE), "0 H/s", "its standard deviation"),
+        key("mean", HashRate, REQUIRED, "of a normal distribution; at least 1 H/s is drawn"),
+        key("sd", HashRate, "0 H/s", "its standard deviation"),
     ],
 );
 
@@ -104,12 +104,8 @@ pub(super) static DEFAULTS: Schema =
 
 const ROLE: Key =
     key("role", OneOf(&["full", "light", "wallet"]), "full", "`wallet`: neither mines nor relays, asks for the chain");
-const HASH_RATE: Key = key(
-    "hash_rate",
-    Measure(&quantity::HASH_RATE),
-    "20 kH/s",
-    "the most hashes a second that a full node grinds; `0 H/s`: none",
-);
+const HASH_RATE: Key =
+    key("hash_rate", HashRate, "20 kH/s", "the most hashes a second that a full node grinds; `0 H/s`: none");
 const COINS: Key = key("coins", CoinsList, "[]", "outputs of the genesis block that belong to the node, in coins");
 const AGENT: Key = key("agent", Text, NONE, "an attack in place of the honest behaviour");
 const DURABILITY: Key = key(

@@ -14,7 +14,7 @@ pub(crate) struct NodeSpec {
     /// What it is for.
     pub role: Role,
     /// The most hashes a second that it grinds; 0 for a wallet.
-    pub hash_rate: u64,
+    pub hash_rate: u128,
     /// Its outputs of the genesis block.
     pub coins: Vec<Amount>,
     /// The attack plugin in place of the honest behaviour.

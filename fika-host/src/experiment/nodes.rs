@@ -203,7 +203,7 @@ fn spec(fields: &Fields<'_>, regions: &[Region]) -> Draft {
     if coins.contains(&Amount::ZERO) {
         fields.problem("coins", || "expected outputs above 0 coins".into());
     }
-    let hash_rate = fields.number("hash_rate");
+    let hash_rate = fields.hash_rate("hash_rate").unwrap_or(0);
     if role == Role::Wallet && hash_rate > 0 && fields.has("hash_rate") {
         fields.problem("hash_rate", || "a wallet does not mine; expected no hash rate".into());
     }

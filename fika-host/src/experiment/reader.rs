@@ -17,6 +17,7 @@ const CANDIDATES_MAX: usize = 1_000;
 pub(super) enum Read {
     Nothing,
     Number(u64),
+    HashRate(u128),
     Signed(i64),
     Text(String),
     Numbers(Vec<u64>),
@@ -186,6 +187,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A hash rate in hashes per second, unless it is absent.
+    pub(super) fn hash_rate(&self, key: &str) -> Option<u128> {
+        match self.read(key) {
+            Read::HashRate(rate) => Some(rate),
+            _ => None,
+        }
+    }
+
     /// Whether the flag is set; false after an error.
     pub(super) fn flag(&self, key: &str) -> bool {
         self.number(key) == 1
@@ -258,6 +267,8 @@ impl Form {
             (Form::Measure(quantity), Value::Text(text)) => Number(quantity.parse(text)?),
             (Form::BitRate, Value::Text(text)) => Number(quantity::bit_rate(text)?),
             (Form::BitRate, _) => return Err(quantity::BITS.expected()),
+            (Form::HashRate, Value::Text(text)) => HashRate(quantity::hash_rate(text)?),
+            (Form::HashRate, _) => return Err(quantity::HASH_RATE.expected()),
             (Form::Signed(quantity), Value::Text(text)) => Signed(quantity.parse_signed(text)?),
             (Form::Measure(quantity) | Form::Signed(quantity), _) => return Err(quantity.expected()),
             (Form::Share, _) => Number(share(item)?),

@@ -95,6 +95,12 @@ fn check_together(experiment: &Experiment, run: &Fields<'_>, chain: &Fields<'_>,
     if ticks > u64::from(u32::MAX) {
         run.problem("stop_time", || "expected a time that 32 bits can count in ticks".into());
     }
+    let most = u64::from(u32::MAX) / (params.block_interval_us / params.tick_us).max(1);
+    if experiment.stop.time_us.is_none() && experiment.stop.height.is_some_and(|height| height > most) {
+        run.problem("stop_height", || {
+            format!("expected at most {most}: the header's time has 32 bits of ticks, and this height needs more")
+        });
+    }
     let mut linked = vec![false; experiment.nodes.len()];
     experiment.links.iter().for_each(|(a, b)| [a, b].into_iter().for_each(|end| linked[*end as usize] = true));
     for (node, linked) in experiment.nodes.iter().zip(linked) {

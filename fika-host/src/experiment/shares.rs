@@ -2,6 +2,8 @@
 
 use fika_core::hash::{self, draw};
 
+use crate::quantity::HASH_RATE_MAX;
+
 /// What a draw is for, so that no two uses share one.
 pub(super) const fn purpose(name: [u8; 4]) -> u64 {
     (u32::from_be_bytes(name) as u64) << 32
@@ -35,10 +37,10 @@ pub(crate) fn unit(drawn: u64) -> f64 {
 }
 
 /// A whole number of at least 1 from a normal distribution (Box and Muller 1958).
-pub(super) fn normal(mean: u64, sd: u64, seed: u64, purpose: u64, counter: u64) -> u64 {
+pub(super) fn normal(mean: u128, sd: u128, seed: u64, purpose: u64, counter: u64) -> u128 {
     let drawn = |which| unit(draw(seed, purpose, 2 * counter + which));
     let z = (-2.0 * libm::log(drawn(0))).sqrt() * libm::cos(std::f64::consts::TAU * drawn(1));
-    (mean as f64 + sd as f64 * z).clamp(1.0, i64::MAX as f64) as u64
+    (mean as f64 + sd as f64 * z).clamp(1.0, HASH_RATE_MAX as f64) as u128
 }
 
 #[cfg(test)]

@@ -228,8 +228,8 @@ impl Experiment {
     }
 
     /// Hashes per second of all nodes together. The initial difficulty follows from it and the block interval.
-    pub(crate) fn hash_rate(&self) -> u64 {
-        self.nodes.iter().fold(0, |sum, node| sum.saturating_add(node.hash_rate))
+    pub(crate) fn hash_rate(&self) -> u128 {
+        self.nodes.iter().map(|node| node.hash_rate).sum()
     }
 
     /// Coins of the genesis block.

@@ -70,6 +70,8 @@ fn the_thesis_is_as_it_was() {
     assert_eq!(links, expected);
     assert_eq!(experiment.genesis_supply(), Amount::coins(480));
     assert_eq!(experiment.hash_rate(), 60_000);
+    let wide = parse(&thesis(), &["defaults.node.hash_rate=700 EH/s"]).unwrap();
+    assert!(wide.nodes.iter().any(|node| node.hash_rate == 700_000_000_000_000_000_000));
     assert_eq!(experiment.payments_scheduled(), 1);
     let payment = experiment.payment(0, 0).unwrap();
     assert_eq!((name(&payment.from), name(&payment.to)), ("client1", "client2"));
@@ -189,6 +191,12 @@ fn errors_name_their_place_and_what_was_expected() {
         (node("coins = [0]"), "expected outputs above 0 coins"),
         (node("coins = [1, 'x']"), "'coins' in [[nodes]]: expected coins"),
         (node("hash_rate = 20"), "expected a hash rate such as \"20 kH/s\""),
+        (node("hash_rate = '0.4 H/s'"), "expected a whole number of base units"),
+        (node("hash_rate = '1000001 ZH/s'"), "expected a smaller number"),
+        (
+            format!("{PAIR}[experiment]\nstop_height = 1400\n[chain]\ntick = '1 ms'\nblock_interval = '1 h'\n"),
+            "expected at most 1193: the header's time has 32 bits of ticks",
+        ),
         (with("[[links]]\na = 'a'\nb = 'x'\n"), "x.toml:8:5: expected the name of a node, found 'x'"),
         (with("[[links]]\na = 'a'\n"), "[[links]] needs the key 'b'"),
         (with("[[links]]\na = 'a'\nb = 'a'\n"), "x.toml:8:5: 'b' in [[links]]: expected another node than 'a'"),

@@ -2,7 +2,7 @@
 //!
 //! The thread works in slices. Between two of them it looks whether its work has been replaced, and
 //! sleeps as long as the rate demands, so that a node of 5,000 hashes a second takes a thousandth of a
-//! core. Several pieces of work are ground in turn. Where proofs are sampled no thread runs: the time of
+//! core. Several pieces of work are ground in turn, so that they share the rate. Where proofs are sampled no thread runs: the time of
 //! success is drawn.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use crate::experiment::unit;
 /// The longest slice: about a millisecond of hashing, so that replaced work is left soon.
 const SLICE_MAX: u32 = 4096;
 /// Slices a second where the rate is low: how fine the times of success are.
-const SLICES_A_SECOND: u64 = 20;
+const SLICES_A_SECOND: u128 = 20;
 /// All nonces of one header.
 const NONCES: u64 = 1 << 32;
 /// The thread's stack; plugins' `grind` runs on it.
@@ -51,7 +51,7 @@ impl Miner {
     /// Starts the thread; `found` is sent what becomes of the work.
     pub(super) fn start(
         consensus: Arc<dyn Consensus>,
-        hash_rate: u64,
+        hash_rate: u128,
         found: UnboundedSender<Input>,
     ) -> Result<Miner, Failure> {
         let shared = Arc::new(Shared {
@@ -98,6 +98,8 @@ impl Drop for Miner {
 struct Job {
     work: Work,
     tried: u64,
+    /// Of these nonces, those that were hashed: a success ends a slice.
+    hashed: u64,
 }
 
 impl Shared {
@@ -105,7 +107,7 @@ impl Shared {
         self.todo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, consensus: &dyn Consensus, hash_rate: u64, found: &UnboundedSender<Input>) {
+    fn run(&self, consensus: &dyn Consensus, hash_rate: u128, found: &UnboundedSender<Input>) {
         let mut pace = Pace::new(hash_rate);
         let mut jobs: Vec<Job> = Vec::new();
         let mut generation = 0;
@@ -119,7 +121,8 @@ impl Shared {
                     return;
                 }
                 generation = todo.generation;
-                jobs = std::mem::take(&mut todo.work).into_iter().map(|work| Job { work, tried: 0 }).collect();
+                jobs =
+                    std::mem::take(&mut todo.work).into_iter().map(|work| Job { work, tried: 0, hashed: 0 }).collect();
                 continue;
             }
             if !self.wait(generation, pace.wait()) {
@@ -127,8 +130,9 @@ impl Shared {
             }
             let mut job = jobs.remove(0);
             let tries = u64::from(pace.slice).min(NONCES - job.tried) as u32;
+            let before = job.hashed;
             let input = job.grind(consensus, tries, &self.hashes);
-            pace.used(tries, Instant::now());
+            pace.used(job.hashed - before, Instant::now());
             let Some(input) = input else {
                 jobs.push(job);
                 continue;
@@ -168,6 +172,7 @@ impl Job {
         let success = consensus.grind(header, tries);
         let done = if success { u64::from(header.nonce.wrapping_sub(before)) + 1 } else { tries.into() };
         hashes.fetch_add(done, Ordering::Relaxed);
+        self.hashed += done;
         self.tried += u64::from(tries);
         match success {
             true => Some(Input::Found { ticket, header: *header }),
@@ -178,13 +183,13 @@ impl Job {
 
 /// Spreads hashes evenly over time.
 struct Pace {
-    hash_rate: u64,
+    hash_rate: u128,
     slice: u32,
     next: Instant,
 }
 
 impl Pace {
-    fn new(hash_rate: u64) -> Pace {
+    fn new(hash_rate: u128) -> Pace {
         let slice = (hash_rate / SLICES_A_SECOND).clamp(1, SLICE_MAX.into()) as u32;
         Pace { hash_rate: hash_rate.max(1), slice, next: Instant::now() }
     }
@@ -194,9 +199,9 @@ impl Pace {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// A slice of `tries` was ground. Time in which there was no work, or no processor, is not made up for.
-    fn used(&mut self, tries: u32, now: Instant) {
-        let took = Duration::from_nanos((u128::from(tries) * 1_000_000_000 / u128::from(self.hash_rate)) as u64);
+    /// So many hashes were made. Time in which there was no work, or no processor, is not made up for.
+    fn used(&mut self, hashes: u64, now: Instant) {
+        let took = Duration::from_nanos((u128::from(hashes) * 1_000_000_000 / self.hash_rate) as u64);
         let late = now.saturating_duration_since(self.next);
         self.next = if late > took.max(Duration::from_millis(100)) { now } else { self.next } + took;
     }
@@ -209,14 +214,15 @@ fn lower_priority() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
-/// When each piece of work succeeds, drawn from Exp(hash_rate / expected_tries). `drawn` counts the
+/// When each piece of work succeeds, drawn from Exp(hash_rate / expected_tries) for one; several share the rate. `drawn` counts the
 /// draws of this node. Empty when the node has no hash rate.
-pub(super) fn sample(work: &[Work], hash_rate: u64, now: Time, seed: u64, drawn: &mut u64) -> Vec<(Time, u64)> {
+pub(super) fn sample(work: &[Work], hash_rate: u128, now: Time, seed: u64, drawn: &mut u64) -> Vec<(Time, u64)> {
     let mut times: Vec<(Time, u64)> = Vec::new();
+    let searches = work.len() as f64;
     for work in work.iter().filter(|_| hash_rate > 0) {
         *drawn += 1;
         let uniform = unit(draw(seed, u64::from(u32::from_be_bytes(*b"pow ")), *drawn));
-        let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
+        let mean_us = work.expected_tries as f64 * searches / hash_rate as f64 * 1e6;
         // A conversion from floating point stays at the largest value where the delay does not fit.
         times.push((now.saturating_add((-uniform.ln() * mean_us) as u64), work.ticket));
     }
@@ -251,7 +257,7 @@ mod tests {
     #[test]
     fn several_pieces_of_work_are_ground_in_turn_until_found() {
         let (found, mut results) = unbounded_channel();
-        let miner = Miner::start(rules(), u64::MAX, found).unwrap();
+        let miner = Miner::start(rules(), u64::MAX.into(), found).unwrap();
         miner.set(vec![work(1, u128::MAX), work(2, 1000), work(3, 50_000)]);
         let mut tickets = Vec::new();
         for _ in 0..2 {
@@ -289,10 +295,10 @@ mod tests {
     fn all_nonces_tried_are_reported_once() {
         let rules = Never(AtomicBool::new(false));
         let hashes = AtomicU64::new(0);
-        let mut job = Job { work: work(7, 1), tried: NONCES - 10 };
+        let mut job = Job { work: work(7, 1), tried: NONCES - 10, hashed: 0 };
         assert!(matches!(job.grind(&rules, 10, &hashes), Some(Input::Exhausted { ticket: 7 })));
         assert_eq!(hashes.load(Ordering::Relaxed), 10);
-        let mut job = Job { work: work(7, 1), tried: 0 };
+        let mut job = Job { work: work(7, 1), tried: 0, hashed: 0 };
         assert!(job.grind(&rules, 10, &hashes).is_none());
     }
 
@@ -306,7 +312,7 @@ mod tests {
         let late = begin + Duration::from_secs(60);
         pace.used(250, late);
         assert_eq!(pace.next - late, Duration::from_millis(50));
-        assert_eq!(Pace::new(u64::MAX).slice, SLICE_MAX);
+        assert_eq!(Pace::new(u128::MAX).slice, SLICE_MAX);
         assert_eq!(Pace::new(3).slice, 1);
     }
 
@@ -314,10 +320,14 @@ mod tests {
     fn drawn_times_have_the_mean_that_rate_and_difficulty_give() {
         let mut drawn = 0;
         let work: Vec<Work> = (0..4000).map(|ticket| Work { ticket, header: None, expected_tries: 1000 }).collect();
-        let times = sample(&work, 100, 5, 42, &mut drawn);
+        let times: Vec<_> = work.chunks(1).flat_map(|work| sample(work, 100, 5, 42, &mut drawn)).collect();
         let mean_us = times.iter().map(|(at, _)| at - 5).sum::<u64>() / 4000;
         assert!((9_500_000..10_500_000).contains(&mean_us), "expected about 10 s, found {mean_us} us");
         assert_eq!(drawn, 4000);
         assert!(sample(&work, 0, 5, 42, &mut drawn).is_empty());
+        // Two searches of one node share its rate: the first of them succeeds as soon as one alone would.
+        let first = |pair: &[Work]| sample(pair, 100, 0, 42, &mut drawn)[0].0;
+        let mean_us = work.chunks(2).map(first).sum::<u64>() / 2000;
+        assert!((9_000_000..11_000_000).contains(&mean_us), "expected about 10 s, found {mean_us} us");
     }
 }

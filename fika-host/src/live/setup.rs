@@ -49,7 +49,7 @@ pub(crate) struct NodeSetup {
     /// What the mempool accepts.
     pub mempool: Mempool,
     /// The most hashes a second that the node grinds; 0: it never does.
-    pub hash_rate: u64,
+    pub hash_rate: u128,
     /// When a block is on disk.
     pub durability: Durability,
     /// The loads that may make this node pay.
@@ -137,6 +137,7 @@ impl NodeSetup {
             role: self.role.into(),
             relay: self.relay.of_node(true, None),
             mempool: self.mempool.into(),
+            mines: self.hash_rate > 0,
             ..NodeConfig::new(keys, self.node_seed())
         }
     }

@@ -5,6 +5,8 @@ mod ends;
 #[cfg(test)]
 mod physics;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod tests;

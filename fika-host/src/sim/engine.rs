@@ -55,7 +55,7 @@ const _: () = assert!(size_of::<SimEvent>() <= 40);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Machine {
     /// Hashes per second.
-    pub(crate) hash_rate: u64,
+    pub(crate) hash_rate: u128,
     pub(crate) clock: Clock,
 }
 

@@ -182,6 +182,7 @@ pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) 
         role: spec.role.into(),
         relay: experiment.relay.of_node(spec.compact, experiment.compact_failure(node)),
         mempool: experiment.mempool.into(),
+        mines: spec.hash_rate > 0,
         ..NodeConfig::new(keys, node_seed(experiment.seed, node))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::graph::{Topology, TopologyLink, TopologyNode};
 use crate::limits::{LINKS_MAX, NODES_MAX, is_name, shortened};
-use crate::quantity::{BITS, DURATION, HASH_RATE, NO_LIMIT, Quantity, above_zero};
+use crate::quantity::{BITS, DURATION, NO_LIMIT, Quantity, above_zero, hash_rate};
 
 /// The deepest nesting of lists and elements.
 pub(super) const DEPTH_MAX: usize = 64;
@@ -71,7 +71,7 @@ impl Assembly {
         let node = TopologyNode {
             name,
             region: record.region,
-            hash_rate: record.hash_rate.map(|text| figure(&text, &HASH_RATE, 1, line)).transpose()?,
+            hash_rate: record.hash_rate.map(|text| rate(&text, line)).transpose()?,
         };
         let number = self.nodes.len() as u32;
         let slot = self.id(id);
@@ -144,6 +144,18 @@ fn bit_rate(text: &str, line: usize) -> Result<u64, String> {
         return Ok(NO_LIMIT);
     }
     above_zero(figure(text, &BITS, 1, line)?).map_err(|why| format!("{line}: {why}, found '{}'", shortened(text)))
+}
+
+/// A hash rate with its unit, or a plain number of hashes per second. A fraction is refused rather than rounded: shares of
+/// power would become none.
+fn rate(text: &str, line: usize) -> Result<u128, String> {
+    let plain = text.parse::<f64>().is_ok();
+    let with_unit = if plain { format!("{} H/s", text.trim()) } else { text.to_string() };
+    let expected = |why: String| match plain && text.contains('.') {
+        true => "expected whole hashes per second (multiply all hash rates alike: their ratios matter)".into(),
+        false => why,
+    };
+    hash_rate(&with_unit).map_err(|why| format!("{line}: {}, found '{}'", expected(why), shortened(text)))
 }
 
 /// A number with its unit, or a plain number in units of `plain` base units.

@@ -17,7 +17,7 @@ pub(crate) struct TopologyNode {
     /// The name of its region.
     pub region: Option<String>,
     /// Hashes per second.
-    pub hash_rate: Option<u64>,
+    pub hash_rate: Option<u128>,
 }
 
 /// A link of a topology.

@@ -83,6 +83,20 @@ fn files_of_others_are_read() {
 }
 
 #[test]
+fn a_hash_rate_is_taken_whole_or_refused() {
+    let rate = |rate: &str| {
+        let text = format!("graph [\n node [ id 7 hash_rate {rate} ] ]\n");
+        Topology::parse_gml(&text).map(|topology| topology.nodes[0].hash_rate)
+    };
+    assert_eq!(rate("5"), Ok(Some(5)));
+    assert_eq!(rate("\"700 EH/s\""), Ok(Some(700_000_000_000_000_000_000)));
+    for fraction in ["0.4", "1.4", "\"0.4 H/s\""] {
+        let why = rate(fraction).unwrap_err();
+        assert!(why.contains("whole") && why.contains("0.4") | why.contains("1.4"), "{why}");
+    }
+}
+
+#[test]
 fn hostile_graphml_is_refused_with_its_line() {
     let bomb = "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>\n<graphml><graph><node id=\"&b;\"/></graph></graphml>";
     let deep = "<a>".repeat(100_000);

@@ -8,7 +8,7 @@ use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
 use fika_core::header::Time;
 use fika_core::reject::Reject;
 use fika_core::target::Target;
-use fika_core::view::BlockView;
+use fika_core::view::{BlockView, median_time};
 
 use crate::kernel::Kernel;
 use crate::rules::{Rules, STAKE, WORK, digest, stake_extra};
@@ -36,14 +36,15 @@ impl Producer {
         let rules = self.rules.clone();
         let targets = rules.targets(&tip.id, ctx.chain)?;
         let mut duties = Vec::new();
-        if let Some(target) = Target::from_bits(targets.work.bits) {
-            let draft = Draft::new(tip.id).with_version(WORK).with_bits(targets.work.bits);
+        let bits = targets.work.bits();
+        if let Some(target) = Target::from_bits(bits) {
+            let draft = Draft::new(tip.id).with_version(WORK).with_bits(bits);
             duties.push(Duty::grind(draft, target.work().saturating_u128()));
         }
         if !ctx.catching_up
-            && let Some((time, coin)) = self.next_kernel(targets.stake.bits, tip, ctx)?
+            && let Some((time, coin)) = self.next_kernel(targets.stake.bits(), tip, ctx)?
         {
-            let draft = Draft::new(tip.id).with_version(STAKE).with_bits(targets.stake.bits);
+            let draft = Draft::new(tip.id).with_version(STAKE).with_bits(targets.stake.bits());
             let draft = draft.with_extra(stake_extra(&self.me, &coin));
             duties.push(Duty::slot(draft, rules.env.chain.time(time)));
         }
@@ -68,7 +69,8 @@ impl Producer {
         let Some(target) = Target::from_bits(bits).filter(|_| !kernels.is_empty()) else { return Ok(None) };
 
         let running = chain.tick(ctx.now).saturating_sub(rules.step - 1);
-        let from = running.max(tip.header.time).max(unsigned);
+        let after = median_time(tip, ctx.chain)?.saturating_add(1);
+        let from = running.max(after).max(unsigned);
         let Some(from) = from.checked_next_multiple_of(rules.step) else { return Ok(None) };
         let mut times = (0..SEARCHED_STEPS).filter_map(|n| from.checked_add(n.checked_mul(rules.step)?));
         let found = times.clone().find_map(|time| {

@@ -8,11 +8,11 @@ use thiserror::Error;
 /// Why a block is not accepted: one variant per rule.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HybridError {
-    /// The time goes back.
-    #[error("expected a time of at least the parent's {last}, found {found}")]
+    /// The time is not above the median of the blocks before.
+    #[error("expected a time above the median {median}, found {found}")]
     TimeTooOld {
-        /// The parent's time, in ticks.
-        last: u32,
+        /// The median of the blocks before, in ticks.
+        median: u32,
         /// The block's time, in ticks.
         found: u32,
     },

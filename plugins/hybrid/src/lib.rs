@@ -9,14 +9,20 @@
 //!
 //! The version tells the kinds apart, so that the work can be checked on the bare header.
 //! Each kind has an interval of its own and a target that follows it (see targets.rs). Both
-//! create what the chain's schedule says. Times never go back.
+//! create what the chain's schedule says.
+//!
+//! **Times.** A block's time lies above the median of the eleven blocks before it, as in Peercoin, and
+//! is the first such tick (or step) from its producer's own clock on. Other nodes accept a work block up to
+//! `max_future_ms` before its time, by default twelve block intervals; Peercoin's were two hours. They
+//! accept a stake block as soon as its time has come: kernels of the future must be of no use.
 //!
 //! **Weight.** A block weighs what its target costs on average, in hashes or in coin age, relative to the first
 //! target of its kind. At the start both kinds count alike. Later each counts in proportion to what
 //! its blocks cost.
 //!
 //! What this design does not prevent: stakers may extend every fork at no cost and sign two
-//! blocks with one kernel; the kernels of a coin can be computed some dozens of blocks ahead.
+//! blocks with one kernel; a coin's kernels are known once its modifier is, eight blocks after
+//! the coin. A chain on which every coin is younger than that needs work blocks to go on.
 
 mod agent;
 mod error;
@@ -33,11 +39,11 @@ use fika_core::codec::Encode;
 use fika_core::consensus::{Consensus, LedgerOp, Summary};
 use fika_core::env::{ChainParams, Env};
 use fika_core::hash::Id;
-use fika_core::header::{Header, SECOND};
+use fika_core::header::{Header, SECOND, Time};
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Reject, ensure};
 use fika_core::target::{Target, Work};
-use fika_core::view::{BlockView, ChainView};
+use fika_core::view::{BlockView, ChainView, median_time};
 
 use kernel::{Ages, USED, used_key};
 use rules::{Rules, digest, staker};
@@ -52,7 +58,10 @@ pub use targets::{Kind, Targets};
 const FIRST_WEIGHT: u64 = 1 << 20;
 
 /// What the first work block costs where the nodes' hash rate is not known.
-const TRIES_UNKNOWN: u64 = 240_000;
+const TRIES_UNKNOWN: u128 = 240_000;
+
+/// How far ahead of its clock a node accepts a work block by default, in block intervals: twelve are Bitcoin's two hours.
+const MAX_FUTURE_BLOCKS: u64 = 12;
 
 /// Rules for both kinds of blocks.
 #[derive(Clone)]
@@ -70,6 +79,7 @@ impl Plugin for Hybrid {
         ("min_age_ms", "age up to which a coin has no weight, in milliseconds; 0 for one block interval (0)"),
         ("max_age_ms", "age from which a coin gains no more weight, in milliseconds; 0 for ten block intervals (0)"),
         ("step_ms", "stake blocks lie on multiples of this, in milliseconds; 0 for a block interval / 16 (0)"),
+        ("max_future_ms", "how far ahead of its clock a node accepts a work block, in ms; 0: 12 block intervals (0)"),
     ];
     const NEEDS: &'static [&'static str] = &["tx.coins"];
     type Params = Params;
@@ -98,18 +108,22 @@ impl Plugin for Hybrid {
         let step = ticks("step_ms", params.step_ms, (interval / 16).max(1), chain)?;
         let interval = ticks("pow_interval_ms", params.pow_interval_ms, times(2), chain)?;
         let tries = match params.initial_tries {
-            0 => chain.tries_in(u64::from(interval).saturating_mul(chain.tick_us)).unwrap_or(TRIES_UNKNOWN),
-            tries => tries,
+            0 => chain.tries_in(chain.time(interval))?.unwrap_or(TRIES_UNKNOWN),
+            tries => tries.into(),
         };
-        let work = Pace { interval, blocks: params.retarget_blocks, first: Target::for_tries(tries.into()) };
+        let work = Pace { interval, blocks: params.retarget_blocks, first: Target::for_tries(tries) };
         let interval = ticks("pos_interval_ms", params.pos_interval_ms, times(2), chain)?;
         let steps = (interval / step).max(1);
-        let stake = Pace {
-            interval,
-            blocks: params.retarget_blocks,
-            first: Target::for_tries(ages.middle_weight(params.initial_stake_coins).saturating_mul(steps.into())),
+        let tries = ages.middle_weight(params.initial_stake_coins).checked_mul(steps.into());
+        let found = params.initial_stake_coins;
+        let tries = tries.ok_or_else(|| format!("initial_stake_coins: expected fewer coins, found {found}"))?;
+        let stake = Pace { interval, blocks: params.retarget_blocks, first: Target::for_tries(tries) };
+        let max_future_us = match params.max_future_ms {
+            0 => chain.block_interval_us.max(chain.tick_us).saturating_mul(MAX_FUTURE_BLOCKS),
+            // Beyond the range of times nothing is too early.
+            ms => ms.saturating_mul(SECOND / 1000),
         };
-        Ok(Hybrid(Arc::new(Rules { env: env.clone(), work, stake, ages, step })))
+        Ok(Hybrid(Arc::new(Rules { env: env.clone(), work, stake, ages, step, max_future_us })))
     }
 }
 
@@ -138,13 +152,13 @@ impl Hybrid {
 impl Consensus for Hybrid {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
         let (rules, header) = (&self.0, &block.header);
-        let (time, last) = (header.time, parent.header.time);
-        ensure(time >= last, || HybridError::TimeTooOld { last, found: time })?;
+        let (median, found) = (median_time(parent, past)?, header.time);
+        ensure(found > median, || HybridError::TimeTooOld { median, found })?;
         let staker = staker(block.extra)?;
         let (expected, found) = (if staker.is_some() { STAKE } else { WORK }, header.version);
         ensure(found == expected, || HybridError::Version { expected, found })?;
         let targets = rules.targets(&parent.id, past)?;
-        let expected = if staker.is_some() { targets.stake.bits } else { targets.work.bits };
+        let expected = if staker.is_some() { targets.stake.bits() } else { targets.work.bits() };
         ensure(header.bits == expected, || HybridError::Bits { expected, found: header.bits })?;
         match staker {
             Some((producer, coin)) => rules.check_stake(&producer, coin, header, parent, past),
@@ -166,6 +180,11 @@ impl Consensus for Hybrid {
                 ensure(signer == Some(producer), || HybridError::SealSignature { producer, signer })
             }
         }
+    }
+
+    fn earliest(&self, header: &Header) -> Option<Time> {
+        let Rules { max_future_us, env, .. } = &*self.0;
+        (header.version != STAKE).then(|| env.chain.time(header.time).saturating_sub(*max_future_us))
     }
 
     fn settle(&self, summary: &Summary<'_>, past: &dyn ChainView) -> Result<Vec<LedgerOp>, Reject> {

@@ -23,6 +23,8 @@ pub struct Params {
     pub max_age_ms: u64,
     /// Stake blocks have times that are multiples of this, in milliseconds; 0 for a sixteenth of the block interval.
     pub step_ms: u64,
+    /// How far ahead of its clock a node accepts a work block, in milliseconds; 0: twelve block intervals.
+    pub max_future_ms: u64,
 }
 
 impl Default for Params {
@@ -36,6 +38,7 @@ impl Default for Params {
             min_age_ms: 0,
             max_age_ms: 0,
             step_ms: 0,
+            max_future_ms: 0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use fika_core::address::Address;
 use fika_core::env::Env;
 use fika_core::hash::{Id, domain_hash};
-use fika_core::header::Header;
+use fika_core::header::{Header, Time};
 use fika_core::reject::{Reject, ensure};
 use fika_core::target::Target;
 use fika_core::view::{BlockView, ChainView};
@@ -25,6 +25,8 @@ pub(crate) struct Rules {
     pub(crate) ages: Ages,
     /// Times of stake blocks are multiples of this many ticks.
     pub(crate) step: u32,
+    /// How far ahead of its clock a node accepts a work block.
+    pub(crate) max_future_us: Time,
 }
 
 /// What the producer of the stake block `block` signs.
@@ -69,6 +71,6 @@ impl Rules {
         let kernel = Kernel::new(&coins[at], parent, past)?;
         // A target that does not decode is not the expected one, which has been checked.
         let met = Target::from_bits(header.bits).is_some_and(|target| kernel.meets(target, time, self.ages));
-        ensure(met, || HybridError::HighKernel { time, age: time - kernel.since })
+        ensure(met, || HybridError::HighKernel { time, age: time.saturating_sub(kernel.since) })
     }
 }

@@ -7,6 +7,9 @@
 //! The block's time is the start of its slot, its extra the producer's address, its seal the
 //! producer's signature over the id. Every block weighs 1: the longest chain wins.
 //!
+//! A block's slot comes after its parent's, as in Ouroboros and in Ethereum. A node accepts a block once its slot has
+//! begun by the node's own clock, so that a fast clock drags nobody.
+//!
 //! What this simple design does not prevent: a leader who signs two blocks for one slot goes
 //! unpunished, whoever produces a boundary block can try several to bend a later draw, the
 //! leaders of an epoch are known to all ahead of it, and old keys can rewrite history.

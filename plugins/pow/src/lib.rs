@@ -5,10 +5,11 @@
 //! It weighs the number of hashes that its target costs on average. It carries no seal and no
 //! extra, so its root is the plain Merkle root of its transactions, as in Bitcoin.
 //!
-//! A node that makes a block starts from its clock or from the parent's time, whichever is later,
-//! and takes the first of the next ticks at which [`Consensus::check`] passes. Where blocks come
-//! faster than ticks, the median rule pushes times ahead of the clock. Other nodes accept a block
-//! up to `max_future_ms` before its time.
+//! A block's time is the first tick from its producer's own clock on at which [`Consensus::check`]
+//! passes: the clock's, or the one after the median. So one fast clock drags nobody. Where blocks
+//! come faster than ticks, the median rule pushes times ahead of the clock. Other nodes accept a
+//! block up to `max_future_ms` before its time: by default twelve block intervals, which are
+//! Bitcoin's two hours.
 
 mod error;
 mod params;
@@ -20,21 +21,21 @@ use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty};
 use fika_core::consensus::Consensus;
 use fika_core::env::{ChainParams, Env};
-use fika_core::header::{Header, Time};
+use fika_core::header::{Header, SECOND, Time};
 use fika_core::plugin::Plugin;
 use fika_core::reject::{Missing, Reject, ensure};
 use fika_core::target::{Target, Work};
-use fika_core::view::{BlockView, ChainView};
+use fika_core::view::{BlockView, ChainView, median_time};
 
 pub use error::PowError;
 pub use params::{Params, Retarget};
 pub use retarget::{asert, rescale};
 
-/// How many blocks the median is taken over, Bitcoin's number.
-const MEDIAN_BLOCKS: usize = 11;
+/// How far ahead of its clock a node accepts a block by default, in block intervals: two of Bitcoin's hours.
+const MAX_FUTURE_BLOCKS: u64 = 12;
 
 /// What the first block costs where the nodes' hash rate is not known.
-const TRIES_UNKNOWN: u64 = 120_000;
+const TRIES_UNKNOWN: u128 = 120_000;
 
 /// Proof-of-work rules. Clones share them.
 #[derive(Clone)]
@@ -42,6 +43,9 @@ pub struct Pow(Arc<Rules>);
 
 struct Rules {
     params: Params,
+    /// The target of the first block.
+    initial: Target,
+    max_future_us: Time,
     chain: ChainParams,
     /// The bits asked for last, and the tries that they cost: they seldom change, and all miners of a process ask.
     last: Mutex<Option<(u32, u128)>>,
@@ -61,24 +65,36 @@ impl Plugin for Pow {
         ("off_by_one", "whether bitcoin compares one gap too few with the wanted time, as Bitcoin does (true)"),
         ("max_change", "largest factor by which bitcoin changes a target at once (4)"),
         ("half_life_blocks", "block intervals of delay at which per_block halves the difficulty (288)"),
-        ("max_future_ms", "how far ahead of its clock a node accepts a block, in milliseconds (7200000)"),
+        (
+            "max_future_ms",
+            "how far ahead of its clock a node accepts a block, in milliseconds; 0: 12 block intervals (0)",
+        ),
     ];
     type Params = Params;
 
-    fn new(mut params: Params, env: &Env) -> Result<Self, String> {
-        if params.initial_tries == 0 {
-            let tries = env.chain.tries_in(env.chain.block_interval_us).unwrap_or(TRIES_UNKNOWN);
-            params.initial_tries = tries.max(params.min_tries);
-        }
+    fn new(params: Params, env: &Env) -> Result<Self, String> {
+        let chain = &env.chain;
+        let initial_tries = match params.initial_tries {
+            0 => chain.tries_in(chain.block_interval_us)?.unwrap_or(TRIES_UNKNOWN).max(params.min_tries.into()),
+            tries => tries.into(),
+        };
         let at_least = |key: &str, value: u64, least: u64| {
             if value >= least { Ok(()) } else { Err(format!("{key}: expected at least {least}, found {value}")) }
         };
         at_least("min_tries", params.min_tries, 1)?;
-        at_least("initial_tries", params.initial_tries, params.min_tries)?;
+        if initial_tries < params.min_tries.into() {
+            return Err(format!("initial_tries: expected at least {}, found {initial_tries}", params.min_tries));
+        }
         at_least("retarget_interval", params.retarget_interval, 2)?;
         at_least("max_change", params.max_change.into(), 1)?;
         at_least("half_life_blocks", params.half_life_blocks.into(), 1)?;
-        Ok(Pow(Arc::new(Rules { params, chain: env.chain.clone(), last: Mutex::default() })))
+        let max_future_us = match params.max_future_ms {
+            0 => chain.block_interval_us.max(chain.tick_us).saturating_mul(MAX_FUTURE_BLOCKS),
+            // Beyond the range of times nothing is too early.
+            ms => ms.saturating_mul(SECOND / 1000),
+        };
+        let initial = Target::for_tries(initial_tries);
+        Ok(Pow(Arc::new(Rules { params, initial, max_future_us, chain: chain.clone(), last: Mutex::default() })))
     }
 }
 
@@ -88,7 +104,7 @@ impl Pow {
     /// # Errors
     /// [`Missing`] when `past` lacks an ancestor of `parent`.
     pub fn expected_bits(&self, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
-        retarget::expected_bits(&self.0.params, &self.0.chain, parent, past)
+        retarget::expected_bits(&self.0.params, self.0.initial, &self.0.chain, parent, past)
     }
 
     /// Mean number of hashes for one success with these bits, if they are a target's.
@@ -99,22 +115,6 @@ impl Pow {
         }
         last.map(|(_, tries)| tries)
     }
-}
-
-/// The median of the times of `parent` and the ten blocks before it; of fewer near genesis.
-fn median_time(parent: &BlockView<'_>, past: &dyn ChainView) -> Result<u32, Missing> {
-    let mut times = Vec::with_capacity(MEDIAN_BLOCKS);
-    let (mut header, mut height) = (parent.header, parent.height);
-    loop {
-        times.push(header.time);
-        if times.len() == MEDIAN_BLOCKS || height == 0 {
-            break;
-        }
-        let before = past.block(&header.parent)?;
-        (header, height) = (before.header, before.height);
-    }
-    times.sort_unstable();
-    Ok(times[times.len() / 2])
 }
 
 impl Consensus for Pow {
@@ -132,8 +132,8 @@ impl Consensus for Pow {
     }
 
     fn earliest(&self, header: &Header) -> Option<Time> {
-        let Rules { params, chain, .. } = &*self.0;
-        Some(chain.time(header.time).saturating_sub(params.max_future_ms.saturating_mul(1000)))
+        let Rules { max_future_us, chain, .. } = &*self.0;
+        Some(chain.time(header.time).saturating_sub(*max_future_us))
     }
 
     fn weight(&self, block: &BlockView<'_>) -> Work {

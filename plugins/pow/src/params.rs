@@ -21,7 +21,7 @@ pub struct Params {
     pub max_change: u32,
     /// By how many block intervals the chain must be late for `per_block` to halve the difficulty.
     pub half_life_blocks: u32,
-    /// How far ahead of its clock a node accepts a block, in milliseconds.
+    /// How far ahead of its clock a node accepts a block, in milliseconds; 0: twelve block intervals.
     pub max_future_ms: u64,
 }
 
@@ -35,7 +35,7 @@ impl Default for Params {
             off_by_one: true,
             max_change: 4,
             half_life_blocks: 288,
-            max_future_ms: 7_200_000,
+            max_future_ms: 0,
         }
     }
 }

@@ -11,15 +11,15 @@ use crate::params::{Params, Retarget};
 /// The bits of a child of `parent`. Genesis has none of its own: its children start anew.
 pub(crate) fn expected_bits(
     params: &Params,
+    initial: Target,
     chain: &ChainParams,
     parent: &BlockView<'_>,
     past: &dyn ChainView,
 ) -> Result<u32, Missing> {
-    let initial = || Target::for_tries(params.initial_tries.into());
     let easiest = || Target::for_tries(params.min_tries.into());
     let spacing = u64::from(chain.block_interval_ticks());
     if parent.height == 0 {
-        return Ok(initial().to_bits());
+        return Ok(initial.to_bits());
     }
     match params.retarget {
         Retarget::PerBlock => {
@@ -27,7 +27,7 @@ pub(crate) fn expected_bits(
             let took = i128::from(parent.header.time) - i128::from(anchor.header.time);
             let late = took - i128::from(spacing) * i128::from(parent.height - 1);
             let half_life = spacing * u64::from(params.half_life_blocks);
-            Ok(asert(initial(), late, half_life, easiest()).to_bits())
+            Ok(asert(initial, late, half_life, easiest()).to_bits())
         }
         Retarget::Bitcoin if (parent.height + 1).is_multiple_of(params.retarget_interval) => {
             // Bitcoin measures from the window's first block, which leaves out the gap before it.
@@ -39,7 +39,7 @@ pub(crate) fn expected_bits(
             let change = u64::from(params.max_change);
             let took = u64::try_from(took).unwrap_or(0).clamp((wanted / change).max(1), wanted.saturating_mul(change));
             // A parent whose bits are no target has not been accepted.
-            let target = Target::from_bits(parent.header.bits).unwrap_or_else(initial);
+            let target = Target::from_bits(parent.header.bits).unwrap_or(initial);
             Ok(rescale(target, took, wanted, easiest()).to_bits())
         }
         Retarget::Bitcoin | Retarget::None => Ok(parent.header.bits),

@@ -1,5 +1,7 @@
 //! Nodes that mine under `pow` in virtual time.
 
+use std::collections::BTreeMap;
+
 use fika_core::env::Proof;
 use fika_core::header::SECOND;
 use fika_core::plugin::Plugin;
@@ -66,6 +68,51 @@ fn real_work_is_found_and_checked() {
     for block in net.chain(0).iter().skip(1) {
         let header = &block.head.header;
         assert_eq!(net.world(0).rules().consensus.check_work(header), Ok(()));
+    }
+}
+
+/// One clock is an hour ahead and one 50 minutes behind. Each block has the first time from its producer's own clock on that
+/// lies above the median of eleven: the fast clock drags nobody, and the slow one does what the rule wants and no more.
+#[test]
+fn each_header_has_its_producers_own_time() {
+    let offsets = |node| [3_600_000, -3_000_000, 0, 0, 0][node as usize];
+    let interval = |chain: &mut fika_core::env::ChainParams| chain.block_interval_us = 600 * SECOND;
+    for proof in [Proof::Sampled, Proof::Real] {
+        // Real work costs less, so that all clocks reach the same height.
+        let (tries, rate) = if proof == Proof::Real { (3_000, 1) } else { (3_000_000_000, 1_000_000) };
+        let setup = pow(tries, Retarget::None).chain(interval).chain(|chain| chain.proof = proof);
+        let setup = setup.config(|_, config| config.template_age_us = 20 * SECOND);
+        let setup = setup.hash_rate(move |_| rate).clock(0, 3_600_000_000).clock(1, -3_000_000_000);
+        let mut net = setup.start();
+        net.run(130_000 * SECOND);
+        net.assert_healthy();
+        let blocks = net.accepted(2);
+        let headers: BTreeMap<_, _> = blocks.iter().map(|block| (block.id(), block.head.header)).collect();
+        let median = |mut parent| {
+            let mut times = Vec::new();
+            while let Some(header) = headers.get(&parent).filter(|_| times.len() < 11) {
+                times.push(header.time);
+                parent = header.parent;
+            }
+            // Genesis is at 0.
+            times.resize(times.len() + usize::from(times.len() < 11), 0);
+            times.sort_unstable();
+            times[times.len() / 2]
+        };
+        let (mut judged, mut by_median) = (0, 0);
+        for node in 0..5 {
+            for (at, id) in net.produced(node) {
+                let Some(header) = headers.get(id) else { continue };
+                // Ticks are milliseconds, and a template is up to 20 s old.
+                let clock = (*at / 1_000) as i64 + offsets(node);
+                let (after, found) = (i64::from(median(header.parent)) + 1, i64::from(header.time));
+                let right = after.max(clock - 20_000)..=after.max(clock);
+                assert!(right.contains(&found), "node {node} made {found} and not {right:?}");
+                judged += 1;
+                by_median += usize::from(after > clock);
+            }
+        }
+        assert!(judged > 150 && by_median > 10, "{judged} blocks, {by_median} by the median");
     }
 }
 

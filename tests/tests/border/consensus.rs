@@ -122,8 +122,8 @@ impl TreeView for Past {
         Work::from(1)
     }
 
-    fn tie_goes_to(&self, new: &Id) -> bool {
-        new.0[0].is_multiple_of(2)
+    fn tie_goes_to(&self, current: &Id, new: &Id) -> bool {
+        new.0[0] > current.0[0]
     }
 }
 

@@ -118,7 +118,7 @@ impl TreeView for Broken {
         Work::ZERO
     }
 
-    fn tie_goes_to(&self, _: &Id) -> bool {
+    fn tie_goes_to(&self, _: &Id, _: &Id) -> bool {
         false
     }
 }

@@ -81,6 +81,12 @@ impl Mempool {
         self.cost
     }
 
+    /// How many have arrived so far.
+    #[inline]
+    pub(super) fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// Whether a transaction is in.
     #[inline]
     pub fn contains(&self, tx: TxIndex) -> bool {

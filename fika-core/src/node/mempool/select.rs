@@ -18,10 +18,15 @@ enum Place {
 impl Mempool {
     /// Transactions for a block of `max_cost`: by fee rate, but each after those it builds on.
     pub fn select(&self, txs: &TxTable, max_cost: u64) -> Vec<TxIndex> {
+        self.select_arrived(txs, max_cost, self.arrived())
+    }
+
+    /// The same of the mempool's first `arrived` arrivals.
+    pub(in crate::node) fn select_arrived(&self, txs: &TxTable, max_cost: u64, arrived: u64) -> Vec<TxIndex> {
         let mut selected = Vec::new();
         let mut places = BTreeMap::new();
         let mut cost = 0;
-        for (_, _, tx) in self.ranked(txs) {
+        for (_, _, tx) in self.ranked(txs).into_iter().filter(|(_, arrival, _)| *arrival <= arrived) {
             let mut stack = vec![tx];
             while let Some(tx) = stack.last().copied() {
                 let place = places.get(&tx).copied();

@@ -34,5 +34,5 @@ table! { TreeTable for TreeView {
     ref ancestor(of: &Id as Ref<Id>, height: u64 as Value<u64>) -> Result<BlockView<'_>, Missing> as FoundBlock;
     ref children(id: &Id as Ref<Id>) -> Vec<Id> as Coded<List<Id>>;
     ref subtree_weight(id: &Id as Ref<Id>) -> Work as Plain<Work>;
-    ref tie_goes_to(new: &Id as Ref<Id>) -> bool as Plain<bool>;
+    ref tie_goes_to(current: &Id as Ref<Id>, new: &Id as Ref<Id>) -> bool as Plain<bool>;
 } }

@@ -8,7 +8,7 @@ use crate::address::Address;
 use crate::agent::Agent;
 use crate::amount::Amount;
 use crate::consensus::{Consensus, LedgerOp, Summary};
-use crate::env::{Env, TieBreak};
+use crate::env::Env;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::reject::Reject;
@@ -126,12 +126,10 @@ impl Consensus for Doubting {
         let Ok(best_view) = tree.block(&best) else {
             panic!("{context}choose between {} named block {best}, which the node has not accepted", both());
         };
-        // A tie that is drawn may go to the new one both ways.
-        let drawn = self.env.chain.tie_break == TieBreak::Uniform && current.weight == new.weight;
         for other in [current, new] {
             let back = self.rules.choose(&best_view, other, tree);
             assert!(
-                back == best || drawn,
+                back == best,
                 "{context}choose is not consistent: between {} it prefers {best}, and leaves that for {back} when it \
                  hears of {}",
                 both(),

@@ -307,8 +307,9 @@ impl Network {
             self.queue.remove(&place);
         }
         let rate = u128::from((self.setup.hash_rate)(node));
+        let searches = works.len() as u128;
         for work in works {
-            let tries = work.expected_tries.saturating_mul(SECOND.into());
+            let tries = work.expected_tries.saturating_mul(SECOND.into()).saturating_mul(searches);
             let Some(mean_us) = tries.checked_div(rate) else { continue };
             let wait = self.host_mut(node).draws.exponential(u64::try_from(mean_us).unwrap_or(u64::MAX));
             let place = self.push(self.now.saturating_add(wait), Due::Work(node, work));

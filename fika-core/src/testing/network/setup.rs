@@ -262,6 +262,7 @@ impl Setup {
     /// What a node is made with.
     pub fn node_config(&self, node: u32) -> NodeConfig {
         let mut config = NodeConfig::new(self.pair(node), crate::hash::draw(self.seed, 1, node.into()));
+        config.mines = (self.hash_rate)(node) > 0;
         (self.config)(node, &mut config);
         config
     }

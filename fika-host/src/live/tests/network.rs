@@ -129,7 +129,7 @@ impl Plan {
                     request_timeout_us: 20_000_000,
                 },
                 mempool: Mempool { max_bytes: 4_000_000, min_fee: Amount::ZERO },
-                hash_rate: *hash_rate,
+                hash_rate: (*hash_rate).into(),
                 durability: self.durability,
                 load: load.collect(),
                 seed: 42,

@@ -162,12 +162,12 @@ pub(super) fn producers(blocks: Option<&Blocks>, run: &RunFacts) -> Result<Strin
     }
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by_key(|producer| (std::cmp::Reverse(counts[*producer]), &blocks.producers[*producer]));
-    let rates: BTreeMap<&str, u64> =
+    let rates: BTreeMap<&str, u128> =
         match run.plugins.iter().any(|plugin| plugin.kind == "consensus" && plugin.name == "pow") {
             true => run.experiment.nodes.iter().map(|node| (node.name.as_str(), node.hash_rate)).collect(),
             false => BTreeMap::new(),
         };
-    let all_rates: u128 = rates.values().map(|rate| u128::from(*rate)).sum();
+    let all_rates: u128 = rates.values().sum();
     let expected = |name: &str| {
         let rate = *rates.get(name)?;
         (all_rates > 0).then(|| rate as f64 / all_rates as f64 * 100.0)

@@ -76,7 +76,7 @@ pub(super) struct NodeFacts {
     pub(super) name: String,
     pub(super) role: Role,
     #[serde(default)]
-    pub(super) hash_rate: u64,
+    pub(super) hash_rate: u128,
 }
 
 #[derive(Debug, Deserialize)]

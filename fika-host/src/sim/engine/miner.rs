@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 #[repr(align(64))]
 pub(super) struct MinerState {
     /// Hashes per second.
-    pub(super) hash_rate: u64,
+    pub(super) hash_rate: u128,
     pub(super) jobs: SmallVec<[Job; 1]>,
     /// Draws of work so far.
     pub(super) draws: u64,

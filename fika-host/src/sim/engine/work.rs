@@ -12,15 +12,16 @@ use super::miner::{Job, Tries};
 /// The purpose of the draws of work; each node counts its own.
 const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;
 /// Real work is done in slices of the time that it would take, so that little is done for nothing.
-const SLICES_PER_SECOND: u64 = 20;
+const SLICES_PER_SECOND: u128 = 20;
 
 impl Engine<'_> {
-    /// A node works on this from now on.
+    /// A node works on this from now on. Several searches share its hash rate.
     pub(super) fn begin(&mut self, node: u32, work: &mut Vec<Work>) {
         let n = node as usize;
         let miner = &mut self.miners[n];
         let hash_rate = miner.hash_rate;
         miner.jobs.clear();
+        let searches = work.len() as f64;
         for work in work.drain(..).filter(|_| hash_rate > 0) {
             let (at, real) = match work.header {
                 // Drawn: exponential, since every hash may be the one.
@@ -28,7 +29,7 @@ impl Engine<'_> {
                     miner.draws += 1;
                     let drawn = draw(self.seed, WORK | u64::from(node), miner.draws);
                     let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
-                    let mean_us = work.expected_tries as f64 / hash_rate as f64 * 1e6;
+                    let mean_us = work.expected_tries as f64 * searches / hash_rate as f64 * 1e6;
                     (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
                 }
                 Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
@@ -69,16 +70,18 @@ impl Engine<'_> {
 
     /// Does a slice of real work: what is found counts from the moment at which so many hashes would be done.
     fn grind(&mut self, node: u32, at: usize) {
-        let hash_rate = self.miners[node as usize].hash_rate;
+        let miner = &self.miners[node as usize];
+        // Searches are never added or removed one by one: the node gives new work for all of them.
+        let (hash_rate, searches) = (miner.hash_rate, miner.jobs.len() as u128);
         let job = &mut self.miners[node as usize].jobs[at];
         let Some(work) = &mut job.real else { return };
-        let left = (1 << 32) - work.tried;
-        let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left) as u32;
+        let left = (1 << 32) - u128::from(work.tried);
+        let tries = (hash_rate / SLICES_PER_SECOND).clamp(1, left.min(u32::MAX.into())) as u32;
         let first = work.tried as u32;
         work.header.nonce = first;
         work.found = self.consensus.grind(&mut work.header, tries);
         let took = if work.found { u64::from(work.header.nonce - first) + 1 } else { u64::from(tries) };
         work.tried += took;
-        job.at = self.now + (u128::from(took) * u128::from(SECOND) / u128::from(hash_rate)).max(1) as Time;
+        job.at = self.now + (u128::from(took) * searches * u128::from(SECOND)).div_ceil(hash_rate) as Time;
     }
 }

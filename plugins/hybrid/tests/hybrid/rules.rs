@@ -40,7 +40,7 @@ fn count(chain: &Chain, prefix: &[u8]) -> usize {
 
 /// The bits that the next stake block must carry.
 fn stake_bits(rules: &Hybrid, chain: &Chain) -> u32 {
-    rules.targets(&chain.tip().id, chain).unwrap().stake.bits
+    rules.targets(&chain.tip().id, chain).unwrap().stake.bits()
 }
 
 /// Rules under which every coin of an age meets its kernel at once.
@@ -121,8 +121,8 @@ fn making_a_block_uses_up_the_age_of_its_coin_only() {
     let ops = push(&mut chain, &rules, first, &a);
     assert!(ops.contains(&LedgerOp::Put(b"used/a".to_vec(), Some(20_000u32.to_bytes()))), "{ops:?}");
     let at = |chain: &Chain, time| next(chain, STAKE, time, stake_bits(&rules, chain));
-    // Again at the same time, and until it is older than the minimum: refused. The other coin may.
-    for time in [20_000, 21_000, 22_000] {
+    // Again at the next time, and until it is older than the minimum: refused. The other coin may.
+    for time in [20_125, 21_000, 22_000] {
         let young = HybridError::HighKernel { time, age: time - 20_000 };
         assert_eq!(check(&rules, &chain, at(&chain, time), &a), Err(young.into()));
         assert_eq!(check(&rules, &chain, at(&chain, time), &b), Ok(()));
@@ -177,12 +177,19 @@ fn work_is_checked_on_work_blocks_alone() {
     header.nonce ^= 1;
     assert_eq!(rules.check_work(&header), Err(HybridError::HighHash { bits, id: header.id() }.into()));
     assert_eq!(rules.check_work(&Header { version: STAKE, ..header }), Ok(()));
-    // Times do not go back.
+    // Times lie above the median of the last eleven, and may lie before the parent's.
     let mut later = chain.clone();
-    push(&mut later, &rules, next(&chain, WORK, 5, bits), &[]);
-    let early = check(&rules, &later, next(&later, WORK, 4, bits), &[]);
-    assert_eq!(early, Err(HybridError::TimeTooOld { last: 5, found: 4 }.into()));
-    assert_eq!(check(&rules, &later, next(&later, WORK, 5, bits), &[]), Ok(()));
+    for time in [5, 5, 900] {
+        let header = next(&later, WORK, time, bits);
+        push(&mut later, &rules, header, &[]);
+    }
+    let bits = rules.targets(&later.tip().id, &later).unwrap().work.bits();
+    let early = check(&rules, &later, next(&later, WORK, 5, bits), &[]);
+    assert_eq!(early, Err(HybridError::TimeTooOld { median: 5, found: 5 }.into()));
+    assert_eq!(check(&rules, &later, next(&later, WORK, 6, bits), &[]), Ok(()));
+    // A fast clock's work block is accepted early, a stake block not before its time.
+    let due = |version| rules.earliest(&next(&later, version, 100_000, bits));
+    assert_eq!((due(WORK), due(STAKE)), (Some(76 * SECOND), None));
 }
 
 #[test]
@@ -191,12 +198,11 @@ fn each_kind_retargets_by_its_own_blocks() {
         Hybrid::new(Params { initial_tries: 1 << 30, pow_interval_ms: 600, ..Params::default() }, &env()).unwrap();
     let mut chain = Chain::new(0);
     let first = Target::for_tries(1 << 30);
-    // n = 16 and T = 600: (15 * 600 + 2 * 1,200) / (17 * 600) is 19/17.
-    let before = Target::from_bits(first.to_bits()).unwrap().0;
-    let after = Target(before * U256::from(19) / U256::from(17));
+    // n = 16 and T = 600, two intervals: e^(2/17) is 1.124847...
+    let after = Target(first.0 / U256::from(1_000_000) * U256::from(1_124_847));
     let untouched = stake_bits(&rules, &chain);
     // The first block has no spacing: genesis may lie far back. The second took two intervals.
-    for (time, bits) in [(9_000_000, first.to_bits()), (9_001_200, first.to_bits()), (9_001_200, after.to_bits())] {
+    for (time, bits) in [(9_000_000, first.to_bits()), (9_001_200, first.to_bits()), (9_001_201, after.to_bits())] {
         let header = next(&chain, WORK, time, bits);
         assert_eq!(check(&rules, &chain, header, &[]), Ok(()), "at {time}");
         push(&mut chain, &rules, header, &[]);
@@ -313,7 +319,7 @@ proptest! {
 fn every_rule_crosses_the_border_by_its_name() {
     let who = Person::new(1).address();
     let table = [
-        (HybridError::TimeTooOld { last: 2, found: 1 }, "time-too-old"),
+        (HybridError::TimeTooOld { median: 2, found: 1 }, "time-too-old"),
         (HybridError::Extra { found: 1 }, "bad-extra"),
         (HybridError::Version { expected: WORK, found: 0 }, "bad-version"),
         (HybridError::Bits { expected: 1, found: 2 }, "bad-diffbits"),
