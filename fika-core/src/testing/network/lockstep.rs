@@ -306,8 +306,7 @@ impl Network {
         for place in std::mem::take(&mut self.host_mut(node).works) {
             self.queue.remove(&place);
         }
-        let rate = u128::from((self.setup.hash_rate)(node));
-        let searches = works.len() as u128;
+        let (rate, searches) = (u128::from((self.setup.hash_rate)(node)), works.len() as u128);
         for work in works {
             let tries = work.expected_tries.saturating_mul(SECOND.into()).saturating_mul(searches);
             let Some(mean_us) = tries.checked_div(rate) else { continue };
