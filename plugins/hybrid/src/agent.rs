@@ -11,7 +11,8 @@ use fika_core::target::Target;
 use fika_core::view::{BlockView, median_time};
 
 use crate::kernel::Kernel;
-use crate::rules::{Rules, STAKE, WORK, digest, stake_extra};
+use crate::rules::{Rules, digest, stake_extra};
+use crate::version::{STAKE, WORK};
 
 /// How many steps ahead kernels are searched at once: two block intervals by default.
 const SEARCHED_STEPS: u32 = 32;

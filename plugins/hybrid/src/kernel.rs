@@ -20,7 +20,7 @@ use fika_core::target::Target;
 use fika_core::view::{BlockView, ChainView, Coin};
 use ruint::aliases::U256;
 
-use crate::rules::STAKE;
+use crate::version::STAKE;
 
 /// From how many blocks the modifier of a coin is drawn.
 const MODIFIER_BLOCKS: u64 = 8;

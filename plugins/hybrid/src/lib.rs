@@ -30,6 +30,7 @@ mod kernel;
 mod params;
 mod rules;
 mod targets;
+mod version;
 
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ use targets::Pace;
 
 pub use error::HybridError;
 pub use params::Params;
-pub use rules::{STAKE, WORK};
 pub use targets::{Kind, Targets};
+pub use version::{STAKE, WORK};
 
 /// What a block with the first target of its kind weighs.
 const FIRST_WEIGHT: u64 = 1 << 20;

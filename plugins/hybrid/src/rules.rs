@@ -12,11 +12,6 @@ use crate::error::HybridError;
 use crate::kernel::{Ages, Kernel};
 use crate::targets::{Pace, Targets};
 
-/// Header version of a work block.
-pub const WORK: u32 = 1;
-/// Header version of a stake block.
-pub const STAKE: u32 = 2;
-
 /// The rules of one chain.
 pub(crate) struct Rules {
     pub(crate) env: Env,

@@ -135,6 +135,8 @@ impl Targets {
 
 #[cfg(test)]
 mod tests {
+    use fika_core::testing::Draws;
+
     use super::*;
 
     /// n = 16 and T = 600: e^(-2/17), 1, e^(2/17), e^(30/17) and e^(-34/17).
@@ -160,17 +162,15 @@ mod tests {
         for blocks in [2, 16, 128] {
             let right = Target(U256::MAX >> 40usize);
             let pace = Pace { interval: 8_000, blocks, first: right };
-            let (mut target, mut elapsed, mut drawn) = (Target(right.0 << 2usize), 0.0, 1u64);
+            let (mut target, mut elapsed, mut draws) = (Target(right.0 << 2usize), 0, Draws::new(1));
             for block in 0..20_400 {
-                drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let uniform = ((drawn >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
                 let met = Target::from_bits(target.to_bits()).unwrap();
-                let mean = 8_000.0 * f64::from(right.0) / f64::from(met.0);
-                let spacing = (-uniform.ln() * mean).round();
-                elapsed += if block < 400 { 0.0 } else { spacing };
+                let mean = U512::from(right.0) * U512::from(8_000) / U512::from(met.0);
+                let spacing = draws.exponential(mean.to::<u64>());
+                elapsed += if block < 400 { 0 } else { spacing };
                 target = pace.next(target, spacing as i64);
             }
-            let mean = elapsed / 20_000.0;
+            let mean = elapsed as f64 / 20_000.0;
             assert!((mean / 8_000.0 - 1.0).abs() < 0.01, "{blocks} blocks: {mean}");
         }
     }
