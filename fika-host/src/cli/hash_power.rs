@@ -26,10 +26,10 @@ pub(super) fn check(experiment: &Experiment) -> Result<(), Stop> {
     if experiment.chain.proof != Proof::Real || rate <= ALWAYS_REACHED {
         return Ok(());
     }
-    judge(experiment, rate, measured()).map_err(Stop::Environment)
+    reachable(experiment, rate, measured()).map_err(Stop::Environment)
 }
 
-fn judge(experiment: &Experiment, rate: u128, core: u128) -> Result<(), String> {
+fn reachable(experiment: &Experiment, rate: u128, core: u128) -> Result<(), String> {
     let advice = "give lower hash rates (only their ratios matter) or [chain] proof = \"sampled\"";
     if experiment.engine != Some(Engine::Sim) {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u128);
@@ -95,8 +95,8 @@ mod tests {
             "[experiment]\nengine = 'sim'\nstop_height = 6\n[chain]\nblock_interval = '10 min'\n[network]\nnodes = 3\n",
         );
         // An hour at 24 times what the machine does takes it a day.
-        assert_eq!(judge(&sim, 24_000, 1_000), Ok(()));
-        let why = judge(&sim, 24_100, 1_000).unwrap_err();
+        assert_eq!(reachable(&sim, 24_000, 1_000), Ok(()));
+        let why = reachable(&sim, 24_100, 1_000).unwrap_err();
         assert!(why.contains("1 days") && why.contains("1000 H/s") && why.contains("sampled"), "{why}");
     }
 }

@@ -99,7 +99,7 @@ fn each_header_has_its_producers_own_time() {
             times.sort_unstable();
             times[times.len() / 2]
         };
-        let (mut judged, mut by_median) = (0, 0);
+        let (mut checked, mut by_median) = (0, 0);
         for node in 0..5 {
             for (at, id) in net.produced(node) {
                 let Some(header) = headers.get(id) else { continue };
@@ -108,11 +108,11 @@ fn each_header_has_its_producers_own_time() {
                 let (after, found) = (i64::from(median(header.parent)) + 1, i64::from(header.time));
                 let right = after.max(clock - 20_000)..=after.max(clock);
                 assert!(right.contains(&found), "node {node} made {found} and not {right:?}");
-                judged += 1;
+                checked += 1;
                 by_median += usize::from(after > clock);
             }
         }
-        assert!(judged > 150 && by_median > 10, "{judged} blocks, {by_median} by the median");
+        assert!(checked > 150 && by_median > 10, "{checked} blocks, {by_median} by the median");
     }
 }
 
