@@ -157,7 +157,10 @@ fn errors_name_their_place_and_what_was_expected() {
             format!("{PAIR}[experiment]\nengine = 'process'\nrepeat = 3\n"),
             "x.toml:5:1: 'repeat' in [experiment] needs the simulator; expected engine = \"sim\", found \"process\"",
         ),
-        (format!("{PAIR}[experiment]\nruns = 'until decided'\n"), "needs 'repeat': expected at least 2 runs to begin with"),
+        (
+            format!("{PAIR}[experiment]\nruns = 'until decided'\n"),
+            "needs 'repeat': expected at least 2 runs to begin with",
+        ),
         (
             format!("{PAIR}[experiment]\nrepeat = 8\nruns = 'until decided'\nmax_runs = 7\n"),
             "'max_runs' in [experiment]: expected at least the 8 of 'repeat', found 7",

@@ -89,7 +89,9 @@ fn show_interval(figure: &Statistics, half: f64, miss: f64) -> String {
 
 /// How many more runs make the interval so narrow that it ends before `distance`, if mean and deviation stay.
 fn more_runs(deviation: f64, distance: f64, n: u64, miss: f64) -> Option<u64> {
-    let decides = |n: u64| deviation / (n as f64).sqrt() * quantile(n.min(u32::MAX.into()) as u32 - 1, miss) < distance;
+    // Only about: beyond some hundred runs t hardly changes.
+    let t = |n: u64| quantile(n.min(200) as u32 - 1, miss);
+    let decides = |n: u64| deviation / (n as f64).sqrt() * t(n) < distance;
     let (mut low, mut high) = (n, n * 2);
     while !decides(high) {
         (low, high) = (high, high * 2);

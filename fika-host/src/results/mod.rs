@@ -14,9 +14,9 @@ mod payee;
 mod record;
 mod replica;
 pub(crate) mod report;
+mod runs_tables;
 #[cfg(test)]
 mod runs_tests;
-mod runs_tables;
 mod scale;
 mod show;
 pub(crate) mod simblock;

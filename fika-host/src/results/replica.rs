@@ -8,7 +8,7 @@ use super::ending::Ended;
 use super::measure::measure;
 use super::statistics::{Figure, ReplicaRun, Replicas, Statistics};
 use super::summary::Summary;
-use crate::experiment::{Experiment, Expect};
+use crate::experiment::{Expect, Experiment};
 
 /// What is kept of one of several runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -123,9 +123,8 @@ const BATCHES: u64 = 200;
 /// Drawn from a normal distribution (Box and Muller 1958).
 fn sample(batch: u64, runs: u64) -> Vec<Option<u64>> {
     let drawn = |counter| unit(draw(15, batch, counter));
-    let normal = |run| {
-        (-2.0 * libm::log(drawn(2 * run))).sqrt() * libm::cos(std::f64::consts::TAU * drawn(2 * run + 1))
-    };
+    let normal =
+        |run| (-2.0 * libm::log(drawn(2 * run))).sqrt() * libm::cos(std::f64::consts::TAU * drawn(2 * run + 1));
     (0..runs).map(|run| Some((MEAN + DEVIATION * normal(run)).round() as u64)).collect()
 }
 

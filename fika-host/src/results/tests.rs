@@ -155,7 +155,10 @@ fn expectations_are_checked_and_what_is_not_measured_fails() {
     let mut ending = ending();
     let summary = Summary::new(&experiment(), &chain(), &ending);
     assert_eq!(summary.as_expected(), Some(true), "{summary}");
-    assert!(summary.to_string().contains("one run, judged by its figures as they are, without an interval:"), "{summary}");
+    assert!(
+        summary.to_string().contains("one run, judged by its figures as they are, without an interval:"),
+        "{summary}"
+    );
     assert_eq!(summary.expects[1].expected, "balance on client == 49");
     assert_eq!(measure(&summary, "reorgs", Some("a")), Some(1));
     // The wallet, which finalises nothing, does not count.

@@ -31,7 +31,8 @@ pub(super) fn run(
     let figures = Figure::all(experiment);
     let began = Instant::now();
     let (mut made, mut wanted) = (Made::default(), experiment.repeat);
-    let mut runs = Runs { experiment, plugins, folder, wanted, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
+    let mut runs =
+        Runs { experiment, plugins, folder, wanted, next: AtomicU32::new(0), failed: AtomicBool::new(false) };
     let (mut summary, statistics) = loop {
         runs.make_all(threads, &mut made, &figures, &mut |done, places| {
             progress_line.show_line(Instant::now(), || line(experiment, wanted, done, places, began.elapsed()));

@@ -40,7 +40,8 @@ fn figures(replicas: &Replicas) -> Result<String, String> {
          standard deviation of one run. What is zero in every run is left out.",
         replicas.finished, replicas.wanted
     );
-    let faults: String = replicas.faults.iter().map(|fault| format!("<p class=\"warn\">{}</p>\n", escape(fault))).collect();
+    let faults: String =
+        replicas.faults.iter().map(|fault| format!("<p class=\"warn\">{}</p>\n", escape(fault))).collect();
     Ok(note(&said) + &table(&FIGURES_HEAD.map(String::from), &escaped(replicas.figure_rows()), true) + &faults)
 }
 
@@ -62,7 +63,8 @@ fn propagation(replicas: &Replicas) -> Result<String, String> {
     }
     let (unit, us) = time_unit(longest_us);
     let scaled = |points: &[(f64, f64)]| points.iter().map(|(x, y)| (x / us, *y)).collect::<Vec<_>>();
-    let x = Axis::new(format!("time since the first node had the block, mean over blocks ({unit})"), 0.0, longest_us / us);
+    let x =
+        Axis::new(format!("time since the first node had the block, mean over blocks ({unit})"), 0.0, longest_us / us);
     let mut plot = Plot::new(x, Axis::new("full nodes that have it (%)", 0.0, 100.0));
     plot.band("c0", &scaled(&low), &scaled(&high));
     plot.line("c0", scaled(&mean), "mean of the runs");
