@@ -32,12 +32,12 @@ use std::process::ExitCode;
 
 pub use experiment::{Experiment, ExperimentErrors, Network, NetworkBuilder, Node, Override, Role};
 pub use registry::Registry;
-pub use results::{Coins, Ended, NodeSummary, Payments, Replicas, Simulated, Statistics, Summary, Verdict};
+pub use results::{Coins, Ended, NodeSummary, Payments, ReplicaRun, Replicas, Simulated, Statistics, Summary, Verdict};
 pub use run::{Host, RunError, RunOptions, simulate};
 
 /// The `fika-host` command with these plugins: reads the command line, does what it says, and returns the exit
 /// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 4 the run could not reach its
-/// end, 130 Ctrl-C.
+/// end, 5 an expectation is undecided, 130 Ctrl-C.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {

@@ -31,7 +31,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::Host;
 use crate::run::INTERRUPTED;
 use print::say;
-use stop::{ENVIRONMENT, INPUT, Outcome, Stop};
+use stop::{ENVIRONMENT, INPUT, Outcome, Stop, UNDECIDED};
 
 /// Runs networks of cryptocurrency nodes, each a process with its own network stack.
 #[derive(Debug, Parser)]
@@ -78,7 +78,7 @@ See what a run did:
 
 Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input,
 3 the machine cannot do it, 4 the run could not reach its end,
-130 Ctrl-C (results are kept; twice: at once).
+5 an expectation is undecided, 130 Ctrl-C (results are kept; twice: at once).
 Every key of an experiment: docs/experiment-file.md";
 
 #[derive(Debug, Subcommand)]

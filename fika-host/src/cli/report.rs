@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::print::print;
 use super::{Outcome, Stop};
-use crate::results::report::{REPORT, comparison, report};
+use crate::results::report::{REPORT, comparison, report, write_page};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let page = page.map_err(Stop::Input)?;
     let place = args.output.clone().unwrap_or(place);
-    fs::write(&place, page).map_err(|error| Stop::Environment(format!("{}: {error}", place.display())))?;
+    write_page(&place, &page).map_err(Stop::Environment)?;
     print(format_args!("{}\n", place.display()))?;
     Ok(ExitCode::SUCCESS)
 }

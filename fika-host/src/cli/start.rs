@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::experiment::{Changes, load};
 use super::print::{print, say};
 use super::stop::UNREACHED;
-use super::{ENVIRONMENT, Outcome, Stop, detach, hash_power};
+use super::{ENVIRONMENT, Outcome, Stop, UNDECIDED, detach, hash_power};
 use crate::results::Ended;
 use crate::run::INTERRUPTED;
 use crate::{Host, RunOptions};
@@ -45,8 +45,11 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
         Ended::NodesDied => ExitCode::from(ENVIRONMENT),
         _ if summary.unwritten.is_some() => ExitCode::from(ENVIRONMENT),
         Ended::NothingLeft | Ended::Stalled => ExitCode::from(UNREACHED),
-        _ if summary.as_expected() => ExitCode::SUCCESS,
-        _ => ExitCode::from(1),
+        _ => match summary.as_expected() {
+            Some(true) => ExitCode::SUCCESS,
+            Some(false) => ExitCode::from(1),
+            None => ExitCode::from(UNDECIDED),
+        },
     })
 }
 

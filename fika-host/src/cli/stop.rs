@@ -43,3 +43,5 @@ pub(super) const INPUT: u8 = 2;
 pub(super) const ENVIRONMENT: u8 = 3;
 /// The exit code of a run that could not reach its end.
 pub(super) const UNREACHED: u8 = 4;
+/// The exit code of a run that fails no expectation and leaves one undecided.
+pub(super) const UNDECIDED: u8 = 5;

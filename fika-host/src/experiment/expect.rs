@@ -27,11 +27,23 @@ pub(crate) struct Expect {
     pub value: u64,
     /// How far off [`Op::Equal`] may be, in the metric's base unit.
     pub tolerance: u64,
-    /// With several runs: how many standard errors further off their mean may be; 0: none, as with [`Op::NotEqual`].
-    #[serde(default)]
-    pub standard_errors: u32,
+    /// With several runs: how their mean is judged.
+    pub by: By,
     /// The same as text, for the summary: `balance on client1 == 49`.
     pub text: String,
+}
+
+/// How the mean of several runs is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum By {
+    /// By its confidence interval: what that shows or refutes is decided, and the rest is undecided.
+    Confidence {
+        /// More than 0 and less than 1, in millionths.
+        ppm: u32,
+    },
+    /// By so many standard errors, yes or no: an equality must not be refuted, and any other comparison must be shown.
+    StandardErrors(u32),
 }
 
 /// A comparison.
@@ -79,19 +91,34 @@ impl Expect {
         }
     }
 
-    /// Whether the mean of several runs, in the metric's base unit, is as expected: within
-    /// [`standard_errors`](Expect::standard_errors) times its standard error, in favour of the expectation.
-    pub(crate) fn holds_on_mean(&self, mean: f64, standard_error: f64) -> bool {
-        let scatter = f64::from(self.standard_errors) * standard_error;
+    /// What a mean says that lies between these bounds, in the metric's base unit; `None`: it may be either.
+    pub(crate) fn decide(&self, low: f64, high: f64) -> Option<bool> {
         let (value, tolerance) = (self.value as f64, self.tolerance as f64);
+        let when = |shown: bool, refuted: bool| (shown || refuted).then_some(shown);
+        let inside = low >= value - tolerance && high <= value + tolerance;
+        let outside = high < value - tolerance || low > value + tolerance;
         match self.op {
-            Op::Equal => (mean - value).abs() <= tolerance + scatter,
-            Op::NotEqual => (mean - value).abs() > tolerance,
-            Op::Less => mean - scatter < value,
-            Op::AtMost => mean - scatter <= value,
-            Op::Greater => mean + scatter > value,
-            Op::AtLeast => mean + scatter >= value,
+            Op::Equal => when(inside, outside),
+            Op::NotEqual => when(outside, inside),
+            Op::Less => when(high < value, low >= value),
+            Op::AtMost => when(high <= value, low > value),
+            Op::Greater => when(low > value, high <= value),
+            Op::AtLeast => when(low >= value, high < value),
         }
+    }
+
+    /// How far a mean is from where the verdict changes, in the metric's base unit.
+    pub(crate) fn distance(&self, mean: f64) -> f64 {
+        let off = (mean - self.value as f64).abs();
+        match self.op {
+            Op::Equal | Op::NotEqual => (off - self.tolerance as f64).abs(),
+            _ => off,
+        }
+    }
+
+    /// Whether it is about each run: an equality that leaves no room is not one of means.
+    pub(crate) fn is_of_each_run(&self) -> bool {
+        self.op == Op::Equal && self.tolerance == 0 && matches!(self.by, By::Confidence { .. })
     }
 }
 
@@ -156,12 +183,28 @@ fn expect(fields: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Option<Exp
     if tolerance > 0 {
         text += &format!(" +- {}", written("tolerance"));
     }
-    let standard_errors = fields.optional("standard_errors").unwrap_or(0);
-    if standard_errors > 0 {
-        if op == Op::NotEqual {
-            fields.problem("standard_errors", || "expected another op than \"!=\"".into());
-        }
-        text += &format!(" +- {standard_errors} standard errors");
+    let by = by(fields, op);
+    match by {
+        By::StandardErrors(errors) if op == Op::Equal => text += &format!(" +- {errors} standard errors"),
+        By::StandardErrors(errors) => text += &format!(" by {errors} standard errors"),
+        By::Confidence { .. } => {}
     }
-    Some(Expect { metric: name, on, op, value, tolerance, standard_errors: standard_errors as u32, text })
+    Some(Expect { metric: name, on, op, value, tolerance, by, text })
+}
+
+fn by(fields: &Fields<'_>, op: Op) -> By {
+    let confidence = fields.number("confidence");
+    if !(1..1_000_000).contains(&confidence) {
+        fields.problem("confidence", || "expected more than 0 and less than 100 %".into());
+    }
+    let Some(errors) = fields.optional("standard_errors") else {
+        return By::Confidence { ppm: confidence as u32 };
+    };
+    if fields.below("confidence").is_some() {
+        fields.problem("confidence", || "expected either 'confidence' or 'standard_errors', found both".into());
+    }
+    if op == Op::NotEqual {
+        fields.problem("standard_errors", || "expected another op than \"!=\"".into());
+    }
+    By::StandardErrors(errors as u32)
 }

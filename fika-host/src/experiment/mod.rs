@@ -38,7 +38,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use builder::{Network, NetworkBuilder, Node};
-pub(crate) use expect::Expect;
+pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]
 pub(crate) use load::When;
 pub(crate) use load::{Due, Load, Parties, Payment, TRIES_MAX, retry_us};

@@ -200,7 +200,7 @@ fn expectations_of_several_runs_are_read() {
     let expect = |rest: &str| parse(&format!("[network]\nnodes = 2\n[[expect]]\n{rest}"), &[]).unwrap();
     let experiment = expect("metric = 'stale_rate'\nvalue = 0.021\ntolerance = '1 %'\nstandard_errors = 3\n");
     let stale = &experiment.expects[0];
-    assert_eq!((stale.value, stale.tolerance, stale.standard_errors), (21_000, 210, 3));
+    assert_eq!((stale.value, stale.tolerance, stale.by), (21_000, 210, By::StandardErrors(3)));
     assert_eq!(stale.to_string(), "stale_rate == 0.021 +- 1 % +- 3 standard errors");
     assert_eq!(experiment.engine, None);
     let experiment = expect("metric = 'messages_inv'\nvalue = 5\n");

@@ -47,6 +47,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         seed,
         engine: None,
         repeat: run.number("repeat") as u32,
+        max_runs: max_runs(&run),
         workers: run.number("workers") as u32,
         replay: run.number("replay") as u32,
         stop: Stop { height: run.optional("stop_height"), time_us: run.optional("stop_time") },
@@ -78,6 +79,21 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     }
     source.check(problems)?;
     Ok(experiment)
+}
+
+/// The most runs: those of `repeat`, or more until all is decided.
+fn max_runs(run: &Fields<'_>) -> u32 {
+    let (repeat, most) = (run.number("repeat"), run.number("max_runs"));
+    if run.text("runs") != "until decided" {
+        return repeat as u32;
+    }
+    if repeat < 2 {
+        run.problem("runs", || "\"until decided\" needs 'repeat': expected at least 2 runs to begin with".into());
+    }
+    if most < repeat {
+        run.problem("max_runs", || format!("expected at least the {repeat} of 'repeat', found {most}"));
+    }
+    most as u32
 }
 
 /// Checks what only the whole experiment shows.

@@ -22,6 +22,13 @@ pub(super) static EXPERIMENT: Schema = table(
         key("stop_height", Integer(1, INTEGER_MAX), NONE, "ends the run, see [The end of a run](#the-end-of-a-run)"),
         key("stop_time", Measure(&quantity::DURATION), NONE, "ends the run at this time after its start at the latest"),
         sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, with the seeds `seed`, `seed` + 1, ..."),
+        sim(
+            "runs",
+            OneOf(&["repeat", "until decided"]),
+            "repeat",
+            "`until decided`: after `repeat` runs the number is doubled while an expectation is undecided",
+        ),
+        sim("max_runs", Integer(2, REPEAT_MAX), "1000", "the most runs of `until decided`"),
         sim("workers", Integer(1, WORKERS_MAX), "1", "threads that validate; they change no result"),
         sim(
             "replay",
@@ -164,10 +171,16 @@ pub(super) static EXPECT: Schema = table(
         key("value", ByMetric, REQUIRED, "in the unit of the metric"),
         key("tolerance", ByMetric, "0", "how far off `==` may be; a percentage is taken of the value"),
         key(
+            "confidence",
+            Share,
+            "95 %",
+            "with `repeat`: of the interval around the mean that decides, see [Several runs](#several-runs)",
+        ),
+        key(
             "standard_errors",
             Integer(1, 100),
             NONE,
-            "with `repeat`: the mean of the runs may be so many standard errors further off",
+            "with `repeat`: a yes or no by so many standard errors of the mean, in place of `confidence`",
         ),
     ],
 );

@@ -27,6 +27,8 @@ pub struct Experiment {
     pub(crate) engine: Option<Engine>,
     /// How many runs, with the seeds from `seed` on; at least 1. More than one only with [`Engine::Sim`].
     pub(crate) repeat: u32,
+    /// With more than [`repeat`](Experiment::repeat): runs are added up to so many while an expectation is undecided.
+    pub(crate) max_runs: u32,
     /// Threads that validate in a simulated run; at least 1. They change no result.
     pub(crate) workers: u32,
     /// Under virtual time: the chains of this many nodes are validated again at the end.

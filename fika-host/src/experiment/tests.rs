@@ -157,6 +157,22 @@ fn errors_name_their_place_and_what_was_expected() {
             format!("{PAIR}[experiment]\nengine = 'process'\nrepeat = 3\n"),
             "x.toml:5:1: 'repeat' in [experiment] needs the simulator; expected engine = \"sim\", found \"process\"",
         ),
+        (
+            format!("{PAIR}[experiment]\nruns = 'until decided'\n"),
+            "needs 'repeat': expected at least 2 runs to begin with",
+        ),
+        (
+            format!("{PAIR}[experiment]\nrepeat = 8\nruns = 'until decided'\nmax_runs = 7\n"),
+            "'max_runs' in [experiment]: expected at least the 8 of 'repeat', found 7",
+        ),
+        (
+            format!("{PAIR}[[expect]]\nmetric = 'height'\nvalue = 1\nconfidence = 1\n"),
+            "'confidence' in [[expect]]: expected more than 0 and less than 100 %",
+        ),
+        (
+            format!("{PAIR}[[expect]]\nmetric = 'height'\nvalue = 1\nconfidence = 0.9\nstandard_errors = 3\n"),
+            "expected either 'confidence' or 'standard_errors', found both",
+        ),
         (format!("{PAIR}[experiment]\nname = '../x'\n"), "expected a name of 1 to 40 letters"),
         (format!("{PAIR}[experiment]\nstop_height = 1979-05-27\n"), "expected an integer, found the date 1979-05-27"),
         (format!("chain = 3\n{PAIR}"), "x.toml:1:9: expected a table for [chain], found the number 3"),
@@ -346,6 +362,7 @@ fn expectations_read_the_unit_of_their_metric() {
     assert_eq!((interval.value, interval.tolerance), (600_000_000, 6_000_000));
     assert_eq!(interval.to_string(), "block_interval == 600 s +- 1 %");
     assert!(interval.holds(606_000_000) && !interval.holds(606_000_001));
+    assert!(!interval.is_of_each_run() && expect("metric='height'\nvalue=3\n").is_of_each_run());
     let stale = expect("metric='stale_rate'\nop='<'\nvalue='2.5 %'\n");
     assert!(stale.holds(24_999) && !stale.holds(25_000));
     let memory = expect("metric='memory'\nop='<='\nvalue='4 MiB'\n");

@@ -6,9 +6,9 @@ use fika_core::hash::Id;
 
 use super::ending::Ended;
 use super::measure::measure;
-use super::statistics::{Figure, Replicas, Statistics};
+use super::statistics::{Figure, ReplicaRun, Replicas, Statistics};
 use super::summary::Summary;
-use crate::experiment::Experiment;
+use crate::experiment::{Expect, Experiment};
 
 /// What is kept of one of several runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,22 +60,35 @@ pub(crate) fn write_replicas(mut out: impl Write, figures: &[Figure], replicas: 
 }
 
 impl Replicas {
-    /// The statistics of the runs that were made, in the order of their seeds: the last digit of a mean must not depend
+    /// The statistics of the runs that were made of those `wanted` so far, in the order of their seeds: the last digit of a mean must not depend
     /// on which run was done first.
-    pub(crate) fn new(experiment: &Experiment, figures: &[Figure], replicas: &[Replica]) -> Replicas {
+    pub(crate) fn new(experiment: &Experiment, wanted: u32, figures: &[Figure], replicas: &[Replica]) -> Replicas {
         let of = |(index, figure): (usize, &Figure)| {
-            let values: Vec<u64> = replicas.iter().filter_map(|replica| replica.values[index]).collect();
-            Statistics::new(figure, &values)
+            let is_of = |expect: &Expect| expect.metric == figure.metric && expect.on == figure.on;
+            let values = replicas.iter().map(|replica| replica.values[index]).collect();
+            Statistics::new(figure, experiment.expects.iter().any(is_of), values)
         };
         let faults = replicas.iter().flat_map(|replica| {
             replica.faults.iter().map(|why| format!("in the run with seed {}: {why}", replica.seed))
         });
         Replicas {
-            wanted: experiment.repeat,
+            wanted,
             finished: replicas.len() as u32,
             first_seed: experiment.seed,
+            looks: looks(experiment),
+            runs: replicas.iter().map(|replica| ReplicaRun { seed: replica.seed, ended: replica.ended }).collect(),
             figures: figures.iter().enumerate().filter_map(of).collect(),
             faults: faults.collect(),
         }
     }
+}
+
+/// How many runs there are at the next look, after one at `runs`; `None`: it was the last.
+pub(crate) fn next_look(experiment: &Experiment, runs: u32) -> Option<u32> {
+    (runs < experiment.max_runs).then(|| runs.saturating_mul(2).min(experiment.max_runs))
+}
+
+/// How many looks there are at most: after `repeat` runs, and after each doubling.
+fn looks(experiment: &Experiment) -> u32 {
+    std::iter::successors(Some(experiment.repeat), |runs| next_look(experiment, *runs)).count() as u32
 }

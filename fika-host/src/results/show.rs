@@ -7,85 +7,114 @@ use fika_core::env::Proof;
 
 use super::ending::Ended;
 use super::format::{bytes, duration, or_dash, share, short, table};
+use super::runs_tables::FIGURES_HEAD;
+use super::statistics::Replicas;
 use super::summary::{Coins, NodeSummary, Payments, Summary};
+use super::verdict::NOT_REPEATED;
 use crate::experiment::Role;
 
 /// Nodes that are listed one by one on a terminal; the rest is in `nodes.csv`.
 const NODES_SHOWN: usize = 40;
+/// Runs that are listed one by one on a terminal; the rest is in `replicas.csv`.
+const RUNS_SHOWN: usize = 20;
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ended = match self.ended {
-            Ended::StopHeight => "stop height reached",
-            Ended::StopTime => "stop time reached",
-            Ended::Asked => "ended on request",
-            Ended::Interrupted => "interrupted",
-            Ended::NodesDied => "no node was left",
-            Ended::NothingLeft => "nothing was left that could happen",
-            Ended::Stalled => "could not reach its end",
-        };
-        let why = self.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        let after = duration(self.duration_us);
-        writeln!(f, "{} ({}, seed {}): {ended} after {after}{why}", self.name, self.engine, self.seed)?;
-        if self.proof == Proof::Sampled {
-            writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
-        }
-        if let Some(replicas) = &self.replicas {
-            writeln!(f, "  the first of {} runs, statistics of {} below", replicas.wanted, replicas.finished)?;
-        }
-        let full = self.nodes.iter().filter(|node| node.role == Role::Full).count();
-        let agreement = match (self.agreement, self.tip) {
-            (true, Some(tip)) => format!("all {full} full nodes agree on {}", short(tip)),
-            (true, None) => format!("all {full} full nodes are at genesis"),
-            (false, _) => format!("the {full} full nodes do NOT agree"),
-        };
-        let reorgs = match self.reorgs.is_empty() {
-            true => "none".into(),
-            false => {
-                let by_depth = self.reorgs.iter().map(|(depth, count)| format!("{count} of depth {depth}"));
-                by_depth.collect::<Vec<_>>().join(", ")
-            }
-        };
-        let lines = [
-            ("height", format!("{}, {agreement}", self.height)),
-            ("blocks", blocks(self)),
-            ("reorganisations", reorgs),
-            ("propagation", propagation(self)),
-            ("payments", payments(&self.payments)),
-            ("coins", coins(&self.coins)),
-        ];
-        for (label, text) in lines {
-            writeln!(f, "  {label:<15}  {text}")?;
-        }
-        writeln!(f)?;
-        f.write_str(&table(&nodes(self)))?;
-        if self.nodes.len() > NODES_SHOWN {
-            writeln!(f, "  ... and {} more in nodes.csv", self.nodes.len() - NODES_SHOWN)?;
-        }
-        for node in &self.nodes {
-            node.died.iter().try_for_each(|how| writeln!(f, "  {}: {how}", node.name))?;
-            node.faults.iter().try_for_each(|fault| writeln!(f, "  {}: {fault}", node.name))?;
-        }
-        if let Some(replicas) = &self.replicas {
-            let last_seed = replicas.first_seed.wrapping_add(u64::from(replicas.wanted) - 1);
-            let seeds = format!("seeds {} to {last_seed}", replicas.first_seed);
-            writeln!(f, "\n  {} of {} runs, {seeds}", replicas.finished, replicas.wanted)?;
-            if replicas.finished > 0 {
-                write!(f, "\n{}", replicas.show())?;
-            }
-            replicas.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))?;
+        match &self.replicas {
+            None => one_run(self, f)?,
+            Some(replicas) => runs(self, replicas, f)?,
         }
         if !self.expects.is_empty() {
             writeln!(f)?;
+            if self.replicas.is_none() {
+                writeln!(f, "  {}:", NOT_REPEATED)?;
+            }
         }
         for verdict in &self.expects {
-            let word = if verdict.holds { "pass" } else { "FAIL" };
-            writeln!(f, "  {word}  {} (measured: {})", verdict.expected, verdict.measured)?;
+            writeln!(f, "  {}  {} (measured: {})", verdict.word(), verdict.expected, verdict.measured)?;
         }
         writeln!(f, "\n  results in {}", self.results.display())?;
         let incomplete = |why| writeln!(f, "  they are not complete: {why}");
         self.unwritten.as_ref().map_or(Ok(()), incomplete)
     }
+}
+
+fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::StopHeight => "stop height reached",
+        Ended::StopTime => "stop time reached",
+        Ended::Asked => "ended on request",
+        Ended::Interrupted => "interrupted",
+        Ended::NodesDied => "no node was left",
+        Ended::NothingLeft => "nothing was left that could happen",
+        Ended::Stalled => "could not reach its end",
+    }
+}
+
+fn one_run(summary: &Summary, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let ended = ended(summary.ended);
+    let why = summary.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let after = duration(summary.duration_us);
+    writeln!(f, "{} ({}, seed {}): {ended} after {after}{why}", summary.name, summary.engine, summary.seed)?;
+    if summary.proof == Proof::Sampled {
+        writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
+    }
+    let full = summary.nodes.iter().filter(|node| node.role == Role::Full).count();
+    let agreement = match (summary.agreement, summary.tip) {
+        (true, Some(tip)) => format!("all {full} full nodes agree on {}", short(tip)),
+        (true, None) => format!("all {full} full nodes are at genesis"),
+        (false, _) => format!("the {full} full nodes do NOT agree"),
+    };
+    let reorgs = match summary.reorgs.is_empty() {
+        true => "none".into(),
+        false => {
+            let by_depth = summary.reorgs.iter().map(|(depth, count)| format!("{count} of depth {depth}"));
+            by_depth.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let lines = [
+        ("height", format!("{}, {agreement}", summary.height)),
+        ("blocks", blocks(summary)),
+        ("reorganisations", reorgs),
+        ("propagation", propagation(summary)),
+        ("payments", payments(&summary.payments)),
+        ("coins", coins(&summary.coins)),
+    ];
+    for (label, text) in lines {
+        writeln!(f, "  {label:<15}  {text}")?;
+    }
+    writeln!(f)?;
+    f.write_str(&table(&nodes(summary)))?;
+    if summary.nodes.len() > NODES_SHOWN {
+        writeln!(f, "  ... and {} more in nodes.csv", summary.nodes.len() - NODES_SHOWN)?;
+    }
+    for node in &summary.nodes {
+        node.died.iter().try_for_each(|how| writeln!(f, "  {}: {how}", node.name))?;
+        node.faults.iter().try_for_each(|fault| writeln!(f, "  {}: {fault}", node.name))?;
+    }
+    Ok(())
+}
+
+/// Several runs: nothing of one of them stands for all.
+fn runs(summary: &Summary, replicas: &Replicas, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Replicas { wanted, finished, .. } = replicas;
+    let why = summary.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let whole = finished == wanted && why.is_empty();
+    let whole = if whole { String::new() } else { format!(", {}{why}", ended(summary.ended)) };
+    writeln!(f, "{} ({}, {}): {finished} of {wanted} runs{whole}", summary.name, summary.engine, replicas.seeds())?;
+    if summary.proof == Proof::Sampled {
+        writeln!(f, "  simulated: proof = \"sampled\", no work was done, its time was drawn")?;
+    }
+    if *finished > 0 {
+        writeln!(f)?;
+        f.write_str(&table(&[vec![replicas.runs_head()], replicas.runs_rows(RUNS_SHOWN)].concat()))?;
+        if replicas.runs.len() > RUNS_SHOWN {
+            writeln!(f, "  ... and {} more in replicas.csv", replicas.runs.len() - RUNS_SHOWN)?;
+        }
+        writeln!(f)?;
+        f.write_str(&table(&[vec![FIGURES_HEAD.map(String::from).to_vec()], replicas.figure_rows()].concat()))?;
+    }
+    replicas.faults.iter().try_for_each(|fault| writeln!(f, "  {fault}"))
 }
 
 fn blocks(summary: &Summary) -> String {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::format::table;
+use super::ending::Ended;
 use super::scale::Scale;
+use super::student::quantile;
 use crate::experiment::{Experiment, measured};
 
 /// A figure of a run: a metric of `docs/experiment-file.md`, of the network or of one node.
@@ -44,10 +45,23 @@ pub struct Replicas {
     pub finished: u32,
     /// The seed of the first run. Each further run has the next one.
     pub first_seed: u64,
+    /// How often at most the expectations are looked at. These looks share what the confidence leaves.
+    pub looks: u32,
+    /// The runs that ended by themselves, by seed.
+    pub runs: Vec<ReplicaRun>,
     /// Each figure that has a value in some run.
     pub figures: Vec<Statistics>,
     /// Faults of nodes and plugins, with the seed of the run.
     pub faults: Vec<String>,
+}
+
+/// One of several runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRun {
+    /// The seed of every random draw.
+    pub seed: u64,
+    /// Why it ended.
+    pub ended: Ended,
 }
 
 /// One figure over several runs, in the base unit of its metric.
@@ -58,6 +72,10 @@ pub struct Statistics {
     /// The node's name; `None`: the whole network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<String>,
+    /// Whether an expectation is about it.
+    pub expected: bool,
+    /// The value in each of [`Replicas::runs`], where there is one.
+    pub values: Vec<Option<u64>>,
     /// How many runs have a value.
     pub n: u32,
     /// The mean of these values.
@@ -79,38 +97,12 @@ impl Replicas {
     pub fn figure(&self, metric: &str, on: Option<&str>) -> Option<&Statistics> {
         self.figures.iter().find(|figure| figure.metric == metric && figure.on.as_deref() == on)
     }
-
-    /// For a terminal: the figures that are not zero in every run.
-    pub(super) fn show(&self) -> String {
-        let mut rows = vec![
-            ["figure", "mean", "std error", "95 % from", "to", "std dev", "min", "max", "runs"]
-                .map(String::from)
-                .to_vec(),
-        ];
-        for figure in self.figures.iter().filter(|figure| figure.max > 0) {
-            let scale = Scale::new(&figure.metric, figure.mean, figure.standard_error.unwrap_or(0.0));
-            let or_dash = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| scale.number(value));
-            let [low, high] = figure.confidence_95.map_or([None; 2], |interval| interval.map(Some));
-            let name = Figure { metric: figure.metric.clone(), on: figure.on.clone() }.name();
-            rows.push(vec![
-                if scale.unit.is_empty() { name } else { format!("{name}, {}", scale.unit) },
-                scale.number(figure.mean),
-                or_dash(figure.standard_error),
-                or_dash(low),
-                or_dash(high),
-                or_dash(figure.standard_deviation),
-                scale.whole(figure.min),
-                scale.whole(figure.max),
-                figure.n.to_string(),
-            ]);
-        }
-        table(&rows)
-    }
 }
 
 impl Statistics {
     /// Of at least one value.
-    pub(super) fn new(figure: &Figure, values: &[u64]) -> Option<Statistics> {
+    pub(super) fn new(figure: &Figure, expected: bool, all: Vec<Option<u64>>) -> Option<Statistics> {
+        let values: Vec<u64> = all.iter().copied().flatten().collect();
         let (min, max) = (*values.iter().min()?, *values.iter().max()?);
         let n = values.len() as f64;
         // Relative to the smallest, so that equal values have exactly no deviation and large ones lose no digits.
@@ -122,10 +114,12 @@ impl Statistics {
         let squares: f64 = squares.sum();
         let standard_deviation = (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt());
         let standard_error = standard_deviation.map(|deviation| deviation / n.sqrt());
-        let half = standard_error.map(|error| error * student_97_5(values.len() as u32 - 1));
+        let half = standard_error.map(|error| error * quantile(values.len() as u32 - 1, 0.05));
         Some(Statistics {
             metric: figure.metric.clone(),
             on: figure.on.clone(),
+            expected,
+            values: all,
             n: values.len() as u32,
             mean,
             standard_deviation,
@@ -147,33 +141,13 @@ impl Statistics {
     }
 }
 
-/// The 97.5 % quantile of Student's t by degrees of freedom: a table for few, and for more the expansion in their
-/// inverse (Abramowitz and Stegun 1964, 26.7.5), correct to four digits after the point.
-fn student_97_5(freedom: u32) -> f64 {
-    const FEW: [f64; 10] =
-        [12.706_2, 4.302_65, 3.182_45, 2.776_45, 2.570_58, 2.446_91, 2.364_62, 2.306, 2.262_16, 2.228_14];
-    if let Some(quantile) = (freedom as usize).checked_sub(1).and_then(|index| FEW.get(index)) {
-        return *quantile;
-    }
-    // The quantile of the normal distribution, which Student's tends to.
-    let z = 1.959_963_985_f64;
-    let (z2, inverse) = (z * z, 1.0 / f64::from(freedom.max(1)));
-    let terms = [
-        z,
-        z * (z2 + 1.0) / 4.0,
-        z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0,
-        z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0,
-        z * ((((79.0 * z2 + 776.0) * z2 + 1_482.0) * z2 - 1_920.0) * z2 - 945.0) / 92_160.0,
-    ];
-    terms.iter().rev().fold(0.0, |sum, term| sum * inverse + term)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(metric: &str, values: &[u64]) -> Statistics {
-        Statistics::new(&Figure { metric: metric.into(), on: None }, values).expect("values")
+        let values = values.iter().copied().map(Some).collect();
+        Statistics::new(&Figure { metric: metric.into(), on: None }, false, values).expect("values")
     }
 
     fn near(found: Option<f64>, expected: f64) -> bool {
@@ -202,16 +176,6 @@ mod tests {
         let one = of("propagation_90", &[1_500_000]);
         assert_eq!((one.mean, one.standard_error, one.confidence_95), (1_500_000.0, None, None));
         assert_eq!(one.show(), "1.5 s in one run");
-        assert_eq!(Statistics::new(&Figure { metric: "height".into(), on: None }, &[]), None);
-    }
-
-    #[test]
-    fn quantiles_are_those_of_students_table() {
-        let known =
-            [(1, 12.7062), (5, 2.57058), (10, 2.22814), (11, 2.20099), (15, 2.13145), (20, 2.08596), (29, 2.04523)];
-        let more = [(30, 2.04227), (60, 2.0003), (120, 1.97993), (9_999, 1.96020)];
-        for (freedom, expected) in known.into_iter().chain(more) {
-            assert!((student_97_5(freedom) - expected).abs() < 5e-5, "{freedom}: {}", student_97_5(freedom));
-        }
+        assert_eq!(Statistics::new(&Figure { metric: "height".into(), on: None }, false, vec![]), None);
     }
 }

@@ -14,7 +14,8 @@ use super::statistics::Replicas;
 use super::verdict::Verdict;
 use crate::experiment::Role;
 
-/// The numbers of one run. Of several runs: the numbers of the first one, and the statistics of all.
+/// The numbers of one run. With [`replicas`](Summary::replicas): those of the first of several runs, and the
+/// statistics of all. What is printed and written then has the statistics alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
@@ -167,9 +168,10 @@ pub struct NodeSummary {
 }
 
 impl Summary {
-    /// Whether everything that the experiment expects holds.
-    pub fn as_expected(&self) -> bool {
-        self.expects.iter().all(|verdict| verdict.holds)
+    /// Whether everything that the experiment expects holds; `None`: nothing fails, and something is undecided.
+    pub fn as_expected(&self) -> Option<bool> {
+        let has = |holds| self.expects.iter().any(|verdict| verdict.holds == holds);
+        if has(Some(false)) { Some(false) } else { (!has(None)).then_some(true) }
     }
 
     /// The Herfindahl index of what nodes own, deposits included, in millionths: the sum of the squares of their

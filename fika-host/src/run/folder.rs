@@ -50,6 +50,14 @@ impl Folder {
         removed.map_err(|error| RunError::Environment(format!("{}: {error}", self.path.display())))
     }
 
+    /// Makes the folder of one of several runs: `seed-57`.
+    pub(super) fn create_run(&self, seed: u64) -> Result<Folder, RunError> {
+        let path = self.path.join(format!("seed-{seed}"));
+        let made = fs::create_dir(&path);
+        made.map_err(|error| RunError::Environment(format!("{}: {error}", path.display())))?;
+        Ok(Folder { path })
+    }
+
     /// Makes the folder of one node. It holds the node's key, so only its owner can enter it.
     pub(super) fn create_node(&self, name: &str) -> Result<PathBuf, RunError> {
         let path = self.node(name);

@@ -8,7 +8,7 @@ use super::RunError;
 use super::folder::Folder;
 use super::setup::EVENTS;
 use crate::experiment::Experiment;
-use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ending, Summary, Tables, json, report};
+use crate::results::{ARRIVAL_ROWS_MAX, Chain, Ending, Summary, Tables, report};
 
 /// Reads the traces and writes everything. Returns the numbers.
 pub(super) fn write_from_traces(
@@ -86,7 +86,7 @@ fn write_csv(
 /// Writes the numbers, and then the report, which is made of everything in the folder.
 pub(super) fn write_summary(experiment: &Experiment, folder: &Folder, summary: &Summary) -> Result<(), RunError> {
     if experiment.output.json {
-        write_file(folder, "summary.json", |out| json::write(summary, out))?;
+        write_file(folder, "summary.json", |out| summary.write_json(out))?;
     }
     if let Err(why) = report::write(&folder.path) {
         // The results are complete without it, and nobody may be reading this.

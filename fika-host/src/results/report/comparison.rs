@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::{Figure, difference, figures};
+use super::figures::{Figure, difference, figures, means};
 use super::growth::intervals;
 use super::overview;
 use super::page::{Page, escape, legend, note, table};
 use super::plot::{Axis, Plot, quantile, thin, time_unit};
-use super::source::Source;
+use super::source::{Source, SummaryFacts};
 use super::spread::curve;
 
 /// Runs that one page can show: as many as there are colours.
@@ -44,7 +44,11 @@ fn what_ran(runs: &[Source], names: &[String]) -> String {
 }
 
 fn figure_table(runs: &[Source], names: &[String]) -> Result<String, String> {
-    let of = |run: &Source| run.summary.as_ref().map_or(vec![], |summary| figures(&summary.figures));
+    let of = |run: &Source| match &run.summary {
+        None => vec![],
+        Some(SummaryFacts { replicas: Some(replicas), .. }) => means(replicas),
+        Some(summary) => figures(&summary.figures),
+    };
     let all: Vec<Vec<Figure>> = runs.iter().map(of).collect();
     let mut order: Vec<&str> = vec![];
     let mut by_name: BTreeMap<&str, Vec<Option<&Figure>>> = BTreeMap::new();

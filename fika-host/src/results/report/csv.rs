@@ -5,6 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::str::FromStr;
 
+use super::files;
+
 /// Longer lines are no rows of ours.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
@@ -34,11 +36,8 @@ pub(super) struct Row<'a> {
 /// Opens a table of at most `rows_max` rows; none if there is no such file.
 pub(super) fn open(folder: &Path, name: &str, rows_max: u64) -> Result<Option<Csv<BufReader<File>>>, String> {
     let path = folder.join(name);
-    match File::open(&path) {
-        Ok(file) => Csv::new(&path.display().to_string(), BufReader::new(file), rows_max).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{}: {error}", path.display())),
-    }
+    let Some(file) = files::open(&path)? else { return Ok(None) };
+    Csv::new(&path.display().to_string(), BufReader::new(file), rows_max).map(Some)
 }
 
 impl<R: BufRead> Csv<R> {

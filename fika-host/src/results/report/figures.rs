@@ -3,7 +3,7 @@
 use fika_core::amount::Amount;
 use serde_json::{Map, Value};
 
-use crate::results::{bytes, duration, share};
+use crate::results::{Replicas, Statistics, bytes, duration, share};
 
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,15 @@ pub(super) fn figures(summary: &Map<String, Value>) -> Vec<Figure> {
     collect(summary, "", &mut figures);
     figures.sort_by_cached_key(|figure| natural(&figure.name));
     figures
+}
+
+/// The means of several runs with their standard errors.
+pub(super) fn means(replicas: &Replicas) -> Vec<Figure> {
+    let figure = |figure: &Statistics| {
+        let on = figure.on.as_ref().map_or(String::new(), |node| format!(" on {node}"));
+        Figure { name: figure.metric.replace('_', " ") + &on, text: figure.show(), value: Some(figure.mean) }
+    };
+    replicas.figures.iter().map(figure).collect()
 }
 
 /// A key that sorts numbers within names by their size: 50 before 100.

@@ -7,6 +7,7 @@ mod bars;
 mod comparison;
 mod csv;
 mod figures;
+mod files;
 mod forks;
 mod growth;
 mod layout;
@@ -14,6 +15,7 @@ mod overview;
 mod page;
 mod payments;
 mod plot;
+mod several;
 mod shares;
 mod source;
 mod spread;
@@ -23,18 +25,22 @@ mod topology;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use files::write as write_page;
 use page::Page;
 use source::Source;
 
 /// The name of the page in its results folder.
 pub(crate) const REPORT: &str = "report.html";
 
-/// The page of the run that left its results in this folder. Sections whose tables are missing say so.
+/// The page of the run, or of the several runs, that left their results in this folder. Sections whose tables are missing say so.
 ///
 /// # Errors
 /// One line: the folder holds no results, or a file in it is damaged.
 pub(crate) fn report(folder: &Path) -> Result<String, String> {
     let source = Source::read(folder).map_err(|why| one_line(&why))?;
+    if source.run.experiment.repeat > 1 {
+        return Ok(several::page(&source));
+    }
     let (run, blocks) = (&source.run, source.blocks.as_ref());
     let payments = source.payments.as_deref();
     let mut page = Page::new(&run.experiment.name, &overview::lead(run));
@@ -60,7 +66,7 @@ pub(crate) fn report(folder: &Path) -> Result<String, String> {
 /// As [`report`], or when it cannot be written.
 pub(crate) fn write(folder: &Path) -> Result<PathBuf, String> {
     let (html, path) = (report(folder)?, folder.join(REPORT));
-    std::fs::write(&path, html).map_err(|error| format!("{}: {error}", path.display()))?;
+    write_page(&path, &html)?;
     Ok(path)
 }
 

@@ -4,13 +4,19 @@ use super::figures::figures;
 use super::page::{escape, note, table};
 use super::source::{RunFacts, Source, SummaryFacts};
 use crate::experiment::Role;
+use crate::results::verdict::NOT_REPEATED;
 use crate::results::{ARRIVAL_ROWS_MAX, duration};
 
 /// The line below the title.
 pub(super) fn lead(run: &RunFacts) -> String {
     let count = |role| run.experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets, links) = (count(Role::Full), count(Role::Wallet), run.experiment.links.len());
-    format!("{full} full nodes, {wallets} wallets, {links} links, seed {}", run.experiment.seed)
+    let seed = run.experiment.seed;
+    let runs = match run.experiment.repeat {
+        0 | 1 => format!("seed {seed}"),
+        _ => format!("seeds from {seed}"),
+    };
+    format!("{full} full nodes, {wallets} wallets, {links} links, {runs}")
 }
 
 /// Whether time for work was drawn instead of work done.
@@ -29,7 +35,7 @@ pub(super) fn what_ran(source: &Source) -> String {
     let version = if run.fika_host.is_empty() { String::new() } else { format!("fika-host {}", run.fika_host) };
     let mut rows: Vec<(&str, String)> = vec![
         ("experiment", escape(&run.experiment.name)),
-        ("seed", run.experiment.seed.to_string()),
+        ("seed", if run.experiment.repeat > 1 { String::new() } else { run.experiment.seed.to_string() }),
         ("engine", escape(&run.engine)),
         ("proof", escape(&run.proof)),
         ("wanted block interval", escape(&interval)),
@@ -83,15 +89,15 @@ pub(super) fn expectations(summary: Option<&SummaryFacts>) -> Result<String, Str
         return Err("the experiment expects nothing".into());
     }
     let head = ["", "expected", "measured"].map(String::from);
-    let word = |holds| if holds { ("pass", "pass") } else { ("fail", "FAIL") };
     let rows: Vec<_> = summary
         .expects
         .iter()
         .map(|verdict| {
-            let (class, text) = word(verdict.holds);
-            let word = format!("<span class=\"{class}\">{text}</span>");
+            let text = verdict.word();
+            let word = format!("<span class=\"{}\">{text}</span>", text.to_lowercase());
             vec![word, escape(&verdict.expected), escape(&verdict.measured)]
         })
         .collect();
-    Ok(table(&head, &rows, false))
+    let said = if summary.replicas.is_none() { note(&format!("This is {NOT_REPEATED}.")) } else { String::new() };
+    Ok(table(&head, &rows, false) + &said)
 }

@@ -118,6 +118,7 @@ th { color: var(--soft); font-weight: 600; }
 .numbers td + td, .numbers th + th { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: .85em ui-monospace, monospace; }
 .pass { color: var(--good); font-weight: 600; } .fail { color: var(--bad); font-weight: 600; }
+.undecided { color: var(--c1); font-weight: 600; }
 .warn { border-left: 4px solid var(--c1); padding-left: .6rem; }
 .legend { font-size: .85rem; margin: .3rem 0; }
 .legend i { display: inline-block; width: 1.1em; height: .7em; margin-right: .4em; border-radius: 2px;

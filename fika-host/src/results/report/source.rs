@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +10,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::csv;
+use super::{csv, files};
 use crate::experiment::Role;
-use crate::results::{PERCENTILES, Verdict};
+use crate::results::{PERCENTILES, Replicas, Verdict};
 
 /// Larger files of JSON are no files of ours: 100,000 nodes with a million links make 60 MB.
 const JSON_BYTES_MAX: u64 = 512 << 20;
@@ -59,11 +58,18 @@ pub(super) struct RunFacts {
 pub(super) struct ExperimentFacts {
     pub(super) name: String,
     pub(super) seed: u64,
+    /// How many runs, if nothing was undecided.
+    #[serde(default = "once")]
+    pub(super) repeat: u32,
     pub(super) chain: ChainFacts,
     pub(super) nodes: Vec<NodeFacts>,
     /// Pairs of nodes.
     #[serde(default)]
     pub(super) links: Vec<(u32, u32)>,
+}
+
+fn once() -> u32 {
+    1
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,6 +100,8 @@ pub(super) struct PluginFacts {
 pub(super) struct SummaryFacts {
     #[serde(default)]
     pub(super) expects: Vec<Verdict>,
+    /// Of several runs.
+    pub(super) replicas: Option<Replicas>,
     // Large, and drawn nowhere.
     #[serde(default, rename = "nodes")]
     _nodes: IgnoredAny,
@@ -171,11 +179,7 @@ impl Source {
 
 fn json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>, String> {
     let path = folder.join(name);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(format!("{}: {error}", path.display())),
-    };
+    let Some(file) = files::open(&path)? else { return Ok(None) };
     // The file is large where the network is.
     let bytes = file.metadata().map_or(0, |facts| facts.len().min(JSON_BYTES_MAX));
     let mut text = Vec::with_capacity(bytes as usize + 1);

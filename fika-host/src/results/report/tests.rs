@@ -278,3 +278,22 @@ fn figures_have_their_units_and_unknown_ones_show_up() {
     assert_eq!(difference(&number(Some(1.0)), &number(Some(0.0))), None);
     assert_eq!(difference(&number(None), &number(Some(0.0))), None);
 }
+
+#[test]
+fn files_that_lead_elsewhere_are_neither_read_nor_written() {
+    let folder = folder();
+    let outside = tempfile::tempdir().expect("a folder");
+    let precious = outside.path().join("precious");
+    fs::write(&precious, "precious").expect("written");
+    let page = folder.path().join("report.html");
+    std::os::unix::fs::symlink(&precious, &page).expect("linked");
+    assert_eq!(write(folder.path()), Err(format!("{}: expected a plain file, found a link", page.display())));
+    assert_eq!(fs::read_to_string(&precious).expect("read"), "precious");
+    for name in ["transactions.csv", "run.json"] {
+        let (file, elsewhere) = (folder.path().join(name), outside.path().join(name));
+        fs::rename(&file, &elsewhere).expect("moved");
+        std::os::unix::fs::symlink(&elsewhere, &file).expect("linked");
+        let why = format!("{}: expected a plain file, found a link", file.display());
+        assert_eq!(report(folder.path()), Err(why), "{name}");
+    }
+}

@@ -39,7 +39,7 @@ fn read(text: &str, changes: &[&str], dir: &Path) -> Experiment {
 fn run_in(experiment: &Experiment, dir: &Path, threads: usize) -> (Result<Summary, RunError>, Folder) {
     let plugins = ResolvedPlugins::new(experiment, &Registry::stock()).expect("stock plugins");
     let folder = Folder::create(dir, &experiment.name, SystemTime::now()).expect("a folder");
-    crate::run::write_run(experiment, &plugins, "sim", SystemTime::now(), &folder).expect("run.json");
+    write_run(experiment, &plugins, "sim", SystemTime::now(), &folder).expect("run.json");
     let progress_line = ProgressLine::new(true, Instant::now());
     let summary = match experiment.repeat {
         1 => simulate::run(experiment, &plugins, &folder, progress_line),
@@ -72,6 +72,8 @@ fn each_run_is_the_one_that_its_seed_alone_makes() {
             [seed.to_string(), "stop_height".into(), hash(&alone).expect("sim").to_string(), "0".into()]
         );
         if seed == 57 {
+            let own = folder.path.join("seed-57");
+            assert!(own.join("blocks.csv").exists() && own.join("report.html").exists());
             let first = Summary { replicas: None, expects: alone.expects.clone(), ..summary.clone() };
             let untimed = |summary: Summary| Summary { simulated: None, results: "".into(), ..summary };
             assert_eq!((hash(&first), untimed(first)), (hash(&alone), untimed(alone)));
@@ -88,23 +90,32 @@ fn statistics_do_not_depend_on_the_threads() {
     let files = |threads| {
         let (summary, folder) = run_in(&experiment, dir.path(), threads);
         let read = |name| std::fs::read_to_string(folder.path.join(name)).expect(name);
-        (read("replicas.csv"), read("statistics.json"), read("blocks.csv"), summary.expect("a run").expects)
+        (read("replicas.csv"), read("statistics.json"), read("seed-57/blocks.csv"), summary.expect("a run").expects)
     };
     assert_eq!(files(1), files(2));
 }
 
 #[test]
-fn the_folder_has_the_first_run_and_the_statistics_of_all() {
+fn the_folder_has_the_statistics_of_all_and_the_first_run_in_a_folder_of_its_own() {
     let dir = tempfile::tempdir().expect("a folder");
     let (summary, folder) = run_in(&read(DRAWN, &[], dir.path()), dir.path(), 2);
     let summary = summary.expect("a run");
-    for name in ["blocks.csv", "nodes.csv", "summary.json", "report.html"] {
-        assert!(folder.path.join(name).exists(), "{name}");
+    for name in ["run.json", "summary.json", "report.html"] {
+        assert!(folder.path.join(name).exists() && folder.path.join("seed-57").join(name).exists(), "{name}");
+    }
+    for name in ["blocks.csv", "nodes.csv"] {
+        assert!(!folder.path.join(name).exists() && folder.path.join("seed-57").join(name).exists(), "{name}");
     }
     let json = |name| std::fs::read_to_string(folder.path.join(name)).expect(name);
-    let kept: Summary = serde_json::from_str(&json("summary.json")).expect("a summary");
+    let kept: serde_json::Value = serde_json::from_str(&json("summary.json")).expect("a summary");
     let statistics: Replicas = serde_json::from_str(&json("statistics.json")).expect("statistics");
-    assert_eq!((kept.seed, kept.replicas.as_ref()), (57, Some(&statistics)));
+    assert_eq!(kept["replicas"], serde_json::to_value(&statistics).expect("encodes"));
+    assert!(kept.get("height").is_none() && kept.get("nodes").is_none(), "nothing of one run stands for all");
+    let page = json("report.html");
+    for text in ["Figures of all runs", "std error", "reward_share on n3, %", "seed-57/report.html", "of 4 runs"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("Left out") && !page.contains("Chain growth"), "{page}");
     assert_eq!((statistics.wanted, statistics.finished), (4, 4));
     let head = std::fs::read_to_string(folder.path.join("replicas.csv")).expect("replicas.csv");
     let head: Vec<&str> = head.lines().next().expect("a head").split(',').collect();
@@ -125,9 +136,33 @@ fn the_folder_has_the_first_run_and_the_statistics_of_all() {
     }
     assert!(summary.expects[0].measured.ends_with(", n = 4"), "{}", summary.expects[0].measured);
     let text = summary.to_string();
-    assert!(text.contains("4 of 4 runs, seeds 57 to 60") && text.contains("reward_share on n3, %"), "{text}");
+    assert!(text.contains("seeds 57 to 60): 4 of 4 runs\n") && text.contains("reward_share on n3, %"), "{text}");
+    assert!(!text.contains("full nodes agree") && text.contains("  60    stop height "), "{text}");
     let (_, folder) = run_in(&read(DRAWN, &["output.formats=[\"csv\"]"], dir.path()), dir.path(), 2);
     assert!(folder.path.join("replicas.csv").exists() && !folder.path.join("statistics.json").exists());
+}
+
+#[test]
+fn runs_are_added_until_all_is_decided_or_there_are_enough() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let judged = |value: &str, max: u32| {
+        let changes = [
+            format!("expect=[{{ metric = \"reward_share\", on = \"n3\", op = \"<\", value = \"{value}\" }}]"),
+            "experiment.repeat=2".into(),
+            "experiment.runs=until decided".into(),
+            format!("experiment.max_runs={max}"),
+        ];
+        let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
+        let (summary, folder) = run_in(&read(DRAWN, &changes, dir.path()), dir.path(), 2);
+        let summary = summary.expect("a run");
+        let seeds: Vec<String> = rows(&folder).into_iter().map(|row| row[0].clone()).collect();
+        assert_eq!(seeds, (57..).take(seeds.len()).map(|seed: u32| seed.to_string()).collect::<Vec<_>>());
+        (summary.as_expected(), seeds.len())
+    };
+    // A tenth of the power, each time another one: nobody has nearly all blocks, and nobody none.
+    let (holds, made) = judged("90 %", 64);
+    assert!(holds == Some(true) && made < 64, "{holds:?} {made}");
+    assert_eq!(judged("10 %", 5), (None, 5));
 }
 
 #[test]
