@@ -143,7 +143,8 @@ impl Nodes {
             known => {
                 let index = |(text, name): (&String, &String)| {
                     let found = find_region(name, known);
-                    let of = || nodes.iter().find(|node| node.region.as_ref() == Some(text)).map_or("", |node| &node.name);
+                    let of =
+                        || nodes.iter().find(|node| node.region.as_ref() == Some(text)).map_or("", |node| &node.name);
                     found.unwrap_or_else(|why| {
                         problems.add(file.place, || format!("{}: the node '{}': {why}", file.path, of()));
                         None

@@ -130,7 +130,10 @@ fn the_names_of_a_file_are_in_the_results() {
     let experiment = read(dir.path(), "net.gml", graph).unwrap();
     assert_eq!(experiment.engine, None, "a region alone needs no simulator");
     let node = &experiment.nodes[0];
-    assert_eq!((node.name.as_str(), node.file_id.as_deref(), node.label.as_deref()), ("0-0", Some("(0, 0)"), Some("New York")));
+    assert_eq!(
+        (node.name.as_str(), node.file_id.as_deref(), node.label.as_deref()),
+        ("0-0", Some("(0, 0)"), Some("New York"))
+    );
     assert_eq!(experiment.medium.regions[0].name, "North-America");
     assert_eq!((node.region, experiment.nodes[1].region), (Some(0), None));
     assert!(experiment.notes.iter().all(|note| note.contains("net.gml: ")) && experiment.notes.len() == 3);
@@ -157,7 +160,10 @@ fn the_own_table_of_a_node_wins_over_the_file_and_the_file_over_defaults() {
     // What cannot be is told with its element.
     let wrong = load(dir.path(), &format!("{text}[[nodes]]\nname = 'c'\nhash_rate = '1 H/s'\n")).unwrap_err();
     assert_eq!(wrong.lines().len(), 1);
-    assert!(wrong.lines()[0].ends_with("net.gml: the node 'c': a wallet does not mine; expected no hash rate"), "{wrong}");
+    assert!(
+        wrong.lines()[0].ends_with("net.gml: the node 'c': a wallet does not mine; expected no hash rate"),
+        "{wrong}"
+    );
     let wrong = load(dir.path(), &format!("{text}[experiment]\nengine = 'process'\n")).unwrap_err().to_string();
     assert!(wrong.contains("needs the simulator"), "{wrong}");
 }
@@ -166,21 +172,43 @@ fn the_own_table_of_a_node_wins_over_the_file_and_the_file_over_defaults() {
 fn one_fault_is_one_error() {
     let node = "[[nodes]]\nname = 'a'\npeers = ['b']\n[[nodes]]\nname = 'b'\n";
     for (text, expected) in [
-        ("[network]\ngraph = { kind = 'file', file = 'none.graphml' }\n[[links]]\na = 'x'\nb = 'y'\n".into(), "cannot read it"),
-        ("[network]\ngraph = { kind = 'file', file = 3 }\n[[expect]]\nmetric = 'balance'\non = 'q'\nvalue = 1\n".into(), "a text"),
+        (
+            "[network]\ngraph = { kind = 'file', file = 'none.graphml' }\n[[links]]\na = 'x'\nb = 'y'\n".into(),
+            "cannot read it",
+        ),
+        (
+            "[network]\ngraph = { kind = 'file', file = 3 }\n[[expect]]\nmetric = 'balance'\non = 'q'\nvalue = 1\n"
+                .into(),
+            "a text",
+        ),
         ("[network]\ngraph = { kind = 'flie', file = 'x.gml' }\n".into(), "(did you mean 'file'?)"),
         ("[network]\ngraph = 5\n".into(), "expected a table for [network.graph]"),
         ("network = 5\n".into(), "expected a table for [network], found the number 5"),
-        ("[network]\nnodes = 'x'\n[[load]]\nat = '1 s'\namount = 1\nfrom = 'n1'\nto = 'n2'\n".into(), "expected an integer"),
+        (
+            "[network]\nnodes = 'x'\n[[load]]\nat = '1 s'\namount = 1\nfrom = 'n1'\nto = 'n2'\n".into(),
+            "expected an integer",
+        ),
         ("nodes = 3\n[[links]]\na = 'x'\nb = 'y'\n".into(), "expected a list of tables [[nodes]]"),
         ("nodes = [3]\n".into(), "expected a table for [[nodes]], found the number 3"),
         ("[[nodes]]\nnmae = 'a'\n[[links]]\na = 'a'\nb = 'c'\n".into(), "unknown key 'nmae'"),
-        (format!("{node}[[nodes]]\nname = 'x y'\n[[nodes]]\nname = ''\n").replace("[[nodes]]\nname = ''\n", ""), "expected a name"),
-        (format!("{node}[[node_groups]]\nname = 'g'\ncount = 0\n[[links]]\na = 'g-1'\nb = 'a'\n"), "expected an integer from 1"),
-        (format!("{node}[network]\nregions = [{{ name = 'a b', share = 1 }}]\n[defaults.node]\nregion = 'a b'\n"), "expected a name"),
+        (
+            format!("{node}[[nodes]]\nname = 'x y'\n[[nodes]]\nname = ''\n").replace("[[nodes]]\nname = ''\n", ""),
+            "expected a name",
+        ),
+        (
+            format!("{node}[[node_groups]]\nname = 'g'\ncount = 0\n[[links]]\na = 'g-1'\nb = 'a'\n"),
+            "expected an integer from 1",
+        ),
+        (
+            format!("{node}[network]\nregions = [{{ name = 'a b', share = 1 }}]\n[defaults.node]\nregion = 'a b'\n"),
+            "expected a name",
+        ),
         (format!("{node}[network]\nregions = [{{ name = 'r', share = 'x' }}]\n"), "expected a share"),
         (format!("{node}[network]\npreset = 'litecion'\n[defaults.node]\nregion = 'europe'\n"), "did you mean"),
-        (format!("{node}[relay]\ncompact_classes = [{{ share = 1, failure = 1, missing = [[0.5]] }}]\n"), "a share and a weight"),
+        (
+            format!("{node}[relay]\ncompact_classes = [{{ share = 1, failure = 1, missing = [[0.5]] }}]\n"),
+            "a share and a weight",
+        ),
     ] {
         let lines = errors(&text, &[]);
         assert!(lines.len() == 1 && lines[0].contains(expected), "{text}\nexpected {expected}\nfound {lines:#?}");

@@ -110,7 +110,8 @@ impl Nodes {
             }
         }
         for fields in file.tables("node_groups", &schema::NODE_GROUPS, fallback) {
-            let (name, spec, peers) = (fields.optional_text("name"), spec(&fields, regions), fields.texts("peers").into());
+            let (name, spec, peers) =
+                (fields.optional_text("name"), spec(&fields, regions), fields.texts("peers").into());
             let (Some(name), Some(count)) = (name, fields.optional("count")) else {
                 nodes.known = false;
                 continue;

@@ -46,7 +46,8 @@ impl Assembly {
             }
         };
         let rate = record.take("hash_rate").map(|text| {
-            self.figures.read(&text, line, figures::hash_rate, || format!("'hash_rate' of the node '{}'", shortened(&id)))
+            self.figures
+                .read(&text, line, figures::hash_rate, || format!("'hash_rate' of the node '{}'", shortened(&id)))
         });
         let hash_rate = rate.transpose()?;
         let mut figure = |name: &'static str| {
@@ -56,17 +57,29 @@ impl Assembly {
         };
         let (upload_bps, download_bps) = (figure("upload")?, figure("download")?);
         if wallet == Some(true) && hash_rate.is_some_and(|rate| rate > 0) {
-            return Err(format!("{line}: the node '{}': a wallet does not mine; expected no hash_rate", shortened(&id)));
+            return Err(format!(
+                "{line}: the node '{}': a wallet does not mine; expected no hash_rate",
+                shortened(&id)
+            ));
         }
         let coins = record.take("coins").map(|text| coins(&text));
-        let coins = coins.transpose().map_err(|why| format!("{line}: 'coins' of the node '{}': {why}", shortened(&id)))?;
+        let coins =
+            coins.transpose().map_err(|why| format!("{line}: 'coins' of the node '{}': {why}", shortened(&id)))?;
         let region = record.take("region");
         let (name, label) = (record.take("name"), record.take("label"));
         let slot = self.slot(id.clone());
         if self.declared[slot].replace(self.nodes.len() as u32).is_some() {
             return Err(format!("{line}: expected each node once, found '{}' again", shortened(&id)));
         }
-        self.nodes.push(TopologyNode { wallet, region, hash_rate, coins, upload_bps, download_bps, ..Default::default() });
+        self.nodes.push(TopologyNode {
+            wallet,
+            region,
+            hash_rate,
+            coins,
+            upload_bps,
+            download_bps,
+            ..Default::default()
+        });
         self.ids.push(id);
         self.labels.push(name.or(label));
         Ok(())

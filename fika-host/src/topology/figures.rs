@@ -23,7 +23,8 @@ impl Figures {
         read: Reader<T>,
         what: impl Fn() -> String,
     ) -> Result<T, String> {
-        let (value, rounded) = read(text).map_err(|why| format!("{line}: {}: {why}, found '{}'", what(), shortened(text)))?;
+        let (value, rounded) =
+            read(text).map_err(|why| format!("{line}: {}: {why}, found '{}'", what(), shortened(text)))?;
         if rounded {
             self.first_line = if self.rounded == 0 { line } else { self.first_line };
             self.rounded += 1;

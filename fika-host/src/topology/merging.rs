@@ -32,7 +32,9 @@ pub(super) fn merged(mut links: Vec<(usize, TopologyLink)>) -> (Vec<TopologyLink
             unlike => format!("; {unlike} with other figures, of which the first hold"),
         };
         let line = links[first_double].0;
-        changes.push(format!("{count} of the edges join nodes that another one joins: merged (first in line {line}{unlike})"));
+        changes.push(format!(
+            "{count} of the edges join nodes that another one joins: merged (first in line {line}{unlike})"
+        ));
     }
     if loops > 0 {
         changes.push(format!("{loops} of the edges join a node to itself: dropped (first in line {first_loop})"));

@@ -29,7 +29,10 @@ pub(super) fn names(ids: &[String], labels: &[Option<String>]) -> (Vec<String>, 
         let told: Vec<String> = others.iter().take(TOLD).map(told).collect();
         let more = if others.len() > TOLD { ", ..." } else { "" };
         let (count, s) = (others.len(), if others.len() == 1 { "" } else { "s" });
-        notes.push(format!("{count} node{s} got a name, as the id is none: {}{more}; all are in run.json", told.join(", ")));
+        notes.push(format!(
+            "{count} node{s} got a name, as the id is none: {}{more}; all are in run.json",
+            told.join(", ")
+        ));
     }
     (names, notes)
 }

@@ -77,7 +77,10 @@ fn files_of_others_are_read() {
     let Import { topology, notes } = Topology::parse_gml(text.into()).unwrap();
     assert_eq!(notes, ["not read: 'graphics' of nodes; 'value' of edges"]);
     assert_eq!((topology.nodes[0].name.as_str(), topology.nodes[1].hash_rate), ("7", Some(2_000)));
-    assert_eq!(topology.links, [TopologyLink { a: 1, b: 0, bandwidth_bps: Some(1_000_000), ..TopologyLink::default() }]);
+    assert_eq!(
+        topology.links,
+        [TopologyLink { a: 1, b: 0, bandwidth_bps: Some(1_000_000), ..TopologyLink::default() }]
+    );
 }
 
 #[test]
