@@ -112,7 +112,7 @@ fn keys_of_shadow_are_read() {
     let node = &import.topology.nodes[0];
     assert_eq!((node.upload_bps, node.download_bps), (Some(1_000_000_000), Some(100_000_000)));
     let link = import.topology.links[0];
-    assert_eq!((link.latency_us, link.jitter_us, link.loss_ppm), (Some(30_000), Some(5_000), Some(10_000)));
+    assert_eq!((link.latency_us, link.jitter_us, link.loss_ppm), (Some(50_000), Some(5_000), Some(10_000)));
     assert_eq!((import.topology.nodes[1].wallet, import.topology.nodes[1].region.as_deref()), (None, None));
     assert_eq!(import.notes, ["not read: 'role' of nodes; 'label' of edges"]);
 }
