@@ -1,4 +1,4 @@
-//! How much a file may hold, and how much of its text an error repeats.
+//! What a file may hold, and how much of its text an error repeats.
 
 /// The longest name of a node, a region or an experiment, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 40;
@@ -21,4 +21,18 @@ pub(crate) fn shortened(text: &str) -> String {
         short.push_str("...");
     }
     short.replace("\\'", "'").replace("\\\"", "\"")
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// `line:column: expected UTF-8 text`, where it ends to be that.
+pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let right = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..right]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        format!("{line}:{column}: expected UTF-8 text, found the byte {:#04x}", error.as_bytes()[right])
+    })
 }

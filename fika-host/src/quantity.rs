@@ -101,7 +101,28 @@ impl Quantity {
         let (number, unit) = text.split_at(end);
         let known = self.units.iter().find(|(name, _)| *name == unit.trim());
         let Some((_, scale)) = known.filter(|_| !number.is_empty()) else { return Err(self.expected()) };
-        scaled(number, *scale)
+        scaled(number, *scale, || self.whole())
+    }
+
+    /// The same, or a plain number as programs write it (`0.25`, `3e6`), in units of `plain` base units. Also whether
+    /// it was rounded: a plain number is to the nearest base unit, if that changes it by at most a thousandth.
+    ///
+    /// # Errors
+    /// What was expected, also where rounding would change the number by more.
+    pub(crate) fn parse_foreign(&self, text: &str, plain: u64) -> Result<(u64, bool), String> {
+        const LARGEST: f64 = 1e15;
+        let Ok(number) = text.trim().parse::<f64>() else { return Ok((self.parse(text)?, false)) };
+        if !(0.0..=LARGEST).contains(&number) {
+            return Err(format!("expected a number from 0 to {LARGEST}"));
+        }
+        let value = number * plain as f64;
+        let whole = value.round();
+        let change = (value - whole).abs();
+        if change > whole / 1_000.0 {
+            return Err(self.whole());
+        }
+        // Less than this is how a computer writes a decimal number.
+        Ok((whole as u64, change > value * 1e-9))
     }
 
     /// The same, with a `-` before what is below zero.
@@ -109,6 +130,14 @@ impl Quantity {
         let (text, sign) = text.trim().strip_prefix('-').map_or((text, 1), |text| (text, -1));
         // No number with a unit goes beyond what is signed.
         Ok(self.parse(text)? as i64 * sign)
+    }
+
+    /// That a number is finer than the base unit.
+    fn whole(&self) -> String {
+        match self.units.iter().find(|(_, scale)| *scale == 1) {
+            Some((unit, _)) => format!("expected a whole number of {unit}"),
+            None => "expected fewer decimals".into(),
+        }
     }
 
     /// What should have stood there.
@@ -132,7 +161,7 @@ pub(crate) fn share(text: &str) -> Result<u64, String> {
     let share = if text.contains('%') {
         SHARE.parse(text)?
     } else {
-        scaled(text, 1_000_000).and_then(narrow).map_err(|_| expected())?
+        scaled(text, 1_000_000, expected).and_then(narrow).map_err(|_| expected())?
     };
     if share <= 1_000_000 { Ok(share) } else { Err(expected()) }
 }
@@ -142,8 +171,8 @@ fn narrow(value: u128) -> Result<u64, String> {
     u64::try_from(value).ok().filter(|value| *value <= i64::MAX as u64).ok_or("expected a smaller number".into())
 }
 
-/// A decimal number times `scale`, exactly.
-fn scaled(number: &str, scale: u128) -> Result<u128, String> {
+/// A decimal number times `scale`, exactly; the error `whole_number` if that has a fraction.
+fn scaled(number: &str, scale: u128, whole_number: impl Fn() -> String) -> Result<u128, String> {
     let plain = || "expected a decimal number such as 2 or 0.5".to_string();
     let digits = number.trim().replace('_', "");
     let (whole, part) = digits.split_once('.').unwrap_or((&digits, ""));
@@ -159,7 +188,7 @@ fn scaled(number: &str, scale: u128) -> Result<u128, String> {
     let value: u128 = format!("{whole}{part}").parse().map_err(|_| plain())?;
     let value = value.checked_mul(scale).ok_or("expected a smaller number")?;
     if value % power != 0 {
-        return Err(format!("expected a whole number of base units ({scale} in one)"));
+        return Err(whole_number());
     }
     Ok(value / power)
 }

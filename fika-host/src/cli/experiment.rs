@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Stop;
+use super::print::say;
 use crate::experiment::{Experiment, Override};
 
 #[derive(Debug, clap::Args)]
@@ -92,5 +93,8 @@ pub(super) fn load(file: &std::path::Path, changes: &Changes) -> Result<Experime
         let file = file.display();
         return Err(Stop::Input(format!("{file}: expected an experiment file or a command, found neither (--help)")));
     }
-    Experiment::load(file, &changes.overrides()?).map_err(|errors| Stop::Input(errors.lines().join("\nerror: ")))
+    let experiment = Experiment::load(file, &changes.overrides()?);
+    let experiment = experiment.map_err(|errors| Stop::Input(errors.lines().join("\nerror: ")))?;
+    experiment.notes.iter().for_each(|note| say(&format!("note: {note}")));
+    Ok(experiment)
 }

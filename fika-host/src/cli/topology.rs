@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::experiment::load;
-use super::print::print;
+use super::print::{print, say};
 use super::{Outcome, Stop};
 use crate::topology::Format;
 
@@ -25,7 +25,10 @@ pub(super) fn run(args: &Args) -> Outcome {
     let experiment = load(&args.experiment.file, &args.experiment.changes)?;
     let topology = experiment.topology();
     let text = match args.format {
-        Some(format) => topology.write(format),
+        Some(format) => {
+            experiment.unwritten(format).iter().for_each(|note| say(&format!("note: {note}")));
+            topology.write(format)
+        }
         None => format!("{}: {}", experiment.name, topology.summary()),
     };
     match &args.output {

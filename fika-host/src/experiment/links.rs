@@ -76,9 +76,13 @@ impl Nodes {
             }
         }
         for link in std::mem::take(&mut self.drawn) {
-            let (latency_us, bandwidth_bps) = (link.latency_us, link.bandwidth_bps);
-            let latency = latency_us.map(|us| Latency::Fixed { us });
-            let figures = Figures { latency, bandwidth_bps, ..Figures::default() };
+            let figures = Figures {
+                latency: link.latency_us.map(|us| Latency::Fixed { us }),
+                jitter_us: link.jitter_us,
+                bandwidth_bps: link.bandwidth_bps,
+                loss_ppm: link.loss_ppm,
+                message_loss_ppm: link.message_loss_ppm,
+            };
             written.links.entry((link.a.min(link.b), link.a.max(link.b))).or_insert(figures);
         }
         self.links = written.links.keys().copied().collect();
@@ -142,6 +146,9 @@ const GRAPH_KEYS: &[(&str, &str)] = &[
 fn graph(network: &Fields<'_>) -> Option<Graph> {
     let fields = network.table("graph", &schema::GRAPH);
     let kind = fields.optional_text("kind");
+    if kind.is_none() && fields.given("kind").is_some() {
+        return None;
+    }
     let wanted = kind.as_deref().unwrap_or_default();
     for (key, of) in GRAPH_KEYS {
         if *of == wanted && fields.given(key).is_none() {

@@ -27,7 +27,7 @@ pub(crate) struct Medium {
 }
 
 /// A part of the world.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Region {
     /// Unique.
     pub name: String,

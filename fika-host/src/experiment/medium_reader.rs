@@ -17,20 +17,24 @@ use crate::quantity::DURATION;
 const REGIONS_MAX: usize = 100;
 const CLASSES_MAX: usize = 100;
 
-/// The medium without the links that have a cable of their own: those are not known yet.
-pub(super) fn medium(file: &Fields<'_>, problems: &Problems) -> Medium {
+/// The medium without the links that have a cable of their own: those are not known yet. Also whether its regions could
+/// be read.
+pub(super) fn medium(file: &Fields<'_>, problems: &Problems) -> (Medium, bool) {
     let network = file.table("network", &schema::NETWORK);
     let relay = file.table("relay", &schema::RELAY);
     let charge = relay.table("charge", &schema::CHARGE);
-    Medium {
-        regions: regions(&network, problems),
+    let regions = regions(&network, problems);
+    let known = regions.is_some();
+    let medium = Medium {
+        regions: regions.unwrap_or_default(),
         cable: cable(&network, problems),
         own: BTreeMap::new(),
         one_upload_at_a_time: network.flag("one_upload_at_a_time"),
         processing_us: processing(&network, problems),
         charge: Charge { block_bytes: charge.optional("block"), compact_bytes: charge.optional("compact") },
         compact_failures: compact_classes(&relay).into_iter().map(|(_, class)| class).collect(),
-    }
+    };
+    (medium, known)
 }
 
 fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
@@ -80,16 +84,24 @@ pub(super) fn latency(item: &Item, problems: &Problems) -> Option<Latency> {
     }
 }
 
-fn regions(network: &Fields<'_>, problems: &Problems) -> Vec<Region> {
+/// The regions; `None` if it is not known which they are.
+fn regions(network: &Fields<'_>, problems: &Problems) -> Option<Vec<Region>> {
     let tables = network.tables("regions", &schema::REGIONS, None);
+    if !network.has_list("regions") {
+        return None;
+    }
     if tables.is_empty() {
-        return network.optional_text("preset").map_or(vec![], |preset| presets::regions(&preset));
+        return match network.optional_text("preset") {
+            Some(preset) => Some(presets::regions(&preset)),
+            None if network.given("preset").is_some() => None,
+            None => Some(vec![]),
+        };
     }
     if tables.len() > REGIONS_MAX {
         network.problem("regions", || format!("expected at most {REGIONS_MAX} regions, found {}", tables.len()));
-        return vec![];
+        return None;
     }
-    let mut regions: Vec<Region> = vec![];
+    let (mut regions, mut named, mut shared): (Vec<Region>, bool, bool) = (vec![], true, true);
     for fields in &tables {
         let latency = match fields.below("latency").map(|item| &item.value) {
             None => vec![],
@@ -101,25 +113,27 @@ fn regions(network: &Fields<'_>, problems: &Problems) -> Vec<Region> {
                 vec![]
             }
         };
-        let name = fields.text("name");
-        // A name that could not be read is no name.
+        let (name, share) = (fields.optional_text("name"), fields.optional("share"));
+        named &= name.is_some();
+        shared &= share.is_some();
+        let name = name.unwrap_or_default();
         if !name.is_empty() && regions.iter().any(|region| region.name == name) {
             fields.problem("name", || format!("expected each region once, found '{name}' again"));
         }
         regions.push(Region {
             name,
-            share_ppm: fields.number("share") as u32,
+            share_ppm: share.unwrap_or(0) as u32,
             upload_bps: fields.number("upload"),
             download_bps: fields.number("download"),
             latency,
         });
     }
     let sum: u32 = regions.iter().map(|region| region.share_ppm).sum();
-    if sum != 0 && sum != 1_000_000 {
+    if shared && sum != 0 && sum != 1_000_000 {
         let percent = f64::from(sum) / 10_000.0;
         network.problem("regions", || format!("expected shares of 100 % in all, found {percent} %"));
     }
-    regions
+    (named && shared).then_some(regions)
 }
 
 fn processing(network: &Fields<'_>, problems: &Problems) -> BTreeMap<String, u64> {
@@ -156,15 +170,18 @@ fn compact_classes(relay: &Fields<'_>) -> Vec<(u32, CompactFailure)> {
         return vec![];
     }
     let class = |fields: &Fields<'_>| {
-        let missing = match fields.read("missing") {
-            Read::Pairs(pairs) => pairs.into_iter().map(|(share, weight)| (share as u32, weight as u32)).collect(),
-            _ => vec![],
+        let missing: Option<Vec<_>> = match fields.read("missing") {
+            Read::Pairs(pairs) => {
+                Some(pairs.into_iter().map(|(share, weight)| (share as u32, weight as u32)).collect())
+            }
+            _ if fields.given("missing").is_some() => None,
+            _ => Some(vec![]),
         };
         let probability_ppm = fields.number("failure") as u32;
-        if probability_ppm > 0 && missing.is_empty() {
+        if probability_ppm > 0 && missing.as_ref().is_some_and(Vec::is_empty) {
             fields.problem("missing", || "expected at least one pair, as blocks fail".into());
         }
-        (fields.number("share") as u32, CompactFailure { probability_ppm, missing })
+        (fields.number("share") as u32, CompactFailure { probability_ppm, missing: missing.unwrap_or_default() })
     };
     let classes: Vec<_> = tables.iter().map(class).collect();
     if classes.iter().map(|(share, _)| u64::from(*share)).sum::<u64>() > 1_000_000 {

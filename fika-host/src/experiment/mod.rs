@@ -9,6 +9,9 @@
 mod builder;
 mod expect;
 mod graph;
+mod graph_file;
+#[cfg(test)]
+mod graph_file_tests;
 mod key;
 mod links;
 mod load;
@@ -54,6 +57,8 @@ pub use source::{ExperimentErrors, Override};
 pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 
+use crate::limits::utf8;
+
 impl Experiment {
     /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.
     ///
@@ -66,7 +71,10 @@ impl Experiment {
         let limit = source::FILE_BYTES_MAX as u64 + 1;
         let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
         read.map_err(|why| wrong(format!("cannot read it: {why}")))?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong("expected UTF-8 text".into()))?;
+        if bytes.len() > source::FILE_BYTES_MAX {
+            return Err(wrong(source::too_large()));
+        }
+        let text = utf8(bytes).map_err(|why| ExperimentErrors(vec![format!("{file}:{why}")]))?;
         Experiment::parse(&file, &text, overrides)
     }
 
@@ -77,8 +85,7 @@ impl Experiment {
     /// One line for each thing that is wrong, with its place.
     pub fn parse(file: &str, text: &str, overrides: &[Override]) -> Result<Experiment, ExperimentErrors> {
         if text.len() > source::FILE_BYTES_MAX {
-            let most = source::FILE_BYTES_MAX;
-            return Err(ExperimentErrors(vec![format!("{file}: expected at most {most} bytes, found more")]));
+            return Err(ExperimentErrors(vec![format!("{file}: {}", source::too_large())]));
         }
         let stem = Path::new(file).file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
         resolve::resolve(&stem, Source::parse(file, text, overrides)?)

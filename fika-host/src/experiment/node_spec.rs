@@ -43,6 +43,12 @@ pub(crate) struct NodeSpec {
     /// [`Medium::compact_failures`](super::Medium::compact_failures).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compact_failure: Option<u16>,
+    /// Its key in the file of the graph, where that is not its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_id: Option<String>,
+    /// The text that the file of the graph shows for it, where that is not its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// Whether the value can be left out: a large network need not write it for each node.

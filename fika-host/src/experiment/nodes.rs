@@ -1,7 +1,6 @@
 //! Reads the nodes of an experiment: those named one by one, groups, and those of a rule or a file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 
 use fika_core::amount::Amount;
@@ -13,7 +12,7 @@ use super::reader::{Fields, Read, did_you_mean};
 use super::schema;
 use super::source::{Place, Problems, Value};
 use crate::limits::{LINKS_MAX, NODES_MAX, shortened};
-use crate::topology::{Topology, TopologyLink};
+use crate::topology::TopologyLink;
 
 /// A clock that loses as much as this stands still.
 const DRIFT_MAX_PPM: u64 = 1_000_000;
@@ -23,13 +22,23 @@ pub(super) struct Nodes {
     pub(super) specs: Vec<NodeSpec>,
     /// What each of them leaves open.
     pub(super) open: Vec<Open>,
+    /// What the own table of each gives.
+    pub(super) own: Vec<Own>,
+    /// What nodes without a table of their own are.
+    pub(super) default: Draft,
+    /// Whether all of them could be read. If not, nobody knows which names are wrong.
+    pub(super) known: bool,
     indices: BTreeMap<String, NodeIndex>,
     /// Names of peers by node, as written.
     pub(super) peers: Vec<(NodeIndex, Peers)>,
-    coins: usize,
+    pub(super) coins: usize,
     peer_count: u64,
     /// The links of a graph that was read from a file.
     pub(super) drawn: Vec<TopologyLink>,
+    /// Its regions, if the experiment has none.
+    pub(super) file_regions: Vec<Region>,
+    /// What was changed in that file, or not read.
+    pub(super) notes: Vec<String>,
     /// Ascending, each once.
     pub(super) links: Vec<(NodeIndex, NodeIndex)>,
 }
@@ -45,13 +54,34 @@ pub(super) struct Open {
     pub(super) download: bool,
 }
 
+/// What the own table of a node gives, without the defaults of all nodes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Own {
+    pub(super) role: bool,
+    pub(super) hash_rate: bool,
+    pub(super) coins: bool,
+    pub(super) upload: bool,
+    pub(super) download: bool,
+}
+
+/// The regions of the experiment.
+#[derive(Clone, Copy)]
+pub(super) enum Regions<'a> {
+    Known(&'a [Region]),
+    /// They could not be read.
+    Unknown,
+}
+
 impl Nodes {
     /// Named nodes, then groups, then n1, n2, ...
-    pub(super) fn read(file: &Fields<'_>, folder: &Path, regions: &[Region], problems: &Problems) -> Nodes {
+    pub(super) fn read(file: &Fields<'_>, regions: Regions<'_>, problems: &Problems) -> Nodes {
         let defaults = file.table("defaults", &schema::DEFAULTS);
         let defaults = defaults.below("node");
         // Read once for its errors; each node reads it again as its fallback.
-        let default = spec(&Fields::new(&schema::DEFAULT_NODE, defaults, None, problems), regions);
+        let default = Draft {
+            own: Own::default(),
+            ..spec(&Fields::new(&schema::DEFAULT_NODE, defaults, None, problems), regions)
+        };
         let fallback = match defaults.map(|item| &item.value) {
             Some(Value::Table(table)) => Some(table),
             _ => None,
@@ -59,20 +89,34 @@ impl Nodes {
         let mut nodes = Nodes {
             specs: vec![],
             open: vec![],
+            own: vec![],
+            default: default.clone(),
+            known: file.has_list("nodes") && file.has_list("node_groups"),
             indices: BTreeMap::new(),
             peers: vec![],
             coins: 0,
             peer_count: 0,
             drawn: vec![],
+            file_regions: vec![],
+            notes: vec![],
             links: vec![],
         };
         for fields in file.tables("nodes", &schema::NODES, fallback) {
+            let (name, spec) = (fields.optional_text("name"), spec(&fields, regions));
             let peers = fields.texts("peers").into();
-            nodes.add(fields.text("name"), &spec(&fields, regions), &peers, &fields, problems);
+            match name {
+                Some(name) => drop(nodes.add(name, &spec, &peers, &fields, problems)),
+                None => nodes.known = false,
+            }
         }
         for fields in file.tables("node_groups", &schema::NODE_GROUPS, fallback) {
-            let (name, spec, peers) = (fields.text("name"), spec(&fields, regions), fields.texts("peers").into());
-            for number in 1..=fields.number("count") {
+            let (name, spec, peers) =
+                (fields.optional_text("name"), spec(&fields, regions), fields.texts("peers").into());
+            let (Some(name), Some(count)) = (name, fields.optional("count")) else {
+                nodes.known = false;
+                continue;
+            };
+            for number in 1..=count {
                 if !nodes.add(format!("{name}-{number}"), &spec, &peers, &fields, problems) {
                     break;
                 }
@@ -80,75 +124,33 @@ impl Nodes {
         }
         let network = file.table("network", &schema::NETWORK);
         let none = Peers::default();
-        for number in 1..=network.number("nodes") {
+        let count = network.optional("nodes");
+        nodes.known &= count.is_some();
+        for number in 1..=count.unwrap_or(0) {
             if !nodes.add(format!("n{number}"), &default, &none, &network, problems) {
                 break;
             }
         }
-        nodes.read_graph(&network, folder, &default, regions, problems);
-        // A file that could not be read may have nodes.
-        let from_file = network.table("graph", &schema::GRAPH).optional_text("kind").as_deref() == Some("file");
-        if nodes.specs.is_empty() && (problems.none() || !from_file) {
-            problems.add(network.place, || "expected a node: give [network] nodes = 5, or [[nodes]]".into());
-        }
         nodes
     }
 
-    /// Adds the nodes and links of a graph file. A node that the experiment names too is the same node.
-    fn read_graph(
-        &mut self,
-        network: &Fields<'_>,
-        folder: &Path,
-        default: &Draft,
-        regions: &[Region],
-        problems: &Problems,
-    ) {
-        let graph = network.table("graph", &schema::GRAPH);
-        let (Some("file"), Some(path)) = (graph.optional_text("kind").as_deref(), graph.optional_text("file")) else {
-            return;
-        };
-        let mut topology = match Topology::load(&folder.join(&path)) {
-            Ok(topology) => topology,
-            Err(why) => return graph.problem("file", || why),
-        };
-        let place = graph.below("file").map_or(graph.place, |item| item.place);
-        if topology.links.iter().any(|link| link.latency_us.is_some() || link.bandwidth_bps.is_some()) {
-            problems.simulated(place, "latency or bandwidth", &path);
-        }
-        let mut indices = Vec::with_capacity(topology.nodes.len());
-        for node in topology.nodes {
-            let known = self.indices.get(&node.name).copied();
-            let index = known.unwrap_or(self.specs.len() as NodeIndex);
-            if known.is_none() && !self.add(node.name, default, &Peers::default(), &graph, problems) {
-                return;
-            }
-            indices.push(index);
-            let spec = &mut self.specs[index as usize];
-            if let Some(rate) =
-                node.hash_rate.filter(|_| spec.role == Role::Full && self.open[index as usize].hash_rate)
-            {
-                spec.hash_rate = rate;
-                self.open[index as usize].hash_rate = false;
-            }
-            if let Some(name) = node.region.filter(|_| spec.region.is_none() && !regions.is_empty()) {
-                spec.region = find_region(&name, regions).map_err(|why| problems.add(place, || why)).ok();
-            }
-        }
-        for link in &mut topology.links {
-            (link.a, link.b) = (indices[link.a as usize], indices[link.b as usize]);
-        }
-        self.drawn = topology.links;
-    }
-
     /// Adds one node; false if the network is full.
-    fn add(&mut self, name: String, draft: &Draft, peers: &Peers, fields: &Fields<'_>, problems: &Problems) -> bool {
+    pub(super) fn add(
+        &mut self,
+        name: String,
+        draft: &Draft,
+        peers: &Peers,
+        fields: &Fields<'_>,
+        problems: &Problems,
+    ) -> bool {
         self.coins += draft.spec.coins.len();
         let full = self.specs.len() as u64 == NODES_MAX;
-        if full || self.coins > COINS_MAX {
+        if full || !self.has_room_for_coins() {
             let (nodes, coins) = (NODES_MAX, COINS_MAX);
             problems.add(fields.place, || {
                 format!("expected at most {nodes} nodes and {coins} genesis outputs, found more")
             });
+            self.known = false;
             return false;
         }
         let index = self.specs.len() as NodeIndex;
@@ -161,6 +163,7 @@ impl Nodes {
         if self.peer_count > 2 * LINKS_MAX {
             let most = 2 * LINKS_MAX;
             problems.add(fields.place, || format!("expected at most {most} peers of all nodes together, found more"));
+            self.known = false;
             return false;
         }
         if !peers.is_empty() {
@@ -168,12 +171,22 @@ impl Nodes {
         }
         self.specs.push(NodeSpec { name, ..draft.spec.clone() });
         self.open.push(draft.open);
+        self.own.push(draft.own);
         true
     }
 
+    pub(super) fn has_room_for_coins(&self) -> bool {
+        self.coins <= COINS_MAX
+    }
+
+    pub(super) fn index(&self, name: &str) -> Option<NodeIndex> {
+        self.indices.get(name).copied()
+    }
+
+    /// The node of this name. It is no problem if none has it while not all are known.
     pub(super) fn find(&self, place: Place, name: &str, problems: &Problems) -> Option<NodeIndex> {
         let found = self.indices.get(name).copied();
-        if found.is_none() {
+        if found.is_none() && self.known {
             problems.add(place, || {
                 let meant = did_you_mean(name, self.indices.keys().map(String::as_str));
                 format!("expected the name of a node, found '{}', which no node has{meant}", shortened(name))
@@ -184,7 +197,7 @@ impl Nodes {
 }
 
 /// What `[defaults.node]`, `[[nodes]]` and `[[node_groups]]` have in common. The name is set later.
-fn spec(fields: &Fields<'_>, regions: &[Region]) -> Draft {
+fn spec(fields: &Fields<'_>, regions: Regions<'_>) -> Draft {
     let role = match fields.text("role").as_str() {
         "wallet" => Role::Wallet,
         "light" => {
@@ -209,7 +222,7 @@ fn spec(fields: &Fields<'_>, regions: &[Region]) -> Draft {
     }
     let region = fields
         .optional_text("region")
-        .and_then(|name| find_region(&name, regions).map_err(|why| fields.problem("region", || why)).ok());
+        .and_then(|name| find_region(&name, regions).map_err(|why| fields.problem("region", || why)).ok().flatten());
     let (upload, download) = (fields.optional("upload"), fields.optional("download"));
     let open =
         Open { hash_rate: fields.below("hash_rate").is_none(), upload: upload.is_none(), download: download.is_none() };
@@ -227,22 +240,35 @@ fn spec(fields: &Fields<'_>, regions: &[Region]) -> Draft {
         clock_drift_ppm: fields.signed("clock_drift"),
         compact: true,
         compact_failure: None,
+        file_id: None,
+        label: None,
     };
     if spec.clock_drift_ppm.unsigned_abs() >= DRIFT_MAX_PPM {
         fields.problem("clock_drift", || "expected less than 100 %".into());
     }
-    Draft { spec, open }
+    let own = Own {
+        role: fields.has("role"),
+        hash_rate: fields.has("hash_rate"),
+        coins: fields.has("coins"),
+        upload: fields.has("upload"),
+        download: fields.has("download"),
+    };
+    Draft { spec, open, own }
 }
 
 /// What a node is before it has its name.
-struct Draft {
+#[derive(Clone)]
+pub(super) struct Draft {
     spec: NodeSpec,
     open: Open,
+    own: Own,
 }
 
-fn find_region(name: &str, regions: &[Region]) -> Result<u16, String> {
+/// The region of this name; none while they are not known.
+pub(super) fn find_region(name: &str, regions: Regions<'_>) -> Result<Option<u16>, String> {
+    let Regions::Known(regions) = regions else { return Ok(None) };
     let found = regions.iter().position(|region| region.name == name);
-    found.map(|index| index as u16).ok_or_else(|| {
+    found.map(|index| Some(index as u16)).ok_or_else(|| {
         let meant = did_you_mean(name, regions.iter().map(|region| region.name.as_str()));
         format!("expected the name of a region, found '{}', which [network] does not have{meant}", shortened(name))
     })

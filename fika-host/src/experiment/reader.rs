@@ -33,6 +33,8 @@ pub(super) struct Fields<'a> {
     schema: &'static Schema,
     table: Option<&'a Table>,
     fallback: Option<&'a Table>,
+    /// Something else stands where the table should be. That is told, so that no key is missing.
+    broken: bool,
     problems: &'a Problems,
 }
 
@@ -44,8 +46,8 @@ impl<'a> Fields<'a> {
         fallback: Option<&'a Table>,
         problems: &'a Problems,
     ) -> Fields<'a> {
-        let mut fields =
-            Fields { place: item.map_or(Place::Code, |item| item.place), schema, table: None, fallback, problems };
+        let place = item.map_or(Place::Code, |item| item.place);
+        let mut fields = Fields { place, schema, table: None, fallback, broken: false, problems };
         match item.map(|item| (&item.value, item)) {
             None => {}
             Some((Value::Table(table), _)) => {
@@ -53,6 +55,7 @@ impl<'a> Fields<'a> {
                 fields.check_keys(table);
             }
             Some((_, item)) => {
+                fields.broken = true;
                 problems.add(item.place, || format!("expected a table for {}, found {}", schema.title, item.found()));
             }
         }
@@ -101,6 +104,28 @@ impl<'a> Fields<'a> {
     fn item(&self, key: &str) -> Option<&'a Item> {
         let find = |table: Option<&'a Table>| table.and_then(|table| table.get(key)).map(|(_, item)| item);
         find(self.table).or_else(|| find(self.fallback))
+    }
+
+    /// Whether nothing else stands where the table should be.
+    pub(super) fn is_table(&self) -> bool {
+        !self.broken
+    }
+
+    /// Whether nothing else stands where the list of tables should be.
+    pub(super) fn has_list(&self, key: &str) -> bool {
+        let is_list = |item: &Item| match &item.value {
+            Value::List(items) => items.iter().all(|item| matches!(item.value, Value::Table(_))),
+            _ => false,
+        };
+        !self.broken && self.item(key).is_none_or(is_list)
+    }
+
+    /// Whether an unknown key of the table looks like this one, which is told already.
+    fn is_misspelt(&self, key: &str) -> bool {
+        let unknown = |name: &&String| self.schema.keys.iter().all(|key| key.name != **name);
+        let names = self.table.into_iter().flat_map(Table::keys);
+        let close = |name: &String| !did_you_mean(name, std::iter::once(key)).is_empty();
+        names.filter(unknown).any(close)
     }
 
     /// Whether the table itself (not its fallback) has the key.
@@ -157,6 +182,9 @@ impl<'a> Fields<'a> {
     /// The value read in another form than the schema's.
     pub(super) fn read_as(&self, name: &str, form: Form) -> Read {
         let key = self.key(name);
+        if self.broken {
+            return Read::Nothing;
+        }
         match self.item(name) {
             Some(item) if is_none(key, item) && !matches!(form, Form::BitRate) => Read::Nothing,
             Some(item) => form.read(item).unwrap_or_else(|why| {
@@ -167,7 +195,9 @@ impl<'a> Fields<'a> {
                 Read::Nothing
             }),
             None if key.default == REQUIRED => {
-                self.problems.add(self.place, || format!("{} needs the key '{name}'", self.schema.title));
+                if !self.is_misspelt(name) {
+                    self.problems.add(self.place, || format!("{} needs the key '{name}'", self.schema.title));
+                }
                 Read::Nothing
             }
             None if key.default == NONE => Read::Nothing,

@@ -12,7 +12,7 @@ use super::key::Schema;
 use super::load::loads;
 use super::medium_reader;
 use super::node_spec::Role;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, Regions};
 use super::reader::Fields;
 use super::schema;
 use super::source::{ExperimentErrors, Item, Problems, Source};
@@ -37,10 +37,13 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     let run = file.table("experiment", &schema::EXPERIMENT);
     let own_seed = run.number("seed");
     let seed = seed.unwrap_or(own_seed);
-    let mut medium = medium_reader::medium(&file, &problems);
-    let mut nodes = Nodes::read(&file, source.folder(), &medium.regions, &problems);
+    let (mut medium, regions_known) = medium_reader::medium(&file, &problems);
+    let regions = if regions_known { Regions::Known(&medium.regions) } else { Regions::Unknown };
+    let mut nodes = Nodes::read(&file, regions, &problems);
+    nodes.read_graph(&file, source.folder(), regions, &problems);
     let written = nodes.links(&file, seed, &problems);
     medium_reader::place(&mut nodes, &file, &medium, seed, &problems);
+    medium.regions.append(&mut nodes.file_regions);
     medium.own = written.own(&nodes, &medium);
     let name = run.optional_text("name").unwrap_or_else(|| name_from(stem));
     let mut experiment = Experiment {
@@ -68,6 +71,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         load: loads(&file, &nodes, &problems),
         expects: expects(&file, &nodes, &problems),
         output: output(&file),
+        notes: std::mem::take(&mut nodes.notes),
         origin: Origin::default(),
     };
     experiment.nodes = nodes.specs;

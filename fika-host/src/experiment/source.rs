@@ -14,6 +14,12 @@ use crate::limits::shortened;
 
 /// The largest experiment file that is read, in bytes. 100,000 nodes written one by one fit in it.
 pub(super) const FILE_BYTES_MAX: usize = 16 << 20;
+
+/// That a file is larger.
+pub(super) fn too_large() -> String {
+    format!("expected at most {FILE_BYTES_MAX} bytes, found more")
+}
+
 /// Errors beyond this number are counted, not listed.
 const ERRORS_MAX: usize = 20;
 const OVERRIDE_SEGMENTS_MAX: usize = 16;
@@ -251,7 +257,6 @@ impl Source {
         found.sort_by_key(|(place, _)| *place);
         let mut lines: Vec<String> =
             found.iter().map(|(place, why)| format!("{}: {why}", self.describe(*place))).collect();
-        lines.dedup();
         if problems.more.get() > 0 {
             lines.push(format!("{}: and {} more errors", self.file, problems.more.get()));
         }
@@ -320,7 +325,11 @@ impl Problems {
     pub(super) fn add(&self, place: Place, message: impl FnOnce() -> String) {
         let mut found = self.found.borrow_mut();
         if found.len() < ERRORS_MAX {
-            found.push((place, message()));
+            // Some tables are read more than once.
+            let problem = (place, message());
+            if !found.contains(&problem) {
+                found.push(problem);
+            }
         } else {
             self.more.set(self.more.get() + 1);
         }

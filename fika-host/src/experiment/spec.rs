@@ -55,6 +55,9 @@ pub struct Experiment {
     pub(crate) expects: Vec<Expect>,
     /// Where the results go.
     pub(crate) output: Output,
+    /// A line for each thing that was changed in the file of the graph, or not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
     /// What it was read from.
     #[serde(skip)]
     pub(super) origin: Origin,

@@ -207,7 +207,7 @@ fn errors_name_their_place_and_what_was_expected() {
         (node("coins = [0]"), "expected outputs above 0 coins"),
         (node("coins = [1, 'x']"), "'coins' in [[nodes]]: expected coins"),
         (node("hash_rate = 20"), "expected a hash rate such as \"20 kH/s\""),
-        (node("hash_rate = '0.4 H/s'"), "expected a whole number of base units"),
+        (node("hash_rate = '0.4 H/s'"), "expected a whole number of H/s, found the text"),
         (node("hash_rate = '1000001 ZH/s'"), "expected a smaller number"),
         (
             format!("{PAIR}[experiment]\nstop_height = 1400\n[chain]\ntick = '1 ms'\nblock_interval = '1 h'\n"),

@@ -1,8 +1,9 @@
 //! The topology of an experiment.
 
-use super::medium::Latency;
+use super::medium::{Cable, Latency};
+use super::node_spec::{Durability, NodeIndex, NodeSpec, Role};
 use super::spec::Experiment;
-use crate::topology::{Topology, TopologyLink, TopologyNode};
+use crate::topology::{Format, Topology, TopologyLink, TopologyNode};
 
 impl Experiment {
     /// Who is joined to whom. A latency that is drawn for each message counts as its mean.
@@ -10,22 +11,73 @@ impl Experiment {
         let medium = &self.medium;
         let nodes = self.nodes.iter().map(|node| TopologyNode {
             name: node.name.clone(),
+            id: None,
+            label: None,
+            wallet: Some(node.role == Role::Wallet),
             region: node.region.and_then(|region| Some(medium.regions.get(usize::from(region))?.name.clone())),
-            hash_rate: Some(node.hash_rate),
+            hash_rate: Some(node.hash_rate).filter(|_| node.role == Role::Full),
+            coins: Some(node.coins.clone()).filter(|coins| !coins.is_empty()),
+            upload_bps: Some(node.upload_bps).filter(|bps| *bps > 0),
+            download_bps: Some(node.download_bps).filter(|bps| *bps > 0),
         });
-        let region = |node: u32| self.nodes[node as usize].region.map(usize::from);
         let links = self.links.iter().enumerate().map(|(index, &(a, b))| {
-            let own = medium.own.get(&index);
-            let matrix = region(a).zip(region(b)).and_then(|(a, b)| medium.regions.get(a)?.latency.get(b));
-            let cable = own.unwrap_or(&medium.cable);
-            let latency = if own.is_some() { &cable.latency } else { matrix.unwrap_or(&cable.latency) };
+            let cable = self.cable(index);
             TopologyLink {
                 a,
                 b,
-                latency_us: Some(Latency::mean_us(latency)).filter(|us| *us > 0),
+                latency_us: Some(self.latency(index, a, b).mean_us()).filter(|us| *us > 0),
+                jitter_us: Some(cable.jitter_us).filter(|us| *us > 0),
                 bandwidth_bps: Some(cable.bandwidth_bps).filter(|bps| *bps > 0),
+                loss_ppm: Some(cable.loss_ppm).filter(|ppm| *ppm > 0),
+                message_loss_ppm: Some(cable.message_loss_ppm).filter(|ppm| *ppm > 0),
             }
         });
         Topology { nodes: nodes.collect(), links: links.collect() }
+    }
+
+    /// A line with what a file of this format does not say of the network.
+    pub(crate) fn unwritten(&self, format: Format) -> Option<String> {
+        let node = |has: fn(&NodeSpec) -> bool| self.nodes.iter().any(has);
+        let link = |has: fn(&Cable) -> bool| (0..self.links.len()).any(|index| has(self.cable(index)));
+        let latency = |has: &dyn Fn(usize, NodeIndex, NodeIndex) -> bool| {
+            self.links.iter().enumerate().any(|(index, &(a, b))| has(index, a, b))
+        };
+        let drawn = latency(&|index, a, b| !matches!(self.latency(index, a, b), Latency::Fixed { .. }));
+        let directed = latency(&|index, a, b| self.latency(index, a, b) != self.latency(index, b, a));
+        let only_graphml = [
+            ("roles", node(|node| node.role != Role::Full)),
+            ("hash rates", node(|node| node.hash_rate > 0)),
+            ("coins", node(|node| !node.coins.is_empty())),
+            ("upload and download", node(|node| node.upload_bps > 0 || node.download_bps > 0)),
+            ("jitter", link(|cable| cable.jitter_us > 0)),
+            ("bandwidths", link(|cable| cable.bandwidth_bps > 0)),
+            ("loss", link(|cable| cable.loss_ppm > 0 || cable.message_loss_ppm > 0)),
+        ];
+        let never = [
+            ("how latencies are drawn (their mean is written)", drawn),
+            ("latencies of the second direction where it has another", directed),
+            ("agents", node(|node| node.agent.is_some())),
+            ("durability", node(|node| node.durability != Durability::Batch)),
+            ("clocks", node(|node| node.clock_offset_us != 0 || node.clock_drift_ppm != 0)),
+            ("ids and labels of the file that was read", node(|node| node.file_id.is_some() || node.label.is_some())),
+        ];
+        let others = only_graphml.into_iter().filter(|_| format != Format::Graphml);
+        let left: Vec<&str> = others.chain(never).filter(|(_, has)| *has).map(|(what, _)| what).collect();
+        (!left.is_empty()).then(|| format!("not written: {}", left.join(", ")))
+    }
+
+    fn cable(&self, link: usize) -> &Cable {
+        self.medium.own.get(&link).unwrap_or(&self.medium.cable)
+    }
+
+    /// From `a` to `b`, the ends of this link.
+    fn latency(&self, link: usize, a: NodeIndex, b: NodeIndex) -> Latency {
+        if let Some(own) = self.medium.own.get(&link) {
+            return own.latency;
+        }
+        let region = |node: NodeIndex| self.nodes[node as usize].region.map(usize::from);
+        let between = region(a).zip(region(b));
+        let matrix = between.and_then(|(a, b)| self.medium.regions.get(a)?.latency.get(b));
+        matrix.copied().unwrap_or(self.medium.cable.latency)
     }
 }

@@ -1,10 +1,16 @@
 //! GML: nested lists of keys and values (Himsolt, "GML: A portable graph file format", 1997).
 
-use super::assembly::{Assembly, DEPTH_MAX, Record};
-use super::graph::Topology;
+use quick_xml::escape::unescape;
+
+use super::assembly::{Assembly, DEPTH_MAX};
+use super::graph::Import;
+use super::record::{Of, Record};
 use crate::limits::shortened;
 
 const TOKEN_BYTES_MAX: usize = 4_096;
+/// Keys of the graph and of edges that say nothing of the network.
+const GRAPH_KEYS: &[&str] = &["comment", "Creator", "Version", "id", "multigraph"];
+const EDGE_KEYS: &[&str] = &["comment", "id", "key"];
 
 enum Token<'a> {
     Word(&'a str),
@@ -68,7 +74,7 @@ enum List {
     Other,
 }
 
-pub(super) fn read(text: &str) -> Result<Topology, String> {
+pub(super) fn read(text: &str) -> Result<Import, String> {
     let mut tokens = Tokens { rest: text, line: 1 };
     let mut assembly = Assembly::default();
     let mut lists: Vec<List> = vec![];
@@ -99,9 +105,17 @@ pub(super) fn read(text: &str) -> Result<Topology, String> {
                 }
                 let list = match (lists.last(), key) {
                     (None, "graph") => List::Graph,
-                    (Some(List::Graph), "node") => List::Node(Record::at(line)),
-                    (Some(List::Graph), "edge") => List::Edge(Record::at(line)),
-                    _ => List::Other,
+                    (Some(List::Graph), "node") => List::Node(Record::new(Of::Nodes, line)),
+                    (Some(List::Graph), "edge") => List::Edge(Record::new(Of::Edges, line)),
+                    (within, key) => {
+                        match within {
+                            Some(List::Graph) => assembly.unread.add(Of::Graph, key),
+                            Some(List::Node(_)) => assembly.unread.add(Of::Nodes, key),
+                            Some(List::Edge(_)) => assembly.unread.add(Of::Edges, key),
+                            Some(List::Other) | None => {}
+                        }
+                        List::Other
+                    }
                 };
                 graphs += usize::from(matches!(list, List::Graph));
                 if graphs > 1 {
@@ -109,16 +123,30 @@ pub(super) fn read(text: &str) -> Result<Topology, String> {
                 }
                 lists.push(list);
             }
-            Some(Token::Word(value) | Token::Text(value)) => match (lists.last_mut(), key) {
-                (Some(List::Node(record)), "id") => record.id = Some(value.into()),
-                (Some(List::Edge(record)), "source") => record.source = Some(value.into()),
-                (Some(List::Edge(record)), "target") => record.target = Some(value.into()),
-                (Some(List::Node(record) | List::Edge(record)), key) => record.set(key, value),
-                _ => {}
-            },
+            Some(Token::Word(value)) => set(lists.last_mut(), key, value, &mut assembly),
+            Some(Token::Text(value)) => {
+                // Characters beyond ASCII may stand as those of HTML. What only looks so is text.
+                let text = unescape(value).unwrap_or(value.into());
+                set(lists.last_mut(), key, &text, &mut assembly);
+            }
             Some(Token::Close) | None => {
                 return Err(format!("{line}: expected a value after '{}'", shortened(key)));
             }
         }
+    }
+}
+
+/// Keeps a value of the list around it.
+fn set(list: Option<&mut List>, key: &str, value: &str, assembly: &mut Assembly) {
+    match (list, key) {
+        (Some(List::Node(record)), "id") => record.id = Some(value.into()),
+        (Some(List::Node(_)), "comment") => {}
+        (Some(List::Edge(record)), "source") => record.source = Some(value.into()),
+        (Some(List::Edge(record)), "target") => record.target = Some(value.into()),
+        (Some(List::Edge(_)), key) if EDGE_KEYS.contains(&key) => {}
+        (Some(List::Node(record) | List::Edge(record)), key) => record.set(key, value, &mut assembly.unread),
+        (Some(List::Graph), "directed") if value == "0" => {}
+        (Some(List::Graph), key) if !GRAPH_KEYS.contains(&key) => assembly.unread.add(Of::Graph, key),
+        _ => {}
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::assembly::{Assembly, DEPTH_MAX, Record};
-use super::graph::Topology;
+use super::assembly::{Assembly, DEPTH_MAX};
+use super::graph::Import;
+use super::record::{Of, Record};
 use crate::limits::shortened;
 
 /// The element that is being read.
@@ -14,8 +15,12 @@ enum Element {
     Graph,
     Node(Record),
     Edge(Record),
-    /// A value of the node or edge around it, of the attribute with this id.
+    /// A value of the graph, node or edge around it, of the attribute with this id.
     Data(String, String),
+    /// The declaration of the attribute with this id.
+    Key(String),
+    /// The value of those that give none for the attribute around it.
+    Default(String),
     Other,
 }
 
@@ -36,8 +41,8 @@ impl Lines<'_> {
     }
 }
 
-pub(super) fn read(text: &str) -> Result<Topology, String> {
-    let mut parser = Parser { assembly: Assembly::default(), open: vec![], keys: BTreeMap::new(), graphs: 0 };
+pub(super) fn read(text: &str) -> Result<Import, String> {
+    let mut parser = Parser::default();
     let mut reader = Reader::from_str(text);
     let mut lines = Lines { text, counted: 0, line: 1 };
     loop {
@@ -72,11 +77,21 @@ pub(super) fn read(text: &str) -> Result<Topology, String> {
     }
 }
 
+/// A `<key>`: an attribute that nodes or edges have.
+struct Key {
+    /// `attr.name`, or its id if it has none.
+    name: String,
+    nodes: bool,
+    edges: bool,
+    default: Option<String>,
+}
+
+#[derive(Default)]
 struct Parser {
     assembly: Assembly,
     open: Vec<Element>,
-    /// Names of attributes by the ids of their `<key>`.
-    keys: BTreeMap<String, String>,
+    /// By id.
+    keys: BTreeMap<String, Key>,
     graphs: usize,
 }
 
@@ -97,52 +112,92 @@ impl Parser {
                 if self.graphs > 1 {
                     return Err("expected one graph, found another".into());
                 }
+                if get("edgedefault")?.as_deref() == Some("directed") {
+                    self.assembly.unread.add(Of::Graph, "directed");
+                }
                 Element::Graph
             }
             (Some(Element::Graph), "node") => {
-                let mut record = Record::at(line);
+                let mut record = Record::new(Of::Nodes, line);
                 record.id = get("id")?;
                 Element::Node(record)
             }
             (Some(Element::Graph), "edge") => {
-                let mut record = Record::at(line);
+                let mut record = Record::new(Of::Edges, line);
                 (record.source, record.target) = (get("source")?, get("target")?);
                 Element::Edge(record)
             }
             (_, "graph") => return Err("expected no graph in a graph".into()),
             (_, "hyperedge") => return Err("expected edges between two nodes, found a hyperedge".into()),
-            (Some(Element::Node(_) | Element::Edge(_)), "data") => {
+            (Some(Element::Graph | Element::Node(_) | Element::Edge(_)), "data") => {
                 Element::Data(get("key")?.unwrap_or_default(), String::new())
             }
+            (Some(Element::Key(_)), "default") => Element::Default(String::new()),
             (_, "key") => {
-                if let (Some(id), Some(name)) = (get("id")?, get("attr.name")?) {
-                    self.keys.insert(id, name);
+                let id = get("id")?.unwrap_or_default();
+                let name = get("attr.name")?.unwrap_or_else(|| id.clone());
+                let of = get("for")?;
+                let is_for = |kind: &str| of.as_deref().is_none_or(|of| of == kind || of == "all");
+                let key = Key { name, nodes: is_for("node"), edges: is_for("edge"), default: None };
+                self.keys.insert(id.clone(), key);
+                Element::Key(id)
+            }
+            (within, name) => {
+                match within {
+                    _ if name == "desc" => {}
+                    Some(Element::Graph) => self.assembly.unread.add(Of::Graph, name),
+                    Some(Element::Node(_)) => self.assembly.unread.add(Of::Nodes, name),
+                    Some(Element::Edge(_)) => self.assembly.unread.add(Of::Edges, name),
+                    _ => {}
                 }
                 Element::Other
             }
-            _ => Element::Other,
         });
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), String> {
+        let unread = &mut self.assembly.unread;
         match self.open.pop() {
-            Some(Element::Node(record)) => self.assembly.node(record),
-            Some(Element::Edge(record)) => self.assembly.link(record),
-            Some(Element::Data(key, text)) => {
-                if let (Some(name), Some(Element::Node(record) | Element::Edge(record))) =
-                    (self.keys.get(&key), self.open.last_mut())
-                {
-                    record.set(name, &text);
+            // Keys stand before the graph, so that their defaults are known.
+            Some(Element::Node(mut record)) => {
+                for key in self.keys.values().filter(|key| key.nodes) {
+                    if let Some(default) = &key.default {
+                        record.set_default(&key.name, default, unread);
+                    }
+                }
+                self.assembly.node(record)
+            }
+            Some(Element::Edge(mut record)) => {
+                for key in self.keys.values().filter(|key| key.edges) {
+                    if let Some(default) = &key.default {
+                        record.set_default(&key.name, default, unread);
+                    }
+                }
+                self.assembly.link(record)
+            }
+            Some(Element::Data(id, text)) => {
+                let name = self.keys.get(&id).map_or(&id, |key| &key.name);
+                match self.open.last_mut() {
+                    Some(Element::Node(record) | Element::Edge(record)) => record.set(name, &text, unread),
+                    _ => unread.add(Of::Graph, name),
                 }
                 Ok(())
             }
-            Some(Element::Graph | Element::Other) | None => Ok(()),
+            Some(Element::Default(text)) => {
+                if let Some(Element::Key(id)) = self.open.last()
+                    && let Some(key) = self.keys.get_mut(id)
+                {
+                    key.default = Some(text).filter(|text| !text.trim().is_empty());
+                }
+                Ok(())
+            }
+            Some(Element::Graph | Element::Key(_) | Element::Other) | None => Ok(()),
         }
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(Element::Data(_, value)) = self.open.last_mut() {
+        if let Some(Element::Data(_, value) | Element::Default(value)) = self.open.last_mut() {
             value.push_str(text);
         }
     }

@@ -5,9 +5,16 @@
 //! with it all entities but the five of XML), and what does not fit is an error with its line.
 
 mod assembly;
+mod encoding;
+mod figures;
+#[cfg(test)]
+mod foreign_tests;
 mod gml;
 mod graph;
 mod graphml;
+mod merging;
+mod naming;
+mod record;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -17,7 +24,8 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-pub(crate) use graph::{Topology, TopologyLink, TopologyNode};
+pub(crate) use graph::{Import, Topology, TopologyLink, TopologyNode};
+pub(crate) use naming::made_names;
 pub(crate) use write::Format;
 
 /// The largest file that is read.
@@ -27,8 +35,8 @@ impl Topology {
     /// Reads a file: GraphML if its name ends in `.graphml` or `.xml`, GML if in `.gml`.
     ///
     /// # Errors
-    /// `file:line: what was expected and found`, in one line.
-    pub(crate) fn load(path: &Path) -> Result<Topology, String> {
+    /// `file:line: what was expected and found`, in one line; without a line where the file cannot be read.
+    pub(crate) fn load(path: &Path) -> Result<Import, String> {
         let file = path.display();
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let parse = match ending.as_deref() {
@@ -46,25 +54,30 @@ impl Topology {
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(format!("{file}: expected at most {FILE_BYTES_MAX} bytes, found more"));
         }
-        let text = String::from_utf8(bytes).map_err(|_| format!("{file}: expected UTF-8 text"))?;
-        parse(&text).map_err(|why| format!("{file}:{why}"))
+        let mut import = parse(bytes).map_err(|why| format!("{file}:{why}"))?;
+        import.notes.iter_mut().for_each(|note| *note = format!("{file}: {note}"));
+        Ok(import)
     }
 
-    /// Reads GraphML. Edges may be directed or not: a link has no direction. Of the attributes `region`, `hash_rate`
-    /// (nodes), `latency` and `bandwidth` (edges) are read, with a unit (`30 ms`), or as a number of H/s, ms and
-    /// bit/s; a node is named by its attribute `name` or `label` where that is a name, else by its id.
+    /// Reads GraphML, in UTF-8 or, where it says so, in ISO-8859-1. A link has no direction. Read are `role`, `region`,
+    /// `hash_rate`, `coins`, `upload` and `download` of nodes, `latency`, `jitter`, `bandwidth` and `loss` of edges, and
+    /// Shadow's names of them, with a unit (`30 ms`), or as a number of H/s, ms, bit/s, or a share. A node is named by
+    /// its `name` or `label` where that is a name and all are different, else by its id or a name made from it.
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub(crate) fn parse_graphml(text: &str) -> Result<Topology, String> {
-        graphml::read(text)
+    pub(crate) fn parse_graphml(bytes: Vec<u8>) -> Result<Import, String> {
+        graphml::read(&encoding::graphml(bytes)?)
     }
 
-    /// Reads GML (Himsolt 1997), with the attributes of [`Topology::parse_graphml`].
+    /// Reads GML (Himsolt 1997), as [`Topology::parse_graphml`] does; in UTF-8, or else ISO-8859-1.
     ///
     /// # Errors
     /// `line: what was expected and found`, in one line.
-    pub(crate) fn parse_gml(text: &str) -> Result<Topology, String> {
-        gml::read(text)
+    pub(crate) fn parse_gml(bytes: Vec<u8>) -> Result<Import, String> {
+        let (text, note) = encoding::gml(bytes)?;
+        let mut import = gml::read(&text)?;
+        import.notes.splice(0..0, note);
+        Ok(import)
     }
 }

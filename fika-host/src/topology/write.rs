@@ -17,6 +17,9 @@ pub(crate) enum Format {
     Nwdiag,
 }
 
+const NODE_KEYS: [&str; 6] = ["role", "region", "hash_rate", "coins", "upload", "download"];
+const EDGE_KEYS: [&str; 5] = ["latency", "jitter", "bandwidth", "loss", "message_loss"];
+
 impl Topology {
     /// The text of a file in this format.
     pub(crate) fn write(&self, format: Format) -> String {
@@ -33,26 +36,30 @@ impl Topology {
     fn graphml(&self, out: &mut String) -> fmt::Result {
         out.push_str(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n\
-             \x20 <key id=\"region\" for=\"node\" attr.name=\"region\" attr.type=\"string\"/>\n\
-             \x20 <key id=\"hash_rate\" for=\"node\" attr.name=\"hash_rate\" attr.type=\"string\"/>\n\
-             \x20 <key id=\"latency\" for=\"edge\" attr.name=\"latency\" attr.type=\"string\"/>\n\
-             \x20 <key id=\"bandwidth\" for=\"edge\" attr.name=\"bandwidth\" attr.type=\"string\"/>\n\
-             \x20 <graph edgedefault=\"undirected\">\n",
+             <graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n",
         );
-        let data = |key: &str, value: Option<String>| {
-            value.map_or(String::new(), |value| format!("<data key=\"{key}\">{}</data>", escape(&value)))
-        };
+        for (of, names) in [("node", &NODE_KEYS[..]), ("edge", &EDGE_KEYS[..])] {
+            for name in names {
+                writeln!(out, "  <key id=\"{name}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"string\"/>")?;
+            }
+        }
+        out.push_str("  <graph edgedefault=\"undirected\">\n");
         for node in &self.nodes {
-            let region = data("region", node.region.clone());
-            let rate = data("hash_rate", node.hash_rate.map(|rate| format!("{rate} H/s")));
-            writeln!(out, "    <node id=\"{}\">{region}{rate}</node>", escape(&node.name))?;
+            let role = node.wallet.map(|wallet| if wallet { "wallet" } else { "full" }.to_string());
+            let coins = node.coins.as_ref().filter(|coins| !coins.is_empty());
+            let coins = coins.map(|coins| coins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+            let rate = node.hash_rate.map(|rate| format!("{rate} H/s"));
+            let (up, down) = (node.upload_bps.map(bits), node.download_bps.map(bits));
+            let data = data(NODE_KEYS, [role, node.region.clone(), rate, coins, up, down]);
+            writeln!(out, "    <node id=\"{}\">{data}</node>", escape(&node.name))?;
         }
         for link in &self.links {
             let (a, b) = (escape(self.name(link.a)), escape(self.name(link.b)));
-            let latency = data("latency", link.latency_us.map(millis));
-            let bandwidth = data("bandwidth", link.bandwidth_bps.map(|bps| format!("{bps} bit/s")));
-            writeln!(out, "    <edge source=\"{a}\" target=\"{b}\">{latency}{bandwidth}</edge>")?;
+            let (latency, jitter) = (link.latency_us.map(millis), link.jitter_us.map(millis));
+            let share = |ppm: u32| format!("{}.{:06}", ppm / 1_000_000, ppm % 1_000_000);
+            let (loss, message_loss) = (link.loss_ppm.map(share), link.message_loss_ppm.map(share));
+            let data = data(EDGE_KEYS, [latency, jitter, link.bandwidth_bps.map(bits), loss, message_loss]);
+            writeln!(out, "    <edge source=\"{a}\" target=\"{b}\">{data}</edge>")?;
         }
         out.push_str("  </graph>\n</graphml>\n");
         Ok(())
@@ -98,6 +105,17 @@ impl Topology {
     pub(super) fn name(&self, node: u32) -> &str {
         &self.nodes[node as usize].name
     }
+}
+
+/// The values that are there, each with its key.
+fn data<const N: usize>(keys: [&str; N], values: [Option<String>; N]) -> String {
+    let given = keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?)));
+    given.map(|(key, value)| format!("<data key=\"{key}\">{}</data>", escape(&value))).collect()
+}
+
+/// `none` where there is no limit.
+fn bits(bps: u64) -> String {
+    if bps == 0 { "none".into() } else { format!("{bps} bit/s") }
 }
 
 /// Exact to the microsecond.

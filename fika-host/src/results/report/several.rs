@@ -21,7 +21,7 @@ pub(super) fn page(source: &Source) -> String {
     page.section("Expectations", overview::expectations(summary));
     page.section("Figures of all runs", replicas.map_err(String::from).and_then(figures));
     page.section("Propagation", replicas.map_err(String::from).and_then(propagation));
-    page.section("Runs", replicas.map_err(String::from).map(|replicas| runs(replicas)));
+    page.section("Runs", replicas.map_err(String::from).map(runs));
     page.section("What ran", Ok(overview::what_ran(source)));
     page.html()
 }
