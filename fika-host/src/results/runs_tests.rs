@@ -164,7 +164,6 @@ fn of_200_drawn_batches_the_wrong_fail_the_right_pass_and_the_border_is_undecide
         let value = MEAN - errors * DEVIATION / 20_f64.sqrt();
         count(|batch| runs.verdict(&at(value), &sample(batch, 20)).holds)
     };
-    println!("of {BATCHES}: right {:?}, wrong {:?}, border {:?}", truly(3.0), truly(-3.0), truly(0.0));
     // Noncentral t with 19 degrees of freedom and 3: it is above 2.093 with 81.2 %, below -2.093 with 0.0 %. Of 200:
     // 162, standard deviation 5.5, of which three are left to each side.
     let [pass, fail, _] = truly(3.0);
@@ -192,7 +191,6 @@ fn looking_again_and_again_does_not_mislead_more_often() {
     assert_eq!(looks, [10, 20, 40, 80, 160, 320]);
     // The mean is at the border, so every decision misleads: at most 5 %, which is 10, and three deviations of 3.1.
     let [pass, fail, _] = count(until_decided);
-    println!("of {BATCHES} at the border: {pass} pass, {fail} fail");
     assert!(pass + fail <= 19, "{pass} {fail}");
     // One that is right by one deviation of a run is decided within few.
     let easy = Expect { value: 900_000, ..expect.clone() };

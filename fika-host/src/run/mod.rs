@@ -8,6 +8,7 @@ mod progress;
 mod progress_line;
 mod replicas;
 mod resolved_plugins;
+mod run_file;
 mod setup;
 mod signals;
 mod simulate;
@@ -23,14 +24,12 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use serde::Serialize;
-
 use crate::Registry;
 use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{PROBE_COMMAND, answer_probe};
-use crate::results::{Summary, json};
+use crate::results::Summary;
 
 use control_clients::ControlClients;
 pub use error::RunError;
@@ -39,13 +38,13 @@ pub(crate) use folder::Folder;
 use progress::Progress;
 use progress_line::ProgressLine;
 pub(crate) use resolved_plugins::ResolvedPlugins;
+use run_file::write_run;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
 use supervise::Supervisor;
 pub(crate) use supervise::last_error;
 use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
-use write_results::write_file;
 
 /// The program name of a node's process. No user can give it, so it is never taken for a command.
 const NODE: &str = "fika-node";
@@ -274,39 +273,4 @@ fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &
             lab => return Ok(lab?),
         }
     }
-}
-
-/// `run.json`: everything that is needed to repeat the run.
-#[derive(Serialize)]
-struct RunFile<'a> {
-    experiment: &'a Experiment,
-    engine: String,
-    /// Whether the work was done, or its time was drawn.
-    proof: &'static str,
-    started_utc: String,
-    fika_host: &'static str,
-    plugins: Vec<resolved_plugins::PluginLine>,
-    command: Vec<String>,
-}
-
-fn write_run(
-    experiment: &Experiment,
-    plugins: &ResolvedPlugins,
-    engine: impl ToString,
-    start: SystemTime,
-    folder: &Folder,
-) -> Result<(), RunError> {
-    let run = RunFile {
-        experiment,
-        engine: engine.to_string(),
-        proof: match experiment.chain.proof {
-            fika_core::env::Proof::Real => "real",
-            fika_core::env::Proof::Sampled => "sampled: simulated, no work was done",
-        },
-        started_utc: folder::stamp(start),
-        fika_host: env!("CARGO_PKG_VERSION"),
-        plugins: plugins.lines(),
-        command: std::env::args().collect(),
-    };
-    write_file(folder, "run.json", |out| json::write(&run, out))
 }

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::progress_line::ProgressLine;
+use super::run_file::write_run;
 use super::write_results::{write_all, write_file, write_summary};
-use super::{Folder, ResolvedPlugins, RunError, signals, simulate, write_run};
+use super::{Folder, ResolvedPlugins, RunError, signals, simulate};
 use crate::experiment::Experiment;
 use crate::results::{Ended, Figure, Replica, Replicas, Summary, json, next_look, write_replicas};
 use crate::sim;

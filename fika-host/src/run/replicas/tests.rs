@@ -145,7 +145,7 @@ fn the_folder_has_the_statistics_of_all_and_the_first_run_in_a_folder_of_its_own
 #[test]
 fn runs_are_added_until_all_is_decided_or_there_are_enough() {
     let dir = tempfile::tempdir().expect("a folder");
-    let judged = |value: &str, max: u32| {
+    let verdict_of = |value: &str, max: u32| {
         let changes = [
             format!("expect=[{{ metric = \"reward_share\", on = \"n3\", op = \"<\", value = \"{value}\" }}]"),
             "experiment.repeat=2".into(),
@@ -160,9 +160,9 @@ fn runs_are_added_until_all_is_decided_or_there_are_enough() {
         (summary.as_expected(), seeds.len())
     };
     // A tenth of the power, each time another one: nobody has nearly all blocks, and nobody none.
-    let (holds, made) = judged("90 %", 64);
+    let (holds, made) = verdict_of("90 %", 64);
     assert!(holds == Some(true) && made < 64, "{holds:?} {made}");
-    assert_eq!(judged("10 %", 5), (None, 5));
+    assert_eq!(verdict_of("10 %", 5), (None, 5));
 }
 
 #[test]
