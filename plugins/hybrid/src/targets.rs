@@ -155,7 +155,10 @@ mod tests {
     /// 20,000 blocks whose spacings scatter as those of a search do: their mean is the interval, for few blocks of memory
     /// and for many, from a first target that is four times too easy.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test draws; its bounds are wider than what math libraries differ by")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test draws; its bounds are wider than what math libraries differ by"
+    )]
     fn the_mean_spacing_is_the_interval() {
         for blocks in [2, 16, 128] {
             let right = Target(U256::MAX >> 40usize);
