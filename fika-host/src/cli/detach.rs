@@ -3,8 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use super::print::{print, say};
 use super::{Outcome, Stop};
@@ -32,8 +33,20 @@ pub(super) fn send_to_background() -> Outcome {
     if said.ends_with(HINT) {
         return Ok(ExitCode::SUCCESS);
     }
-    let status = child.wait().map_err(failed)?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    ended_before_up(child.wait().map_err(failed)?)
+}
+
+/// What it means that the process in the background has ended before it said that its run is up.
+fn ended_before_up(status: ExitStatus) -> Outcome {
+    // Only the hint says that the run is up; an exit code or a signal says no more than how the process ended.
+    match (status.code(), status.signal()) {
+        (Some(code), _) if code != 0 => Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
+        (None, Some(signal)) => {
+            say(&format!("error: the process in the background was killed by signal {signal} before its run was up"));
+            Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from))
+        }
+        _ => Err(Stop::Environment("the process in the background ended before its run was up".into())),
+    }
 }
 
 const HINT: &str = "\x20 fika-host ps              what runs
@@ -60,4 +73,18 @@ pub(super) fn up(name: &str, results: &Path) {
 pub(super) fn leave_session() {
     // It fails only for the leader of a group, which then has a session already.
     let _ = rustix::process::setsid();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_before_the_run_is_up_is_no_success_and_a_signal_keeps_its_code() {
+        let code = |raw: i32| ended_before_up(ExitStatus::from_raw(raw)).map(|code| format!("{code:?}")).ok();
+        let expected = |code: u8| Some(format!("{:?}", ExitCode::from(code)));
+        assert_eq!(code(2 << 8), expected(2));
+        assert_eq!(code(7), expected(135), "a bus error is no failed expectation");
+        assert_eq!(code(0), None);
+    }
 }

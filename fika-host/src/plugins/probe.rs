@@ -9,27 +9,36 @@ use std::time::{Duration, Instant};
 
 use fika_core::env::{ChainParams, Env};
 use fika_core::keys::NoKeys;
-use fika_core::plugin::Faults;
+use fika_core::plugin::{Faults, Kind};
 
-use super::place::Place;
+use super::place::{Place, shown};
 
-/// The hidden subcommand that [`probe`] runs and [`answer_probe`] carries out: library, then its table as TOML.
+/// The hidden subcommand that [`probe`] runs and [`answer_probe`] carries out: library; then kind and table (TOML) of the
+/// plugin that is to be made, or neither.
 pub(crate) const PROBE_COMMAND: &str = "probe-plugin";
 
 /// How long a plugin may take to load and be made.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Loads the library at `path` and makes its plugin from `table` in a child process of `program`, a Fika host.
+/// How the last line begins that the other process says. An exit code proves nothing: a plugin that ends the process
+/// chooses it.
+const ACCEPTED: &str = "plugin accepted";
+const REFUSED: &str = "plugin refused: ";
+
+/// Loads the library in a child process of `program`, a Fika host, and makes its plugin of this kind from this table.
 ///
 /// # Errors
-/// One line: what [`resolve`](super::resolve) or the plugin would say, or that it crashes or hangs.
-pub(crate) fn probe(program: &Path, path: &str, table: &str) -> Result<(), String> {
-    probe_within(PATIENCE, program, path, table)
+/// One line: what [`resolve`](super::resolve) or the plugin would say, or that it crashes, hangs or ends its process.
+pub(super) fn probe(program: &Path, place: &Place, made: Option<(Kind, &str)>) -> Result<(), String> {
+    probe_within(PATIENCE, program, place, made)
 }
 
-fn probe_within(patience: Duration, program: &Path, path: &str, table: &str) -> Result<(), String> {
+fn probe_within(patience: Duration, program: &Path, place: &Place, made: Option<(Kind, &str)>) -> Result<(), String> {
+    let path = shown(&place.library);
     let mut child = Command::new(program)
-        .args([PROBE_COMMAND, path, table])
+        .arg(PROBE_COMMAND)
+        .arg(if place.library.is_absolute() { place.library.clone() } else { Path::new(".").join(&place.library) })
+        .args(made.iter().flat_map(|(kind, table)| [kind.name(), table]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -47,28 +56,37 @@ fn probe_within(patience: Duration, program: &Path, path: &str, table: &str) -> 
             }
         }
     };
-    let mut said = String::new();
+    let mut said = vec![];
     if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut said).map_err(|error| format!("{path}: {error}"))?;
+        stdout.read_to_end(&mut said).map_err(|error| format!("{path}: {error}"))?;
     }
-    match (status.code(), said.trim()) {
-        (Some(0), _) => Ok(()),
-        (Some(2), said) if !said.is_empty() => Err(said.into()),
-        _ => Err(format!("{path}: crashes while it is loaded ({status})")),
-    }
-}
-
-/// Carries out [`PROBE_COMMAND`]: the line to print and the exit code.
-pub(crate) fn answer_probe(path: &str, table: &str) -> (String, u8) {
-    match try_plugin(path, table) {
-        Ok(()) => (String::new(), 0),
-        Err(line) => (line, 2),
+    // The plugin may have printed before, whatever it likes.
+    let said = String::from_utf8_lossy(&said);
+    let last = said.lines().last().unwrap_or_default();
+    match status.code() {
+        Some(0) if last == ACCEPTED => Ok(()),
+        Some(2) if last.starts_with(REFUSED) => Err(last[REFUSED.len()..].into()),
+        Some(_) => Err(format!("{path}: ends the process while it is loaded or made ({status})")),
+        None => Err(format!("{path}: crashes while it is loaded ({status})")),
     }
 }
 
-fn try_plugin(path: &str, table: &str) -> Result<(), String> {
+/// Carries out [`PROBE_COMMAND`], with the kind and the table of a plugin that is to be made: the line to print, and the
+/// exit code.
+pub(crate) fn answer_probe(path: &str, made: Option<(&str, &str)>) -> (String, u8) {
+    match try_plugin(path, made) {
+        Ok(()) => (ACCEPTED.into(), 0),
+        Err(why) => (format!("{REFUSED}{}", why.lines().collect::<Vec<_>>().join(" ")), 2),
+    }
+}
+
+fn try_plugin(path: &str, made: Option<(&str, &str)>) -> Result<(), String> {
     let place = Place::of(path)?.ok_or_else(|| format!("expected the path of a library, found {path}"))?;
     let plugin = super::load(&place)?;
+    plugin.params();
+    let Some((kind, table)) = made else { return Ok(()) };
+    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or("expected a kind of plugin")?;
+    super::of_kind(kind, &shown(&place.library).to_string(), plugin)?;
     let faults = Faults::new();
     plugin.check(table, &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) }, &faults)
 }
@@ -86,14 +104,15 @@ mod tests {
         let program = dir.path().join("host");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-        probe_within(patience, &program, "x.so", "")
+        probe_within(patience, &program, &Place { library: "x.so".into(), krate: None }, None)
     }
 
     #[test]
     fn a_plugin_that_crashes_or_hangs_is_named() {
         let verdict_of = |script| verdict(script, PATIENCE);
-        assert_eq!(verdict_of("exit 0"), Ok(()));
-        assert_eq!(verdict_of("echo 'x.so: no such file'; exit 2"), Err("x.so: no such file".into()));
+        assert_eq!(verdict_of("echo it prints; echo plugin accepted"), Ok(()));
+        let refused = "echo 'plugin refused: x.so: no such file'; exit 2";
+        assert_eq!(verdict_of(refused), Err("x.so: no such file".into()));
         let crash = verdict_of("kill -SEGV $$").unwrap_err();
         assert!(crash.starts_with("x.so: crashes while it is loaded (signal: 11"), "{crash}");
         let hang = verdict("exec sleep 600", Duration::from_millis(200)).unwrap_err();
@@ -101,8 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_that_ends_the_process_is_never_accepted() {
+        for script in
+            ["exit 0", "echo; exit 0", "echo plugin accepted; echo more", "exit 2", "echo plugin accepted; exit 1"]
+        {
+            let ended = verdict(script, PATIENCE).unwrap_err();
+            assert!(ended.starts_with("x.so: ends the process while it is loaded or made"), "{script}: {ended}");
+        }
+        let crash = verdict("echo plugin accepted; kill -BUS $$", PATIENCE).unwrap_err();
+        assert!(crash.starts_with("x.so: crashes"), "{crash}");
+    }
+
+    #[test]
     fn the_probe_itself_says_what_is_wrong() {
-        assert_eq!(answer_probe("./x.so", ""), ("x.so: no such file".into(), 2));
-        assert_eq!(answer_probe("x", "").1, 2);
+        assert_eq!(answer_probe("./x.so", None), ("plugin refused: x.so: no such file".into(), 2));
+        assert_eq!(answer_probe("x", Some(("consensus", ""))).1, 2);
     }
 }

@@ -71,10 +71,10 @@ pub struct RunOptions {
 impl Host {
     /// Call it first in `main`. In a process that was started as a node it never returns.
     pub fn init(registry: Registry) -> Host {
-        let arguments: Vec<OsString> = std::env::args_os().take(4).collect();
+        let arguments: Vec<OsString> = std::env::args_os().take(5).collect();
         match &arguments[..] {
             [name, _, setup] if name == NODE => become_node(Path::new(setup), &registry),
-            [_, command, library, table] if command == PROBE_COMMAND => become_probe(library, table),
+            [_, command, library, made @ ..] if command == PROBE_COMMAND => become_probe(library, made),
             _ => Host { registry },
         }
     }
@@ -229,8 +229,10 @@ fn become_node(setup: &Path, registry: &Registry) -> ! {
 }
 
 /// Runs this process as the probe of a plugin.
-fn become_probe(library: &OsStr, table: &OsStr) -> ! {
-    let (line, code) = answer_probe(&library.to_string_lossy(), &table.to_string_lossy());
+fn become_probe(library: &OsStr, made: &[OsString]) -> ! {
+    let made: Vec<_> = made.iter().map(|argument| argument.to_string_lossy()).collect();
+    let made = if let [kind, table] = &made[..] { Some((&**kind, &**table)) } else { None };
+    let (line, code) = answer_probe(&library.to_string_lossy(), made);
     // The process that asked may have given up.
     let _ = writeln!(std::io::stdout(), "{line}");
     std::process::exit(code.into())

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 
 use fika_core::address::Address;
@@ -154,17 +153,11 @@ impl ResolvedPlugins {
 
 /// Finds one plugin. Changes `choice` so that node processes find the same one.
 fn find(kind: Kind, choice: &mut PluginChoice, registry: &Registry) -> Result<Descriptor, RunError> {
-    let found = plugins::resolve(registry, kind, &choice.plugin);
+    let found = plugins::resolve(registry, kind, &choice.plugin, &choice.params.to_string());
     let found = found.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
     choice.plugin = match found.origin {
         Origin::CompiledIn => found.name.into(),
-        Origin::Library(path) => {
-            // A plugin may crash or hang when it is made. It is tried in another process first.
-            let path = path.display().to_string();
-            let tried = plugins::probe(Path::new("/proc/self/exe"), &path, &choice.params.to_string());
-            tried.map_err(|why| RunError::Input(format!("{}: {why}", choice.place)))?;
-            path
-        }
+        Origin::Library(path) => path.display().to_string(),
     };
     Ok(found)
 }

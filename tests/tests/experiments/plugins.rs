@@ -90,6 +90,24 @@ fn a_set_that_does_not_fit_is_refused() {
     refused(&host, &["--consensus", &unruly], &["unruly", "utxo"]);
 }
 
+#[test]
+fn a_library_that_ends_the_process_or_is_damaged_is_an_error_that_names_it() {
+    let host = Host::new();
+    let whole = fs::read(library("fika-pos", &fika_tests::root())).unwrap();
+    let cut = host.folder.path().join("cut.so");
+    fs::write(&cut, &whole[..300_000]).unwrap();
+    for (library, name) in [(fixture("leaving"), "libleaving.so"), (cut.display().to_string(), "cut.so")] {
+        refused(&host, &["--consensus", &library], &[name]);
+        refused(&host, &["check", "--consensus", &library], &[name]);
+        refused(&host, &["--detach", "--consensus", &library], &[name]);
+        let output = host.output(&["plugins", &library]);
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(name), "{}", text(&output));
+    }
+    let leaves = ["--consensus", &fixture("unruly"), "--set", "consensus.unruly.panics_in='nowhere, leaves'"];
+    refused(&host, &leaves, &["libunruly.so", "ends the process"]);
+}
+
 /// A library among the fixtures.
 fn fixture(name: &str) -> String {
     let fixtures = fika_tests::root().join("tests/fixtures");
