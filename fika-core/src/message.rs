@@ -30,10 +30,13 @@ pub enum InvItem {
     Gossip(Id),
     /// A block, to be sent as a [`CompactBlock`] where the other end makes them. Only asked for.
     Compact(Id),
+    /// The ancestors of a transaction, by its hash, that are in the mempool: those nearest to it, parents first (as BIP 331
+    /// does). Only asked for; the answer is transactions.
+    Ancestors(Id),
 }
 
 impl InvItem {
-    /// The number of its kind in the encoding, below 5.
+    /// The number of its kind in the encoding, below 6.
     #[inline]
     pub fn kind(&self) -> usize {
         match self {
@@ -42,15 +45,17 @@ impl InvItem {
             InvItem::Proposal(_) => 2,
             InvItem::Gossip(_) => 3,
             InvItem::Compact(_) => 4,
+            InvItem::Ancestors(_) => 5,
         }
     }
 
     /// Its name.
     #[inline]
     pub fn id(&self) -> &Id {
-        let (InvItem::Tx(id) | InvItem::Block(id) | InvItem::Proposal(id) | InvItem::Gossip(id) | InvItem::Compact(id)) =
-            self;
-        id
+        match self {
+            InvItem::Tx(id) | InvItem::Block(id) | InvItem::Proposal(id) => id,
+            InvItem::Gossip(id) | InvItem::Compact(id) | InvItem::Ancestors(id) => id,
+        }
     }
 }
 
@@ -237,6 +242,7 @@ impl Decode for InvItem {
             2 => Ok(InvItem::Proposal(id)),
             3 => Ok(InvItem::Gossip(id)),
             4 => Ok(InvItem::Compact(id)),
+            5 => Ok(InvItem::Ancestors(id)),
             _ => Err(DecodeError::Unknown("kind of item")),
         }
     }
@@ -281,6 +287,7 @@ mod tests {
             InvItem::Proposal(Id([3; 32])),
             InvItem::Gossip(Id([4; 32])),
             InvItem::Compact(Id([5; 32])),
+            InvItem::Ancestors(Id([6; 32])),
         ];
         let all = [
             Message::Inv(items.clone()),

@@ -43,6 +43,12 @@ pub trait Rule: std::error::Error {
     /// (`bad-diffbits`) or of the script error (`EVAL_FALSE`). Other rules have names of their own in the style of
     /// `not-your-slot`. Names stay the same when texts change.
     fn code(&self) -> &'static str;
+
+    /// The ledger entries for want of which a transaction breaks the rule: once others have made or changed them it may
+    /// be valid. None where nothing can mend it.
+    fn needs(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 }
 
 impl Rule for DecodeError {
@@ -105,6 +111,15 @@ pub enum Reject {
     /// The plugin failed; nothing is said about the block.
     #[error("plugin fault: {0}")]
     Fault(String),
+    /// A transaction lacks ledger entries that others may still make or change. In a block, where nothing comes later, it
+    /// is [`Reject::Invalid`].
+    #[error("{why}")]
+    Needs {
+        /// The rule that it breaks as long as they are missing.
+        why: Reason,
+        /// The keys of the entries, as [`Ledger::get`](crate::tx::Ledger::get) takes them.
+        keys: Vec<Vec<u8>>,
+    },
 }
 
 impl Reject {
@@ -116,7 +131,7 @@ impl Reject {
     /// The rule's code; `not-yet` where blocks are missing and `plugin-fault` where a plugin failed.
     pub fn code(&self) -> &str {
         match self {
-            Reject::Invalid(reason) => &reason.code,
+            Reject::Invalid(why) | Reject::Needs { why, .. } => &why.code,
             Reject::NotYet(_) => "not-yet",
             Reject::Fault(_) => "plugin-fault",
         }
@@ -125,7 +140,7 @@ impl Reject {
     /// Code and text in one.
     pub fn into_reason(self) -> Reason {
         match self {
-            Reject::Invalid(reason) => reason,
+            Reject::Invalid(why) | Reject::Needs { why, .. } => why,
             other => Reason { code: other.code().to_owned().into(), text: other.to_string() },
         }
     }
@@ -135,6 +150,16 @@ impl Reject {
     pub fn within(self, part: impl fmt::Display) -> Reject {
         match self {
             Reject::Invalid(reason) => Reject::Invalid(reason.within(part)),
+            Reject::Needs { why, keys } => Reject::Needs { why: why.within(part), keys },
+            other => other,
+        }
+    }
+
+    /// The same where nothing comes later that could make up for what is missing.
+    #[must_use]
+    pub fn in_block(self) -> Reject {
+        match self {
+            Reject::Needs { why, .. } => Reject::Invalid(why),
             other => other,
         }
     }
@@ -152,6 +177,11 @@ impl Encode for Reject {
                 put_list(out, ids);
             }
             Reject::Fault(why) => (2u8, why.clone()).encode(out),
+            Reject::Needs { why, keys } => {
+                out.put(&[3]);
+                why.encode(out);
+                put_list(out, keys);
+            }
         }
     }
 }
@@ -162,6 +192,7 @@ impl Decode for Reject {
             0 => Ok(Reject::Invalid(Reason::decode(from)?)),
             1 => Ok(Reject::NotYet(from.list(usize::MAX)?)),
             2 => Ok(Reject::Fault(String::decode(from)?)),
+            3 => Ok(Reject::Needs { why: Reason::decode(from)?, keys: from.list(usize::MAX)? }),
             _ => Err(DecodeError::Unknown("kind of rejection")),
         }
     }
@@ -169,7 +200,10 @@ impl Decode for Reject {
 
 impl<R: Rule> From<R> for Reject {
     fn from(rule: R) -> Reject {
-        Reject::Invalid(rule.into())
+        match rule.needs() {
+            keys if keys.is_empty() => Reject::Invalid(rule.into()),
+            keys => Reject::Needs { why: rule.into(), keys },
+        }
     }
 }
 

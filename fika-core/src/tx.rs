@@ -154,7 +154,8 @@ pub trait TxFormat: Send + Sync {
     /// amounts; runs no script. For a coinbase the spends are empty and the credits are the claim.
     ///
     /// # Errors
-    /// [`Reject::Invalid`] with the broken rule.
+    /// [`Reject::Invalid`] with the broken rule; [`Reject::Needs`] where an entry is missing that another transaction may
+    /// make: the node then keeps the transaction for a while.
     fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
 
     /// What the digests and facts of `tx` have in common, worked out once, in bytes whose meaning
@@ -292,7 +293,12 @@ impl TxFormat for Accounts {
             Transfer::Payment { from_lock, number, fee, order: Payees { to, actions }, unlock } => {
                 ensure(!context.coinbase, || "expected a coinbase")?;
                 let expected = Self::next_number(&from_lock, ledger);
-                ensure(number == expected, || format!("expected payment number {expected}, found {number}"))?;
+                ensure(number == expected, || {
+                    let why = Reject::invalid(format!("expected payment number {expected}, found {number}"));
+                    // Those before it may still come.
+                    let keys = vec![from_lock.clone()];
+                    if number < expected { why } else { Reject::Needs { why: why.into_reason(), keys } }
+                })?;
                 let parts = to.iter().map(|(_, amount)| *amount).chain(actions.iter().map(|a| a.amount)).chain([fee]);
                 let amount = Amount::checked_sum(parts).ok_or_else(|| Reject::invalid("the sum is above the limit"))?;
                 let key = [&from_lock[..], &number.to_le_bytes()].concat();

@@ -78,6 +78,13 @@ impl Node {
         if !left.is_empty() {
             self.put_back(turn, affected, left, joined);
         }
+        if !self.seldom.tx_orphans.is_empty() {
+            let diffs: Vec<_> = joined.iter().map(|ix| turn.world.diff(*ix)).collect();
+            let changes = diffs.iter().flat_map(|diff| diff.iter());
+            let changed: BTreeSet<&[u8]> = changes.filter_map(|change| Space::Format.strip(&change.key)).collect();
+            let freed = self.seldom.tx_orphans.take(|orphan| orphan.keys.iter().any(|key| changed.contains(&key[..])));
+            turn.out.pending.txs.extend(freed);
+        }
     }
 
     /// Takes out of the mempool what has to do with entries that the old blocks changed, in the order of arrival. The list

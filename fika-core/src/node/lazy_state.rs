@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use super::chain_sync::ChainSync;
 use super::gossip_seen::GossipSeen;
 use super::orphans::OrphanBlocks;
+use super::tx_orphanage::TxOrphanage;
 use super::unpublished::Unpublished;
 use crate::hash::Id;
 use crate::world::BlockSet;
@@ -17,6 +18,7 @@ pub(super) struct Seldom {
     /// The blocks that this node has found invalid.
     pub(super) refused: BlockSet,
     pub(super) orphans: OrphanBlocks,
+    pub(super) tx_orphans: TxOrphanage,
     pub(super) sync: ChainSync,
     pub(super) unpublished: Unpublished,
     pub(super) gossip: GossipSeen,

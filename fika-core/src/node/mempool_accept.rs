@@ -1,12 +1,16 @@
 //! Accepting a transaction to the mempool: the one place where its validation, its status and the mempool meet.
 
+use std::collections::BTreeSet;
+
 use super::io::Event;
 use super::mempool::TxReject;
 use super::peer::PeerId;
 use super::state::Node;
 use super::turn::Turn;
+use super::tx_orphanage::TxOrphan;
 use crate::amount::Amount;
 use crate::transport::BAN_SCORE;
+use crate::tx::Outcome;
 use crate::world::transfer::FormatLedger;
 use crate::world::{BadTx, TxIndex, Validation};
 
@@ -37,7 +41,21 @@ impl Node {
             }
         }
         turn.out.event(Event::TxAccepted { tx, from, fee });
+        if !self.seldom.tx_orphans.is_empty() {
+            self.free_children(turn, tx);
+        }
         Ok(fee)
+    }
+
+    /// What waits for this transaction, which is in the mempool now, is looked at again.
+    #[cold]
+    fn free_children(&mut self, turn: &mut Turn<'_>, tx: TxIndex) {
+        let Some(entry) = self.mempool.entry(turn.world.txs(), tx) else { return };
+        let Outcome { credits, puts, .. } = &entry.outcome;
+        let made: BTreeSet<&[u8]> =
+            credits.iter().map(|credit| &credit.key[..]).chain(puts.iter().map(|(key, _)| &key[..])).collect();
+        let waits = |orphan: &TxOrphan| orphan.keys.iter().any(|key| made.contains(&key[..]));
+        turn.out.pending.txs.extend(self.seldom.tx_orphans.take(waits));
     }
 
     /// These have left the mempool without being confirmed.
@@ -66,6 +84,14 @@ impl Node {
                 drop(state);
                 self.penalize(turn, from, BAN_SCORE / 2, "it passed on a transaction whose scripts do not hold");
                 return Err(TxReject::ScriptFailed(why.into()));
+            }
+            Err(BadTx::Needs(why, keys)) => {
+                let spender = keys.iter().find_map(|key| self.mempool.spender(world.txs(), key));
+                let why = Box::new(why);
+                return Err(match spender {
+                    Some(spender) => TxReject::Conflict(world.txs().hash(spender)),
+                    None => TxReject::MissingInputs { why, keys },
+                });
             }
             Err(BadTx::Refused(why)) => {
                 // Alone it may be valid: then what it spends is spent by a transaction of the mempool.

@@ -30,7 +30,7 @@
 //! | `fork_choice` | a new tip |
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
-//! | `duties`, `own_txs`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `mempool` | stores, which know no node |
+//! | `duties`, `own_txs`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
 //! | `recording` | a call as a line of the log |
 //! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
 //!
@@ -65,6 +65,7 @@ mod sync;
 mod timers;
 mod turn;
 mod tx_inv;
+mod tx_orphanage;
 mod tx_relay;
 mod tx_status;
 mod unpublished;
@@ -209,6 +210,7 @@ impl Node {
             Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty as usize),
             Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
             Timer::Requests => self.on_requests_due(turn),
+            Timer::TxOrphans => self.on_tx_orphans_due(turn),
             Timer::TxInv => self.announce_txs(turn),
             Timer::Template => self.duties.changed = true,
             Timer::FutureBlock => {
@@ -231,6 +233,8 @@ impl Node {
                     self.fetch_missing(turn, missing);
                 }
                 self.pump(turn);
+            } else if let Some(orphan) = turn.out.pending.txs.pop_front() {
+                self.retry_orphan(turn, orphan);
             } else if let Some((effect, from)) = turn.out.pending.effects.pop_front() {
                 self.carry_out(turn, effect, from);
             } else if self.seldom.sync.agent_waits && !self.seldom.sync.is_catching_up() {
@@ -243,6 +247,7 @@ impl Node {
         }
         turn.out.pending.effects.clear();
         turn.out.pending.blocks.clear();
+        turn.out.pending.txs.drain(..).for_each(|orphan| turn.world.txs_mut().release(orphan.tx));
         turn.out.pending.useless.clear();
         turn.fault(format!("the agent asked for more than {MAX_EFFECTS} things at once"));
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::peer::PeerId;
+use super::tx_orphanage::TxOrphan;
 use crate::agent::{Duty, Effect};
 use crate::block::Block;
 use crate::hash::Id;
@@ -23,6 +24,8 @@ pub(super) struct ReceivedBlock {
 pub(super) struct Pending {
     /// Blocks that can be accepted now.
     pub(super) blocks: VecDeque<ReceivedBlock>,
+    /// Transactions whose parents have come. The list holds them.
+    pub(super) txs: VecDeque<TxOrphan>,
     /// What the agent has asked for, and where its call came from.
     pub(super) effects: VecDeque<(Effect, Option<PeerId>)>,
     /// Neighbours that do not give a block which they have named, or gave one that is not accepted.
@@ -35,6 +38,6 @@ impl Pending {
     /// Whether there is nothing to do.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.effects.is_empty() && self.useless.is_empty()
+        self.blocks.is_empty() && self.txs.is_empty() && self.effects.is_empty() && self.useless.is_empty()
     }
 }

@@ -13,6 +13,8 @@ pub(super) enum Timer {
     Agent(u64),
     /// Something asked for may not have come.
     Requests,
+    /// A transaction still lacks its parents.
+    TxOrphans,
     /// New transactions are to be announced.
     TxInv,
     /// The block template may lack newer transactions.

@@ -12,15 +12,19 @@ use std::sync::Arc;
 use super::config::{Announce, Role};
 use super::io::{Event, PeerMessage};
 use super::mempool::TxReject;
-use super::peer::PeerId;
+use super::peer::{Peer, PeerId};
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
 use super::tx_inv::{TxInv, release_list};
+use super::tx_orphanage::TxOrphan;
 use super::tx_status::Status;
 use crate::hash::draw;
-use crate::message::MAX_ITEMS;
+use crate::message::{InvItem, MAX_ITEMS, Message};
 use crate::world::TxIndex;
+
+/// A late transaction is looked for in so many blocks.
+const BLOCKS_LOOKED_AT: usize = 4;
 
 /// The draw of the phase.
 const PHASE: u64 = u64::from_be_bytes(*b"inv tick");
@@ -91,10 +95,91 @@ impl Node {
                 Ok(())
             }
             Err(why) => {
-                self.refuse_tx(turn, tx, from, &why);
+                self.defer_or_refuse_tx(turn, tx, from, &why);
                 Err(why)
             }
         }
+    }
+
+    /// A transaction is not accepted: one that a neighbour has sent before its parents waits for them.
+    #[cold]
+    fn defer_or_refuse_tx(&mut self, turn: &mut Turn<'_>, tx: TxIndex, from: Option<PeerId>, why: &TxReject) {
+        match from {
+            Some(peer) if matches!(why, TxReject::MissingInputs { .. }) && !self.was_executed_lately(turn, tx) => {
+                let orphan = TxOrphan::new(tx, peer, turn.now, self.config.relay.request_timeout_us);
+                self.keep_orphan(turn, orphan, why);
+            }
+            _ => self.refuse_tx(turn, tx, from, why),
+        }
+    }
+
+    /// Whether one of the last blocks has executed a transaction, so that what it spent is gone.
+    fn was_executed_lately(&self, turn: &mut Turn<'_>, tx: TxIndex) -> bool {
+        let (mut ix, hash) = (self.tip, turn.world.txs().hash(tx));
+        for _ in 0..BLOCKS_LOOKED_AT {
+            if !turn.world.find_in(ix, &[tx], |_| hash).is_empty() {
+                return true;
+            }
+            ix = turn.world.tree()[ix].parent;
+        }
+        false
+    }
+
+    /// Keeps a transaction until its parents come.
+    fn keep_orphan(&mut self, turn: &mut Turn<'_>, mut orphan: TxOrphan, why: &TxReject) {
+        if self.seldom.tx_orphans.contains(orphan.tx) {
+            return;
+        }
+        let TxReject::MissingInputs { keys, .. } = why else { return };
+        (orphan.keys, orphan.why) = (keys.clone(), why.clone());
+        orphan.bytes = turn.world.txs().tx(orphan.tx).map_or(0, |tx| tx.bytes().len());
+        let evicted = self.seldom.tx_orphans.add(turn.world.txs_mut(), orphan);
+        evicted.into_iter().for_each(|orphan| self.give_up(turn, orphan));
+        self.time_orphans();
+    }
+
+    fn give_up(&mut self, turn: &mut Turn<'_>, orphan: TxOrphan) {
+        self.refuse_tx(turn, orphan.tx, Some(orphan.from), &orphan.why);
+        turn.world.txs_mut().release(orphan.tx);
+    }
+
+    fn time_orphans(&mut self) {
+        self.timers.cancel(|timer| *timer == Timer::TxOrphans);
+        if let Some(next) = self.seldom.tx_orphans.next() {
+            self.timers.set(next, Timer::TxOrphans);
+        }
+    }
+
+    /// What this transaction waited for has come.
+    #[inline(never)]
+    pub(super) fn retry_orphan(&mut self, turn: &mut Turn<'_>, orphan: TxOrphan) {
+        let (tx, from) = (orphan.tx, Some(orphan.from));
+        match self.accept_to_mempool(turn, tx, from) {
+            Ok(_) => self.spread(turn, tx, from),
+            Err(why @ TxReject::MissingInputs { .. }) => self.keep_orphan(turn, orphan, &why),
+            Err(why) => self.refuse_tx(turn, tx, from, &why),
+        }
+        turn.world.txs_mut().release(tx);
+    }
+
+    /// Asks neighbours that have orphans for the ancestors, one after the other, and gives up what has waited too long.
+    #[inline(never)]
+    pub(super) fn on_tx_orphans_due(&mut self, turn: &mut Turn<'_>) {
+        let (now, timeout) = (turn.now, self.config.relay.request_timeout_us);
+        let expired = self.seldom.tx_orphans.take(|orphan| orphan.expires <= now);
+        expired.into_iter().for_each(|orphan| self.give_up(turn, orphan));
+        for orphan in self.seldom.tx_orphans.to_ask(now) {
+            let mut having = self.tx_status.announcers(orphan.tx);
+            having.retain(|peer| *peer != orphan.from);
+            having.insert(0, orphan.from);
+            having.retain(|peer| self.peers.get(peer.0 as usize).is_some_and(Peer::can_be_asked));
+            if let Some(peer) = having.get(orphan.asked as usize % having.len().max(1)) {
+                let hash = turn.world.txs().hash(orphan.tx);
+                turn.out.send_other(*peer, Message::GetData(vec![InvItem::Ancestors(hash)]));
+            }
+            orphan.note_asked(now, timeout);
+        }
+        self.time_orphans();
     }
 
     #[cold]

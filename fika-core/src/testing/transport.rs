@@ -80,7 +80,7 @@ fn list<T>(most: u64, draws: &mut Draws, each: fn(&mut Draws) -> T) -> Vec<T> {
 }
 
 fn items(draws: &mut Draws) -> Vec<InvItem> {
-    let kinds = [InvItem::Tx, InvItem::Block, InvItem::Proposal, InvItem::Gossip, InvItem::Compact];
+    let kinds = [InvItem::Tx, InvItem::Block, InvItem::Proposal, InvItem::Gossip, InvItem::Compact, InvItem::Ancestors];
     (0..draws.below(20)).map(|_| draws.pick(&kinds)(draws.id())).collect()
 }
 

@@ -61,6 +61,9 @@ pub enum BadTx {
     /// The ledger of this node does not allow it. That of another node may.
     #[error("{0}")]
     Refused(Reason),
+    /// It lacks these ledger entries, which another transaction may make.
+    #[error("{0}")]
+    Needs(Reason, Vec<Vec<u8>>),
     /// Its scripts do not hold on any ledger: whoever passed it on did not check it.
     #[error("{0}")]
     Unproven(Reason),
@@ -368,7 +371,10 @@ impl World {
     /// # Errors
     /// [`BadTx`].
     pub fn check_tx(&self, tx: &Tx, context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
-        let refused = |reject: Reject| BadTx::Refused(reject.into_reason());
+        let refused = |reject: Reject| match reject {
+            Reject::Needs { why, keys } => BadTx::Needs(why, keys),
+            other => BadTx::Refused(other.into_reason()),
+        };
         let outcome = self.rules.tx.apply(tx.bytes(), context, ledger).map_err(refused)?;
         transfer::check_sums(&outcome, context).map_err(refused)?;
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;

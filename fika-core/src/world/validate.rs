@@ -199,6 +199,7 @@ impl World {
                 Ok(())
             }
             Err(reject) => {
+                let reject = reject.in_block();
                 if let Reject::Invalid(reason) = &reject {
                     // If every transaction is as long as two hashes, they may be inner nodes of the Merkle tree of a
                     // valid block (CVE-2017-12842). Then the verdict is about this body alone.

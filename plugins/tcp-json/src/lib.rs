@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `hello` | `{"chain": id}`, the genesis id |
 //! | `ping`, `pong` | `{}` |
-//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "proposal" or "gossip" or "compact": id}]}` |
+//! | `inv`, `getdata`, `notfound` | `{"items": [{"tx" or "block" or "proposal" or "gossip" or "compact" or "ancestors": id}]}` |
 //! | `tx` | `{"id": id, "bytes": hex}` |
 //! | `block`, `proposal` | `{"head": head, "txs": [hex]}` |
 //! | `getheaders` | `{"locator": [id]}` |

@@ -68,6 +68,7 @@ enum ItemText {
     Proposal(Id),
     Gossip(Id),
     Compact(Id),
+    Ancestors(Id),
 }
 
 #[derive(serde::Deserialize)]
@@ -316,6 +317,7 @@ fn items(kind: &str, payload: &str) -> Result<Vec<InvItem>, Close> {
         ItemText::Proposal(id) => InvItem::Proposal(id),
         ItemText::Gossip(id) => InvItem::Gossip(id),
         ItemText::Compact(id) => InvItem::Compact(id),
+        ItemText::Ancestors(id) => InvItem::Ancestors(id),
     };
     Ok(items.0.into_iter().map(item).collect())
 }

@@ -187,6 +187,7 @@ fn put_item(out: &mut impl Text, item: &InvItem) -> fmt::Result {
         InvItem::Proposal(id) => put_id(out, r#"{"proposal":"#, id)?,
         InvItem::Gossip(id) => put_id(out, r#"{"gossip":"#, id)?,
         InvItem::Compact(id) => put_id(out, r#"{"compact":"#, id)?,
+        InvItem::Ancestors(id) => put_id(out, r#"{"ancestors":"#, id)?,
     }
     out.write_char('}')
 }

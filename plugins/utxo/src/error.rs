@@ -161,6 +161,13 @@ impl Rule for TxError {
             TxError::Unlocks { .. } => "bad-unlock-count",
         }
     }
+
+    fn needs(&self) -> Vec<Vec<u8>> {
+        match self {
+            TxError::MissingCoin(coin) => vec![coin.key()],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Turns a broken rule into its error.

@@ -19,7 +19,7 @@ mod validate;
 use std::sync::Arc;
 
 use super::config::{Announce, Role};
-use super::io::Event;
+use super::io::{Event, PeerMessage};
 use super::peer::PeerId;
 use super::pending::ReceivedBlock;
 use super::state::Node;
@@ -31,6 +31,9 @@ use crate::hash::Id;
 use crate::message::{InvItem, Message};
 use crate::world::BlockIx;
 pub(super) use validate::Refusal;
+
+/// So many ancestors of a transaction are sent at most.
+const MAX_ANCESTORS: usize = 100;
 
 /// Blocks that a neighbour is to be asked for, because one that it sent builds on them.
 pub(super) type Missing = (PeerId, Vec<Id>);
@@ -50,7 +53,7 @@ impl Node {
             InvItem::Proposal(id) => !self.knows_block(turn.world, id) && !self.seldom.unpublished.has_proposal(id),
             InvItem::Gossip(id) => !self.seldom.gossip.contains(id),
             // Nobody has a block in compact form alone, and transactions come by index.
-            InvItem::Compact(_) | InvItem::Tx(_) => false,
+            InvItem::Compact(_) | InvItem::Ancestors(_) | InvItem::Tx(_) => false,
         });
         self.request(turn, from, items);
     }
@@ -60,6 +63,13 @@ impl Node {
         let mut missing = Vec::new();
         for item in items.drain(..) {
             let found = match &item {
+                InvItem::Ancestors(hash) => {
+                    let txs = turn.world.txs_mut();
+                    let ancestors = self.mempool.ancestors_of(txs, hash, MAX_ANCESTORS);
+                    ancestors.iter().for_each(|tx| txs.hold_again(*tx));
+                    turn.out.send_txs(from, ancestors, PeerMessage::Txs);
+                    continue;
+                }
                 InvItem::Block(id) => self.public_block(turn.world, id).map(Message::Block),
                 InvItem::Proposal(id) => self.seldom.unpublished.proposal(id).map(Message::Proposal),
                 InvItem::Gossip(id) => self.seldom.gossip.get(id).map(Message::Gossip),

@@ -51,6 +51,14 @@ pub enum TxReject {
     /// The ledger as it is here does not allow it; elsewhere it may be valid.
     #[error("{0}")]
     NotApplicable(Box<Reason>),
+    /// It lacks ledger entries that another transaction may make.
+    #[error("{why}")]
+    MissingInputs {
+        /// The rule that it breaks as long as they are missing.
+        why: Box<Reason>,
+        /// Their keys.
+        keys: Vec<Vec<u8>>,
+    },
     /// Its scripts do not hold.
     #[error("{0}")]
     ScriptFailed(Box<Reason>),
@@ -71,7 +79,9 @@ impl TxReject {
             TxReject::Circular => "circular",
             TxReject::MempoolFull => "mempool-full",
             TxReject::Stale => "stale",
-            TxReject::NotApplicable(reason) | TxReject::ScriptFailed(reason) => &reason.code,
+            TxReject::NotApplicable(why) | TxReject::ScriptFailed(why) | TxReject::MissingInputs { why, .. } => {
+                &why.code
+            }
             TxReject::Unavailable => "unavailable",
         }
     }

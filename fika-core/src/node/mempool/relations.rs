@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Mempool;
+use crate::hash::Id;
 use crate::tx::{Credit, Outcome};
 use crate::world::{MempoolEntry, TxIndex, TxTable, Use};
 
@@ -56,13 +57,34 @@ impl Mempool {
         false
     }
 
+    /// Those of the mempool on which the transaction called `hash` builds: the `most` nearest, parents first.
+    pub(in crate::node) fn ancestors_of(&self, txs: &TxTable, hash: &Id, most: usize) -> Vec<TxIndex> {
+        let Some(tx) = txs.find(hash).filter(|tx| self.contains(*tx)) else { return Vec::new() };
+        let (mut nearest, mut looked) = (vec![tx], 0);
+        while looked < nearest.len() && nearest.len() <= most {
+            let tx = nearest[looked];
+            looked += 1;
+            let Some(entry) = self.entry(txs, tx) else { continue };
+            for parent in self.relations(txs, tx, &entry.outcome).parents {
+                if !nearest.contains(&parent) {
+                    nearest.push(parent);
+                }
+            }
+        }
+        nearest.truncate(most + 1);
+        // Arrivals are in the order of validation.
+        nearest.remove(0);
+        nearest.sort_by_key(|tx| self.arrival(*tx));
+        nearest
+    }
+
     /// A transaction of the mempool that spends what `outcome` spends.
     pub fn conflict(&self, txs: &TxTable, outcome: &Outcome) -> Option<TxIndex> {
         outcome.spends.iter().find_map(|spend| self.spender(txs, &spend.key))
     }
 
     /// Which one spends the entry `key`.
-    pub(super) fn spender(&self, txs: &TxTable, key: &[u8]) -> Option<TxIndex> {
+    pub(in crate::node) fn spender(&self, txs: &TxTable, key: &[u8]) -> Option<TxIndex> {
         let spends = |entry: &MempoolEntry| entry.outcome.spends.iter().any(|spend| spend.key == key);
         txs.users(key, Use::SPENDS).find(|tx| self.entry(txs, *tx).is_some_and(|entry| spends(entry)))
     }

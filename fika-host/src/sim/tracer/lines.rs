@@ -122,7 +122,7 @@ fn about(message: &Message) -> Vec<(&'static str, Id)> {
     let item = |item: &InvItem| match item {
         InvItem::Block(id) | InvItem::Compact(id) => ("block", *id),
         InvItem::Proposal(id) => ("proposal", *id),
-        InvItem::Tx(id) => ("tx", *id),
+        InvItem::Tx(id) | InvItem::Ancestors(id) => ("tx", *id),
         InvItem::Gossip(id) => ("gossip", *id),
     };
     match message {
