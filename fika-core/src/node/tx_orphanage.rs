@@ -105,7 +105,7 @@ impl TxOrphanage {
     }
 
     /// Those of which a neighbour is to be asked for the ancestors now.
-    pub(super) fn to_ask(&mut self, now: Time) -> impl Iterator<Item = &mut TxOrphan> {
+    pub(super) fn due_requests(&mut self, now: Time) -> impl Iterator<Item = &mut TxOrphan> {
         self.0.iter_mut().filter(move |orphan| orphan.ask_at <= now)
     }
 

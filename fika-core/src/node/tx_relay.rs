@@ -168,7 +168,7 @@ impl Node {
         let (now, timeout) = (turn.now, self.config.relay.request_timeout_us);
         let expired = self.seldom.tx_orphans.take(|orphan| orphan.expires <= now);
         expired.into_iter().for_each(|orphan| self.give_up(turn, orphan));
-        for orphan in self.seldom.tx_orphans.to_ask(now) {
+        for orphan in self.seldom.tx_orphans.due_requests(now) {
             let mut having = self.tx_status.announcers(orphan.tx);
             having.retain(|peer| *peer != orphan.from);
             having.insert(0, orphan.from);

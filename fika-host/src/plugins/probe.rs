@@ -11,6 +11,7 @@ use fika_core::env::{ChainParams, Env};
 use fika_core::keys::NoKeys;
 use fika_core::plugin::{Faults, Kind};
 
+use super::load::{load, of_kind};
 use super::place::{Place, shown};
 
 /// The hidden subcommand that [`probe`] runs and [`answer_probe`] carries out: library; then kind and table (TOML) of the
@@ -82,11 +83,11 @@ pub(crate) fn answer_probe(path: &str, made: Option<(&str, &str)>) -> (String, u
 
 fn try_plugin(path: &str, made: Option<(&str, &str)>) -> Result<(), String> {
     let place = Place::of(path)?.ok_or_else(|| format!("expected the path of a library, found {path}"))?;
-    let plugin = super::load(&place)?;
+    let plugin = load(&place)?;
     plugin.params();
     let Some((kind, table)) = made else { return Ok(()) };
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or("expected a kind of plugin")?;
-    super::of_kind(kind, &shown(&place.library).to_string(), plugin)?;
+    of_kind(kind, &shown(&place.library).to_string(), plugin)?;
     let faults = Faults::new();
     plugin.check(table, &Env { chain: ChainParams::default(), keys: Arc::new(NoKeys) }, &faults)
 }
