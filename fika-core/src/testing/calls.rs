@@ -97,7 +97,7 @@ pub(super) fn message_of(test: impl FnOnce() + std::panic::UnwindSafe) -> String
 #[track_caller]
 pub fn refused<T: std::fmt::Debug>(result: Result<T, Reject>, code: &str) -> String {
     match result {
-        Err(Reject::Invalid(reason)) if reason.code == code => reason.text,
+        Err(Reject::Invalid(why) | Reject::Needs { why, .. }) if why.code == code => why.text,
         other => panic!("expected a refusal with {code}, found {other:?}"),
     }
 }
