@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use fika_core::header::Time;
+use rustix::time::{ClockId, clock_gettime};
 
 /// The machine's monotonic clock in microseconds. It counts from some moment before the run, at the same pace for all
 /// processes, and steps of the wall clock do not reach it.
 pub(crate) fn monotonic_us() -> i64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills in a timespec of this function's own. It cannot fail: the clock exists on every system.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
