@@ -7,6 +7,8 @@
 //! `docs/experiment-file.md` lists the keys; `schema.rs` defines them.
 
 mod builder;
+#[cfg(test)]
+mod error_tests;
 mod expect;
 mod graph;
 mod graph_file;
