@@ -148,14 +148,7 @@ fn quiet() -> Setup {
 fn account_payments_keep_their_numbers_in_order() {
     let (mut solo, factory) = (Solo::new(quiet()), Factory::new(quiet()));
     let genesis = factory.genesis();
-    let mut txs: Vec<Tx> = Vec::new();
-    for n in 0..4u64 {
-        let state = solo.world.state(solo.node.tip());
-        let ledger = solo.node.mempool().ledger(&solo.world, &state);
-        txs.push(factory.pay_over(&ledger, genesis, 2, 3, 20, 100 * n));
-        drop(state);
-        solo.hear(0, Message::Tx(txs[n as usize].clone()));
-    }
+    let txs = solo.hear_payments_in_a_row(&factory, 4);
     assert_eq!(solo.selected(), txs, "a better fee does not overtake its own account");
     let template = solo.world.assemble(Assembly {
         draft: &Draft::new(genesis),

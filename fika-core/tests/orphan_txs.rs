@@ -20,16 +20,7 @@ fn quiet() -> Setup {
 /// Payments of one account, each with the next number, and what made them.
 fn chain(length: u64) -> (Vec<Tx>, Factory, Solo) {
     let (mut maker, factory) = (Solo::new(quiet()), Factory::new(quiet()));
-    let genesis = factory.genesis();
-    let mut txs = Vec::new();
-    for n in 0..length {
-        let state = maker.world.state(maker.node.tip());
-        let ledger = maker.node.mempool().ledger(&maker.world, &state);
-        txs.push(factory.pay_over(&ledger, genesis, 2, 3, 20, 100 * n));
-        drop(state);
-        maker.hear(0, Message::Tx(txs[n as usize].clone()));
-    }
-    (txs, factory, maker)
+    (maker.hear_payments_in_a_row(&factory, length), factory, maker)
 }
 
 #[test]

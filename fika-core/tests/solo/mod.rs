@@ -50,6 +50,19 @@ impl Solo {
         solo
     }
 
+    /// Hears payments of one account, each with the next number and a higher fee.
+    pub fn hear_payments_in_a_row(&mut self, factory: &Factory, count: u64) -> Vec<Tx> {
+        let pay = |n| {
+            let state = self.world.state(self.node.tip());
+            let ledger = self.node.mempool().ledger(&self.world, &state);
+            let tx = factory.pay_over(&ledger, factory.genesis(), 2, 3, 20, 100 * n);
+            drop(state);
+            self.hear(0, Message::Tx(tx.clone()));
+            tx
+        };
+        (0..count).map(pay).collect()
+    }
+
     pub fn give(&mut self, input: Input) -> Answer {
         let mut out = Outputs::default();
         self.node.handle(&mut self.world, self.now, input, &mut out);

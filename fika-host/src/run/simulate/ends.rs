@@ -1,14 +1,10 @@
 //! How simulated runs end.
 
-use super::tests::read;
+use super::tests::{SHARED, outcome, read};
 use super::*;
 
-/// Runs it until it ends.
 fn end(text: &str, changes: &[&str]) -> sim::Outcome {
-    let (experiment, plugins) = read(text, changes);
-    let stage = Stage::new(&experiment, &plugins).expect("a stage");
-    let worlds = vec![stage.world(&experiment, &plugins).expect("a world")];
-    stage.simulation(&experiment, worlds, true).run(&mut |_| None)
+    outcome(text, changes, SHARED)
 }
 
 /// Miners, and a wallet that pays once.

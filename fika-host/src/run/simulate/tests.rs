@@ -7,13 +7,13 @@ use crate::results::{Chain, Ended, Simulated};
 
 /// How a run is made, which must not matter.
 #[derive(Clone, Copy)]
-struct Way {
+pub(super) struct Way {
     /// A world for each node, so that nothing is validated once for all.
     private: bool,
     suppress: bool,
 }
 
-const SHARED: Way = Way { private: false, suppress: true };
+pub(super) const SHARED: Way = Way { private: false, suppress: true };
 
 /// An experiment with some of its keys changed.
 pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, ResolvedPlugins) {
@@ -24,12 +24,17 @@ pub(super) fn read(text: &str, changes: &[impl AsRef<str>]) -> (Experiment, Reso
     (experiment, plugins)
 }
 
-fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
+/// Runs it until it ends.
+pub(super) fn outcome(text: &str, changes: &[&str], way: Way) -> sim::Outcome {
     let (experiment, plugins) = read(text, changes);
     let stage = Stage::new(&experiment, &plugins).expect("a stage");
     let worlds = if way.private { experiment.nodes.len() } else { 1 };
     let worlds = (0..worlds).map(|_| stage.world(&experiment, &plugins).expect("a world")).collect();
-    let outcome = stage.simulation(&experiment, worlds, way.suppress).run(&mut |_| None);
+    stage.simulation(&experiment, worlds, way.suppress).run(&mut |_| None)
+}
+
+fn run(text: &str, changes: &[&str], way: Way) -> (Simulated, Chain) {
+    let outcome = outcome(text, changes, way);
     assert_eq!(outcome.ended, Ended::StopHeight, "{changes:?}");
     (outcome.simulated, outcome.chain)
 }
