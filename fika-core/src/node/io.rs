@@ -1,12 +1,14 @@
 //! What goes into a node and what comes out of it.
 
+use std::sync::Arc;
+
 use super::mempool::TxReject;
 use super::peer::PeerId;
 use super::pending::Pending;
 use super::tx_inv::TxInv;
 use crate::address::Address;
 use crate::amount::Amount;
-use crate::block::Tx;
+use crate::block::{Block, Tx};
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::message::{InvItem, Message};
@@ -77,6 +79,9 @@ pub enum Input {
     Submit(Tx),
     /// The owner of a wallet asks for the newest chain (`upbc`).
     UpdateChain,
+    /// Blocks from no neighbour, parents first, as if they had been asked for: how a runtime shows the chain to a wallet
+    /// without letting anybody else move. What the rules refuse stays out.
+    Blocks(Vec<Arc<Block>>),
 }
 
 /// A payment that the owner of a node asks for.

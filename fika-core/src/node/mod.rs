@@ -116,6 +116,7 @@ impl Node {
             Input::Pay(order) => self.pay(turn, &order),
             Input::Submit(tx) => self.submit(turn, &tx),
             Input::UpdateChain => self.update_chain(turn),
+            Input::Blocks(blocks) => self.on_blocks(turn, blocks),
         }
         let is_due = self.timers.next().is_some_and(|at| at <= now);
         if is_due || !turn.out.pending.is_empty() || !self.duties.is_current() || self.seldom.sync.agent_waits {
@@ -126,20 +127,6 @@ impl Node {
             let outputs = recording::outputs(out, world);
             trace!(target: recording::TARGET, "call of {} at {now}: {input} -> {outputs}", self.address());
         }
-    }
-
-    /// Gives the node blocks at `now`, parents first, as if a neighbour had sent what it asked for: how a runtime shows
-    /// the chain to a wallet without letting anybody else move. What the rules refuse stays out.
-    pub fn receive_chain(&mut self, world: &mut World, now: Time, blocks: Vec<Arc<Block>>, out: &mut Outputs) {
-        world.txs_mut().reclaim();
-        let turn = &mut Turn { world, now, out };
-        for block in blocks {
-            let id = block.id();
-            // A block that lacks another waits for it as any orphan does.
-            let _ = self.process_block(turn, ReceivedBlock { id, block, from: None });
-        }
-        self.drain(turn);
-        turn.out.wake_at = self.timers.next();
     }
 
     #[inline(never)]
@@ -154,6 +141,14 @@ impl Node {
     fn show_tip(&mut self, turn: &mut Turn<'_>) {
         let tip = self.tip;
         self.show_block(turn, None, tip, |agent, view, ctx| agent.on_tip(view, ctx));
+    }
+
+    fn on_blocks(&mut self, turn: &mut Turn<'_>, blocks: Vec<Arc<Block>>) {
+        for block in blocks {
+            let id = block.id();
+            // A block that lacks another waits for it as any orphan does.
+            let _ = self.process_block(turn, ReceivedBlock { id, block, from: None });
+        }
     }
 
     fn on_message(&mut self, turn: &mut Turn<'_>, from: PeerId, message: PeerMessage) {

@@ -8,7 +8,7 @@ use crate::block::Tx;
 use crate::codec::Encode;
 use crate::hash::{sha256, to_hex};
 use crate::message::Message;
-use crate::world::{TxTable, World};
+use crate::world::{BlockIx, TxIndex, TxTable, World};
 
 /// The target of the lines.
 pub(crate) const TARGET: &str = "fika_core::node";
@@ -42,6 +42,7 @@ pub(super) fn input(input: &Input, txs: &TxTable) -> String {
         Input::Pay(order) => format!("pay {} {} {} {}", order.reference, order.to, order.amount.0, order.fee.0),
         Input::Submit(tx) => format!("submit {}", to_hex(Tx::bytes(tx))),
         Input::UpdateChain => "update_chain".into(),
+        Input::Blocks(blocks) => format!("blocks {}", joined(blocks.iter().map(|block| hex(&**block)))),
     }
 }
 
@@ -57,16 +58,19 @@ pub(crate) fn outputs(out: &Outputs, world: &World) -> String {
     sent.chain(events).chain([rest]).collect::<Vec<_>>().join("; ")
 }
 
-fn happened(event: &Event, world: &World) -> String {
+/// An event in words that do not depend on where a block lies in a world.
+pub(crate) fn happened(event: &Event, world: &World) -> String {
     let tree = world.tree();
+    let block = |ix: &BlockIx| (tree[*ix].id, tree[*ix].state_root);
+    let hash = |tx: &TxIndex| world.txs().hash(*tx);
     match event {
-        Event::TxAccepted { tx, from, fee } => format!("accepted {} {from:?} {fee}", world.txs().hash(*tx)),
-        Event::TxRejected { tx, from, why } => format!("rejected {} {from:?} {why}", world.txs().hash(*tx)),
-        Event::TxDropped { tx, why } => format!("dropped {} {why}", world.txs().hash(*tx)),
-        Event::Produced { block } => format!("produced {}", tree[*block].id),
-        Event::Finalized { block } => format!("finalized {}", tree[*block].id),
-        Event::BlockAccepted { block, from } => format!("accepted block {} {from:?}", tree[*block].id),
-        Event::Tip { old, new, reorg_depth } => format!("tip {} {} {reorg_depth}", tree[*old].id, tree[*new].id),
+        Event::TxAccepted { tx, from, fee } => format!("tx accepted {} {from:?} {fee}", hash(tx)),
+        Event::TxRejected { tx, from, why } => format!("tx rejected {} {from:?} {why}", hash(tx)),
+        Event::TxDropped { tx, why } => format!("tx dropped {} {why}", hash(tx)),
+        Event::Produced { block: ix } => format!("produced {:?}", block(ix)),
+        Event::Finalized { block: ix } => format!("finalized {:?}", block(ix)),
+        Event::BlockAccepted { block: ix, from } => format!("accepted {:?} {from:?}", block(ix)),
+        Event::Tip { old, new, reorg_depth } => format!("tip {:?} {:?} {reorg_depth}", block(old), block(new)),
         other => format!("{other:?}"),
     }
 }

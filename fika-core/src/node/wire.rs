@@ -43,6 +43,21 @@ impl PeerMessage {
         txs.into_iter().chain(other).collect()
     }
 
+    /// The message that [`to_wire`](PeerMessage::to_wire) has split, for the node whose world has this table. `None`: there
+    /// are no parts.
+    pub fn from_wire_parts(parts: impl IntoIterator<Item = Message>, txs: &mut TxTable) -> Option<PeerMessage> {
+        let mut whole = None;
+        for part in parts {
+            for part in PeerMessage::from_wire(part, txs) {
+                match (&mut whole, part) {
+                    (Some(PeerMessage::Txs(all)), PeerMessage::Txs(more)) => all.extend(more),
+                    (whole, part) => *whole = Some(part),
+                }
+            }
+        }
+        whole
+    }
+
     /// The messages that a transport carries for this one, whose indexes are of this table. It still holds them.
     pub fn to_wire(&self, txs: &TxTable) -> Vec<Message> {
         let items = |list: &mut dyn Iterator<Item = TxIndex>| list.map(|tx| InvItem::Tx(txs.hash(tx))).collect();

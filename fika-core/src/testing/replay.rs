@@ -5,6 +5,7 @@
 //! as one likes, and a difference shows that something beside the inputs decided.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::address::Address;
 use crate::amount::Amount;
@@ -12,7 +13,6 @@ use crate::block::Tx;
 use crate::codec::{Decode, Reader};
 use crate::hash::parse_hex;
 use crate::header::Time;
-use crate::message::Message;
 use crate::node::{Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage, recording};
 use crate::world::{TxTable, World};
 
@@ -48,7 +48,11 @@ impl Call {
             "start" => Input::Start,
             "connected" => Input::Connected(PeerId(number(word()?)?)),
             "disconnected" => Input::Disconnected(PeerId(number(word()?)?), number(word()?)?),
-            "message" => Input::Message(PeerId(number(word()?)?), message(word()?, txs)?),
+            "message" => {
+                let peer = PeerId(number(word()?)?);
+                Input::Message(peer, PeerMessage::from_wire_parts(decoded_list(word()?)?, txs)?)
+            }
+            "blocks" => Input::Blocks(decoded_list(word()?)?.into_iter().map(Arc::new).collect()),
             "also_announced" => {
                 let block = number(word()?)?;
                 let peers = word()?.split(',').map(|peer| number(peer).map(PeerId));
@@ -79,18 +83,8 @@ fn decoded<T: Decode>(word: &str) -> Option<T> {
     T::decode(&mut Reader::new(&parse_hex(word).ok()?)).ok()
 }
 
-/// A message whose transactions may be on the wire one by one.
-fn message(word: &str, txs: &mut TxTable) -> Option<PeerMessage> {
-    let mut whole = None;
-    for part in word.split(',') {
-        for part in PeerMessage::from_wire(decoded::<Message>(part)?, txs) {
-            match (&mut whole, part) {
-                (Some(PeerMessage::Txs(all)), PeerMessage::Txs(more)) => all.extend(more),
-                (whole, part) => *whole = Some(part),
-            }
-        }
-    }
-    whole
+fn decoded_list<T: Decode>(word: &str) -> Option<Vec<T>> {
+    word.split(',').map(decoded).collect()
 }
 
 /// Gives a new node what the log says that one of this address was given, from its start on.

@@ -1,5 +1,6 @@
 //! Validating a block.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::error::{BadBlock, BlockError, SupplyError};
@@ -130,10 +131,17 @@ impl World {
     /// The blocks off its ancestry that a block names. None where they cannot be read: `validate` reports that.
     pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
         if self.tree[ix].references.is_none() {
-            let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
-            self.tree[ix].references = Some(named.into());
+            self.tree[ix].references = Some(self.references_of(ix).into());
         }
         self.tree[ix].references.as_deref().unwrap_or_default()
+    }
+
+    /// The same, asked of the rules unless it is known.
+    fn references_of(&self, ix: BlockIx) -> Cow<'_, [Id]> {
+        match &self.tree[ix].references {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default()),
+        }
     }
 
     /// A valid block and all that it builds on: parents, the blocks that they name, and the same of those. Each comes
@@ -152,7 +160,7 @@ impl World {
                 open.pop();
                 continue;
             }
-            let named = self.rules.consensus.references(&self.tree.view(ix)).unwrap_or_default();
+            let named = self.references_of(ix);
             let named = named.iter().filter_map(|id| self.tree.find(id));
             let before = open.len();
             let lacking = |needed: &BlockIx| !is_in[needed.0 as usize] && !known(*needed);

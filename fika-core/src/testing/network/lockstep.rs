@@ -10,9 +10,9 @@ use crate::amount::{Amount, COIN};
 use crate::hash::{Id, domain_hash};
 use crate::header::{Header, SECOND, Time};
 use crate::message::Message;
-use crate::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage, Work};
+use crate::node::{Dest, Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage, Work, recording};
 use crate::testing::{Draws, MemoryStore};
-use crate::world::{BlockIx, BlockSet, Genesis, Store, TxIndex, World};
+use crate::world::{BlockIx, BlockSet, Genesis, Store, World};
 
 /// What was written is durable after so long, in microseconds.
 const FLUSH_AFTER_US: Time = SECOND;
@@ -226,7 +226,7 @@ impl Network {
     }
 
     fn note(&mut self, node: u32, event: Event) {
-        let line = format!("{} {node} {}", self.now, self.describe(node, &event));
+        let line = format!("{} {node} {}", self.now, recording::happened(&event, self.world(node)));
         self.trace = domain_hash("trace", &[&self.trace.0, line.as_bytes()]);
         match &event {
             Event::BlockAccepted { block, .. } => {
@@ -248,23 +248,6 @@ impl Network {
             _ => {}
         }
         self.events.push((self.now, node, event));
-    }
-
-    /// The event in words that do not depend on where a block lies in a world.
-    fn describe(&self, node: u32, event: &Event) -> String {
-        let tree = self.world(node).tree();
-        let block = |ix: &BlockIx| (tree[*ix].id, tree[*ix].state_root);
-        let hash = |tx: &TxIndex| self.world(node).txs().hash(*tx);
-        match event {
-            Event::TxAccepted { tx, from, fee } => format!("tx accepted {} {from:?} {fee}", hash(tx)),
-            Event::TxRejected { tx, from, why } => format!("tx rejected {} {from:?} {why}", hash(tx)),
-            Event::TxDropped { tx, why } => format!("tx dropped {} {why}", hash(tx)),
-            Event::Produced { block: ix } => format!("produced {:?}", block(ix)),
-            Event::Finalized { block: ix } => format!("finalized {:?}", block(ix)),
-            Event::BlockAccepted { block: ix, from } => format!("accepted {:?} {from:?}", block(ix)),
-            Event::Tip { old, new, reorg_depth } => format!("tip {:?} {:?} {reorg_depth}", block(old), block(new)),
-            other => format!("{other:?}"),
-        }
     }
 
     /// How `node` calls its neighbour `other`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fika_core::block::Block;
-use fika_core::node::Role;
+use fika_core::node::{Input, Role};
 use fika_core::world::BlockIx;
 
 use super::super::observer::{Observer, Seen};
@@ -18,7 +18,7 @@ impl Engine<'_> {
         let clock = self.clocks.get(n).copied().unwrap_or_default();
         let place = self.place(wallet);
         let Engine { nodes, worlds, out, now, .. } = self;
-        nodes[n].receive_chain(&mut worlds[place], clock.shows(*now), blocks, out);
+        nodes[n].handle(&mut worlds[place], clock.shows(*now), Input::Blocks(blocks), out);
         for event in std::mem::take(&mut self.out.events) {
             let seen = Seen { world: &self.worlds[place], node: &self.nodes[n] };
             observer.event(self.now, wallet, &event, seen);

@@ -219,15 +219,7 @@ impl Engine<'_> {
         }
         let wire = message.to_wire(self.worlds[from].txs());
         message.release(self.worlds[from].txs_mut());
-        let mut whole = None;
-        for part in wire {
-            for part in PeerMessage::from_wire(part, self.worlds[to].txs_mut()) {
-                match (&mut whole, part) {
-                    (Some(PeerMessage::Txs(all)), PeerMessage::Txs(more)) => all.extend(more),
-                    (_, part) => whole = Some(part),
-                }
-            }
-        }
+        let whole = PeerMessage::from_wire_parts(wire, self.worlds[to].txs_mut());
         whole.unwrap_or(PeerMessage::Txs(Vec::new()))
     }
 }
