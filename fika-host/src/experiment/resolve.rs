@@ -53,6 +53,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         max_runs: max_runs(&run),
         workers: run.number("workers") as u32,
         replay: run.number("replay") as u32,
+        start_after_us: run.optional("start_after"),
         stop: Stop { height: run.optional("stop_height"), time_us: run.optional("stop_time") },
         chain: chain(&file),
         name,

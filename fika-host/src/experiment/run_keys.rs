@@ -19,6 +19,12 @@ pub(super) static EXPERIMENT: Schema = table(
             "auto",
             "what runs the nodes; auto: `sim` where a key needs it, else `netns` where it is permitted, else `process`",
         ),
+        key(
+            "start_after",
+            Measure(&quantity::DURATION),
+            NONE,
+            "live nodes begin to produce and to pay this long after they were started; absent: when all links are connected",
+        ),
         key("stop_height", Integer(1, INTEGER_MAX), NONE, "ends the run, see [The end of a run](#the-end-of-a-run)"),
         key("stop_time", Measure(&quantity::DURATION), NONE, "ends the run at this time after its start at the latest"),
         sim("repeat", Integer(1, REPEAT_MAX), "1", "this many runs, with the seeds `seed`, `seed` + 1, ..."),

@@ -35,6 +35,8 @@ pub struct Experiment {
     pub(crate) replay: u32,
     /// When the run ends.
     pub(crate) stop: Stop,
+    /// When live nodes begin, after they were started; `None`: when all links are connected.
+    pub(crate) start_after_us: Option<Time>,
     /// What all nodes of the chain agree on. The header time of genesis is 0 until the runtime sets it.
     pub(crate) chain: ChainParams,
     /// One plugin of each kind.

@@ -47,6 +47,10 @@ impl Hub {
                 self.take(fika_core::node::Input::UpdateChain);
                 return Answer::Updated(here);
             }
+            Request::Begin { epoch_us } => {
+                self.begin(epoch_us);
+                Reply::Done
+            }
             Request::Stop => {
                 self.flush();
                 return Answer::Stop;
@@ -65,6 +69,7 @@ impl Hub {
             tip: entry.id,
             state_root: entry.state_root,
             balance: self.node.balance(&self.world).confirmed,
+            waits: self.waits(),
             peers: self.links.iter().filter(|link| link.is_ready()).count() as u32,
             mempool: self.node.mempool().len() as u64,
             blocks: self.counts.blocks,
@@ -129,6 +134,9 @@ impl Hub {
         };
         if amount == Amount::ZERO {
             return Reply::Error { why: "expected an amount above 0".into() };
+        }
+        if self.waits() {
+            return Reply::Error { why: "the run has not begun: links are still to be connected".into() };
         }
         let (reference, input) = self.order(Orderer::Owner, address, amount, fee);
         self.take(input);

@@ -41,6 +41,11 @@ pub(crate) enum Request {
     },
     /// Asks the neighbours for the newest chain and answers when it is here (`upbc`): [`Reply::Status`].
     Update,
+    /// The network is complete: the node may produce, pay and talk: [`Reply::Done`]. Only the first one counts.
+    Begin {
+        /// What the machine's monotonic clock shows, or would have shown, when the chain's time is 0, in microseconds.
+        epoch_us: i64,
+    },
     /// Makes everything durable and ends the node: [`Reply::Done`].
     Stop,
 }
@@ -106,6 +111,8 @@ pub(crate) struct Status {
     pub state_root: Id,
     /// What the node has in coins, confirmed.
     pub balance: Amount,
+    /// Whether the node has still to be told to begin.
+    pub waits: bool,
     /// Neighbours that can be talked to.
     pub peers: u32,
     /// Transactions in its mempool.

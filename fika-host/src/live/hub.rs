@@ -71,6 +71,7 @@ pub(super) struct Hub {
     /// When a wallet asks for the newest chain by itself.
     update_at: Option<Time>,
     pub(super) counts: Counts,
+    began: bool,
     /// The loop must look at its deadline, or at its end.
     pub(super) changed: Rc<Notify>,
     /// Why the node ends.
@@ -90,7 +91,11 @@ pub(super) struct Counts {
 
 impl Hub {
     /// Opens everything the node has and starts it. The miner's results come through the channel.
-    pub(super) fn open(mut setup: NodeSetup, chain: Chain) -> Result<(Hub, mpsc::UnboundedReceiver<Input>), Failure> {
+    pub(super) fn open(
+        mut setup: NodeSetup,
+        clock: Clock,
+        chain: Chain,
+    ) -> Result<(Hub, mpsc::UnboundedReceiver<Input>), Failure> {
         let Chain { rules, transport, attack, genesis, faults } = chain;
         let path = setup.database.clone();
         let at_path = |why: String| Failure::Input(format!("{}: {why}", path.display()));
@@ -103,7 +108,7 @@ impl Hub {
         let (block, _) = genesis.block(&rules).map_err(|reject| Failure::Input(format!("genesis: {reject}")))?;
         let owner = (block.id(), rules.env.keys.address(&keys.public));
         let store = DiskStore::open(&path, owner, setup.durability)?;
-        let mut journal = Journal::open(&setup.events).map_err(environment(&setup.events))?;
+        let journal = Journal::open(&setup.events).map_err(environment(&setup.events))?;
         let mut world = World::open(rules, &genesis, Some(Box::new(store.clone())))
             .map_err(|reject| at_path(reject.to_string()))?;
         if let Some(why) = store.failure() {
@@ -120,15 +125,12 @@ impl Hub {
         let (found, results) = mpsc::unbounded_channel();
         let mines = setup.hash_rate > 0 && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
         let miner = mines.then(|| Miner::start(world.rules().consensus.clone(), setup.hash_rate, found)).transpose()?;
-        let clock = Clock::new(setup.epoch_us);
         let now = clock.now();
         let values = |name: &str| store.values(name).into_iter().next().map(|(_, value)| value);
         let payer = Payer::new(&mut setup, values);
         let tree = world.tree();
         let blocks = (1..tree.len() as u32).filter(|ix| node.has_block(&world, &tree[BlockIx(*ix)].id)).count() as u64;
         let height = tree[node.tip()].height;
-        let started = journal.add(now, TraceEvent::Started { height }).and_then(|()| journal.flush());
-        started.map_err(environment(&setup.events))?;
         info!("{} of run {} starts at height {height} as {}", setup.name(), setup.run, node.address());
         let links = setup.ports.iter().map(|port| Link::new(setup.nodes[port.neighbour].name.clone())).collect();
         let hello = Hello { chain: world.chain_id(), name: setup.name().to_owned() };
@@ -137,7 +139,7 @@ impl Hub {
         let mut hub = Hub {
             clock,
             node,
-            inputs: VecDeque::from([Input::Start]),
+            inputs: VecDeque::new(),
             out: Outputs::default(),
             transport,
             hello,
@@ -158,6 +160,7 @@ impl Hub {
             paid: BTreeMap::new(),
             updates: Vec::new(),
             update_at: None,
+            began: false,
             counts: Counts { blocks, ..Counts::default() },
             changed: Rc::new(Notify::new()),
             end: None,
@@ -165,10 +168,30 @@ impl Hub {
             setup,
         };
         hub.note_unsettled();
-        hub.turn();
+        if !hub.setup.waits {
+            hub.begin(hub.setup.epoch_us);
+        }
         // Reading the database has left holes.
         memory::trim();
         Ok((hub, results))
+    }
+
+    /// Starts the node's own work. What its neighbours have done so far follows.
+    pub(super) fn begin(&mut self, epoch_us: i64) {
+        if std::mem::replace(&mut self.began, true) {
+            return;
+        }
+        self.clock.set_epoch(epoch_us);
+        let height = self.world.tree()[self.tip()].height;
+        self.trace(self.clock.now(), TraceEvent::Started { height });
+        self.flush_journal();
+        self.inputs.push_front(Input::Start);
+        self.turn();
+    }
+
+    /// Whether the node has still to be told to begin.
+    pub(super) fn waits(&self) -> bool {
+        !self.began
     }
 
     /// Something happened.
@@ -184,7 +207,7 @@ impl Hub {
 
     /// Lets the node deal with everything that has happened, and carries out what it answers.
     pub(super) fn turn(&mut self) {
-        loop {
+        while self.began {
             let now = self.clock.now();
             let Some(input) = self.inputs.pop_front().or_else(|| self.next_payment(now)) else { break };
             let mut out = take(&mut self.out);
@@ -304,7 +327,7 @@ impl Hub {
     /// A wallet keeps no chain but the one it asked for. It asks by itself only while one of its own
     /// payments is unconfirmed, or a load waits for a height or for money.
     fn plan_update(&mut self, now: Time) {
-        let waits = self.is_wallet() && (self.counts.unsettled || self.payer.waits_for_chain());
+        let waits = self.began && self.is_wallet() && (self.counts.unsettled || self.payer.waits_for_chain());
         self.update_at = match self.update_at {
             _ if !waits => None,
             Some(at) => Some(at),
@@ -318,7 +341,12 @@ impl Hub {
         self.plan_update(now);
         let sessions = self.links.iter().filter_map(Link::wake_at);
         let height = self.world.tree()[self.node.tip()].height;
-        let times = [self.wake_at, self.drawn.first().map(|(at, _)| *at), self.payer.due(height), self.update_at];
+        let times = [
+            self.wake_at,
+            self.drawn.first().map(|(at, _)| *at),
+            self.payer.due(height).filter(|_| self.began),
+            self.update_at,
+        ];
         let chain = times.into_iter().flatten().chain(sessions).min().map(|at| self.clock.until(at));
         let instants = [self.store.due(), self.journal.due()];
         let machine = instants.into_iter().flatten().min().map(|at| at.saturating_duration_since(Instant::now()));

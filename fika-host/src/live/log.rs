@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Once;
 
+use fika_core::header::Time;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -14,7 +15,9 @@ use super::clock::Clock;
 
 /// Writes one event as a line.
 struct Line {
-    epoch_us: i64,
+    clock: Clock,
+    /// When the run began, in the chain's time.
+    start_us: Time,
 }
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -23,7 +26,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let now = Clock::new(self.epoch_us).now();
+        let now = self.clock.now().saturating_sub(self.start_us);
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",
@@ -37,9 +40,9 @@ where
     }
 }
 
-/// Sends the process's log to standard error, with times counted from this moment of the monotonic clock. The
+/// Sends the process's log to standard error, with times counted from the run's beginning. The
 /// variable `FIKA_LOG` sets the level: error, warn, info (the default), debug, or trace, which has every call of the node.
-pub(super) fn start(epoch_us: i64) {
+pub(super) fn start(clock: Clock, start_us: Time) {
     static ONCE: Once = Once::new();
     let level = std::env::var("FIKA_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
     ONCE.call_once(|| {
@@ -49,7 +52,7 @@ pub(super) fn start(epoch_us: i64) {
             // A line that cannot be written must not end the node.
             .log_internal_errors(false)
             .with_writer(std::io::stderr)
-            .event_format(Line { epoch_us })
+            .event_format(Line { clock, start_us })
             .init();
     });
 }

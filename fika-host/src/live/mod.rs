@@ -45,6 +45,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tracing::info;
 
 use chain::Chain;
+use clock::Clock;
 pub(crate) use clock::monotonic_us;
 pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
 use hub::Hub;
@@ -57,8 +58,9 @@ pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 /// error, and ends the process itself when a plugin hangs.
 pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
     memory::prepare();
-    log::start(setup.epoch_us.saturating_add_unsigned(setup.start_us));
-    match run(setup, registry) {
+    let clock = Clock::new(setup.epoch_us);
+    log::start(clock.clone(), setup.start_us);
+    match run(setup, clock, registry) {
         Ok(()) => 0,
         Err(failure) => {
             // Where standard error is gone there is nobody to tell.
@@ -68,10 +70,10 @@ pub(crate) fn run_node(setup: NodeSetup, registry: &Registry) -> u8 {
     }
 }
 
-fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
+fn run(setup: NodeSetup, clock: Clock, registry: &Registry) -> Result<(), Failure> {
     let environment =
         |what: &'static str| move |error: std::io::Error| Failure::Environment(format!("{what}: {error}"));
-    watchdog::start(setup.watchdog_s, setup.epoch_us, setup.events.clone())?;
+    watchdog::start(setup.watchdog_s, clock.clone(), setup.events.clone())?;
     let chain = Chain::new(&setup, registry)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(environment("starting the node's loop"))?;
@@ -84,7 +86,7 @@ fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
             listeners.push(socket::listen(port)?);
         }
         let control = setup.control.clone();
-        let (hub, mut mined) = Hub::open(setup, chain)?;
+        let (hub, mut mined) = Hub::open(setup, clock, chain)?;
         let changed = hub.changed.clone();
         let hub = Rc::new(RefCell::new(hub));
         // Last, for who finds the socket may expect the node to answer.

@@ -32,7 +32,7 @@ impl Hub {
         from.map_or("this node", |peer| self.peer(peer))
     }
 
-    fn trace(&mut self, now: Time, event: TraceEvent) {
+    pub(super) fn trace(&mut self, now: Time, event: TraceEvent) {
         if let Err(error) = self.journal.add(now, event) {
             self.fail(format!("{}: {error}", self.setup.events.display()));
         }

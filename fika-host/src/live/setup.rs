@@ -36,6 +36,8 @@ pub(crate) struct NodeSetup {
     pub epoch_us: i64,
     /// When the run began, in the chain's time: what the loads' times count from.
     pub start_us: Time,
+    /// Whether the node does nothing but connect until it is told to [begin](super::control::Request::Begin).
+    pub waits: bool,
     /// The coins of the genesis block, in its order.
     pub genesis: Vec<(Address, Amount)>,
     /// What else the genesis id is made of, such as the choice of plugins and their parameters.

@@ -11,9 +11,9 @@ use crate::results::trace::{Trace, TraceEvent};
 
 /// Watches all calls of the process from now on. One that takes `limit_s` seconds ends it with a line on
 /// standard error and a fault in `events`.
-pub(super) fn start(limit_s: u64, epoch_us: i64, events: PathBuf) -> Result<(), Failure> {
+pub(super) fn start(limit_s: u64, clock: Clock, events: PathBuf) -> Result<(), Failure> {
     let note = move |why: &str| {
-        let trace = Trace { at_us: Clock::new(epoch_us).now(), event: TraceEvent::Fault { why: why.to_owned() } };
+        let trace = Trace { at_us: clock.now(), event: TraceEvent::Fault { why: why.to_owned() } };
         let file = OpenOptions::new().append(true).open(&events);
         if let (Ok(mut file), Ok(line)) = (file, serde_json::to_string(&trace)) {
             // The line on standard error says it too.

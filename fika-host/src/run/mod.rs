@@ -1,5 +1,6 @@
 //! Runs an experiment: prepares nodes and cables, supervises them, and writes the results.
 
+mod begin;
 mod control_clients;
 mod error;
 mod first_duties;
@@ -149,9 +150,6 @@ impl Host {
             lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
         }
         folder.show_as_latest()?;
-        if let Some(on_start) = options.on_start {
-            on_start(&lab.record().name, &folder.path);
-        }
         let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
         let now = Instant::now();
         let mut supervisor = Supervisor {
@@ -163,12 +161,22 @@ impl Host {
             progress: Progress::new(experiment, now),
             progress_line,
             socket,
+            clock,
+            start,
             started: now,
             died: vec![None; experiment.nodes.len()],
         };
-        let ended = supervisor.supervise()?;
-        let (ending, taken) = supervisor.end(ended, clock, start)?;
-        write_results::write_from_traces(experiment, folder, &ending, clock.time_us(taken))
+        let ended = match supervisor.begin()? {
+            Some(ended) => ended,
+            None => {
+                if let Some(on_start) = options.on_start {
+                    on_start(&supervisor.lab.record().name, &folder.path);
+                }
+                supervisor.supervise()?
+            }
+        };
+        let (ending, taken_us) = supervisor.end(ended)?;
+        write_results::write_from_traces(experiment, folder, &ending, taken_us)
     }
 }
 

@@ -52,6 +52,11 @@ impl Progress {
         }
     }
 
+    /// The run begins now.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.risen.1 = now;
+    }
+
     /// Takes the statuses that have come, and asks the nodes whose turn it is.
     pub(super) fn poll(&mut self, clients: &mut ControlClients, now: Instant) {
         for node in 0..self.statuses.len() {

@@ -39,6 +39,11 @@ impl Clock {
         Clock { epoch_us: monotonic_us.saturating_sub_unsigned(start_us), start_us, genesis_time }
     }
 
+    /// The same clock for a run that begins now.
+    pub(super) fn beginning_at(self, monotonic_us: i64) -> Clock {
+        Clock { epoch_us: monotonic_us.saturating_sub_unsigned(self.start_us), ..self }
+    }
+
     /// This moment of the monotonic clock in microseconds of the chain's time.
     pub(super) fn time_us(&self, monotonic_us: i64) -> u64 {
         u64::try_from(monotonic_us.saturating_sub(self.epoch_us)).unwrap_or(0)
@@ -130,6 +135,7 @@ pub(super) fn write(
             chain: chain.clone(),
             epoch_us: clock.epoch_us,
             start_us: clock.start_us,
+            waits: true,
             genesis: genesis.clone(),
             identity: identity.clone(),
             plugins: plugins.choices.clone(),
@@ -175,5 +181,8 @@ mod tests {
         let fine = Clock::new(1_000, start, 5_000_000);
         assert_eq!(fine, Clock { epoch_us: 5_000_000, start_us: 0, genesis_time: 0 });
         assert_eq!(fine.time_us(7_000_000), 2_000_000);
+        for clock in [coarse, fine] {
+            assert_eq!(clock.beginning_at(8_000_000).time_us(8_000_000), clock.start_us);
+        }
     }
 }

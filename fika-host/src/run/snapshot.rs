@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime, SystemTimeError};
 use fika_core::amount::Amount;
 
 use super::RunError;
-use super::setup::Clock;
 use super::supervise::Supervisor;
 use super::usage::Usage;
 use crate::experiment::Role;
@@ -51,11 +50,11 @@ fn clock_step(wall: Result<Duration, SystemTimeError>, duration: Duration) -> Op
 
 impl Supervisor<'_> {
     /// Takes the snapshot, ends the nodes, and gives all that is known of them but their traces.
-    pub(super) fn end(mut self, ended: Ended, clock: Clock, start: SystemTime) -> Result<(Ending, i64), RunError> {
+    pub(super) fn end(mut self, ended: Ended) -> Result<(Ending, u64), RunError> {
         let duration = self.started.elapsed();
         let why = self.progress.stalled(Instant::now()).filter(|_| ended == Ended::Stalled);
         self.progress_line.clear();
-        if let Some(line) = clock_step(SystemTime::now().duration_since(start), duration) {
+        if let Some(line) = clock_step(SystemTime::now().duration_since(self.start), duration) {
             self.progress_line.say(&line);
         }
         let wallets = self.alive(Some(Role::Wallet));
@@ -82,7 +81,7 @@ impl Supervisor<'_> {
             engine: self.lab.engine().to_string(),
             ended,
             why,
-            start_us: clock.start_us,
+            start_us: self.clock.start_us,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             issued: snapshot.issued,
             supply: snapshot.supply,
@@ -90,10 +89,10 @@ impl Supervisor<'_> {
             simulated: None,
         };
         self.lab.down()?;
-        Ok((ending, snapshot.taken))
+        Ok((ending, self.clock.time_us(snapshot.taken)))
     }
 
-    fn alive(&self, role: Option<Role>) -> Vec<usize> {
+    pub(super) fn alive(&self, role: Option<Role>) -> Vec<usize> {
         let runs = |node: &usize| self.died[*node].is_none();
         let is = |node: &usize| role.is_none_or(|role| self.experiment.nodes[*node].role == role);
         (0..self.died.len()).filter(runs).filter(is).collect()
@@ -138,7 +137,7 @@ impl Supervisor<'_> {
         }
     }
 
-    fn statuses(&mut self, nodes: &[usize]) -> Vec<Option<Status>> {
+    pub(super) fn statuses(&mut self, nodes: &[usize]) -> Vec<Option<Status>> {
         let mut statuses = vec![None; self.died.len()];
         let replies = self.clients.ask_all(nodes, &Request::Status, STATUS_PATIENCE);
         for (node, reply) in nodes.iter().zip(replies) {

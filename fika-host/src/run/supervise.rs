@@ -5,17 +5,18 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use fika_core::address::Address;
 
+use super::begin::set_begun;
 use super::control_clients::ControlClients;
 use super::folder::Folder;
 use super::progress::Progress;
 use super::progress_line::ProgressLine;
-use super::setup::LOG;
+use super::setup::{Clock, LOG};
 use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
-use super::{RunError, signals};
+use super::{RunError, node_setup, signals};
 use crate::experiment::Experiment;
 use crate::isolation::Lab;
 use crate::live::{DISK_FULL, EXIT_DISK_FULL};
@@ -35,6 +36,9 @@ pub(super) struct Supervisor<'a> {
     pub(super) progress: Progress,
     pub(super) progress_line: ProgressLine,
     pub(super) socket: SupervisorSocket,
+    /// When the run began, by three clocks.
+    pub(super) clock: Clock,
+    pub(super) start: SystemTime,
     pub(super) started: Instant,
     /// How each node's process ended, if it is not running.
     pub(super) died: Vec<Option<String>>,
@@ -46,17 +50,11 @@ impl Supervisor<'_> {
         let stop = self.experiment.stop;
         let stop_time = stop.time_us.map(Duration::from_micros);
         loop {
-            // Sleeps until a node ends, a signal comes, or the tick is over.
-            if let Some((node, status)) = self.lab.wait_any(Some(TICK))? {
-                self.note_end(node, status);
-            }
-            for (node, status) in self.lab.try_reap()? {
-                self.note_end(node, status);
-            }
+            self.note_ends(TICK)?;
             if let Some(ended) = signals::asked() {
                 return Ok(ended);
             }
-            self.serve_requests();
+            self.serve_requests(Some(self.clock.epoch_us));
             let alive = self.died.iter().filter(|died| died.is_none()).count();
             if alive == 0 {
                 return Ok(Ended::NodesDied);
@@ -67,6 +65,7 @@ impl Supervisor<'_> {
                 return Ok(Ended::StopTime);
             }
             self.progress.poll(&mut self.clients, now);
+            self.begin_late();
             if stop.height.is_some_and(|height| self.progress.is_over(height, &mut self.clients, now)) {
                 return Ok(Ended::StopHeight);
             }
@@ -76,6 +75,17 @@ impl Supervisor<'_> {
             }
             self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
+    }
+
+    /// Notes what nodes have ended. Sleeps until a node ends, a signal comes, or the time is over.
+    pub(super) fn note_ends(&mut self, sleep: Duration) -> Result<(), RunError> {
+        if let Some((node, status)) = self.lab.wait_any(Some(sleep))? {
+            self.note_end(node, status);
+        }
+        for (node, status) in self.lab.try_reap()? {
+            self.note_end(node, status);
+        }
+        Ok(())
     }
 
     /// Notes and reports that a node has ended by itself or was killed.
@@ -102,9 +112,9 @@ impl Supervisor<'_> {
         self.progress.forget(node);
     }
 
-    /// Carries out what other commands ask for.
-    fn serve_requests(&mut self) {
-        let Supervisor { socket, lab, died, experiment, progress_line, clients, progress, .. } = self;
+    /// Carries out what other commands ask for. `epoch_us`: the chain's, once the run has begun.
+    pub(super) fn serve_requests(&mut self, epoch_us: Option<i64>) {
+        let Supervisor { socket, folder, lab, died, experiment, progress_line, clients, progress, .. } = self;
         socket.serve(|SupervisorRequest::Restart { node: name }| {
             let node = experiment.node(&name).ok_or_else(|| format!("expected the name of a node, found '{name}'"))?;
             let node = node as usize;
@@ -113,6 +123,7 @@ impl Supervisor<'_> {
             }
             clients.disconnect(node);
             progress.forget(node);
+            epoch_us.map_or(Ok(()), |epoch_us| set_begun(&node_setup(&folder.path, &name), epoch_us))?;
             lab.restart(node).map_err(|error| error.to_string())?;
             died[node] = None;
             progress_line.say(&format!("node {name} started again"));

@@ -68,6 +68,31 @@ fn wallets_pay_through_servers_that_agree() {
     }
 }
 
+#[test]
+fn nodes_that_wait_connect_and_do_nothing_else_until_they_are_told_to_begin() {
+    let mut network = thesis().lay_out();
+    network.setups.iter_mut().for_each(|setup| setup.waits = true);
+    network.start_all();
+    for (node, peers) in [(0, 2), (1, 2), (2, 1), (3, 1)] {
+        network.until(node, "it is connected", |status| status.peers == peers);
+    }
+    assert!(matches!(network.ask(2, &pay("client2", 40)), Reply::Error { why } if why.contains("has not begun")));
+    // Long enough for blocks, had they been allowed.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let waiting = network.status(0);
+    assert_eq!((waiting.waits, waiting.height, waiting.hashes), (true, 0, 0));
+    assert_eq!(network.traces(0), []);
+
+    let epoch_us = super::monotonic_us();
+    (0..4).for_each(|node| assert_eq!(network.ask(node, &Request::Begin { epoch_us }), Reply::Done));
+    let began = network.until(0, "it makes blocks", |status| status.height >= 3);
+    assert!(!began.waits);
+    let (at_us, first) = network.timed_traces(0).swap_remove(0);
+    assert_eq!(first, TraceEvent::Started { height: 0 });
+    assert!(at_us < 1_000_000, "the chain's time began {at_us} us before");
+    assert!(matches!(network.ask(2, &pay("client2", 40)), Reply::Paid { .. }));
+}
+
 fn balance(confirmed: u64, spendable: u64) -> Reply {
     Reply::Balance { confirmed: Amount::coins(confirmed), spendable: Amount::coins(spendable), locked: Amount::ZERO }
 }

@@ -117,6 +117,7 @@ impl Plan {
                 chain: self.chain.clone(),
                 epoch_us,
                 start_us: 0,
+                waits: false,
                 genesis: genesis.clone(),
                 identity: Vec::new(),
                 plugins: self.plugins.clone(),
@@ -260,8 +261,13 @@ impl Network {
     }
 
     pub(crate) fn traces(&self, node: usize) -> Vec<TraceEvent> {
+        self.timed_traces(node).into_iter().map(|(_, event)| event).collect()
+    }
+
+    pub(crate) fn timed_traces(&self, node: usize) -> Vec<(u64, TraceEvent)> {
         let text = fs::read_to_string(&self.setups[node].events).unwrap();
-        text.lines().map(|line| serde_json::from_str::<Trace>(line).expect(line).event).collect()
+        let traces = text.lines().map(|line| serde_json::from_str::<Trace>(line).expect(line));
+        traces.map(|trace| (trace.at_us, trace.event)).collect()
     }
 
     /// The ids of a node's chain, newest first, genesis included.
