@@ -10,6 +10,7 @@
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
+mod budget;
 mod coin_index;
 mod diffs;
 mod error;
@@ -29,6 +30,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
+pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
