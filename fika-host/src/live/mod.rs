@@ -46,7 +46,7 @@ use tracing::info;
 
 use chain::Chain;
 pub(crate) use clock::monotonic_us;
-pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
+pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, Failure};
 use hub::Hub;
 pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 

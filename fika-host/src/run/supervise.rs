@@ -16,9 +16,10 @@ use super::progress_line::ProgressLine;
 use super::setup::LOG;
 use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
 use super::{RunError, signals};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Role};
 use crate::isolation::Lab;
 use crate::live::{DISK_FULL, EXIT_DISK_FULL};
+use crate::plugins::EXIT_PLUGIN;
 use crate::results::Ended;
 
 /// How long the supervisor sleeps when nothing happens.
@@ -38,6 +39,8 @@ pub(super) struct Supervisor<'a> {
     pub(super) started: Instant,
     /// How each node's process ended, if it is not running.
     pub(super) died: Vec<Option<String>>,
+    /// The first node that has ended because a plugin failed, and how.
+    pub(super) plugin_failed: Option<String>,
 }
 
 impl Supervisor<'_> {
@@ -58,6 +61,9 @@ impl Supervisor<'_> {
             }
             self.serve_requests();
             let alive = self.died.iter().filter(|died| died.is_none()).count();
+            if self.plugin_failed.is_some() && !self.is_any_full_node_alive() {
+                return Ok(Ended::PluginFailed);
+            }
             if alive == 0 {
                 return Ok(Ended::NodesDied);
             }
@@ -76,6 +82,11 @@ impl Supervisor<'_> {
             }
             self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
+    }
+
+    fn is_any_full_node_alive(&self) -> bool {
+        let mut nodes = self.experiment.nodes.iter().zip(&self.died);
+        nodes.any(|(node, died)| node.role == Role::Full && died.is_none())
     }
 
     /// Notes and reports that a node has ended by itself or was killed.
@@ -97,6 +108,9 @@ impl Supervisor<'_> {
         };
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
         self.progress_line.say(&format!("node {name} {how}"));
+        if status.code() == Some(EXIT_PLUGIN.into()) {
+            self.plugin_failed.get_or_insert_with(|| format!("node {name} {how}"));
+        }
         self.died[node] = Some(how);
         self.clients.disconnect(node);
         self.progress.forget(node);
