@@ -51,7 +51,7 @@ struct Idle;
 impl Agent for Idle {}
 
 impl Answers<Box<dyn Agent>> for Made<AgentTable> {
-    fn guard(answer: Box<dyn Agent>, guard: &Guard) -> Box<dyn Agent> {
+    fn guard(answer: Box<dyn Agent>, guard: &Guard, _: &'static &'static str) -> Box<dyn Agent> {
         Box::new(Guarded::new(answer, guard.clone()))
     }
 
