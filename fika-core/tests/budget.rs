@@ -110,7 +110,7 @@ fn verdict(checks: u32, steps: u32) -> (Tx, Result<(), Reject>) {
 #[test]
 fn a_signature_check_too_many_is_refused_in_mempool_and_block() {
     let bytes = verdict(0, 0).0.bytes().len();
-    let limit = bytes.div_ceil(50) as u32;
+    let limit = bytes as u32 / 40;
     // The owner's own is one more.
     assert_eq!(verdict(limit - 1, 0).1, Ok(()));
     let why = refused(verdict(limit, 0).1, "bad-txns-too-many-sigops");

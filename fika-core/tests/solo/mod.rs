@@ -216,6 +216,12 @@ impl Factory {
         self.sign(ledger, at, from, vec![(lock, Amount::coins(coins))], Amount(fee), Vec::new())
     }
 
+    /// A signed payment to any lock.
+    pub fn pay_lock(&self, at: Id, from: u32, lock: Vec<u8>, amount: Amount, fee: u64) -> Tx {
+        let state = self.world.state(self.world.tree().find(&at).unwrap());
+        self.sign(&FormatLedger(&state), at, from, vec![(lock, amount)], Amount(fee), Vec::new())
+    }
+
     /// A signed transaction without a fee that asks the rules for something.
     pub fn act(&self, at: Id, from: u32, action: ActionRequest) -> Tx {
         let state = self.world.state(self.world.tree().find(&at).unwrap());
