@@ -88,12 +88,7 @@ impl World {
     /// [`BadBlock`], but not [`BadBlock::Orphan`].
     pub fn check_alone(&self, block: &Block) -> Result<(), BadBlock> {
         self.check_size(block)?;
-        let before = self.rules.faults.count();
-        let work = self.check_work(&block.head.header);
-        if let Some(fault) = self.rules.faults.since(before) {
-            return Err(BadBlock::Fault(fault));
-        }
-        work.map_err(|reject| match reject {
+        self.check_work(&block.head.header).map_err(|reject| match reject {
             Reject::Fault(why) => BadBlock::Fault(why),
             other => BadBlock::Header(other.into_reason()),
         })?;
@@ -113,10 +108,12 @@ impl World {
     /// # Errors
     /// As [`Consensus::check_work`](crate::consensus::Consensus::check_work).
     pub fn check_work(&self, header: &Header) -> Result<(), Reject> {
-        match self.rules.env.chain.proof {
-            Proof::Real => self.rules.consensus.check_work(header),
-            Proof::Sampled => Ok(()),
+        if self.rules.env.chain.proof == Proof::Sampled {
+            return Ok(());
         }
+        let before = self.rules.faults.count();
+        let verdict = self.rules.consensus.check_work(header);
+        self.rules.faults.since(before).map_or(verdict, |fault| Err(Reject::Fault(fault)))
     }
 
     /// From when on a node whose clock is right may accept the block called `id`.

@@ -84,7 +84,10 @@ fn run(setup: NodeSetup, registry: &Registry) -> Result<(), Failure> {
             listeners.push(socket::listen(port)?);
         }
         let control = setup.control.clone();
-        let (hub, mut mined) = Hub::open(setup, chain)?;
+        let faults = chain.faults.clone();
+        // What does not fit together may rest on an answer that never came.
+        let failed = |failure| faults.since(0).map_or(failure, Failure::Plugin);
+        let (hub, mut mined) = Hub::open(setup, chain).map_err(failed)?;
         let changed = hub.changed.clone();
         let hub = Rc::new(RefCell::new(hub));
         // Last, for who finds the socket may expect the node to answer.

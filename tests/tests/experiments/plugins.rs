@@ -148,6 +148,20 @@ fn a_plugin_that_fails_in_the_midst_of_a_run_ends_it_with_a_line() {
     refused(&host, &["--consensus", &library, "--set", "consensus.faltering.does='refuses'"], &["no no no ..."]);
 }
 
+#[test]
+fn a_payment_that_cannot_be_made_is_told_with_its_node_and_the_reason() {
+    let host = Host::new();
+    let sets = ["script.stack-vm.max_element_bytes=60", "experiment.stop_time='20 s'"];
+    for engine in ["sim", "auto"] {
+        let path = experiment("thesis.toml");
+        let output = host.output(&["--engine", engine, "--set", sets[0], "--set", sets[1], &path]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "the payment was expected: {said}");
+        let line = said.lines().find(|line| line.contains("a payment could not be made: "));
+        assert!(line.is_some_and(|line| line.contains("client1: ") && line.contains("60 bytes")), "{engine}: {said}");
+    }
+}
+
 /// A library among the fixtures.
 fn fixture(name: &str) -> String {
     let fixtures = fika_tests::root().join("tests/fixtures");
