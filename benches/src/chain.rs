@@ -30,6 +30,7 @@ pub fn rules() -> Rules {
         script: fika_stack_vm::PLUGIN.script("", &env, &faults).expect("a good table"),
         tx: fika_utxo::PLUGIN.tx("", &env, &faults).expect("a good table"),
         env,
+        faults,
         workers: NonZero::<usize>::MIN,
     }
 }
@@ -87,10 +88,15 @@ impl Chain {
 
     /// The payer's payment after genesis, with one input and two outputs.
     pub fn payment(&self, world: &World, payer: usize) -> Payment {
+        self.pay(world, payer, &self.order(payer))
+    }
+
+    /// What the payer orders after genesis.
+    pub fn pay(&self, world: &World, payer: usize, order: &Order) -> Payment {
         let Rules { tx, script, env, .. } = &self.rules;
         let state = world.state(Tree::GENESIS);
         let (ledger, context) = (FormatLedger(&state), world.next_context(Tree::GENESIS));
-        let bare = tx.build(&self.order(payer), context, &ledger).expect("the payer has a coin");
+        let bare = tx.build(order, context, &ledger).expect("the payer has a coin");
         let spends = tx.apply(&bare, context, &ledger).expect("it was built for this ledger").spends;
         let prepared = tx.prepare(&bare, &spends).expect("it decodes");
         let digest = tx.digest(&prepared, 0, &script.request(&spends[0].lock));

@@ -9,7 +9,8 @@
 //!    and says what to do with it.
 //! 3. [`Agent::on_block`] for every block that the node accepts, whether on the tip's chain or
 //!    not, before the `on_tip` that it may cause. [`Agent::on_proposal`] for proposals of others.
-//! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves.
+//! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves. [`Agent::on_passing`] for
+//!    messages to other nodes, which are relayed only if it says so.
 //!
 //! An agent does no I/O, reads no clock but [`Ctx::now`] and draws nothing but [`Ctx::draw`].
 //! One that signs uses a [`SigningGuard`].
@@ -113,7 +114,8 @@ impl Duty {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect {
-    /// Bytes to the node with this address; relayed by all, each message once. They name this node as their sender.
+    /// Bytes to the node with this address; relayed by all whose [`on_passing`](Agent::on_passing) says so, each message once.
+    /// They name this node as their sender.
     Send(Address, Vec<u8>),
     /// Bytes to the neighbour that has brought the message or proposal that is being handled, whoever said it first.
     /// They name no sender. Nothing outside of `on_message` and `on_proposal`.
@@ -343,9 +345,17 @@ pub trait Agent: Send {
     /// first, not the neighbour that passed it on. Nobody has checked the claim: a signature inside of `bytes` must prove
     /// it. A [reply](Effect::Reply) names nobody, and `from` is [`Address::default()`].
     ///
-    /// What is sent to another node passes by without a call. The answer [`Gossip::Forward`] counts for broadcasts alone.
+    /// What is sent to another node does not come here but to [`on_passing`](Agent::on_passing). The answer
+    /// [`Gossip::Forward`] counts for broadcasts alone.
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         self.inner().map_or(Gossip::Ignore, |inner| inner.on_message(from, bytes, ctx))
+    }
+
+    /// A message to another node passes by: whether this node passes it on. An agent that [sends](Effect::Send) to single nodes
+    /// answers [`Gossip::Forward`] for what may be one of its messages, by its signature best of all; who lets everything pass
+    /// relays a stranger's flood to all. By default nothing passes: no agent of the chain would have sent it.
+    fn on_passing(&mut self, from: &Address, to: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.inner().map_or(Gossip::Ignore, |inner| inner.on_passing(from, to, bytes, ctx))
     }
 
     /// A timer has run out.

@@ -41,6 +41,14 @@ pub trait SpendContext {
     fn address(&mut self, key: &[u8]) -> Address;
     /// What the transaction says about this input.
     fn facts(&self) -> InputFacts;
+    /// The script tells that it does so much work beside its signatures: a step for each operation, and one for each 64
+    /// bytes that it hashes or searches. Answers whether the transaction's budget, which follows from its bytes, suffices.
+    /// Once the answer is no the spend is refused, whatever the script says. Signatures and digests are counted without
+    /// this.
+    fn step(&mut self, steps: u64) -> bool {
+        let _ = steps;
+        true
+    }
 }
 
 /// One step of a traced run.
@@ -60,7 +68,7 @@ pub trait Script: Send + Sync {
     ///
     /// # Errors
     /// [`Reject::Invalid`] with the broken rule when the spend is not allowed or a limit is
-    /// exceeded. Must end in bounded time for any input.
+    /// exceeded. Must end in bounded time for any input, and tell its work by [`SpendContext::step`].
     fn run(&self, lock: &[u8], unlock: &[u8], flags: u32, context: &mut dyn SpendContext) -> Result<(), Reject>;
 
     /// As [`run`](Script::run), telling `observer` every step.

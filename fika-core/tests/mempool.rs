@@ -157,6 +157,7 @@ fn account_payments_keep_their_numbers_in_order() {
         txs: solo.selected(),
         payee: solo.node.address(),
         extra_nonce: 1,
+        seal_bytes: 1_024,
     });
     assert_eq!(template.unwrap().block.txs.len(), 5);
     let (mut pool, mut table) = (limited(10_000), TxTable::default());
@@ -202,6 +203,7 @@ fn an_action_that_the_rules_refuse_stops_no_producer() {
         txs: vec![refused.clone(), fine.clone(), burnt.clone()],
         payee: factory.setup.address(1),
         extra_nonce: 1,
+        seal_bytes: 1_024,
     };
     let template = factory.world.assemble(order).unwrap();
     assert_eq!((template.dropped, template.block.txs[1..].to_vec()), (vec![refused], vec![fine, burnt]));
@@ -226,7 +228,15 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
     }
     let draft = Draft::new(genesis);
     let payee = factory.setup.address(1);
-    let order = Assembly { draft: &draft, time: 10_000, exact: true, txs: txs.clone(), payee, extra_nonce: 1 };
+    let order = Assembly {
+        draft: &draft,
+        time: 10_000,
+        exact: true,
+        txs: txs.clone(),
+        payee,
+        extra_nonce: 1,
+        seal_bytes: 1_024,
+    };
     let template = factory.world.assemble(order).unwrap();
     assert!(template.dropped.is_empty() && (1..6).contains(&(template.block.txs.len() - 1)));
 }

@@ -4,7 +4,9 @@
 
 mod rules;
 
+use fika_core::hash::Id;
 use fika_core::header::SECOND;
+use fika_core::keys::{KeyPair, KeyScheme, NoKeys};
 use fika_core::message::{InvItem, Message};
 use fika_core::node::{Event, Input, PeerId, PeerMessage};
 use fika_core::testing::{Network, Setup};
@@ -123,4 +125,45 @@ fn whoever_has_no_block_hears_of_them_from_those_who_greet_it() {
     assert!(net.height(2) - net.height(3) <= 2, "heights {} and {}", net.height(3), net.height(2));
     let (_, _, first) = net.sent().iter().find(|(from, to, _)| (*from, *to) == (3, 2)).unwrap();
     assert_eq!(*first, Message::Headers(Vec::new()), "it is asked first");
+}
+
+/// Keys whose signatures are as long as those of hash-based schemes.
+struct LongSignatures;
+
+const LONG: usize = 4_000;
+
+impl KeyScheme for LongSignatures {
+    fn generate(&self, seed: &Id) -> KeyPair {
+        NoKeys.generate(seed)
+    }
+
+    fn sign(&self, kind: u8, secret: &[u8], digest: &Id) -> Result<Vec<u8>, String> {
+        Ok([NoKeys.sign(kind, secret, digest)?, vec![0; LONG]].concat())
+    }
+
+    fn verify(&self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+        let short = signature.len().checked_sub(LONG).and_then(|short| signature.get(..short));
+        short.is_some_and(|signature| NoKeys.verify(kind, key, digest, signature))
+    }
+
+    fn to_pem(&self, pair: &KeyPair) -> String {
+        NoKeys.to_pem(pair)
+    }
+
+    fn from_pem(&self, pem: &str) -> Result<KeyPair, String> {
+        NoKeys.from_pem(pem)
+    }
+}
+
+#[test]
+fn a_block_has_room_for_the_seal_that_its_producers_key_makes() {
+    // Two payments and no seal, or one and a seal.
+    let mut net = turns().keys(|_| Ok(LongSignatures)).chain(|chain| chain.max_block_bytes = 9_000).start();
+    (0..5).for_each(|node| net.pay(node, (node + 1) % 5, 1));
+    net.run(300 * SECOND);
+    net.assert_healthy();
+    assert!(net.height(0) > 20, "height {}", net.height(0));
+    net.assert_payments_confirmed_once();
+    let most = net.chain(0).iter().map(|block| block.txs.len()).max();
+    assert_eq!(most, Some(2), "a coinbase and a payment");
 }

@@ -6,8 +6,10 @@ mod rules;
 mod solo;
 
 use fika_core::amount::Amount;
+use fika_core::block::Tx;
 use fika_core::consensus::LedgerOp;
 use fika_core::env::Proof;
+use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::Message;
 use fika_core::node::{Input, PeerId, TxReject};
@@ -21,9 +23,11 @@ use fika_hybrid::Hybrid;
 use fika_pos::Pos;
 use fika_pow::Pow;
 use fika_secp256k1::Secp256k1;
-use fika_stack_vm::StackVm;
+use fika_stack_vm::{SIGHASH_ALL, StackVm, push, template};
 use fika_toy::Toy;
 use fika_utxo::Utxo;
+use fika_utxo::coin::Outpoint;
+use fika_utxo::transaction::{Input, Output, Payment, SEQUENCE_FINAL, Transaction};
 use rules::quiet::Quiet;
 use solo::{Factory, Solo};
 
@@ -154,6 +158,42 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
     let long = factory.chain(genesis, 2);
     long.iter().for_each(|block| drop(solo.hear_block(0, block)));
     assert_eq!((solo.tip(), solo.node.mempool().len()), (long[1].id(), 6));
+}
+
+#[test]
+fn the_shortest_spend_of_fifteen_keys_may_try_them_all() {
+    let mut factory = Factory::new(utxo(Setup::new(|_| Ok(Quiet))));
+    let genesis = factory.genesis();
+    let keys = factory.world.rules().env.keys.clone();
+    let pairs: Vec<_> = (1..=15).map(|n| keys.generate(&Id([n; 32]))).collect();
+    let redeem = template::multisig(1, &pairs.iter().map(|pair| &pair.public).collect::<Vec<_>>());
+    let lock = template::pay_to_script_hash(&redeem);
+    let funding = factory.pay_lock(genesis, 2, lock.clone(), Amount::coins(5), 100);
+    let funded = factory.block(genesis, vec![funding.clone()]);
+    let ix = factory.world.tree().find(&funded.id()).unwrap();
+    let world = &factory.world;
+    let Rules { tx: format, script, .. } = world.rules();
+    let (context, state) = (world.next_context(ix), world.state(ix));
+    let id = Transaction::decode(funding.bytes()).unwrap().id();
+    let to = script.lock(&factory.setup.address(3));
+    let spend = |unlock: &[u8]| {
+        let inputs = vec![Input { outpoint: Outpoint { id, index: 0 }, sequence: SEQUENCE_FINAL, unlock }];
+        let outputs = vec![Output { amount: Amount::coins(4), lock: &to }];
+        Transaction::Payment(Payment { version: 1, inputs, outputs, actions: Vec::new(), lock_time: 0 }).to_bytes()
+    };
+    let bare = spend(&[]);
+    let spends = format.apply(&bare, context, &FormatLedger(&state)).unwrap().spends;
+    let prepared = format.prepare(&bare, &spends).unwrap();
+    let digest = format.digest(&prepared, 0, &[&[SIGHASH_ALL], &redeem[..]].concat());
+    // Keys are tried from the last one on.
+    for pair in [&pairs[0], &pairs[14]] {
+        let signature = keys.sign(0, &pair.secret, &digest).unwrap();
+        let mut unlock = template::multisig_unlock(&[[signature, vec![SIGHASH_ALL]].concat()]);
+        push(&mut unlock, &redeem);
+        let tx = Tx::new(spend(&unlock));
+        let checked = world.check_tx(&tx, context, &FormatLedger(&state));
+        assert!(checked.is_ok(), "{} bytes: {checked:?}", tx.bytes().len());
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub use run::{Host, RunError, RunOptions, simulate};
 
 /// The `fika-host` command with these plugins: reads the command line, does what it says, and returns the exit
 /// code: 0 done, 1 an expectation failed, 2 wrong use or input, 3 the environment cannot do it, 4 the run could not reach its
-/// end, 5 an expectation is undecided, 130 Ctrl-C.
+/// end, 5 an expectation is undecided, 6 a plugin failed, 130 Ctrl-C.
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
@@ -45,5 +45,6 @@ pub use run::{Host, RunError, RunOptions, simulate};
 /// }
 /// ```
 pub fn run(registry: Registry) -> ExitCode {
+    let _guard = plugins::ExitGuard::arm();
     cli::main(&Host::init(registry))
 }

@@ -47,6 +47,8 @@ pub(super) struct Duties {
     pub(super) jobs: SmallVec<[Job; 1]>,
     pub(super) tickets: u64,
     pub(super) extra_nonce: u64,
+    /// Bytes that templates leave free for a seal, once they are known.
+    pub(super) seal_bytes: Option<usize>,
     /// The work has changed and the runtime must be told.
     pub(super) changed: bool,
     pub(super) template: TemplateAge,

@@ -1,4 +1,4 @@
-//! Messages of consensus agents: each passed on once.
+//! Messages of consensus agents: each passed on once, where the agent says so.
 
 use std::sync::Arc;
 
@@ -30,12 +30,11 @@ impl Node {
         if self.config.role == Role::Wallet || !self.seldom.gossip.insert(&message) {
             return;
         }
-        let verdict = match message.to {
-            Some(to) if to != self.address => Gossip::Forward,
-            _ => {
-                self.with_agent(turn, Some(from), |agent, _, ctx| agent.on_message(&message.from, &message.bytes, ctx))
-            }
-        };
+        let (by, bytes, me) = (&message.from, &message.bytes[..], self.address);
+        let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| match &message.to {
+            Some(to) if *to != me => agent.on_passing(by, to, bytes, ctx),
+            _ => agent.on_message(by, bytes, ctx),
+        });
         match verdict {
             Gossip::Forward if message.to != Some(self.address) => {
                 let id = message.id();

@@ -303,6 +303,17 @@ impl Outputs {
         self.wake_at = None;
     }
 
+    /// Takes everything back but the faults: a call in which a plugin failed has answered nothing.
+    #[cold]
+    pub(super) fn withhold(&mut self, txs: &mut TxTable) {
+        self.messages.drain(..).for_each(|(_, message)| message.release(txs));
+        self.events.retain(|event| matches!(event, Event::Fault { .. }));
+        self.ended_requests.clear();
+        self.bans.clear();
+        self.work = None;
+        self.wake_at = None;
+    }
+
     #[inline(always)]
     pub(super) fn send(&mut self, to: PeerId, message: PeerMessage) {
         self.messages.push((Dest::Peer(to), message));

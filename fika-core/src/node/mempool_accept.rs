@@ -85,6 +85,7 @@ impl Node {
                 self.penalize(turn, from, BAN_SCORE / 2, "it passed on a transaction whose scripts do not hold");
                 return Err(TxReject::ScriptFailed(why.into()));
             }
+            Err(BadTx::Undecided(why)) => return Err(TxReject::Undecided(why)),
             Err(BadTx::Needs(why, keys)) => {
                 let spender = keys.iter().find_map(|key| self.mempool.spender(world.txs(), key));
                 let why = Box::new(why);

@@ -99,8 +99,13 @@ const MAX_EFFECTS: usize = 10_000;
 
 impl Node {
     /// Tells the node what happened at `now`, by its own clock, and collects its answers.
+    ///
+    /// When a plugin [fails](crate::world::Rules::faults) meanwhile there are none but [`Event::Fault`]: nothing that may rest
+    /// on an answer which stands for none leaves the node. What the node has noted of the call may be wrong; who calls it ends
+    /// it.
     pub fn handle(&mut self, world: &mut World, now: Time, input: Input, out: &mut Outputs) {
         world.txs_mut().reclaim();
+        let faults = world.rules().faults.count();
         let recorded = enabled!(target: recording::TARGET, Level::TRACE).then(|| recording::input(&input, world.txs()));
         let turn = &mut Turn { world, now, out };
         match input {
@@ -123,6 +128,9 @@ impl Node {
             self.follow_up(turn);
         }
         turn.out.wake_at = self.timers.next();
+        if turn.world.rules().faults.count() != faults {
+            turn.out.withhold(turn.world.txs_mut());
+        }
         if let Some(input) = recorded {
             let outputs = recording::outputs(out, world);
             trace!(target: recording::TARGET, "call of {} at {now}: {input} -> {outputs}", self.address());

@@ -54,6 +54,9 @@ pub struct Node {
     pub(super) mempool: Mempool,
 }
 
+/// So many duties may be set at once: each grinding one needs a template of its own.
+const MAX_DUTIES: usize = 1_000;
+
 /// What a node has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Balance {
@@ -113,7 +116,11 @@ impl Node {
         if !effects.is_empty() {
             turn.out.pending.effects.extend(effects.into_iter().map(|effect| (effect, from)));
         }
-        if let Some(duties) = duties.filter(|_| self.config.role == Role::Full) {
+        if let Some(mut duties) = duties.filter(|_| self.config.role == Role::Full) {
+            if duties.len() > MAX_DUTIES {
+                turn.fault(format!("the agent has more than {MAX_DUTIES} duties at once"));
+                duties.clear();
+            }
             turn.out.pending.duty_list = self.duties.replace(&mut self.timers, turn.now, duties);
         }
         answer

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::faults::Faults;
 use super::guard::{Guard, Guarded};
 use super::params::Param;
+use super::text::one_line;
 use super::{Kind, Plugin, VERSION, params};
 use crate::agent::Attack;
 use crate::consensus::Consensus;
@@ -160,7 +161,8 @@ impl Descriptor {
     fn make(&self, table: &str, env: &Env, faults: &Faults) -> Result<Object, String> {
         let guard = Guard::new(self.name, faults);
         let object = guard.call(&"new", || self.maker.make(table, env))?;
-        Ok(object.map_err(|error| format!("[{}.{}] {error}", self.kind, self.name))?.guarded(guard))
+        let refusal = |error: String| format!("[{}.{}] {}", self.kind, self.name, one_line(&error));
+        Ok(object.map_err(refusal)?.guarded(guard))
     }
 }
 

@@ -49,6 +49,19 @@ impl Faults {
         self.0.0.fetch_add(1, Ordering::Release);
     }
 
+    /// The message of a fault that has been reported since [`count`](Faults::count) was `before`, if there is one. What was
+    /// worked out meanwhile may rest on an answer that stands for none.
+    #[inline]
+    pub fn since(&self, before: usize) -> Option<String> {
+        if self.count() == before { None } else { Some(self.latest()) }
+    }
+
+    #[cold]
+    fn latest(&self) -> String {
+        let kept = self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.last().map_or_else(|| "a plugin failed".into(), Fault::to_string)
+    }
+
     #[cold]
     fn take_kept(&self) -> Vec<Fault> {
         std::mem::take(&mut self.0.1.lock().unwrap_or_else(PoisonError::into_inner))

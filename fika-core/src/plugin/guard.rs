@@ -31,8 +31,9 @@ impl Guard {
         inside(self.plugin, name, || catch(call)).map_err(|message| self.fault(name, message))
     }
 
+    /// Reports that the plugin has failed; the message of the fault.
     #[cold]
-    fn fault(&self, call: &'static str, message: String) -> String {
+    pub(super) fn fault(&self, call: &'static str, message: String) -> String {
         let fault = Fault { plugin: self.plugin, call, message };
         let message = fault.to_string();
         self.faults.report(fault);

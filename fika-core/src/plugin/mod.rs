@@ -44,6 +44,7 @@ mod guard;
 mod panics;
 mod params;
 mod registry;
+mod text;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

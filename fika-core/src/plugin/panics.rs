@@ -8,6 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use super::text::one_line;
+
 thread_local! {
     /// How many [`catch`]es this thread is in.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
@@ -39,10 +41,6 @@ fn text_of(payload: &(dyn Any + Send)) -> Option<&str> {
     payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// What `call` answers, or in one line what it died of.
 #[inline]
 pub(super) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, String> {
@@ -57,7 +55,7 @@ pub(super) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, String> {
 fn told(payload: Box<dyn Any + Send>) -> String {
     let last = LAST.take();
     match payload.downcast::<Raised>() {
-        Ok(raised) => raised.0,
+        Ok(raised) => one_line(&raised.0),
         Err(payload) => last.or_else(|| text_of(&*payload).map(one_line)).unwrap_or_default(),
     }
 }

@@ -80,6 +80,10 @@ impl Agent for Mute {
         }
     }
 
+    fn on_passing(&mut self, from: &Address, to: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.call(ctx, |honest, ctx| honest.on_passing(from, to, bytes, ctx))
+    }
+
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
         self.call(ctx, |honest, ctx| honest.on_timer(token, ctx));
     }

@@ -33,6 +33,8 @@ pub struct Assembly<'a> {
     pub payee: Address,
     /// Makes the coinbase differ from others, and so the header.
     pub extra_nonce: u64,
+    /// Bytes that are left free for the seal, which is made after the block.
+    pub seal_bytes: usize,
 }
 
 /// A block without proof.
@@ -85,7 +87,7 @@ impl World {
         let head = Head { extra: site.order.draft.extra.clone(), ..Head::default() };
         // Room for the longest coinbase, the count of transactions and a seal.
         let coinbase = self.coinbase(site, MAX_AMOUNT).encoded_len();
-        let reserve = head.encoded_len() + coinbase + 16 + SEAL_RESERVE;
+        let reserve = head.encoded_len() + coinbase + 16 + site.order.seal_bytes;
         let mut room = self.rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
         let mut filled = Filled::default();
         let mut skipped = false;
@@ -212,6 +214,3 @@ impl Filled {
         self.sums.fees.checked_add(self.may_mint).unwrap_or(MAX_AMOUNT)
     }
 }
-
-/// Bytes left free for the seal, which is made after the block.
-const SEAL_RESERVE: usize = 1024;

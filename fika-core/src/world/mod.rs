@@ -10,6 +10,7 @@
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
 mod assemble;
+mod budget;
 mod coin_index;
 mod diffs;
 mod error;
@@ -29,6 +30,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use assemble::{Assembly, Template};
+pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
@@ -67,6 +69,9 @@ pub enum BadTx {
     /// Its scripts do not hold on any ledger: whoever passed it on did not check it.
     #[error("{0}")]
     Unproven(Reason),
+    /// A plugin failed: nothing is said about the transaction.
+    #[error("{0}")]
+    Undecided(String),
 }
 
 /// The first block's content.
@@ -371,8 +376,15 @@ impl World {
     /// # Errors
     /// [`BadTx`].
     pub fn check_tx(&self, tx: &Tx, context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
+        let before = self.rules.faults.count();
+        let verdict = self.examine_tx(tx, context, ledger);
+        self.rules.faults.since(before).map_or(verdict, |fault| Err(BadTx::Undecided(fault)))
+    }
+
+    fn examine_tx(&self, tx: &Tx, context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, BadTx> {
         let refused = |reject: Reject| match reject {
             Reject::Needs { why, keys } => BadTx::Needs(why, keys),
+            Reject::Fault(why) => BadTx::Undecided(why),
             other => BadTx::Refused(other.into_reason()),
         };
         let outcome = self.rules.tx.apply(tx.bytes(), context, ledger).map_err(refused)?;
@@ -380,7 +392,10 @@ impl World {
         transfer::check_funds(&outcome, ledger, &*self.rules.script).map_err(refused)?;
         if !self.is_proven(tx, &outcome) {
             let proof = prove(&self.rules, &[(tx, &outcome)]).pop().expect("one answer per transaction");
-            proof.map_err(|reject| BadTx::Unproven(reject.into_reason()))?;
+            proof.map_err(|reject| match reject {
+                Reject::Fault(why) => BadTx::Undecided(why),
+                other => BadTx::Unproven(other.into_reason()),
+            })?;
         }
         Ok(outcome)
     }

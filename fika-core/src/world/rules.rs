@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::consensus::Consensus;
 use crate::env::Env;
+use crate::plugin::Faults;
 use crate::script::Script;
 use crate::tx::TxFormat;
 
@@ -18,6 +19,8 @@ pub struct Rules {
     pub script: Box<dyn Script>,
     /// What transactions do.
     pub tx: Box<dyn TxFormat>,
+    /// Where the plugins' faults are reported. What was worked out while there was one is no verdict.
+    pub faults: Faults,
     /// Threads that prove the spends of one block. The results do not depend on it.
     pub workers: NonZero<usize>,
 }

@@ -1,6 +1,7 @@
-//! Proving spends: running scripts, with their signatures in batches.
+//! Proving spends: running scripts, with their signatures in batches and within the transaction's budget.
 
 use super::Rules;
+use super::budget::Meter;
 use crate::address::Address;
 use crate::block::Tx;
 use crate::codec::Encode;
@@ -63,12 +64,15 @@ fn run_spends(rules: &Rules, tx: &Tx, outcome: &Outcome, mut jobs: Option<&mut V
         return Ok(());
     }
     let prepared = rules.tx.prepare(tx.bytes(), &outcome.spends)?;
+    let mut meter = Meter::new(tx.bytes().len());
     outcome.spends.iter().try_for_each(|spend| {
-        let mut context = Spending { rules, prepared: &prepared, input: spend.input, jobs: jobs.as_deref_mut() };
-        rules
-            .script
-            .run(&spend.lock, &spend.unlock, 0, &mut context)
-            .map_err(|reject| reject.within(format_args!("input {}", spend.input)))
+        meter.read(spend.lock.len() + spend.unlock.len());
+        let (jobs, meter) = (jobs.as_deref_mut(), &mut meter);
+        let mut context = Spending { rules, prepared: &prepared, input: spend.input, jobs, meter };
+        let ran = rules.script.run(&spend.lock, &spend.unlock, 0, &mut context);
+        // A script that has used up the budget was lied to about its signatures: what it says means nothing.
+        context.meter.so_far()?;
+        ran.map_err(|reject| reject.within(format_args!("input {}", spend.input)))
     })
 }
 
@@ -92,14 +96,21 @@ struct Spending<'a> {
     prepared: &'a [u8],
     input: u32,
     jobs: Option<&'a mut Vec<Job>>,
+    meter: &'a mut Meter,
 }
 
 impl SpendContext for Spending<'_> {
     fn digest(&mut self, request: &[u8]) -> Id {
+        if !self.meter.read(request.len()) {
+            return Id::ZERO;
+        }
         self.rules.tx.digest(self.prepared, self.input, request)
     }
 
     fn verify(&mut self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
+        if !self.meter.check() {
+            return false;
+        }
         match &mut self.jobs {
             Some(jobs) => {
                 jobs.push(Job { kind, key: key.to_vec(), digest: *digest, signature: signature.to_vec() });
@@ -110,11 +121,15 @@ impl SpendContext for Spending<'_> {
     }
 
     fn verify_now(&mut self, kind: u8, key: &[u8], digest: &Id, signature: &[u8]) -> bool {
-        self.rules.env.keys.verify(kind, key, digest, signature)
+        self.meter.check() && self.rules.env.keys.verify(kind, key, digest, signature)
     }
 
     fn address(&mut self, key: &[u8]) -> Address {
         self.rules.env.keys.address(key)
+    }
+
+    fn step(&mut self, steps: u64) -> bool {
+        self.meter.step(steps)
     }
 
     fn facts(&self) -> InputFacts {

@@ -108,30 +108,43 @@ impl World {
     /// # Errors
     /// As [`Consensus::check_work`](crate::consensus::Consensus::check_work).
     pub fn check_work(&self, header: &Header) -> Result<(), Reject> {
-        match self.rules.env.chain.proof {
-            Proof::Real => self.rules.consensus.check_work(header),
-            Proof::Sampled => Ok(()),
+        if self.rules.env.chain.proof == Proof::Sampled {
+            return Ok(());
         }
+        let before = self.rules.faults.count();
+        let verdict = self.rules.consensus.check_work(header);
+        self.rules.faults.since(before).map_or(verdict, |fault| Err(Reject::Fault(fault)))
     }
 
     /// From when on a node whose clock is right may accept the block called `id`.
-    pub(crate) fn earliest(&mut self, id: &Id, header: &Header) -> Time {
+    ///
+    /// # Errors
+    /// What the plugin that was asked has died of.
+    pub(crate) fn earliest(&mut self, id: &Id, header: &Header) -> Result<Time, String> {
         let known = self.tree.find(id);
         if let Some(earliest) = known.and_then(|ix| self.tree[ix].earliest) {
-            return earliest;
+            return Ok(earliest);
         }
-        let Rules { consensus, env, .. } = &self.rules;
+        let Rules { consensus, env, faults, .. } = &self.rules;
+        let before = faults.count();
         let earliest = consensus.earliest(header).unwrap_or_else(|| env.chain.time(header.time));
+        if let Some(fault) = faults.since(before) {
+            return Err(fault);
+        }
         if let Some(ix) = known {
             self.tree[ix].earliest = Some(earliest);
         }
-        earliest
+        Ok(earliest)
     }
 
     /// The blocks off its ancestry that a block names. None where they cannot be read: `validate` reports that.
     pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
         if self.tree[ix].references.is_none() {
-            self.tree[ix].references = Some(self.references_of(ix).into());
+            let before = self.rules.faults.count();
+            let references: Box<[Id]> = self.references_of(ix).into();
+            if self.rules.faults.count() == before {
+                self.tree[ix].references = Some(references);
+            }
         }
         self.tree[ix].references.as_deref().unwrap_or_default()
     }
@@ -177,13 +190,15 @@ impl World {
     /// Validates a block except for its seal, once. Afterwards the ledger state after it exists.
     ///
     /// # Errors
-    /// [`Reject::Invalid`] for good; [`Reject::NotYet`] while blocks that it needs are missing.
+    /// [`Reject::Invalid`] for good; [`Reject::NotYet`] while blocks that it needs are missing; [`Reject::Fault`] when a plugin
+    /// failed meanwhile, whatever came of it.
     pub fn validate(&mut self, ix: BlockIx) -> Result<(), Reject> {
         match &self.tree[ix].verdict {
             Verdict::Valid => return Ok(()),
             Verdict::Invalid(why) => return Err(Reject::Invalid(Reason::clone(why))),
             Verdict::Open => {}
         }
+        let before = self.rules.faults.count();
         let parent = self.tree[ix].parent;
         let verdict = match &self.tree[parent].verdict {
             Verdict::Valid => {
@@ -193,9 +208,10 @@ impl World {
             Verdict::Invalid(_) => Err(BlockError::InvalidParent.into()),
             Verdict::Open => Err(Reject::NotYet(vec![self.tree[parent].id])),
         };
+        let verdict = verdict.map(|done| (done, self.rules.consensus.weight(&self.tree.view(ix))));
+        let verdict = self.rules.faults.since(before).map_or(verdict, |fault| Err(Reject::Fault(fault)));
         match verdict {
-            Ok((changes, spent)) => {
-                let own = self.rules.consensus.weight(&self.tree.view(ix));
+            Ok(((changes, spent), own)) => {
                 let root = state_root(self.tree[parent].state_root, &changes);
                 let weight = self.tree[parent].weight.plus(own);
                 let entry = &mut self.tree[ix];
@@ -322,8 +338,10 @@ impl World {
     }
 
     fn check_seal(&self, ix: BlockIx, seal: &[u8]) -> Result<(), Reject> {
+        let before = self.rules.faults.count();
         let past = self.view_of(Scope::Ancestry(self.tree[ix].parent, &[]));
-        self.rules.consensus.check_seal(&self.tree.view(ix), seal, &past)
+        let verdict = self.rules.consensus.check_seal(&self.tree.view(ix), seal, &past);
+        self.rules.faults.since(before).map_or(verdict, |fault| Err(Reject::Fault(fault)))
     }
 }
 

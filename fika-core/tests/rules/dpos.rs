@@ -223,6 +223,15 @@ impl Agent for Delegate {
         }
     }
 
+    fn on_passing(&mut self, _: &Address, _: &Address, bytes: &[u8], _: &mut Ctx<'_>) -> Gossip {
+        let Some((0, rest)) = bytes.split_first() else { return Gossip::Penalize };
+        let Ok((id, proof)) = <(Id, Vec<u8>)>::from_bytes(rest) else { return Gossip::Penalize };
+        match self.rules.0.signer(&cosigner_digest(&id), &proof) {
+            Some(_) => Gossip::Forward,
+            None => Gossip::Penalize,
+        }
+    }
+
     fn on_message(&mut self, _: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         match bytes.split_first() {
             Some((0, rest)) => {

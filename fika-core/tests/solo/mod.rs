@@ -178,7 +178,8 @@ impl Factory {
     pub fn block_with(&mut self, draft: Draft, time: u32, txs: Vec<Tx>) -> Arc<Block> {
         self.blocks += 1;
         let payee = self.setup.address(1);
-        let order = Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks };
+        let order =
+            Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks, seal_bytes: 1_024 };
         let block = Arc::new(self.world.assemble(order).expect("a template").block);
         self.keep(&block);
         block
@@ -213,6 +214,12 @@ impl Factory {
     pub fn pay_over(&self, ledger: &dyn Ledger, at: Id, from: u32, to: u32, coins: u64, fee: u64) -> Tx {
         let lock = self.world.rules().script.lock(&self.setup.address(to));
         self.sign(ledger, at, from, vec![(lock, Amount::coins(coins))], Amount(fee), Vec::new())
+    }
+
+    /// A signed payment to any lock.
+    pub fn pay_lock(&self, at: Id, from: u32, lock: Vec<u8>, amount: Amount, fee: u64) -> Tx {
+        let state = self.world.state(self.world.tree().find(&at).unwrap());
+        self.sign(&FormatLedger(&state), at, from, vec![(lock, amount)], Amount(fee), Vec::new())
     }
 
     /// A signed transaction without a fee that asks the rules for something.

@@ -9,7 +9,7 @@ use crate::Host;
 use crate::experiment::{Experiment, Role};
 use crate::isolation::cable_addresses;
 use crate::results::table;
-use crate::run::{ResolvedPlugins, doubts, nothing_to_do};
+use crate::run::{ResolvedPlugins, check_seal_fits, doubts, nothing_to_do};
 
 /// Nodes and links that are listed one by one.
 const SHOWN: usize = 50;
@@ -17,6 +17,7 @@ const SHOWN: usize = 50;
 pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let experiment = load(&args.file, &args.changes)?;
     let plugins = ResolvedPlugins::new(&experiment, host.registry())?;
+    check_seal_fits(&experiment, &plugins)?;
     let doubts = doubts(&experiment)?.into_iter().chain(nothing_to_do(&experiment, &plugins)?);
     hash_power::check(&experiment)?;
     let links = experiment.links.len();

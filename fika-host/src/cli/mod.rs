@@ -78,7 +78,8 @@ See what a run did:
 
 Exit codes: 0 done, 1 an expectation failed, 2 wrong use or input,
 3 the machine cannot do it, 4 the run could not reach its end,
-5 an expectation is undecided, 130 Ctrl-C (results are kept; twice: at once).
+5 an expectation is undecided, 6 a plugin failed, 130 Ctrl-C (results are kept;
+twice: at once).
 Every key of an experiment: docs/experiment-file.md";
 
 #[derive(Debug, Subcommand)]

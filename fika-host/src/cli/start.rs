@@ -7,6 +7,7 @@ use super::experiment::{Changes, load};
 use super::print::{print, say};
 use super::stop::UNREACHED;
 use super::{ENVIRONMENT, Outcome, Stop, UNDECIDED, detach, hash_power};
+use crate::plugins::EXIT_PLUGIN;
 use crate::results::Ended;
 use crate::run::INTERRUPTED;
 use crate::{Host, RunOptions};
@@ -43,6 +44,7 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     Ok(match summary.ended {
         Ended::Interrupted => ExitCode::from(INTERRUPTED),
         Ended::NodesDied => ExitCode::from(ENVIRONMENT),
+        Ended::PluginFailed => ExitCode::from(EXIT_PLUGIN),
         _ if summary.unwritten.is_some() => ExitCode::from(ENVIRONMENT),
         Ended::NothingLeft | Ended::Stalled => ExitCode::from(UNREACHED),
         _ => match summary.as_expected() {

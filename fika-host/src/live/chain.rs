@@ -50,6 +50,7 @@ impl Chain {
             // A node of many on one machine leaves the other cores to its neighbours.
             workers: NonZero::<usize>::MIN,
             env: env.clone(),
+            faults: faults.clone(),
         };
         let transport = transport.0.transport(&transport.1, &env, &faults).map_err(at(transport.2))?;
         let genesis = Genesis { coins: setup.genesis.clone(), identity: setup.identity.clone() };

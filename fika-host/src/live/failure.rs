@@ -1,9 +1,11 @@
 //! Why a node does not run.
 
+use crate::plugins::EXIT_PLUGIN;
+
 /// The exit code for wrong input: a file, a name, a parameter.
-pub(crate) const EXIT_INPUT: u8 = 2;
-/// The exit code for failures of the machine or a plugin: a full disk, an address in use, a call that does not return.
-pub(crate) const EXIT_ENVIRONMENT: u8 = 3;
+const EXIT_INPUT: u8 = 2;
+/// The exit code for failures of the machine: an address in use, a disk that cannot be written.
+const EXIT_ENVIRONMENT: u8 = 3;
 
 /// The exit code for a full disk: the log, where the reason would be, may be on it.
 pub(crate) const EXIT_DISK_FULL: u8 = 5;
@@ -16,9 +18,12 @@ pub(crate) enum Failure {
     /// Its input is wrong.
     #[error("{0}")]
     Input(String),
-    /// The machine or a plugin failed.
+    /// The machine failed.
     #[error("{0}")]
     Environment(String),
+    /// A plugin failed: what it would have said is not known, so the node cannot go on.
+    #[error("{0}")]
+    Plugin(String),
 }
 
 impl Failure {
@@ -28,6 +33,7 @@ impl Failure {
             Failure::Input(_) => EXIT_INPUT,
             Failure::Environment(why) if why.contains(DISK_FULL) => EXIT_DISK_FULL,
             Failure::Environment(_) => EXIT_ENVIRONMENT,
+            Failure::Plugin(_) => EXIT_PLUGIN,
         }
     }
 }

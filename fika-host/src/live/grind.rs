@@ -13,6 +13,7 @@ use fika_core::consensus::Consensus;
 use fika_core::hash::draw;
 use fika_core::header::Time;
 use fika_core::node::{Input, Work};
+use fika_core::plugin::Faults;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Failure;
@@ -51,6 +52,7 @@ impl Miner {
     /// Starts the thread; `found` is sent what becomes of the work.
     pub(super) fn start(
         consensus: Arc<dyn Consensus>,
+        faults: Faults,
         hash_rate: u128,
         found: UnboundedSender<Input>,
     ) -> Result<Miner, Failure> {
@@ -65,7 +67,7 @@ impl Miner {
         thread
             .spawn(move || {
                 lower_priority();
-                miner.run(&*consensus, hash_rate, &found);
+                miner.run(&*consensus, &faults, hash_rate, &found);
             })
             .map_err(|error| Failure::Environment(format!("starting the mining thread: {error}")))?;
         Ok(Miner { shared })
@@ -107,7 +109,7 @@ impl Shared {
         self.todo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, consensus: &dyn Consensus, hash_rate: u128, found: &UnboundedSender<Input>) {
+    fn run(&self, consensus: &dyn Consensus, faults: &Faults, hash_rate: u128, found: &UnboundedSender<Input>) {
         let mut pace = Pace::new(hash_rate);
         let mut jobs: Vec<Job> = Vec::new();
         let mut generation = 0;
@@ -133,6 +135,11 @@ impl Shared {
             let before = job.hashed;
             let input = job.grind(consensus, tries, &self.hashes);
             pace.used(job.hashed - before, Instant::now());
+            if faults.count() > 0 {
+                // The node looks for the fault, and ends.
+                let _ = found.send(Input::Wake);
+                return;
+            }
             let Some(input) = input else {
                 jobs.push(job);
                 continue;
@@ -257,7 +264,7 @@ mod tests {
     #[test]
     fn several_pieces_of_work_are_ground_in_turn_until_found() {
         let (found, mut results) = unbounded_channel();
-        let miner = Miner::start(rules(), u64::MAX.into(), found).unwrap();
+        let miner = Miner::start(rules(), Faults::new(), u64::MAX.into(), found).unwrap();
         miner.set(vec![work(1, u128::MAX), work(2, 1000), work(3, 50_000)]);
         let mut tickets = Vec::new();
         for _ in 0..2 {

@@ -124,7 +124,8 @@ impl Hub {
         }
         let (found, results) = mpsc::unbounded_channel();
         let mines = setup.hash_rate > 0 && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
-        let miner = mines.then(|| Miner::start(world.rules().consensus.clone(), setup.hash_rate, found)).transpose()?;
+        let start = || Miner::start(world.rules().consensus.clone(), faults.clone(), setup.hash_rate, found);
+        let miner = mines.then(start).transpose()?;
         let now = clock.now();
         let values = |name: &str| store.values(name).into_iter().next().map(|(_, value)| value);
         let payer = Payer::new(&mut setup, values);
@@ -212,14 +213,19 @@ impl Hub {
             let Some(input) = self.inputs.pop_front().or_else(|| self.next_payment(now)) else { break };
             let mut out = take(&mut self.out);
             self.node.handle(&mut self.world, now, input, &mut out);
+            let failed = self.faults.count() > 0;
             // Before anything leaves the node.
             self.store.end_turn();
             self.carry_out(now, &mut out);
             out.clear();
             self.out = out;
+            if failed {
+                break;
+            }
         }
         for fault in self.faults.take() {
             self.fault(fault.to_string());
+            self.end_with(Failure::Plugin(fault.to_string()));
         }
         if let Some(why) = self.store.failure() {
             self.fail(format!("{}: {why}", self.setup.database.display()));
@@ -392,8 +398,13 @@ impl Hub {
 
     /// Ends the node: the environment cannot carry it any more.
     pub(super) fn fail(&mut self, why: String) {
+        self.end_with(Failure::Environment(why));
+    }
+
+    /// Ends the node for the first reason that is given.
+    fn end_with(&mut self, failure: Failure) {
         if !matches!(self.end, Some(Err(_))) {
-            self.end = Some(Err(Failure::Environment(why)));
+            self.end = Some(Err(failure));
         }
         self.changed.notify_one();
     }

@@ -47,7 +47,7 @@ use tracing::info;
 use chain::Chain;
 use clock::Clock;
 pub(crate) use clock::monotonic_us;
-pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, EXIT_ENVIRONMENT, EXIT_INPUT, Failure};
+pub(crate) use failure::{DISK_FULL, EXIT_DISK_FULL, Failure};
 use hub::Hub;
 pub(crate) use setup::{LoadEntry, Member, NodeSetup, node_key, node_keys};
 
@@ -86,7 +86,10 @@ fn run(setup: NodeSetup, clock: Clock, registry: &Registry) -> Result<(), Failur
             listeners.push(socket::listen(port)?);
         }
         let control = setup.control.clone();
-        let (hub, mut mined) = Hub::open(setup, clock, chain)?;
+        let faults = chain.faults.clone();
+        // What does not fit together may rest on an answer that never came.
+        let failed = |failure| faults.since(0).map_or(failure, Failure::Plugin);
+        let (hub, mut mined) = Hub::open(setup, clock, chain).map_err(failed)?;
         let changed = hub.changed.clone();
         let hub = Rc::new(RefCell::new(hub));
         // Last, for who finds the socket may expect the node to answer.

@@ -4,8 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::Failure;
 use super::clock::Clock;
-use super::{EXIT_ENVIRONMENT, Failure};
 use crate::plugins;
 use crate::results::trace::{Trace, TraceEvent};
 
@@ -20,6 +20,6 @@ pub(super) fn start(limit_s: u64, clock: Clock, events: PathBuf) -> Result<(), F
             let _ = writeln!(file, "{line}");
         }
     };
-    let watching = plugins::start_watchdog(limit_s, EXIT_ENVIRONMENT, note);
+    let watching = plugins::start_watchdog(limit_s, note);
     watching.map_err(|error| Failure::Environment(format!("starting the watchdog: {error}")))
 }

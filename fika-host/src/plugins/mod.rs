@@ -5,6 +5,7 @@
 //! older than the sources, and then loaded.
 
 mod build;
+mod exit_guard;
 mod load;
 mod place;
 mod probe;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 use fika_core::plugin::{Descriptor, Kind, Registry};
 
+pub(crate) use self::exit_guard::{EXIT_PLUGIN, ExitGuard, disarm};
 use self::load::{load, of_kind};
 use self::place::Place;
 use self::probe::probe;

@@ -1,10 +1,10 @@
 //! Tries a plugin in another process, which may crash or hang in place of this one.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread::sleep;
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use fika_core::env::{ChainParams, Env};
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// chooses it.
 const ACCEPTED: &str = "plugin accepted";
 const REFUSED: &str = "plugin refused: ";
+/// So much of the end of what it says is kept.
+const TAIL_BYTES: usize = 64 << 10;
 
 /// Loads the library in a child process of `program`, a Fika host, and makes its plugin of this kind from this table.
 ///
@@ -45,6 +47,9 @@ fn probe_within(patience: Duration, program: &Path, place: &Place, made: Option<
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: cannot be started: {error}", program.display()))?;
+    // Read while it runs: whoever writes more than the pipe holds would wait for that.
+    let stdout = child.stdout.take();
+    let heard = spawn(move || stdout.map_or(Ok(Vec::new()), read_tail));
     let deadline = Instant::now() + patience;
     let status = loop {
         match child.try_wait().map_err(|error| format!("{path}: {error}"))? {
@@ -57,10 +62,14 @@ fn probe_within(patience: Duration, program: &Path, place: &Place, made: Option<
             }
         }
     };
-    let mut said = vec![];
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_end(&mut said).map_err(|error| format!("{path}: {error}"))?;
+    // A child that it has left behind may hold the pipe open.
+    while !heard.is_finished() {
+        if Instant::now() >= deadline {
+            return Err(format!("{path}: expected to be loaded within {} s, hangs", patience.as_secs()));
+        }
+        sleep(Duration::from_millis(5));
     }
+    let said = heard.join().unwrap_or_else(|_| Ok(Vec::new())).map_err(|error| format!("{path}: {error}"))?;
     // The plugin may have printed before, whatever it likes.
     let said = String::from_utf8_lossy(&said);
     let last = said.lines().last().unwrap_or_default();
@@ -69,6 +78,18 @@ fn probe_within(patience: Duration, program: &Path, place: &Place, made: Option<
         Some(2) if last.starts_with(REFUSED) => Err(last[REFUSED.len()..].into()),
         Some(_) => Err(format!("{path}: ends the process while it is loaded or made ({status})")),
         None => Err(format!("{path}: crashes while it is loaded ({status})")),
+    }
+}
+
+/// The end of what `from` says, which is all that counts.
+fn read_tail(mut from: impl Read) -> io::Result<Vec<u8>> {
+    let (mut tail, mut part) = (Vec::new(), [0; 8192]);
+    loop {
+        match from.read(&mut part)? {
+            0 => return Ok(tail),
+            length => tail.extend_from_slice(&part[..length]),
+        }
+        tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
     }
 }
 
@@ -116,6 +137,8 @@ mod tests {
         assert_eq!(verdict_of(refused), Err("x.so: no such file".into()));
         let crash = verdict_of("kill -SEGV $$").unwrap_err();
         assert!(crash.starts_with("x.so: crashes while it is loaded (signal: 11"), "{crash}");
+        let chatty = "yes | head -c 1000000; echo; echo plugin accepted";
+        assert_eq!(verdict_of(chatty), Ok(()), "a full pipe is no reason to wait");
         let hang = verdict("exec sleep 600", Duration::from_millis(200)).unwrap_err();
         assert!(hang.ends_with("hangs"), "{hang}");
     }

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use fika_core::plugin::CallWatch;
 
+use super::exit_guard::EXIT_PLUGIN;
+
 /// Looks per limit: a call is ended between one limit and one and a quarter after it began.
 const LOOKS: u32 = 4;
 /// The watching thread's stack.
 const STACK_BYTES: usize = 64 << 10;
 
-/// Watches all calls of the process from now on. A call that takes `limit_s` seconds ends the process with this exit
-/// code and a line on standard error. `note` is told why before. The thread that hangs may hold any lock, so `note`
+/// Watches all calls of the process from now on. A call that takes `limit_s` seconds ends the process with
+/// [`EXIT_PLUGIN`] and a line on standard error. `note` is told why before. The thread that hangs may hold any lock, so `note`
 /// must take none.
 ///
 /// # Errors
 /// When no thread can be started.
-pub(crate) fn start_watchdog(limit_s: u64, exit_code: u8, note: impl Fn(&str) + Send + 'static) -> io::Result<()> {
+pub(crate) fn start_watchdog(limit_s: u64, note: impl Fn(&str) + Send + 'static) -> io::Result<()> {
     let pause = Duration::from_secs(limit_s.max(1)) / LOOKS;
     let watch = move || {
         let mut watch = CallWatch::new();
@@ -30,7 +32,7 @@ pub(crate) fn start_watchdog(limit_s: u64, exit_code: u8, note: impl Fn(&str) + 
                 // SAFETY: plain system calls; nothing of this process runs after the second one.
                 unsafe {
                     libc::write(2, line.as_ptr().cast(), line.len());
-                    libc::_exit(exit_code.into())
+                    libc::_exit(EXIT_PLUGIN.into())
                 }
             }
         }

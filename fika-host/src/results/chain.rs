@@ -81,6 +81,8 @@ pub(crate) struct NodeFacts {
     pub reorgs: BTreeMap<u64, u64>,
     /// Payments that it could not make.
     pub not_paid: u64,
+    /// Why it refused its own blocks, or could not make its payments, the first few reasons.
+    pub refused: Vec<String>,
     /// The misbehaviour scores that it gave its neighbours, in all.
     pub misbehaviour: u64,
     /// Its faults and those of its plugins, the first few.
@@ -194,7 +196,7 @@ impl Chain {
                     block.arrivals.push((node, at_us));
                 }
             }
-            TraceEvent::BadBlock { .. } => facts.bad_blocks += 1,
+            TraceEvent::BadBlock { own, why, .. } => facts.bad_block(own.then_some(why)),
             TraceEvent::Tip { id, height, reorg_depth } => {
                 facts.new_tip(id, height, reorg_depth);
             }
@@ -208,7 +210,7 @@ impl Chain {
                 let payment = PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed };
                 own.payments.entry(hash).or_insert(payment);
             }
-            TraceEvent::NotPaid { .. } => facts.not_paid += 1,
+            TraceEvent::NotPaid { why } => facts.not_paid(&why),
             TraceEvent::Confirmed { hash, height } => {
                 if let Some(payment) = own.payments.get_mut(&hash) {
                     payment.confirmed = Some((height, at_us));
@@ -247,9 +249,25 @@ impl NodeFacts {
     }
 
     pub(super) fn fault(&mut self, why: String) {
-        if self.faults.len() < FAULTS_KEPT && !self.faults.contains(&why) {
-            self.faults.push(why);
-        }
+        note(&mut self.faults, why);
+    }
+
+    /// It rejected a block; with the reason if that was its own.
+    pub(super) fn bad_block(&mut self, own: Option<String>) {
+        self.bad_blocks += 1;
+        own.into_iter().for_each(|why| note(&mut self.refused, format!("a block of its own is refused: {why}")));
+    }
+
+    pub(super) fn not_paid(&mut self, why: &str) {
+        self.not_paid += 1;
+        note(&mut self.refused, format!("a payment could not be made: {why}"));
+    }
+}
+
+/// Keeps what is new, up to a few.
+fn note(kept: &mut Vec<String>, why: String) {
+    if kept.len() < FAULTS_KEPT && !kept.contains(&why) {
+        kept.push(why);
     }
 }
 

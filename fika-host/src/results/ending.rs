@@ -86,6 +86,8 @@ pub enum Ended {
     NodesDied,
     /// Nothing could happen any more: no node mined, and no message or timer was pending.
     NothingLeft,
+    /// A plugin failed: what it would have said is not known, so nothing could go on.
+    PluginFailed,
     /// No progress was made towards the stop height for long, and nothing else would have ended the run.
     Stalled,
 }

@@ -65,9 +65,9 @@ impl Record {
         blocks[*last].1.arrivals.push((node, at_us));
     }
 
-    /// A node rejected a block.
-    pub(crate) fn bad_block(&mut self, node: NodeIndex) {
-        self.chain.nodes[node].bad_blocks += 1;
+    /// A node rejected a block; with the reason if that was its own.
+    pub(crate) fn bad_block(&mut self, node: NodeIndex, own: Option<String>) {
+        self.chain.nodes[node].bad_block(own);
     }
 
     /// The tip of a node changed.
@@ -111,8 +111,8 @@ impl Record {
     }
 
     /// A payment of a node could not be made.
-    pub(crate) fn not_paid(&mut self, node: NodeIndex) {
-        self.chain.nodes[node].not_paid += 1;
+    pub(crate) fn not_paid(&mut self, node: NodeIndex, why: &str) {
+        self.chain.nodes[node].not_paid(why);
     }
 
     /// The payer's chain has a payment at this height now; `None`: it has it no longer.

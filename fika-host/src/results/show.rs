@@ -47,6 +47,7 @@ fn ended(ended: Ended) -> &'static str {
         Ended::Interrupted => "interrupted",
         Ended::NodesDied => "no node was left",
         Ended::NothingLeft => "nothing was left that could happen",
+        Ended::PluginFailed => "a plugin failed",
         Ended::Stalled => "could not reach its end",
     }
 }
@@ -90,7 +91,8 @@ fn one_run(summary: &Summary, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     for node in &summary.nodes {
         node.died.iter().try_for_each(|how| writeln!(f, "  {}: {how}", node.name))?;
-        node.faults.iter().try_for_each(|fault| writeln!(f, "  {}: {fault}", node.name))?;
+        let told = node.faults.iter().chain(&node.refused);
+        told.into_iter().try_for_each(|why| writeln!(f, "  {}: {why}", node.name))?;
     }
     Ok(())
 }

@@ -62,6 +62,7 @@ impl Summary {
                 memory_bytes: end.memory_bytes,
                 cpu_us: end.cpu_us,
                 faults: facts.faults.clone(),
+                refused: facts.refused.clone(),
             }
         };
         let mut summary = Summary {

@@ -165,6 +165,9 @@ pub struct NodeSummary {
     pub cpu_us: Option<u64>,
     /// Its faults, and those of its plugins: what must not happen and did.
     pub faults: Vec<String>,
+    /// Why it refused its own blocks, or could not make its payments.
+    #[serde(default)]
+    pub refused: Vec<String>,
 }
 
 impl Summary {

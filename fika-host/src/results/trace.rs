@@ -55,6 +55,9 @@ pub(crate) enum TraceEvent {
     BadBlock {
         /// The block.
         id: Id,
+        /// Whether this node has made it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        own: bool,
         /// Why, in one line.
         why: String,
     },
@@ -146,7 +149,9 @@ impl TraceEvent {
             }
             Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
             Event::BlockAccepted { block, from } => TraceEvent::block(*block, *from, world, node),
-            Event::BlockRejected { id, why, .. } => TraceEvent::BadBlock { id: *id, why: why.to_string() },
+            Event::BlockRejected { id, from, why } => {
+                TraceEvent::BadBlock { id: *id, own: from.is_none(), why: why.to_string() }
+            }
             Event::Tip { new, reorg_depth, .. } => {
                 TraceEvent::Tip { id: tree[*new].id, height: tree[*new].height, reorg_depth: *reorg_depth }
             }

@@ -29,10 +29,10 @@ impl Supervisor<'_> {
             self.note_ends(TICK)?;
             signals::check()?;
             self.serve_requests(None);
-            let alive = self.alive(None);
-            if alive.is_empty() {
-                return Ok(Some(Ended::NodesDied));
+            if let Some(ended) = self.is_left_alone() {
+                return Ok(Some(ended));
             }
+            let alive = self.alive(None);
             let statuses = self.statuses(&alive);
             let (connected, missing) = self.connections(&statuses);
             let now = Instant::now();

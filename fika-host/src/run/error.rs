@@ -27,7 +27,7 @@ impl From<live::Failure> for RunError {
     fn from(failure: live::Failure) -> RunError {
         match failure {
             live::Failure::Input(why) => RunError::Input(why),
-            live::Failure::Environment(why) => RunError::Environment(why),
+            live::Failure::Environment(why) | live::Failure::Plugin(why) => RunError::Environment(why),
         }
     }
 }

@@ -29,12 +29,12 @@ use crate::Registry;
 use crate::experiment::{Engine, Experiment};
 use crate::isolation::{self, Lab, Launch, Link};
 use crate::live::{self, NodeSetup};
-use crate::plugins::{PROBE_COMMAND, answer_probe};
+use crate::plugins::{self, PROBE_COMMAND, answer_probe};
 use crate::results::Summary;
 
 use control_clients::ControlClients;
 pub use error::RunError;
-pub(crate) use first_duties::nothing_to_do;
+pub(crate) use first_duties::{check_seal_fits, nothing_to_do};
 pub(crate) use folder::Folder;
 use progress::Progress;
 use progress_line::ProgressLine;
@@ -101,6 +101,7 @@ impl Host {
     pub fn run_with(&self, experiment: &Experiment, options: &RunOptions) -> Result<Summary, RunError> {
         // Before this process enters namespaces: other processes may read the plugins that are built here.
         let plugins = ResolvedPlugins::new(experiment, &self.registry)?;
+        check_seal_fits(experiment, &plugins)?;
         let mut progress_line = ProgressLine::new(options.quiet, Instant::now());
         for doubt in doubts(experiment)? {
             progress_line.say(&format!("warning: {doubt}"));
@@ -165,6 +166,7 @@ impl Host {
             start,
             started: now,
             died: vec![None; experiment.nodes.len()],
+            plugin_failed: None,
         };
         let ended = match supervisor.begin()? {
             Some(ended) => ended,
@@ -233,6 +235,7 @@ fn become_node(setup: &Path, registry: &Registry) -> ! {
             failure.exit_code()
         }
     };
+    plugins::disarm();
     std::process::exit(code.into())
 }
 
@@ -243,6 +246,7 @@ fn become_probe(library: &OsStr, made: &[OsString]) -> ! {
     let (line, code) = answer_probe(&library.to_string_lossy(), made);
     // The process that asked may have given up.
     let _ = writeln!(std::io::stdout(), "{line}");
+    plugins::disarm();
     std::process::exit(code.into())
 }
 

@@ -97,7 +97,7 @@ impl Made {
                     Ended::Asked | Ended::Interrupted => self.cut = Some(summary.ended),
                     _ => self.replicas.push(Replica::new(figures, &summary)),
                 }
-                let is_stalled = matches!(summary.ended, Ended::NothingLeft | Ended::Stalled);
+                let is_stalled = matches!(summary.ended, Ended::NothingLeft | Ended::Stalled | Ended::PluginFailed);
                 // Which thread was first must not show.
                 if is_stalled && self.stalled.as_ref().is_none_or(|(other, ..)| index < *other) {
                     let why = summary.why.as_ref().map_or(String::new(), |why| format!(": {why}"));

@@ -38,6 +38,8 @@ pub(crate) struct ResolvedPlugins {
     pub(crate) keys: Arc<dyn KeyScheme>,
     /// The script of the chain.
     pub(crate) script: Box<dyn Script>,
+    /// What a block without payments has, in bytes, its seal left out.
+    pub(crate) least_block_bytes: u64,
 }
 
 /// A plugin as `run.json` names it.
@@ -83,8 +85,8 @@ impl ResolvedPlugins {
         }
         check_fit(&all).map_err(RunError::Input)?;
         check_tables(&choices, &all, registry)?;
-        let (keys, script) = make(&all, &choices, &experiment.chain)?;
-        Ok(ResolvedPlugins { all, choices, attacks, attackers, keys, script })
+        let (keys, script, least_block_bytes) = make(&all, &choices, &experiment.chain)?;
+        Ok(ResolvedPlugins { all, choices, attacks, attackers, keys, script, least_block_bytes })
     }
 
     /// What distinguishes this chain from others besides its parameters: the names and own tables of its plugins. Their
@@ -114,6 +116,7 @@ impl ResolvedPlugins {
             consensus: consensus.map_err(|why| at(&p.consensus, why))?.into(),
             script: script.map_err(|why| at(&p.script, why))?,
             tx: tx.map_err(|why| at(&p.tx, why))?,
+            faults: faults.clone(),
             workers,
             env,
         })
@@ -179,8 +182,8 @@ fn check_tables(choices: &Plugins, all: &[Descriptor], registry: &Registry) -> R
     Ok(())
 }
 
-/// The plugins that the host itself uses.
-type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>);
+/// The plugins that the host itself uses, and what the smallest block has.
+type HostParts = (Arc<dyn KeyScheme>, Box<dyn Script>, u64);
 
 /// Makes every plugin of the chain, and keeps those that the host itself uses.
 fn make(all: &[Descriptor], choices: &Plugins, chain: &ChainParams) -> Result<HostParts, RunError> {
@@ -198,20 +201,20 @@ fn make(all: &[Descriptor], choices: &Plugins, chain: &ChainParams) -> Result<Ho
         drop(attack.attack("", &env, &faults).map_err(RunError::Input)?);
     }
     let script = script.script(&table(&p.script), &env, &faults).map_err(|why| at(&p.script, why))?;
-    check_block_size(chain, &*script, &*format)?;
+    let least = check_block_size(chain, &*script, &*format)?;
     match faults.take().first() {
         Some(fault) => Err(RunError::Input(fault.to_string())),
-        None => Ok((scheme, script)),
+        None => Ok((scheme, script, least)),
     }
 }
 
-/// Every block holds a header and a coinbase.
-fn check_block_size(chain: &ChainParams, script: &dyn Script, format: &dyn TxFormat) -> Result<(), RunError> {
+/// Every block holds a header and a coinbase: what these have, in bytes.
+fn check_block_size(chain: &ChainParams, script: &dyn Script, format: &dyn TxFormat) -> Result<u64, RunError> {
     let lock = script.lock(&Address::default());
     let coinbase = Tx::new(format.coinbase(1, 1, &[(lock, chain.reward)]));
     let least = Block { head: Head::default(), txs: vec![coinbase] }.encoded_len() as u64;
     if least <= chain.max_block_bytes {
-        return Ok(());
+        return Ok(least);
     }
     let found = chain.max_block_bytes;
     let why = format!("expected at least {least} B, which a block without payments has, found {found} B");

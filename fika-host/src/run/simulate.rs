@@ -31,7 +31,7 @@ use super::write_results::write_all;
 use super::{Folder, ResolvedPlugins, RunError, signals};
 use crate::Registry;
 use crate::experiment::{Experiment, NodeIndex};
-use crate::live::{EXIT_INPUT, node_keys};
+use crate::live::node_keys;
 use crate::plugins;
 use crate::results::{Chain, Ended, Ending, Simulated, Summary, duration};
 use crate::sim::{self, Simulation, Tracer};
@@ -78,7 +78,7 @@ pub(super) fn once(
     let simulation = Simulation { tracer: tracer.as_mut(), ..stage.simulation(experiment, worlds, true) };
     let outcome = simulation.run(look);
     tracer.map_or(Ok(()), Tracer::finish).map_err(RunError::Environment)?;
-    if !outcome.replays.is_empty() {
+    if !outcome.replays.is_empty() && outcome.ended != Ended::PluginFailed {
         // Nothing else runs now, and the number of threads changes no result.
         let workers = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let mut world = stage.world_with(experiment, plugins, workers)?;
@@ -235,6 +235,6 @@ pub(super) fn place(experiment: &Experiment, state: sim::Progress) -> String {
 
 /// Ends this process when a plugin's call does not return. What is in the run's folder by then stays there.
 pub(super) fn start_watchdog() -> Result<(), RunError> {
-    let watching = plugins::start_watchdog(WATCHDOG_S, EXIT_INPUT, |_| {});
+    let watching = plugins::start_watchdog(WATCHDOG_S, |_| {});
     watching.map_err(|error| RunError::Environment(format!("starting the watchdog: {error}")))
 }

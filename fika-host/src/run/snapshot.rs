@@ -52,7 +52,11 @@ impl Supervisor<'_> {
     /// Takes the snapshot, ends the nodes, and gives all that is known of them but their traces.
     pub(super) fn end(mut self, ended: Ended) -> Result<(Ending, u64), RunError> {
         let duration = self.started.elapsed();
-        let why = self.progress.stalled(Instant::now()).filter(|_| ended == Ended::Stalled);
+        let why = match ended {
+            Ended::Stalled => self.progress.stalled(Instant::now()),
+            Ended::PluginFailed => self.plugin_failed.take(),
+            _ => None,
+        };
         self.progress_line.clear();
         if let Some(line) = clock_step(SystemTime::now().duration_since(self.start), duration) {
             self.progress_line.say(&line);

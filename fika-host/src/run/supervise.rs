@@ -17,9 +17,10 @@ use super::progress_line::ProgressLine;
 use super::setup::{Clock, LOG};
 use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
 use super::{RunError, node_setup, signals};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Role};
 use crate::isolation::Lab;
 use crate::live::{DISK_FULL, EXIT_DISK_FULL};
+use crate::plugins::EXIT_PLUGIN;
 use crate::results::Ended;
 
 /// How long the supervisor sleeps when nothing happens.
@@ -42,6 +43,8 @@ pub(super) struct Supervisor<'a> {
     pub(super) started: Instant,
     /// How each node's process ended, if it is not running.
     pub(super) died: Vec<Option<String>>,
+    /// The first node that has ended because a plugin failed, and how.
+    pub(super) plugin_failed: Option<String>,
 }
 
 impl Supervisor<'_> {
@@ -55,9 +58,8 @@ impl Supervisor<'_> {
                 return Ok(ended);
             }
             self.serve_requests(Some(self.clock.epoch_us));
-            let alive = self.died.iter().filter(|died| died.is_none()).count();
-            if alive == 0 {
-                return Ok(Ended::NodesDied);
+            if let Some(ended) = self.is_left_alone() {
+                return Ok(ended);
             }
             let now = Instant::now();
             let elapsed = now.duration_since(self.started);
@@ -73,6 +75,7 @@ impl Supervisor<'_> {
             if stop.height.is_some() && stop_time.is_none() && self.progress.stalled(now).is_some() {
                 return Ok(Ended::Stalled);
             }
+            let alive = self.died.iter().filter(|died| died.is_none()).count();
             self.progress_line.show(&self.progress, alive, elapsed, stop_time, now);
         }
     }
@@ -86,6 +89,16 @@ impl Supervisor<'_> {
             self.note_end(node, status);
         }
         Ok(())
+    }
+
+    /// Why the run is over, if nobody is left who could go on.
+    pub(super) fn is_left_alone(&self) -> Option<Ended> {
+        let mut full = self.experiment.nodes.iter().zip(&self.died).filter(|(node, _)| node.role == Role::Full);
+        match self.died.iter().all(Option::is_some) {
+            _ if self.plugin_failed.is_some() && full.all(|(_, died)| died.is_some()) => Some(Ended::PluginFailed),
+            true => Some(Ended::NodesDied),
+            false => None,
+        }
     }
 
     /// Notes and reports that a node has ended by itself or was killed.
@@ -107,6 +120,9 @@ impl Supervisor<'_> {
         };
         let how = last.map_or(how.clone(), |line| format!("{how}: {line}"));
         self.progress_line.say(&format!("node {name} {how}"));
+        if status.code() == Some(EXIT_PLUGIN.into()) {
+            self.plugin_failed.get_or_insert_with(|| format!("node {name} {how}"));
+        }
         self.died[node] = Some(how);
         self.clients.disconnect(node);
         self.progress.forget(node);

@@ -101,6 +101,8 @@ pub(crate) struct Engine<'a> {
     /// Empty, but for its memory: to whom a message is sent.
     deliveries: Vec<Delivery>,
     now: Time,
+    /// Which node something has happened to last.
+    pub(crate) last_node: u32,
     trace: TraceHash,
     pub(crate) tracer: Option<&'a mut Tracer>,
     /// Messages sent, by kind.
@@ -142,6 +144,7 @@ impl<'a> Engine<'a> {
             out: Outputs::default(),
             deliveries: Vec::new(),
             now: 0,
+            last_node: 0,
             trace: TraceHash::default(),
             tracer,
             sent: Default::default(),
@@ -298,6 +301,7 @@ impl<'a> Engine<'a> {
 
     fn handle(&mut self, node: u32, input: Input, observer: &mut dyn Observer) {
         let n = node as usize;
+        self.last_node = node;
         let clock = self.clocks.get(n).copied().unwrap_or_default();
         let place = self.place(node);
         let Engine { nodes, worlds, out, now, .. } = self;

@@ -146,7 +146,11 @@ impl Simulation<'_> {
         let began = Instant::now();
         engine.start(&mut observer, is_asked);
         let ended = drive(&mut engine, &mut observer, experiment, &faults, (look, is_asked));
-        let why = observer.stalled(&engine).filter(|_| ended == Ended::Stalled);
+        let why = match ended {
+            Ended::PluginFailed => observer.plugin_fault.take(),
+            Ended::Stalled => observer.stalled(&engine),
+            _ => None,
+        };
         let duration_us = match ended {
             Ended::StopTime => experiment.stop.time_us.unwrap_or(engine.now()),
             _ => engine.now(),
@@ -202,6 +206,10 @@ fn drive(
     let wallets: Vec<u32> = wallets(experiment);
     let (mut looked, mut asked_at) = (0, 0);
     loop {
+        if faults.count() > 0 {
+            note_faults(engine, observer, experiment, faults);
+            return Ended::PluginFailed;
+        }
         if engine.events - looked >= LOOK_EVERY || is_asked() {
             looked = engine.events;
             // The caller learns why.
@@ -227,18 +235,11 @@ fn drive(
             }
             continue;
         }
-        if !engine.step(until, observer) {
+        if !engine.step(until, observer) && faults.count() == 0 {
             return if until < Time::MAX { Ended::StopTime } else { Ended::NothingLeft };
         }
         if until == Time::MAX && observer.stalled(engine).is_some() {
             return Ended::Stalled;
-        }
-        for fault in faults.take() {
-            let now = engine.now();
-            if let Some(tracer) = &mut engine.tracer {
-                tracer.fault(now, fault.to_string());
-            }
-            observer.record.fault(0, fault.to_string());
         }
         while let Some(due) = observer.begun.pop() {
             pay(engine, engine.now(), due);
@@ -254,6 +255,20 @@ fn drive(
                 wallets.iter().for_each(|node| engine.update(engine.now(), *node));
             }
         }
+    }
+}
+
+/// Writes down what plugins died of, as the fault of the node that they worked for.
+fn note_faults(engine: &mut Engine<'_>, observer: &mut RunObserver<'_>, experiment: &Experiment, faults: &Faults) {
+    let node = engine.last_node as usize;
+    for fault in faults.take() {
+        let now = engine.now();
+        let first = || format!("node {}: {fault}", experiment.nodes[node].name);
+        observer.plugin_fault.get_or_insert_with(first);
+        if let Some(tracer) = &mut engine.tracer {
+            tracer.fault(now, fault.to_string());
+        }
+        observer.record.fault(node, fault.to_string());
     }
 }
 

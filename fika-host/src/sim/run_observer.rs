@@ -40,6 +40,8 @@ pub(super) struct RunObserver<'a> {
     /// What wallets have paid and do not know confirmed.
     agreed_chain: AgreedChain,
     pub(super) stall: Stall,
+    /// Which node's plugin failed first, and how.
+    pub(super) plugin_fault: Option<String>,
 }
 
 impl<'a> RunObserver<'a> {
@@ -63,6 +65,7 @@ impl<'a> RunObserver<'a> {
             endless: experiment.load.iter().any(|load| load.count().is_none()),
             agreed_chain: AgreedChain::default(),
             stall: Stall::new(experiment),
+            plugin_fault: None,
         }
     }
 
@@ -136,7 +139,7 @@ impl RunObserver<'_> {
                 if from.is_none() {
                     self.stall.own_refused = Some(why.to_string());
                 }
-                self.record.bad_block(n);
+                self.record.bad_block(n, from.is_none().then(|| why.to_string()));
             }
             Event::TxRejected { .. } | Event::TxDropped { .. } => self.record.bad_tx(n),
             Event::Paid { reference, hash } => {
@@ -151,10 +154,10 @@ impl RunObserver<'_> {
                     self.unheard.extend(seen.world.txs().find(hash));
                 }
             }
-            Event::PaymentFailed { reference, .. } => {
+            Event::PaymentFailed { reference, why } => {
                 if !self.payments.failed(*reference, now) {
                     self.stall.payment_at = now;
-                    self.record.not_paid(n);
+                    self.record.not_paid(n, why);
                 }
             }
             Event::Confirmed { hash, height } => {

@@ -14,20 +14,6 @@ use crate::opcode as op;
 use crate::rules;
 use crate::stack::Stack;
 
-/// Replaces the top of the stack with its hash.
-pub(crate) fn hash(opcode: u8, stack: &mut Stack<'_>) -> Result<(), ScriptError> {
-    let top = stack.pop()?;
-    let data = top.bytes();
-    stack.push(match opcode {
-        op::RIPEMD160 => Element::made(&ripemd160(data)),
-        op::SHA1 => Element::made(&Sha1::digest(data)),
-        op::SHA256 => Element::made(&sha256(&[data]).0),
-        op::HASH160 => Element::made(&hash160(data)),
-        _ => Element::made(&sha256d(&[data]).0),
-    });
-    Ok(())
-}
-
 /// The request for the digest that a signature of `hash_type` signs. `signed` is the script, or the part of it, that
 /// the signature commits to.
 pub(crate) fn request(hash_type: u8, signed: &[u8]) -> Vec<u8> {
@@ -59,7 +45,27 @@ fn signed_by<'c>(code: &'c [u8], signatures: &[Element<'_>]) -> Cow<'c, [u8]> {
 /// one digest serves many.
 type Asked = Option<(u8, Id)>;
 
+/// The steps of a hash of nothing.
+const HASH_STEPS: usize = 4;
+/// Bytes that are hashed, or searched for a signature, in a step.
+const BYTES_PER_STEP: usize = 16;
+
 impl<O: Observer> Machine<'_, O> {
+    /// Replaces the top of the stack with its hash.
+    pub(crate) fn hash(&mut self, opcode: u8, stack: &mut Stack<'_>) -> Result<(), ScriptError> {
+        let top = stack.pop()?;
+        let data = top.bytes();
+        self.work(HASH_STEPS + data.len() / BYTES_PER_STEP)?;
+        stack.push(match opcode {
+            op::RIPEMD160 => Element::made(&ripemd160(data)),
+            op::SHA1 => Element::made(&Sha1::digest(data)),
+            op::SHA256 => Element::made(&sha256(&[data]).0),
+            op::HASH160 => Element::made(&hash160(data)),
+            _ => Element::made(&sha256d(&[data]).0),
+        });
+        Ok(())
+    }
+
     /// Whether the signature, whose last byte is its hash type, holds.
     ///
     /// `must_hold` says that the spend fails if the answer is false. Only then may the answer be a
@@ -98,6 +104,7 @@ impl<O: Observer> Machine<'_, O> {
         stack.drop_top(2)?;
         encoding::check(signature.bytes(), key.bytes(), self.flags)?;
         let must_hold = self.decides(verify, frame);
+        self.work(frame.signed.len() / BYTES_PER_STEP)?;
         let signed = signed_by(frame.signed, &[signature]);
         let holds = self.holds(signature.bytes(), key.bytes(), &signed, must_hold, &mut None);
         ensure(holds || !self.on(rules::NULLFAIL) || signature.bytes().is_empty(), ScriptError::NullFail)?;
@@ -133,6 +140,7 @@ impl<O: Observer> Machine<'_, O> {
         let all = 2 + key_count + signature_count;
         stack.at(all)?;
 
+        self.work(signature_count.max(1) * frame.signed.len() / BYTES_PER_STEP)?;
         let signatures = &stack.elements()[stack.len() - all..][..signature_count];
         let signed = signed_by(frame.signed, signatures);
         let (mut keys_left, mut signatures_left) = (key_count, signature_count);

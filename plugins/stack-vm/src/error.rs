@@ -141,6 +141,9 @@ pub enum ScriptError {
     /// Rule `DISCOURAGE_UPGRADABLE_NOPS`: an operation that is kept for later use.
     #[error("this operation is kept for later use")]
     DiscourageUpgradableNops,
+    /// The transaction has no budget left for more work.
+    #[error("the work of the transaction's scripts and signatures is out of proportion to its bytes")]
+    ValidationWeight,
 }
 
 impl Rule for ScriptError {
@@ -177,6 +180,8 @@ impl Rule for ScriptError {
             ScriptError::NullFail => "NULLFAIL",
             ScriptError::CleanStack { .. } => "CLEANSTACK",
             ScriptError::DiscourageUpgradableNops => "DISCOURAGE_UPGRADABLE_NOPS",
+            // Core has it for tapscript alone (BIP 342).
+            ScriptError::ValidationWeight => "TAPSCRIPT_VALIDATION_WEIGHT",
         }
     }
 }

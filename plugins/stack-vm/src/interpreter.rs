@@ -1,7 +1,6 @@
 //! The interpreter: one script after the other over one stack.
 
 use crate::arithmetic::OPERAND_BYTES;
-use crate::crypto;
 use crate::element::Element;
 use crate::error::{ScriptError, ensure};
 use crate::instruction::{Instruction, Instructions};
@@ -9,6 +8,9 @@ use crate::machine::{Branches, Frame, Machine, Observer};
 use crate::opcode as op;
 use crate::rules;
 use crate::stack::Stack;
+
+/// Elements that `ROLL` moves in a step.
+const MOVED_PER_STEP: usize = 16;
 
 impl<O: Observer> Machine<'_, O> {
     /// Runs `script` over `stack`. `last` says that what it leaves decides the spend.
@@ -35,6 +37,7 @@ impl<O: Observer> Machine<'_, O> {
             if data.len() > limits.max_element_bytes as usize {
                 return Err(ScriptError::PushSize { limit: limits.max_element_bytes, found: data.len() });
             }
+            self.work(1)?;
             let executed = frame.branches.skipped_from.is_none();
             if opcode <= op::N16 {
                 if !executed {
@@ -136,7 +139,12 @@ impl<O: Observer> Machine<'_, O> {
                 stack.at(1)?;
                 let above = self.number(&stack.pop()?, OPERAND_BYTES)?;
                 let above = usize::try_from(above).map_err(|_| ScriptError::StackTooShort)?;
-                if opcode == op::PICK { stack.dup(above)? } else { stack.roll(above)? }
+                if opcode == op::ROLL {
+                    self.work(above / MOVED_PER_STEP)?;
+                    stack.roll(above)?;
+                } else {
+                    stack.dup(above)?;
+                }
             }
             op::ROT => stack.roll(2)?,
             op::SWAP => stack.swap(0, 1)?,
@@ -153,7 +161,7 @@ impl<O: Observer> Machine<'_, O> {
             }
 
             op::ADD1..=op::WITHIN => self.arithmetic(opcode, stack)?,
-            op::RIPEMD160..=op::HASH256 => crypto::hash(opcode, stack)?,
+            op::RIPEMD160..=op::HASH256 => self.hash(opcode, stack)?,
             op::CODESEPARATOR => frame.signed = frame.code.rest,
             op::CHECKSIG | op::CHECKSIGVERIFY => self.check_signature(opcode, stack, frame)?,
             op::CHECKMULTISIG | op::CHECKMULTISIGVERIFY => self.check_signatures(opcode, stack, frame)?,

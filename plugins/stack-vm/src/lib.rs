@@ -9,7 +9,9 @@
 //!
 //! A script checks at most `max_operations` signatures: a check counts as an operation, and
 //! `CHECKMULTISIG` as one more for each of its keys. A check asks for at most one digest, of a
-//! request no longer than the script and its hash type. A spend runs at most three scripts.
+//! request no longer than the script and its hash type. A spend runs at most three scripts. Beside these limits of one
+//! script there is the budget of its transaction: see [`SpendContext::step`]. An operation is a step; one that hashes,
+//! searches or moves much is more of them, in proportion to its time.
 //!
 //! Scripts are written and read in the notation of [`assembler`]; [`template`] has the
 //! well-known shapes.
@@ -134,7 +136,7 @@ impl StackVm {
         observer: impl Observer,
     ) -> Result<(), Failure> {
         let flags = if flags == 0 { self.flags } else { flags };
-        let mut machine = Machine { limits: &self.limits, flags, context, observer };
+        let mut machine = Machine { limits: &self.limits, flags, context, observer, untold: 0 };
         let unlock_pushes = is_push_only(unlock);
         let failure = |part, at, error| Failure { part, at, opcode: None, error };
         if machine.on(rules::SIGPUSHONLY) && !unlock_pushes {
@@ -182,6 +184,7 @@ impl<O: Observer> Machine<'_, O> {
     fn part<'s>(&mut self, part: Part, script: &'s [u8], stack: &mut Stack<'s>, last: bool) -> Result<(), Failure> {
         let mut at = 0;
         let mut result = self.eval(script, stack, last, &mut at);
+        result = result.and_then(|()| self.tell_work());
         if part != Part::Unlock && result.is_ok() && !stack.peek(0).is_ok_and(|top| top.is_true()) {
             result = Err(ScriptError::EvalFalse);
         }

@@ -3,7 +3,7 @@
 use fika_core::script::SpendContext;
 
 use crate::element::Element;
-use crate::error::ScriptError;
+use crate::error::{ScriptError, ensure};
 use crate::instruction::{Instruction, Instructions};
 use crate::params::Limits;
 
@@ -23,7 +23,12 @@ pub(crate) struct Machine<'c, O> {
     pub(crate) flags: u32,
     pub(crate) context: &'c mut dyn SpendContext,
     pub(crate) observer: O,
+    /// Steps that the context has not been told of.
+    pub(crate) untold: usize,
 }
+
+/// So many steps are told at once: a call across the border costs as much as several of them.
+const TOLD_AT_ONCE: usize = 64;
 
 /// One script while it runs.
 pub(crate) struct Frame<'s> {
@@ -76,5 +81,18 @@ impl Branches {
 impl<O: Observer> Machine<'_, O> {
     pub(crate) fn on(&self, rule: u32) -> bool {
         self.flags & rule != 0
+    }
+
+    /// Counts work before it is done.
+    #[inline]
+    pub(crate) fn work(&mut self, steps: usize) -> Result<(), ScriptError> {
+        self.untold += steps;
+        if self.untold < TOLD_AT_ONCE { Ok(()) } else { self.tell_work() }
+    }
+
+    /// Tells the context of the work that it does not know of.
+    pub(crate) fn tell_work(&mut self) -> Result<(), ScriptError> {
+        let steps = std::mem::take(&mut self.untold) as u64;
+        ensure(self.context.step(steps), ScriptError::ValidationWeight)
     }
 }

@@ -256,7 +256,8 @@ impl Run {
             self.ask(node, |agent, ctx| {
                 agent.on_block(&seen.view(), ctx);
                 agent.on_proposal(&seen.view(), &seal, ctx);
-                format!("{:?}", agent.on_message(&address(0), b"hello", ctx))
+                let passing = agent.on_passing(&address(0), &address(9), b"hello", ctx);
+                format!("{:?} {passing:?}", agent.on_message(&address(0), b"hello", ctx))
             });
         }
     }

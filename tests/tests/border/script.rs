@@ -37,6 +37,11 @@ impl SpendContext for Spending {
         Address(hash160(key))
     }
 
+    fn step(&mut self, steps: u64) -> bool {
+        self.asked.push(format!("step {steps}"));
+        true
+    }
+
     fn facts(&self) -> InputFacts {
         InputFacts { version: 2, lock_time: 77, sequence: 5, amount: Amount(9) }
     }

@@ -88,6 +88,10 @@ fn a_set_that_does_not_fit_is_refused() {
     let unruly = fixture("unruly");
     // It needs a feature that no transaction format has.
     refused(&host, &["--consensus", &unruly], &["unruly", "utxo"]);
+    // Signatures of the scheme are longer than a block.
+    let small = ["--consensus", "pos", "--keys", "rsa", "--set", "chain.max_block_bytes='600 B'"];
+    refused(&host, &small, &["'max_block_bytes' in [chain]", "no block could ever be made"]);
+    refused(&host, &[&["check"][..], &small[..]].concat(), &["no block could ever be made"]);
 }
 
 #[test]
@@ -106,6 +110,56 @@ fn a_library_that_ends_the_process_or_is_damaged_is_an_error_that_names_it() {
     }
     let leaves = ["--consensus", &fixture("unruly"), "--set", "consensus.unruly.panics_in='nowhere, leaves'"];
     refused(&host, &leaves, &["libunruly.so", "ends the process"]);
+}
+
+#[test]
+fn a_plugin_that_fails_in_the_midst_of_a_run_ends_it_with_a_line() {
+    let host = Host::new();
+    let library = fixture("faltering");
+    let run = |engine: &str, does: &str| {
+        let does = format!("consensus.faltering.does='{does}'");
+        let stop = "experiment.stop_time='20 s'";
+        let path = experiment("thesis.toml");
+        let options = ["--engine", engine, "--consensus", &library, "--set", &does, "--set", stop, &path];
+        let output = host.output(&options);
+        let said = text(&output);
+        assert!(said.len() < 20_000, "{does}: {} bytes", said.len());
+        (output.status.code(), said)
+    };
+    for (does, line) in [
+        ("panics", "a plugin failed after 0 s: node server1: plugin faltering failed in check: told to at "),
+        (
+            "talks",
+            "plugin faltering failed in check: expected a reason of at most 500 characters, found 83886078 bytes",
+        ),
+        ("overworks", "plugin faltering failed in settle: expected a list of at most 100000, found 1000000"),
+        ("leaves", "error: plugin faltering inside check has ended the process"),
+    ] {
+        let (code, said) = run("sim", does);
+        assert_eq!(code, Some(6), "{does}: {said}");
+        assert!(said.contains(line), "expected {line:?} in: {said}");
+    }
+    let (code, said) = run("sim", "toils");
+    assert_eq!(code, Some(1), "nobody makes a block: {said}");
+    assert!(said.contains("server1: the agent has more than 1000 duties at once"), "{said}");
+    let (code, said) = run("auto", "panics");
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("ended with exit code 6: error: plugin faltering failed in check: told to at "), "{said}");
+    refused(&host, &["--consensus", &library, "--set", "consensus.faltering.does='refuses'"], &["no no no ..."]);
+}
+
+#[test]
+fn a_payment_that_cannot_be_made_is_told_with_its_node_and_the_reason() {
+    let host = Host::new();
+    let sets = ["script.stack-vm.max_element_bytes=60", "experiment.stop_time='20 s'"];
+    for engine in ["sim", "auto"] {
+        let path = experiment("thesis.toml");
+        let output = host.output(&["--engine", engine, "--set", sets[0], "--set", sets[1], &path]);
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(1), "the payment was expected: {said}");
+        let line = said.lines().find(|line| line.contains("a payment could not be made: "));
+        assert!(line.is_some_and(|line| line.contains("client1: ") && line.contains("60 bytes")), "{engine}: {said}");
+    }
 }
 
 /// A library among the fixtures.

@@ -135,6 +135,7 @@ impl Node {
                 self.seldom.orphans.defer(at, received);
                 self.timers.set(at, Timer::FutureBlock);
             }
+            Refusal::Undecided(why) => turn.fault(format!("block {id} is undecided: {why}")),
             Refusal::Bad { score, why } => {
                 let penalty = format!("it sent a block that is not accepted: {why}");
                 turn.out.event(Event::BlockRejected { id, from, why: why.into() });

@@ -60,6 +60,7 @@ impl Node {
                 turn.out.event(Event::BlockRejected { id, from: Some(from), why });
                 self.penalize(turn, Some(from), score.min(BAN_SCORE), "it proposed a block that is not valid");
             }
+            Err(Refusal::Undecided(why)) => turn.fault(format!("the proposal {id} is undecided: {why}")),
             Err(Refusal::Orphan(_) | Refusal::Future(_)) => {}
         }
         None

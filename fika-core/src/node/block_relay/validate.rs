@@ -18,6 +18,8 @@ pub(in crate::node) enum Refusal {
     Orphan(Vec<Id>),
     /// The node's clock must pass this time first.
     Future(Time),
+    /// A plugin failed, so nothing is known.
+    Undecided(String),
     /// Not this one.
     Bad {
         /// The misbehaviour score for whoever sent it.
@@ -31,7 +33,7 @@ impl From<BadBlock> for Refusal {
     fn from(bad: BadBlock) -> Refusal {
         match bad {
             BadBlock::Orphan(parent) => Refusal::Orphan(vec![parent]),
-            bad @ BadBlock::Fault(_) => Refusal::Bad { score: 0, why: bad.into() },
+            BadBlock::Fault(why) => Refusal::Undecided(why),
             bad => Refusal::Bad { score: BAN_SCORE, why: bad.into() },
         }
     }
@@ -51,6 +53,7 @@ impl Node {
         }
         let ix = self.validate_unsealed(turn, *id, block)?;
         turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
+            Reject::Fault(why) => Refusal::Undecided(why),
             Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why: why.within("seal") },
             other => Refusal::Bad { score: 0, why: other.into_reason().within("seal") },
         })?;
@@ -65,7 +68,7 @@ impl Node {
         block: &Arc<Block>,
     ) -> Result<BlockIx, Refusal> {
         let header = &block.head.header;
-        let earliest = turn.world.earliest(&id, header);
+        let earliest = turn.world.earliest(&id, header).map_err(Refusal::Undecided)?;
         if earliest > turn.now {
             turn.world.check_alone(block)?;
             return Err(Refusal::Future(earliest));
@@ -83,6 +86,7 @@ impl Node {
         }
         Err(match reject {
             Reject::NotYet(missing) if !missing.is_empty() => Refusal::Orphan(missing),
+            Reject::Fault(why) => Refusal::Undecided(why),
             Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why },
             other => Refusal::Bad { score: 0, why: other.into_reason() },
         })

@@ -62,6 +62,9 @@ pub enum TxReject {
     /// Its scripts do not hold.
     #[error("{0}")]
     ScriptFailed(Box<Reason>),
+    /// A plugin failed: nothing is said about it.
+    #[error("undecided: {0}")]
+    Undecided(String),
     /// Nobody has delivered it.
     #[error("nobody has this transaction")]
     Unavailable,
@@ -82,6 +85,7 @@ impl TxReject {
             TxReject::NotApplicable(why) | TxReject::ScriptFailed(why) | TxReject::MissingInputs { why, .. } => {
                 &why.code
             }
+            TxReject::Undecided(_) => "plugin-fault",
             TxReject::Unavailable => "unavailable",
         }
     }

@@ -36,6 +36,15 @@ guarded_table! { AgentTable for Agent {
         forget(ctx);
         Gossip::Ignore
     };
+    mut on_passing(
+        from: &Address as Ref<Address>,
+        to: &Address as Ref<Address>,
+        bytes: &[u8] as Slice,
+        ctx: &mut Ctx<'_> as Context,
+    ) -> Gossip as Coded<One<Gossip>> => {
+        forget(ctx);
+        Gossip::Ignore
+    };
     mut on_timer(token: u64 as Value<u64>, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
 } }
 
@@ -51,7 +60,7 @@ struct Idle;
 impl Agent for Idle {}
 
 impl Answers<Box<dyn Agent>> for Made<AgentTable> {
-    fn guard(answer: Box<dyn Agent>, guard: &Guard) -> Box<dyn Agent> {
+    fn guard(answer: Box<dyn Agent>, guard: &Guard, _: &'static &'static str) -> Box<dyn Agent> {
         Box::new(Guarded::new(answer, guard.clone()))
     }
 

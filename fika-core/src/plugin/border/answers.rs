@@ -12,6 +12,7 @@ use crate::codec::{Decode, DecodeError, Encode, Reader, put_list};
 use crate::hash::Id;
 use crate::keys::KeyPair;
 use crate::plugin::guard::Guard;
+use crate::plugin::text::{MAX_CHARS, is_too_long, one_line};
 use crate::reject::{Missing, Reject};
 use crate::script::InputFacts;
 use crate::target::Work;
@@ -20,9 +21,9 @@ use crate::view::BlockView;
 
 /// What the guard does with answers of type `T`.
 pub(crate) trait Answers<T> {
-    /// The answer as the caller gets it.
-    fn guard(answer: T, guard: &Guard) -> T {
-        let _ = guard;
+    /// The answer as the caller gets it. What is more than a caller can deal with is a fault of `call`.
+    fn guard(answer: T, guard: &Guard, call: &'static &'static str) -> T {
+        let _ = (guard, call);
         answer
     }
 
@@ -33,6 +34,29 @@ pub(crate) trait Answers<T> {
 /// A value that stands for nothing, or tells of the failure where it can.
 pub(crate) trait Harmless {
     fn harmless(fault: &str) -> Self;
+
+    /// Cuts it to what can be shown and dealt with; what was wrong with it, if anything was.
+    fn cut(&mut self) -> Option<String> {
+        None
+    }
+}
+
+/// The longest list that a rule may answer.
+const MAX_LIST: usize = 100_000;
+/// The most blocks or ledger entries that a rejection may name.
+const MAX_NAMED: usize = 10_000;
+
+fn cut_text(text: &mut String) -> Option<String> {
+    let too_long = is_too_long(text)
+        .then(|| format!("expected a reason of at most {MAX_CHARS} characters, found {} bytes", text.len()));
+    *text = one_line(text);
+    too_long
+}
+
+fn cut_list<T>(list: &mut Vec<T>) -> Option<String> {
+    let found = list.len();
+    list.truncate(MAX_NAMED);
+    (found > MAX_NAMED).then(|| format!("expected a rejection that names at most {MAX_NAMED} things, found {found}"))
 }
 
 macro_rules! harmless {
@@ -50,11 +74,25 @@ impl Harmless for String {
     fn harmless(fault: &str) -> Self {
         fault.into()
     }
+
+    fn cut(&mut self) -> Option<String> {
+        cut_text(self)
+    }
 }
 
 impl Harmless for Reject {
     fn harmless(fault: &str) -> Self {
         Reject::Fault(fault.into())
+    }
+
+    fn cut(&mut self) -> Option<String> {
+        match self {
+            Reject::Invalid(why) => cut_text(&mut why.text),
+            Reject::NotYet(ids) => cut_list(ids),
+            // The plugin says itself that it has failed.
+            Reject::Fault(why) => cut_text(why).or_else(|| Some(why.clone())),
+            Reject::Needs { why, keys } => cut_text(&mut why.text).or_else(|| cut_list(keys)),
+        }
     }
 }
 
@@ -238,6 +276,15 @@ impl Verdict {
 }
 
 impl Answers<Result<(), Reject>> for Verdict {
+    fn guard(mut answer: Result<(), Reject>, guard: &Guard, call: &'static &'static str) -> Result<(), Reject> {
+        if let Err(reject) = &mut answer
+            && let Some(wrong) = reject.cut()
+        {
+            guard.fault(call, wrong);
+        }
+        answer
+    }
+
     fn harmless(fault: &str) -> Result<(), Reject> {
         Err(Reject::harmless(fault))
     }
@@ -248,6 +295,11 @@ pub(crate) trait Code {
     type Of;
     fn put(value: &Self::Of, out: &mut Vec<u8>);
     fn get(from: &mut Reader<'_>) -> Result<Self::Of, DecodeError>;
+
+    /// How many values it has, where it is a list.
+    fn count(_: &Self::Of) -> usize {
+        1
+    }
 }
 
 /// One value.
@@ -277,6 +329,10 @@ impl<T: Encode + Decode> Code for List<T> {
 
     fn get(from: &mut Reader<'_>) -> Result<Vec<T>, DecodeError> {
         from.list(usize::MAX)
+    }
+
+    fn count(values: &Vec<T>) -> usize {
+        values.len()
     }
 }
 
@@ -335,6 +391,18 @@ impl<T: Encode + Decode> Answers<Vec<T>> for Coded<List<T>> {
 }
 
 impl<A: Code, E: Encode + Decode + Harmless> Answers<Result<A::Of, E>> for Coded<Either<A, E>> {
+    fn guard(mut answer: Result<A::Of, E>, guard: &Guard, call: &'static &'static str) -> Result<A::Of, E> {
+        let wrong = match &mut answer {
+            Ok(values) if A::count(values) <= MAX_LIST => return answer,
+            Ok(values) => Some(format!("expected a list of at most {MAX_LIST}, found {}", A::count(values))),
+            Err(error) => error.cut(),
+        };
+        match wrong {
+            Some(wrong) => Err(E::harmless(&guard.fault(call, wrong))),
+            None => answer,
+        }
+    }
+
     fn harmless(fault: &str) -> Result<A::Of, E> {
         Err(E::harmless(fault))
     }

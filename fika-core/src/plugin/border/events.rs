@@ -9,6 +9,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::wire::Bytes;
+use crate::plugin::text::one_line;
 
 /// What the host lends a library for good.
 #[repr(C)]
@@ -37,7 +38,7 @@ extern "C" fn levels() -> u8 {
 unsafe extern "C" fn event(level: u8, target: Bytes, text: Bytes) {
     // SAFETY: promised by the caller.
     let (target, text) = unsafe { (target.get(), text.get()) };
-    let (library, text) = (String::from_utf8_lossy(target), String::from_utf8_lossy(text));
+    let (library, text) = (shown(target), shown(text));
     let told = crate::plugin::panics::catch(|| match level {
         0 => tracing::error!(target: "plugin", %library, "{text}"),
         1 => tracing::warn!(target: "plugin", %library, "{text}"),
@@ -47,6 +48,10 @@ unsafe extern "C" fn event(level: u8, target: Bytes, text: Bytes) {
     });
     // A subscriber that panics must not unwind through the library; the event is lost.
     drop(told);
+}
+
+fn shown(bytes: &[u8]) -> String {
+    one_line(&String::from_utf8_lossy(bytes))
 }
 
 /// Sends this library's events to `host`. A second host, or a subscriber of the library's own, changes nothing.

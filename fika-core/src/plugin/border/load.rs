@@ -21,6 +21,7 @@ use crate::codec::Decode;
 use crate::env::Env;
 use crate::plugin::descriptor::{Maker, Object, Origin};
 use crate::plugin::panics::{catch, raise};
+use crate::plugin::text::one_line;
 use crate::plugin::{Descriptor, Kind, Param, VERSION};
 
 /// Why a file is not a plugin of this program. Each is one line, without the path.
@@ -181,10 +182,11 @@ fn describe(root: RootRef, path: PathBuf, fika_core: &'static str) -> Result<Des
         return Err(last_panic(root));
     }
     let description = description.ok_or("it does not say what it is")?;
-    let Description { name, about, needs, provides, params } = catch(|| decoded(description))?;
-    let texts = |texts: Vec<String>| -> &'static [&'static str] {
-        texts.into_iter().map(|text| &*text.leak()).collect::<Vec<_>>().leak()
-    };
+    let Description { name, about, needs, provides, mut params } = catch(|| decoded(description))?;
+    let text = |text: String| -> &'static str { one_line(&text).leak() };
+    let texts =
+        |texts: Vec<String>| -> &'static [&'static str] { texts.into_iter().map(text).collect::<Vec<_>>().leak() };
+    params.iter_mut().for_each(|param| param.doc = one_line(&param.doc));
     let kind = match root.make() {
         Make::Consensus(_) => Kind::Consensus,
         Make::Script(_) => Kind::Script,
@@ -195,8 +197,8 @@ fn describe(root: RootRef, path: PathBuf, fika_core: &'static str) -> Result<Des
     };
     Ok(Descriptor {
         kind,
-        name: name.leak(),
-        about: about.leak(),
+        name: text(name),
+        about: text(about),
         needs: texts(needs),
         provides: texts(provides),
         origin: Origin::Library(Box::leak(path.into_boxed_path())),

@@ -51,6 +51,7 @@ table! { SpendTable for SpendContext {
     ) -> bool as Plain<bool>;
     mut address(key: &[u8] as Slice) -> Address as Plain<Address>;
     ref facts() -> InputFacts as Plain<InputFacts>;
+    mut step(steps: u64 as Value<u64>) -> bool as Plain<bool>;
 } }
 
 /// Who is told every step.

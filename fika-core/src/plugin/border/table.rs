@@ -29,7 +29,9 @@ macro_rules! method {
     };
     (guarded($this:ident) $name:ident($($arg:ident as $how:ty),*) as $back:ty $(=> $harmless:expr)?) => {
         match $this.guard.call(&stringify!($name), || $this.object.$name($($arg),*)) {
-            Ok(answer) => <$back as $crate::plugin::border::answers::Answers<_>>::guard(answer, &$this.guard),
+            Ok(answer) => {
+                <$back as $crate::plugin::border::answers::Answers<_>>::guard(answer, &$this.guard, &stringify!($name))
+            }
             Err(fault) => method!(harmless fault, $back $(, $harmless)?),
         }
     };

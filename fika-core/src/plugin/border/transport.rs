@@ -43,7 +43,7 @@ impl Session for Closed {
 }
 
 impl Answers<Box<dyn Session>> for Made<SessionTable> {
-    fn guard(answer: Box<dyn Session>, guard: &Guard) -> Box<dyn Session> {
+    fn guard(answer: Box<dyn Session>, guard: &Guard, _: &'static &'static str) -> Box<dyn Session> {
         Box::new(Guarded::new(answer, guard.clone()))
     }
 

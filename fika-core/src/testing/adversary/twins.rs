@@ -124,6 +124,10 @@ impl Agent for Pair {
         self.call_both(ctx, |agent, ctx| agent.on_message(from, bytes, ctx))
     }
 
+    fn on_passing(&mut self, from: &Address, to: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.call_both(ctx, |agent, ctx| agent.on_passing(from, to, bytes, ctx))
+    }
+
     fn on_timer(&mut self, token: u64, ctx: &mut Ctx<'_>) {
         if let Some((n, token)) = self.timers.remove(&token) {
             self.call(n, ctx, |agent, ctx| agent.on_timer(token, ctx));

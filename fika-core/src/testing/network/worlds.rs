@@ -10,6 +10,7 @@ use crate::amount::Amount;
 use crate::block::Block;
 use crate::hash::Id;
 use crate::header::Time;
+use crate::plugin::Faults;
 use crate::reject::{Reason, Reject};
 use crate::target::Work;
 use crate::view::{BlockView, ChainView, TreeView};
@@ -37,6 +38,7 @@ impl Setup {
             script: made("script", (self.script)(&env)),
             tx: made("transaction format", (self.tx)(&env)),
             env,
+            faults: Faults::new(),
             workers: NonZero::<usize>::MIN,
         }
     }

@@ -188,23 +188,24 @@ fn a_call_that_does_not_return_ends_the_node_with_the_plugins_name() {
     plan.plugins.consensus.params.clear();
     let mut network = plan.lay_out();
     network.spawn(0);
-    assert_eq!(network.wait(0).code(), Some(3));
+    assert_eq!(network.wait(0).code(), Some(6));
     let log = network.log(0);
     assert!(log.contains("error: plugin hangs inside on_tip has not returned for 1 s"), "{log}");
     assert!(matches!(&network.traces(0)[..], [.., TraceEvent::Fault { why }] if why.contains("hangs")));
 }
 
 #[test]
-fn a_panic_in_a_plugin_is_a_fault_that_the_node_survives() {
+fn a_panic_in_a_plugin_ends_the_node_with_that_line() {
     let mut plan = thesis();
     plan.plugins.consensus.plugin = "panics".into();
     plan.plugins.consensus.params.clear();
     let mut network = plan.lay_out();
-    network.start(0);
-    assert_eq!(network.status(0).height, 0);
-    assert_eq!(network.stop(0).code(), Some(0));
+    network.spawn(0);
+    assert_eq!(network.wait(0).code(), Some(6));
+    let log = network.log(0);
+    assert!(log.contains("error: plugin panics failed in on_tip: a broken agent"), "{log}");
     let fault = |event: &TraceEvent| matches!(event, TraceEvent::Fault { why } if why.contains("a broken agent"));
-    assert!(network.traces(0).iter().any(fault), "{}", network.log(0));
+    assert!(network.traces(0).iter().any(fault), "{log}");
 }
 
 #[test]
