@@ -29,7 +29,7 @@ impl Supervisor<'_> {
             self.note_ends(TICK)?;
             signals::check()?;
             self.serve_requests(None);
-            if let Some(ended) = self.is_left_alone() {
+            if let Some(ended) = self.ended_by_nodes() {
                 return Ok(Some(ended));
             }
             let alive = self.alive(None);

@@ -58,7 +58,7 @@ impl Supervisor<'_> {
                 return Ok(ended);
             }
             self.serve_requests(Some(self.clock.epoch_us));
-            if let Some(ended) = self.is_left_alone() {
+            if let Some(ended) = self.ended_by_nodes() {
                 return Ok(ended);
             }
             let now = Instant::now();
@@ -91,8 +91,8 @@ impl Supervisor<'_> {
         Ok(())
     }
 
-    /// Why the run is over, if nobody is left who could go on.
-    pub(super) fn is_left_alone(&self) -> Option<Ended> {
+    /// How the run has ended, if its nodes have.
+    pub(super) fn ended_by_nodes(&self) -> Option<Ended> {
         let mut full = self.experiment.nodes.iter().zip(&self.died).filter(|(node, _)| node.role == Role::Full);
         match self.died.iter().all(Option::is_some) {
             _ if self.plugin_failed.is_some() && full.all(|(_, died)| died.is_some()) => Some(Ended::PluginFailed),
