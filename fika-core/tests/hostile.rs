@@ -299,6 +299,8 @@ fn what_is_not_answered_is_asked_of_the_next_who_announced_it() {
     let out = solo.hear(1, Message::NotFound(vec![item]));
     assert_eq!(asked(&out, 2), [item]);
     let out = solo.give(Input::Disconnected(PeerId(2), 0));
+    assert_eq!(asked(&out, 0), [item], "whoever has not answered may have it still");
+    let out = solo.hear(0, Message::NotFound(vec![item]));
     assert!(out.messages.is_empty());
     assert_eq!(asked(&solo.hear(0, inv()), 0), [item], "nobody is left: the next announcement counts");
 }

@@ -4,6 +4,25 @@ use std::collections::VecDeque;
 
 use super::peer::PeerId;
 use crate::hash::Id;
+use crate::header::Time;
+
+/// A neighbour was asked for headers and has not answered.
+pub(super) struct HeadersRequest {
+    pub(super) from: PeerId,
+    /// When it was asked last.
+    pub(super) asked: Time,
+    /// How often the answer has been late.
+    pub(super) late: u8,
+}
+
+/// A chain update asked for by the owner.
+#[derive(Default)]
+pub(super) struct ChainUpdate {
+    /// The neighbours that have not said yet that they have nothing newer.
+    pub(super) open: Vec<PeerId>,
+    /// Whether one has said anything.
+    pub(super) answered: bool,
+}
 
 /// The progress of catching up.
 #[derive(Default)]
@@ -12,8 +31,9 @@ pub(super) struct ChainSync {
     pub(super) wanted: VecDeque<(Id, PeerId)>,
     /// Neighbours that may have more headers once these blocks are here, and the last header that they sent.
     pub(super) more: Vec<(PeerId, Id)>,
-    /// A chain update asked for by the owner: the neighbours that have not said yet that they have nothing newer.
-    pub(super) update: Option<Vec<PeerId>>,
+    /// Who is asked for headers.
+    pub(super) asked: Vec<HeadersRequest>,
+    pub(super) update: Option<ChainUpdate>,
     pub(super) round: u64,
     /// The node has begun again, and no neighbour has said yet that it has nothing newer.
     pub(super) unheard: bool,
@@ -31,5 +51,6 @@ impl ChainSync {
     pub(super) fn drop_peer(&mut self, peer: PeerId) {
         self.wanted.retain(|(_, from)| *from != peer);
         self.more.retain(|(from, _)| *from != peer);
+        self.asked.retain(|request| request.from != peer);
     }
 }

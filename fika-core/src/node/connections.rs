@@ -27,7 +27,7 @@ impl Node {
         if score > 0 {
             self.penalize(turn, Some(id), score, "it broke the rules of the transport");
         }
-        self.request_elsewhere(turn, |from, _| from == id);
+        self.request_all_elsewhere(turn, id);
         self.sync_lost(turn, id);
     }
 }

@@ -9,7 +9,7 @@ use super::state::Node;
 use super::turn::Turn;
 use crate::address::Address;
 use crate::agent::Gossip;
-use crate::message::{GossipMessage, Message};
+use crate::message::{GossipMessage, InvItem, Message};
 
 /// Misbehaviour score for a message that the agent says is wrong.
 const WRONG_SCORE: u32 = 20;
@@ -21,14 +21,17 @@ impl Node {
         // Unique after a restart too: the clock has moved on.
         let sequence = turn.now.wrapping_mul(1 << 10).wrapping_add(self.seldom.gossip.made);
         let message = Arc::new(GossipMessage { from: self.address, to, sequence, bytes });
-        self.seldom.gossip.insert(&message);
+        self.seldom.gossip.insert(&message, None, turn.now);
         turn.out.send_all(None, Message::Gossip(message));
     }
 
     #[inline(never)]
     pub(super) fn on_gossip(&mut self, turn: &mut Turn<'_>, from: PeerId, message: Arc<GossipMessage>) {
-        if self.config.role == Role::Wallet || !self.seldom.gossip.insert(&message) {
+        if self.config.role == Role::Wallet || !self.seldom.gossip.insert(&message, Some(from), turn.now) {
             return;
+        }
+        if !self.requests.is_empty() {
+            self.fulfil_request(turn, from, &InvItem::Gossip(message.id()));
         }
         let (by, bytes, me) = (&message.from, &message.bytes[..], self.address);
         let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| match &message.to {

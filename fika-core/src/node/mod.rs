@@ -212,7 +212,10 @@ impl Node {
         match timer {
             Timer::Slot { generation, duty } => self.on_slot(turn, generation, duty as usize),
             Timer::Agent(token) => self.with_agent(turn, None, |agent, _, ctx| agent.on_timer(token, ctx)),
-            Timer::Requests => self.on_requests_due(turn),
+            Timer::Requests => {
+                self.on_requests_due(turn);
+                self.pump(turn);
+            }
             Timer::TxOrphans => self.on_tx_orphans_due(turn),
             Timer::TxInv => self.announce_txs(turn),
             Timer::Template => self.duties.changed = true,
@@ -220,7 +223,7 @@ impl Node {
                 self.release_own(turn);
                 self.release_future(turn);
             }
-            Timer::Unheard => self.note_answer(),
+            Timer::Unheard => self.note_heard(),
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
             Timer::Rebroadcast => self.rebroadcast(turn),
         }

@@ -22,7 +22,8 @@ pub(super) struct OrphanBlocks {
     orphans: BTreeMap<Id, Vec<ReceivedBlock>>,
     /// By arrival: the missing block, the orphan's id, and its bytes.
     order: VecDeque<(Id, Id, usize)>,
-    known: IdMap<()>,
+    /// What each orphan waits for.
+    known: IdMap<Id>,
     bytes: usize,
     /// By the time from which this node may accept them.
     future: BTreeMap<(Time, Id), ReceivedBlock>,
@@ -39,12 +40,22 @@ impl OrphanBlocks {
         self.known.contains_key(id) || self.future.keys().any(|(_, future)| future == id)
     }
 
+    /// What a block lacks at last: itself, or, if it is an orphan, what the one that it waits for lacks.
+    pub(super) fn root(&self, id: &Id) -> Id {
+        let mut root = *id;
+        while let Some(missing) = self.known.get(&root) {
+            root = *missing;
+        }
+        root
+    }
+
     /// Keeps an orphan. When there are too many, the oldest go.
     pub(super) fn add(&mut self, missing: Id, block: ReceivedBlock) {
         let (id, bytes) = (block.id, block.block.encoded_len());
-        if self.known.insert(id, ()).is_some() {
+        if self.known.contains_key(&id) {
             return;
         }
+        self.known.insert(id, missing);
         self.orphans.entry(missing).or_default().push(block);
         self.order.push_back((missing, id, bytes));
         self.bytes += bytes;

@@ -1,8 +1,13 @@
 //! What a node knows of a neighbour.
 
+use crate::header::Time;
+
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
+
+/// A neighbour is waited for at most so many times as long as its first answer may take.
+const MAX_PATIENCE: Time = 64;
 
 /// How many things of a kind one neighbour may be asked for at the same time.
 const MAX_REQUESTS: u16 = 1_000;
@@ -12,6 +17,8 @@ const MAX_REQUESTS: u16 = 1_000;
 pub(super) struct Peer {
     /// How many things of each kind it is being asked for.
     requested: [u16; 4],
+    /// How long it is waited for, where that is longer than for others: it answers slowly, or not at all lately.
+    wait: Time,
     pub(super) score: u32,
     pub(super) ready: bool,
     pub(super) banned: bool,
@@ -20,6 +27,25 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn can_be_asked(&self) -> bool {
         self.ready && !self.banned
+    }
+
+    /// How long an answer may take when neighbours are given so much time.
+    pub(super) fn wait(&self, timeout: Time) -> Time {
+        self.wait.max(timeout)
+    }
+
+    /// An answer has taken so long: the next may take twice as long. So a slow link makes a node patient, and is not
+    /// asked to carry the same again and again.
+    #[inline]
+    pub(super) fn note_answer(&mut self, took: Time, timeout: Time) {
+        let twice = took.saturating_mul(2);
+        self.wait = if twice > timeout { twice } else { 0 };
+    }
+
+    /// An answer is late.
+    pub(super) fn note_late(&mut self, timeout: Time) {
+        let longest = timeout.saturating_mul(MAX_PATIENCE);
+        self.wait = self.wait(timeout).saturating_mul(2).min(longest).max(self.wait);
     }
 
     /// For how many more things of a kind it may be asked.

@@ -24,8 +24,10 @@ pub(super) struct Request {
     /// Who has announced it too: the first `count`.
     others: [PeerId; ANNOUNCERS],
     count: u8,
-    /// When it is late.
-    pub(super) until: Time,
+    /// How often an answer has been late.
+    pub(super) late: u8,
+    /// When it was asked last.
+    pub(super) asked: Time,
 }
 
 impl Request {
@@ -46,8 +48,7 @@ impl Request {
 pub(super) struct TxRequest {
     pub(super) tx: TxIndex,
     pub(super) from: PeerId,
-    /// When it is late.
-    pub(super) until: Time,
+    pub(super) asked: Time,
 }
 
 /// All requests that are under way.
@@ -57,9 +58,10 @@ pub(super) struct Requests {
     pub(super) txs: VecDeque<TxRequest>,
     /// All others. Most nodes wait for one block at a time.
     open: SmallVec<[(InvItem, Request); 1]>,
+    /// How many blocks are under way, without those of which an answer was late.
     blocks: usize,
-    /// Whether the timer is set.
-    pub(super) timed: bool,
+    /// When the timer is set to.
+    pub(super) timed: Option<Time>,
 }
 
 /// The name under which something is under way.
@@ -86,8 +88,13 @@ impl Requests {
         self.open.is_empty() && self.txs.is_empty()
     }
 
+    /// Whether a block is under way.
+    pub(super) fn has_blocks(&self) -> bool {
+        self.open.iter().any(|(item, _)| matches!(item, InvItem::Block(_)))
+    }
+
     /// Notes that `from`, which is `peer`, has `item`; whether it is to be asked for it now.
-    pub(super) fn add(&mut self, peer: &mut Peer, item: InvItem, from: PeerId, until: Time) -> bool {
+    pub(super) fn add(&mut self, peer: &mut Peer, item: InvItem, from: PeerId, now: Time) -> bool {
         let key = key(item);
         // First, so that nobody makes the list long and then has it searched again and again.
         if peer.room(key.kind()) == 0 {
@@ -100,15 +107,24 @@ impl Requests {
         peer.add_requests(key.kind(), 1);
         self.blocks += usize::from(matches!(key, InvItem::Block(_)));
         let compact = item != key;
-        self.open.push((key, Request { from, compact, others: [from; ANNOUNCERS], count: 0, until }));
+        let others = [from; ANNOUNCERS];
+        self.open.push((key, Request { from, compact, others, count: 0, late: 0, asked: now }));
         true
+    }
+
+    /// What is under way under this name was asked for before.
+    pub(super) fn note_repeated(&mut self, item: &InvItem, late: u8) {
+        let Some(request) = self.get_mut(item) else { return };
+        let was_counted = request.late == 0;
+        request.late = late;
+        self.blocks -= usize::from(was_counted && late > 0 && matches!(item, InvItem::Block(_)));
     }
 
     /// Notes that a neighbour is asked for these transactions: not more than it has room for.
     #[inline]
-    pub(super) fn add_txs(&mut self, peer: &mut Peer, txs: &[TxIndex], from: PeerId, until: Time) {
+    pub(super) fn add_txs(&mut self, peer: &mut Peer, txs: &[TxIndex], from: PeerId, asked: Time) {
         peer.add_requests(TX, txs.len());
-        self.txs.extend(txs.iter().map(|tx| TxRequest { tx: *tx, from, until }));
+        self.txs.extend(txs.iter().map(|tx| TxRequest { tx: *tx, from, asked }));
     }
 
     /// Who was asked for a transaction.
@@ -116,9 +132,9 @@ impl Requests {
         self.txs.iter().find(|request| request.tx == tx).map(|request| request.from)
     }
 
-    /// Ends the request of a transaction that is under way; gives who was asked.
+    /// Ends the request of a transaction that is under way.
     #[inline]
-    pub(super) fn end_tx(&mut self, peers: &mut [Peer], tx: TxIndex) -> Option<PeerId> {
+    pub(super) fn end_tx(&mut self, peers: &mut [Peer], tx: TxIndex) -> Option<TxRequest> {
         // Most come in the order of asking.
         let request = match self.txs.front().is_some_and(|first| first.tx == tx) {
             true => self.txs.pop_front()?,
@@ -129,7 +145,7 @@ impl Requests {
             // The next one goes where this one was, so that little memory is in use.
             self.txs.clear();
         }
-        Some(request.from)
+        Some(request)
     }
 
     /// Ends a request.
@@ -138,25 +154,26 @@ impl Requests {
         let at = self.open.iter().position(|(item, _)| *item == key)?;
         let (_, request) = self.open.remove(at);
         peers[request.from.0 as usize].end_request(key.kind());
-        self.blocks -= usize::from(matches!(key, InvItem::Block(_)));
+        self.blocks -= usize::from(request.late == 0 && matches!(key, InvItem::Block(_)));
         Some(request)
     }
 
-    /// How many blocks are under way.
+    /// How many blocks are under way, without those of which an answer was late: nobody may keep the node from asking for
+    /// others.
     pub(super) fn blocks(&self) -> usize {
         self.blocks
     }
 
-    /// What is under way for which `which` holds, of the neighbour that was asked and the time at which it is late.
+    /// What is under way for which `which` holds, of the neighbour that was asked and the time of that. Oldest first.
     pub(super) fn find(&self, which: impl Fn(PeerId, Time) -> bool) -> (Vec<TxIndex>, Vec<InvItem>) {
-        let txs = self.txs.iter().filter(|request| which(request.from, request.until)).map(|request| request.tx);
-        let others = self.open.iter().filter(|(_, request)| which(request.from, request.until)).map(|(item, _)| *item);
+        let txs = self.txs.iter().filter(|request| which(request.from, request.asked)).map(|request| request.tx);
+        let others = self.open.iter().filter(|(_, request)| which(request.from, request.asked)).map(|(item, _)| *item);
         (txs.collect(), others.collect())
     }
 
-    /// When the next one is late.
-    pub(super) fn next_late(&self) -> Option<Time> {
-        let others = self.open.iter().map(|(_, request)| request.until);
-        others.chain(self.txs.iter().map(|request| request.until)).min()
+    /// When the next one is late, if a neighbour that is asked at a time is late at `late_at`.
+    pub(super) fn next_late(&self, late_at: impl Fn(PeerId, Time) -> Time) -> Option<Time> {
+        let others = self.open.iter().map(|(_, request)| late_at(request.from, request.asked));
+        others.chain(self.txs.iter().map(|request| late_at(request.from, request.asked))).min()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::block_relay::Missing;
+use super::chain_sync::ChainUpdate;
 use super::config::Role;
 use super::io::Event;
 use super::peer::PeerId;
@@ -20,6 +21,10 @@ use crate::world::Tree;
 /// Blocks under way at the same time.
 const WINDOW: usize = 16;
 
+/// A neighbour that has been late so often does not hold up a chain update: where others have answered, and where none has.
+const LATE_BESIDE_OTHERS: u8 = 2;
+const LATE_ALONE: u8 = 5;
+
 /// The longest answer with headers, in bytes: seals can be long.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
@@ -28,37 +33,18 @@ impl Node {
     /// other end, which asks if it has one, so that a network at its beginning is silent.
     pub(super) fn greet(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
         if self.seldom.sync.update.is_some() {
-            self.seldom.sync.update.get_or_insert_default().push(peer);
+            self.seldom.sync.update.get_or_insert_default().open.push(peer);
             self.ask_headers(turn, peer);
         } else if self.config.role == Role::Full && self.public_tip(turn.world.tree()) != Tree::GENESIS {
             self.ask_headers(turn, peer);
         }
     }
 
-    fn ask_headers(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        turn.out.send_other(peer, Message::GetHeaders(self.locator(turn)));
-    }
-
-    /// Blocks of the node's chain, ever sparser towards genesis, so that the other end finds the last common one.
-    fn locator(&self, turn: &Turn<'_>) -> Vec<Id> {
-        let tree = turn.world.tree();
-        let tip = self.public_tip(tree);
-        let mut height = tree[tip].height;
-        let mut step = 1;
-        let mut ids = Vec::new();
-        while height > 0 && ids.len() < MAX_LOCATOR - 1 {
-            ids.push(tree[tree.ancestor(tip, height)].id);
-            step *= if ids.len() > 10 { 2 } else { 1 };
-            height = height.saturating_sub(step);
-        }
-        ids.push(tree[Tree::GENESIS].id);
-        ids
-    }
-
     #[inline(never)]
     pub(super) fn on_get_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, locator: &[Id]) {
         if self.config.role == Role::Wallet {
-            return;
+            // Without an answer it would be asked again.
+            return turn.out.send_other(from, Message::Headers(Vec::new()));
         }
         let tree = turn.world.tree();
         let tip = self.public_tip(tree);
@@ -82,6 +68,7 @@ impl Node {
 
     #[inline(never)]
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
+        self.end_headers_request(turn, from);
         let wanted = self.seldom.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
         if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.seldom.sync.update.is_none()) {
             return;
@@ -123,9 +110,23 @@ impl Node {
                 }
             }
         }
-        self.note_answer();
-        // Only an empty answer says that there is nothing newer: a long one may have been cut.
-        if new || heads.len() > 1 || self.seldom.sync.update.is_some() {
+        self.note_heard();
+        let is_last = if self.seldom.sync.update.is_some() {
+            // What was not cut names the neighbour's tip: the update is over when that is here.
+            let bytes: usize = heads.iter().map(Head::encoded_len).sum();
+            let is_whole = heads.len() < MAX_HEADERS && 2 * bytes < MAX_ANSWER_BYTES;
+            let update = self.seldom.sync.update.get_or_insert_default();
+            update.answered = true;
+            update.open.retain(|peer| *peer != from);
+            if !is_whole {
+                update.open.push(from);
+            }
+            is_whole
+        } else {
+            // Only an empty answer says that there is nothing newer: a long one may have been cut.
+            !new && heads.len() == 1
+        };
+        if !is_last {
             self.seldom.sync.more.retain(|(peer, _)| *peer != from);
             self.seldom.sync.more.push((from, parent));
         }
@@ -160,7 +161,8 @@ impl Node {
 
     /// Keeps the window of blocks under way full, and asks for more headers when all are here.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>) {
-        if !self.seldom.sync.wanted.is_empty() || !self.seldom.sync.more.is_empty() {
+        let sync = &self.seldom.sync;
+        if !sync.wanted.is_empty() || !sync.more.is_empty() || sync.update.is_some() {
             self.ask_for_more(turn);
         }
     }
@@ -190,20 +192,29 @@ impl Node {
                 let mut locator = self.locator(turn);
                 locator.truncate(MAX_LOCATOR - 1);
                 locator.insert(0, last);
-                turn.out.send_other(peer, Message::GetHeaders(locator));
+                self.ask_headers_after(turn, peer, locator);
             }
+        }
+        if self.seldom.sync.update.is_some() {
+            self.end_update_if_done(turn);
         }
     }
 
-    /// A block waits for others: whoever sent it is asked for the way there.
+    /// A block waits for others: whoever sent it is asked for the way there. What is an orphan itself waits for another,
+    /// and so on: the one at the root is what lacks.
     #[inline(never)]
     pub(super) fn fetch_missing(&mut self, turn: &mut Turn<'_>, (from, missing): Missing) {
-        let unknown = missing.into_iter().filter(|id| !self.knows_block(turn.world, id));
-        let unknown: Vec<InvItem> = unknown.map(InvItem::Block).collect();
-        if !unknown.is_empty() {
-            self.ask_headers(turn, from);
-            self.request(turn, from, unknown);
+        let roots = missing.iter().map(|id| (self.seldom.orphans.root(id), *id));
+        let mut unknown: Vec<(Id, Id)> = roots.filter(|(root, _)| !self.knows_block(turn.world, root)).collect();
+        unknown.dedup_by_key(|(root, _)| *root);
+        if unknown.is_empty() {
+            return;
         }
+        let is_new = |(root, named): &(Id, Id)| root == named || self.requests.get(&InvItem::Block(*root)).is_none();
+        if unknown.iter().any(is_new) {
+            self.ask_headers(turn, from);
+        }
+        self.request(turn, from, unknown.into_iter().map(|(root, _)| InvItem::Block(root)).collect());
     }
 
     /// A neighbour does not give a block that it named, or gave one that is not accepted: what it has named above is not
@@ -215,19 +226,31 @@ impl Node {
         self.pump(turn);
     }
 
+    /// A neighbour is gone. Others that have more may have what it has named too.
     pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.seldom.sync.drop_peer(peer);
+        let wanted = self.seldom.sync.wanted.len();
+        if !self.seldom.sync.asked.is_empty() || wanted > 0 || !self.seldom.sync.more.is_empty() {
+            self.seldom.sync.drop_peer(peer);
+        }
+        if self.seldom.sync.wanted.len() < wanted {
+            let others = std::mem::take(&mut self.seldom.sync.more);
+            others.into_iter().for_each(|(other, _)| self.ask_headers(turn, other));
+        }
         self.nothing_newer(turn, peer);
     }
 
     /// The owner asks for the newest chain.
     #[inline(never)]
     pub(super) fn update_chain(&mut self, turn: &mut Turn<'_>) {
-        let peers = self.ready_peers();
-        peers.iter().for_each(|peer| self.ask_headers(turn, *peer));
+        let open = self.ready_peers();
+        open.iter().for_each(|peer| self.ask_headers(turn, *peer));
         self.seldom.sync.round += 1;
+        self.time_update(turn);
+        self.seldom.sync.update = Some(ChainUpdate { open, answered: false });
+    }
+
+    fn time_update(&mut self, turn: &Turn<'_>) {
         self.timers.set(turn.now + self.config.relay.request_timeout_us, Timer::Sync(self.seldom.sync.round));
-        self.seldom.sync.update = Some(peers);
     }
 
     /// The node does not know whether there are newer blocks until a neighbour has answered.
@@ -238,7 +261,7 @@ impl Node {
     }
 
     /// A neighbour has answered, or the time for it is over.
-    pub(super) fn note_answer(&mut self) {
+    pub(super) fn note_heard(&mut self) {
         // Written only where it was set: most nodes have no such state.
         if self.seldom.sync.unheard {
             self.seldom.sync.unheard = false;
@@ -246,20 +269,41 @@ impl Node {
     }
 
     fn nothing_newer(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        self.note_answer();
+        self.note_heard();
         if self.seldom.sync.update.is_none() {
             return;
         }
-        let open = self.seldom.sync.update.get_or_insert_default();
-        open.retain(|other| *other != peer);
+        let update = self.seldom.sync.update.get_or_insert_default();
+        update.answered |= update.open.contains(&peer);
+        update.open.retain(|other| *other != peer);
         // Without any neighbour at hand, wait for one until the time is over.
-        if open.is_empty() && self.peers.iter().any(|peer| peer.ready) {
-            self.end_update(turn);
+        if self.peers.iter().any(|peer| peer.ready) {
+            self.end_update_if_done(turn);
         }
     }
 
+    /// Looks whether an update gets on. Neighbours that do not answer do not hold it up.
     pub(super) fn on_sync_timeout(&mut self, turn: &mut Turn<'_>, round: u64) {
-        if round == self.seldom.sync.round && self.seldom.sync.update.is_some() {
+        if round != self.seldom.sync.round || self.seldom.sync.update.is_none() {
+            return;
+        }
+        let sync = &mut self.seldom.sync;
+        let Some(update) = &mut sync.update else { return };
+        let enough = if update.answered { LATE_BESIDE_OTHERS } else { LATE_ALONE };
+        let silent = sync.asked.iter().filter(|request| request.late >= enough).map(|request| request.from);
+        let silent: Vec<PeerId> = silent.collect();
+        update.open.retain(|peer| !silent.contains(peer));
+        self.end_update_if_done(turn);
+        if self.seldom.sync.update.is_some() {
+            self.time_update(turn);
+        }
+    }
+
+    /// Ends the update when all that neighbours have told of is here.
+    fn end_update_if_done(&mut self, turn: &mut Turn<'_>) {
+        let sync = &self.seldom.sync;
+        let is_open = sync.update.as_ref().is_none_or(|update| !update.open.is_empty());
+        if !is_open && sync.wanted.is_empty() && sync.more.is_empty() && !self.requests.has_blocks() {
             self.end_update(turn);
         }
     }

@@ -61,7 +61,7 @@ impl Node {
     pub(super) fn on_txs_not_found(&mut self, turn: &mut Turn<'_>, from: PeerId, txs: Vec<TxIndex>) {
         for tx in &txs {
             if self.tx_status.is_requested(*tx) && self.requests.asked_for_tx(*tx) == Some(from) {
-                self.request_tx_elsewhere(turn, *tx);
+                self.request_tx_elsewhere(turn, *tx, true);
             }
         }
         txs.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
@@ -75,7 +75,11 @@ impl Node {
                 let _ = self.accept_tx(turn, *tx, Some(from));
             }
             // Last, or the node would forget on the way which other neighbours have it.
-            self.end_tx_request(turn, *tx);
+            if let Some(request) = self.end_tx_request(turn, *tx)
+                && request.from == from
+            {
+                self.note_answer(turn, from, request.asked);
+            }
         }
         txs.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
     }

@@ -44,6 +44,11 @@ impl CoinIndex {
         CoinIndex { owners: BTreeMap::new(), root }
     }
 
+    /// The caller has noted all coins of the states from `root` on.
+    pub(super) fn restart(&mut self, root: BlockIx) {
+        self.root = root;
+    }
+
     /// Some state has this entry from now on.
     pub(super) fn list(&mut self, key: &Key) {
         if let Some((owner, _)) = owner_of(key) {
@@ -107,18 +112,15 @@ impl CoinIndex {
         self.owners.get(owner).into_iter().flat_map(|coins| &coins.keys)
     }
 
-    /// The coins of `owner` from `least` on, by amount and then by key. `None` where coins of the state after `at` may
-    /// be missing.
-    pub(super) fn worth(
-        &self,
-        owner: &Address,
-        least: Amount,
-        at: BlockIx,
-        tree: &Tree,
-    ) -> Option<impl Iterator<Item = &(Amount, Key)>> {
+    /// Whether none of the coins of the state after `at` is missing.
+    pub(super) fn covers(&self, at: BlockIx, tree: &Tree) -> bool {
+        tree.is_ancestor(self.root, at)
+    }
+
+    /// The coins of `owner` from `least` on, by amount and then by key.
+    pub(super) fn worth(&self, owner: &Address, least: Amount) -> impl Iterator<Item = &(Amount, Key)> {
         let coins = self.owners.get(owner).into_iter();
-        let from = coins.flat_map(move |coins| coins.worth.range((least, Key::default())..));
-        tree.is_ancestor(self.root, at).then_some(from)
+        coins.flat_map(move |coins| coins.worth.range((least, Key::default())..))
     }
 
     /// How many coins there are, by key and by amount.

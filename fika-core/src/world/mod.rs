@@ -11,10 +11,12 @@
 
 mod assemble;
 mod budget;
+mod cell;
 mod coin_index;
 mod diffs;
 mod error;
 pub mod ledger;
+mod root;
 mod rules;
 mod seen;
 mod spends;
@@ -257,7 +259,7 @@ impl World {
         entry.verdict = Verdict::Valid;
         entry.sealed = true;
         self.states.prepare(self.tree[ix].parent, &self.tree, &self.archive);
-        self.states.commit(ix, self.tree[ix].parent, &record.diff);
+        self.states.commit(ix, &record.diff, &self.tree);
         self.archive.keep(ix, id, record.diff);
         self.follow_up(ix);
         Ok(())
@@ -267,8 +269,8 @@ impl World {
     fn follow_up(&mut self, ix: BlockIx) {
         if self.tree[ix].weight > self.tree[self.heaviest].weight {
             self.heaviest = ix;
-            self.states.advance(ix, &self.tree, &self.archive);
         }
+        self.states.advance(ix, &self.tree, &self.archive);
         self.bodies.push_back(ix);
         if self.has_store() {
             self.release_bodies();

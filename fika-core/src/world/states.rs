@@ -1,9 +1,12 @@
 //! Ledger states: one flat map, with the versions of the last blocks beside it.
 //!
-//! Every key has a *base* value, as of the root block, and versions by later blocks. A look-up
-//! at a block takes the highest version whose block is an ancestor. The root follows the tip at
-//! a distance of [`KEPT_BLOCKS`]. The changes of all blocks are kept, so that the root can go back
-//! for a deep reorganisation, and older states can be read.
+//! Every key has a value of the *trunk*, as of its root block, and versions by later blocks. A look-up at a block takes the
+//! highest version whose block is an ancestor. The root follows the tip at a distance of [`KEPT_BLOCKS`]. The changes of
+//! all blocks are kept, so that older states can be read.
+//!
+//! A branch that leaves below the root and grows has a root of its own, with values where they differ from the trunk's.
+//! It follows the branch's tip in the same way. So a block costs no more the further its branch is from the others. A branch
+//! that has not grown for about as many blocks as it would take to come back to it is given up.
 //!
 //! Most entries are coins, and most reads are of one entry, so the map has no order. Keys that are
 //! read by prefix are also kept in order, and the coins of an owner in order of amount.
@@ -14,53 +17,21 @@ use std::ops::Bound;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use smallvec::SmallVec;
-
+use super::cell::{By, Cell, Site};
 use super::coin_index::{CoinIndex, coin_of};
 use super::diffs::Diffs;
 use super::ledger::{Change, Entries, Key, KeyMap, Space, Value, visit_sorted};
+use super::root::{Root, distances, keep_apart};
 use super::tree::{BlockIx, Tree};
 use crate::address::Address;
 use crate::amount::Amount;
 
 /// How many blocks behind the tip a state stays quick to read.
 pub(super) const KEPT_BLOCKS: u64 = 64;
-
-/// The values of one entry, each with its block. The base value, if there is one, has none. Most entries have one
-/// value.
-#[derive(Default)]
-struct Cell(SmallVec<[(Option<BlockIx>, Option<Value>); 1]>);
-
-impl Cell {
-    fn set_base(&mut self, value: &Option<Value>) {
-        self.0.retain(|(by, _)| by.is_some());
-        if value.is_some() {
-            self.add(None, value);
-        }
-        self.0.shrink_to_fit();
-    }
-
-    /// The version of a block becomes the base.
-    fn make_base(&mut self, block: BlockIx, value: &Option<Value>) {
-        self.remove(block);
-        self.set_base(value);
-    }
-
-    fn add(&mut self, by: Option<BlockIx>, value: &Option<Value>) {
-        self.0.reserve_exact(1);
-        self.0.push((by, value.clone()));
-    }
-
-    fn remove(&mut self, block: BlockIx) {
-        self.0.retain(|(by, _)| *by != Some(block));
-    }
-
-    /// The value after the block `at`.
-    fn at(&self, at: BlockIx, tree: &Tree) -> Option<&Value> {
-        let seen = self.0.iter().filter(|(by, _)| by.is_none_or(|by| tree.is_ancestor(by, at)));
-        seen.max_by_key(|(by, _)| by.map(|by| tree[by].height)).and_then(|(_, value)| value.as_ref())
-    }
-}
+/// Roots move so many blocks at a time.
+const STEP: u64 = 8;
+/// So many branches keep their states, at most.
+const MAX_BRANCHES: usize = 32;
 
 /// Whether entries of this key's space are read by prefix.
 fn is_listed(key: &[u8]) -> bool {
@@ -74,9 +45,10 @@ pub(super) struct States {
     listed: BTreeSet<Key>,
     /// Made on first use.
     coins_by_owner: OnceLock<CoinIndex>,
-    root: BlockIx,
-    /// Blocks after the root whose versions are in the cells.
-    live: Vec<BlockIx>,
+    /// The trunk's.
+    trunk: Root,
+    branches: Vec<Root>,
+    branches_made: u32,
     /// Whether the root is the tip itself, as long as nobody reads older states.
     is_close: bool,
     /// Whether somebody has read an older state.
@@ -90,12 +62,13 @@ impl States {
             cells: KeyMap::default(),
             listed: BTreeSet::new(),
             coins_by_owner: OnceLock::new(),
-            root: Tree::GENESIS,
-            live: Vec::new(),
+            trunk: Root::new(By::Trunk, Tree::GENESIS),
+            branches: Vec::new(),
+            branches_made: 0,
             is_close: false,
             looked_back: AtomicBool::new(false),
         };
-        genesis.iter().for_each(|change| states.cell(change).set_base(&change.after));
+        genesis.iter().for_each(|change| states.cell(&change.key, &change.after).set_trunk(&change.after));
         states
     }
 
@@ -108,27 +81,30 @@ impl States {
     /// The coins by their owners.
     fn coins_by_owner(&self) -> &CoinIndex {
         self.coins_by_owner.get_or_init(|| {
-            let mut coins_by_owner = CoinIndex::new(self.root);
+            let mut coins_by_owner = CoinIndex::new(self.trunk.block);
             for (key, cell) in &self.cells {
                 coins_by_owner.list(key);
-                cell.0.iter().for_each(|(_, value)| coins_by_owner.note(key, value.as_ref()));
+                cell.values().for_each(|value| coins_by_owner.note(key, Some(value)));
             }
             coins_by_owner
         })
     }
 
-    /// Whether the state after `at` can be read from the cells.
-    fn is_live(&self, at: BlockIx) -> bool {
-        at == self.root || self.live.contains(&at)
+    /// The root from which the state after `at` can be read.
+    fn root_of(&self, at: BlockIx) -> Option<&Root> {
+        std::iter::once(&self.trunk).chain(&self.branches).find(|root| root.has(at))
     }
 
-    /// The cell that a change writes to.
-    fn cell(&mut self, change: &Change) -> &mut Cell {
+    fn root_of_mut(&mut self, at: BlockIx) -> Option<&mut Root> {
+        std::iter::once(&mut self.trunk).chain(&mut self.branches).find(|root| root.has(at))
+    }
+
+    /// The cell of an entry that is to get this value.
+    fn cell(&mut self, key: &Key, value: &Option<Value>) -> &mut Cell {
         let States { cells, listed, coins_by_owner, .. } = self;
-        let key = &change.key;
         let mut coins_by_owner = coins_by_owner.get_mut();
         if let Some(coins_by_owner) = &mut coins_by_owner {
-            coins_by_owner.note(key, change.after.as_ref());
+            coins_by_owner.note(key, value.as_ref());
         }
         cells.entry(key.clone()).or_insert_with(|| {
             if is_listed(key) {
@@ -140,120 +116,250 @@ impl States {
         })
     }
 
-    /// Edits the cell of a change, if there is one, and removes it when it becomes empty.
-    fn edit(&mut self, change: &Change, edit: impl FnOnce(&mut Cell)) {
-        let key = &change.key;
-        let Entry::Occupied(mut cell) = self.cells.entry(key.clone()) else { return };
-        edit(cell.get_mut());
-        if !cell.get().0.is_empty() {
-            return;
-        }
-        cell.remove();
-        if is_listed(key) {
-            self.listed.remove(key);
-        } else if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
-            for value in [&change.before, &change.after] {
-                coins_by_owner.forget(key, value.as_ref());
-            }
-            coins_by_owner.unlist(key);
-        }
-    }
-
-    /// Adds the state after `block`. That after `parent`, its parent, must be there; see [`States::prepare`].
-    pub(super) fn commit(&mut self, block: BlockIx, parent: BlockIx, changes: &[Change]) {
-        let alone = self.root == parent && self.live.is_empty() && self.coins_by_owner.get().is_none();
-        if self.is_close && alone && !self.looked_back.load(Ordering::Relaxed) {
-            for change in changes {
-                match &change.after {
-                    Some(_) => self.cell(change).set_base(&change.after),
-                    None => self.edit(change, |cell| cell.set_base(&None)),
+    /// Edits the cell of an entry, if there is one, and removes it when it becomes empty. The entry had the values `had`
+    /// before.
+    fn edit(&mut self, key: &Key, had: &[&Option<Value>], edit: impl FnOnce(&mut Cell)) {
+        let Entry::Occupied(mut entry) = self.cells.entry(key.clone()) else { return };
+        let cell = entry.get_mut();
+        edit(cell);
+        if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
+            for value in had.iter().filter_map(|value| value.as_ref()) {
+                if !cell.values().any(|other| other == value) {
+                    coins_by_owner.forget(key, Some(value));
                 }
             }
-            self.root = block;
+        }
+        if cell.is_empty() {
+            entry.remove();
+            if is_listed(key) {
+                self.listed.remove(key);
+            } else if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
+                coins_by_owner.unlist(key);
+            }
+        }
+    }
+
+    /// Adds the state after `block`. That after its parent must be there; see [`States::prepare`].
+    pub(super) fn commit(&mut self, block: BlockIx, changes: &[Change], tree: &Tree) {
+        let parent = tree[block].parent;
+        let alone = self.trunk.block == parent && self.trunk.live.is_empty() && self.branches.is_empty();
+        let close = self.is_close && alone && self.coins_by_owner.get().is_none();
+        if close && !self.looked_back.load(Ordering::Relaxed) {
+            for change in changes {
+                match &change.after {
+                    Some(_) => self.cell(&change.key, &change.after).set_trunk(&change.after),
+                    None => self.edit(&change.key, &[], |cell| cell.set_trunk(&None)),
+                }
+            }
+            self.trunk.block = block;
             return;
         }
-        changes.iter().for_each(|change| self.cell(change).add(Some(block), &change.after));
-        self.live.push(block);
+        changes.iter().for_each(|change| self.cell(&change.key, &change.after).add(By::Block(block), &change.after));
+        let trunk = self.trunk.block;
+        if let Some(root) = self.root_of_mut(parent) {
+            root.live.push(block);
+            if root.base != By::Trunk {
+                let (here, there) = distances(root.block, trunk, tree);
+                root.expires = tree.len() as u64 + KEPT_BLOCKS + here + there;
+            }
+        }
     }
 
-    fn retract(&mut self, block: BlockIx, changes: &[Change]) {
-        changes.iter().for_each(|change| self.edit(change, |cell| cell.remove(block)));
-        self.live.retain(|live| *live != block);
+    /// Takes the versions of these blocks out of the cells.
+    fn retract(&mut self, blocks: &[BlockIx], diffs: &dyn Diffs) {
+        for block in blocks {
+            for change in diffs.diff(*block).iter() {
+                self.edit(&change.key, &[&change.after], |cell| cell.remove(By::Block(*block)));
+            }
+        }
     }
 
-    /// Moves the root towards `tip` when it is far enough behind, and forgets the versions of
-    /// blocks that do not descend from it. It moves several blocks at a time.
+    /// A valid block is complete. When it is the heaviest of its branch and far enough ahead of the root, that moves
+    /// towards it, and the versions of blocks that do not descend from the root are forgotten.
     pub(super) fn advance(&mut self, tip: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
-        const STEP: u64 = 8;
+        let Some(root) = self.root_of_mut(tip) else { return };
+        if tree[tip].weight <= tree[root.tip].weight {
+            return;
+        }
+        root.tip = tip;
+        let (base, from) = (root.base, root.block);
+        if base == By::Trunk && self.branches.is_empty() {
+            self.move_coin_index(tip, tree, diffs);
+        }
+        if tree[tip].height < tree[from].height + KEPT_BLOCKS + STEP {
+            return;
+        }
+        let to = tree.ancestor(tip, tree[tip].height - KEPT_BLOCKS);
+        match base {
+            By::Trunk => self.move_trunk(to, tree, diffs),
+            _ => self.move_branch(tip, to, tree, diffs),
+        }
+        self.settle_branches(tree, diffs);
+    }
+
+    fn move_coin_index(&mut self, tip: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
         let States { coins_by_owner, cells, .. } = self;
         if let Some(coins_by_owner) = coins_by_owner.get_mut() {
             coins_by_owner.follow(tip, tree, diffs, |key, value, block| {
-                let later = |by: BlockIx| tree[by].height > tree[block].height;
-                let made =
-                    |(by, new): &(Option<BlockIx>, Option<Value>)| new.as_ref() == Some(value) && by.is_some_and(later);
-                cells.get(key).is_some_and(|cell| cell.0.len() > 1 && cell.0.iter().any(made))
+                cells.get(key).is_some_and(|cell| cell.is_made_above(tree[block].height, value, tree))
             });
         }
-        if tree[tip].height < tree[self.root].height + KEPT_BLOCKS + STEP || !tree.is_ancestor(self.root, tip) {
-            return;
-        }
-        let new_root = tree.ancestor(tip, tree[tip].height - KEPT_BLOCKS);
-        for block in tree.path(self.root, new_root) {
-            for change in diffs.diff(block).iter() {
-                if let Some(coins_by_owner) = self.coins_by_owner.get_mut() {
-                    coins_by_owner.note(&change.key, change.after.as_ref());
-                }
-                self.edit(change, |cell| cell.make_base(block, &change.after));
+    }
+
+    fn move_trunk(&mut self, to: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
+        let mut branches = std::mem::take(&mut self.branches);
+        for block in tree.path(self.trunk.block, to) {
+            for Change { key, before, after } in diffs.diff(block).iter() {
+                self.edit(key, &[before, after], |cell| {
+                    keep_apart(cell, key, before, &mut branches);
+                    cell.remove(By::Block(block));
+                    cell.set_trunk(after);
+                });
             }
-            self.live.retain(|live| *live != block);
+            self.trunk.live.retain(|live| *live != block);
         }
-        self.root = new_root;
-        let dead: Vec<BlockIx> = self.live.iter().copied().filter(|b| !tree.is_ancestor(new_root, *b)).collect();
-        for block in dead {
-            self.retract(block, &diffs.diff(block));
+        self.branches = branches;
+        self.trunk.block = to;
+        let dead: Vec<BlockIx> = self.trunk.live.extract_if(.., |block| !tree.is_ancestor(to, *block)).collect();
+        self.retract(&dead, diffs);
+    }
+
+    fn move_branch(&mut self, tip: BlockIx, to: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
+        let Some(n) = self.branches.iter().position(|branch| branch.has(tip)) else { return };
+        let mut branch = self.branches.remove(n);
+        for block in tree.path(branch.block, to) {
+            for Change { key, before, after } in diffs.diff(block).iter() {
+                self.edit(key, &[before, after], |cell| {
+                    if cell.by(branch.base).is_none() {
+                        branch.keys.push(key.clone());
+                    }
+                    cell.remove(By::Block(block));
+                    cell.remove(branch.base);
+                    cell.add(branch.base, after);
+                });
+            }
+            branch.live.retain(|live| *live != block);
+        }
+        branch.block = to;
+        let dead: Vec<BlockIx> = branch.live.extract_if(.., |block| !tree.is_ancestor(to, *block)).collect();
+        self.branches.push(branch);
+        self.retract(&dead, diffs);
+    }
+
+    /// Gives up branches that do not grow, and makes that one the trunk which has left it behind.
+    fn settle_branches(&mut self, tree: &Tree, diffs: &dyn Diffs) {
+        while let Some(n) = self.branches.iter().position(|branch| branch.expires < tree.len() as u64) {
+            self.give_up(n, diffs);
+        }
+        let trunk = &self.trunk;
+        let leads = |branch: &Root| {
+            // It costs as much as there is between them, so it must not come too often.
+            let (here, there) = distances(branch.block, trunk.block, tree);
+            tree[branch.tip].weight > tree[trunk.tip].weight && here >= there + KEPT_BLOCKS.max((here + there) / 4)
+        };
+        if let Some(n) = self.branches.iter().position(leads) {
+            self.exchange(n, tree);
+        }
+    }
+
+    /// A branch and the trunk change places.
+    fn exchange(&mut self, n: usize, tree: &Tree) {
+        let mut branch = self.branches.remove(n);
+        for key in &branch.keys {
+            let Some(cell) = self.cells.get_mut(key) else { continue };
+            let old = cell.by(By::Trunk).cloned().flatten();
+            let new = cell.by(branch.base).cloned().flatten();
+            keep_apart(cell, key, &old, &mut self.branches);
+            cell.remove(branch.base);
+            cell.add(branch.base, &old);
+            cell.set_trunk(&new);
+        }
+        let trunk = &mut self.trunk;
+        std::mem::swap(&mut trunk.block, &mut branch.block);
+        std::mem::swap(&mut trunk.live, &mut branch.live);
+        std::mem::swap(&mut trunk.tip, &mut branch.tip);
+        let (here, there) = distances(branch.block, trunk.block, tree);
+        branch.expires = tree.len() as u64 + KEPT_BLOCKS + here + there;
+        self.branches.push(branch);
+    }
+
+    fn give_up(&mut self, n: usize, diffs: &dyn Diffs) {
+        let branch = self.branches.remove(n);
+        self.retract(&branch.live, diffs);
+        for key in &branch.keys {
+            let value = self.cells.get(key).and_then(|cell| cell.by(branch.base)).cloned().flatten();
+            self.edit(key, &[&value], |cell| cell.remove(branch.base));
+        }
+        if self.branches.is_empty()
+            && let Some(coins_by_owner) = self.coins_by_owner.get_mut()
+        {
+            coins_by_owner.restart(self.trunk.block);
         }
     }
 
     /// Makes the state after `at`, a valid block, readable from the cells.
     pub(super) fn prepare(&mut self, at: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
-        if self.is_live(at) {
+        if self.root_of(at).is_some() {
             return;
         }
-        let fork = tree.fork_point(self.root, at);
-        while self.root != fork {
-            let block = self.root;
-            for change in diffs.diff(block).iter() {
-                let cell = self.cell(change);
-                cell.set_base(&change.before);
-                cell.add(Some(block), &change.after);
+        let fork = tree.fork_point(self.trunk.block, at);
+        let lowest = tree[fork].height.max(tree[at].height.saturating_sub(KEPT_BLOCKS));
+        let mut from = at;
+        while self.root_of(from).is_none() {
+            if tree[from].height == lowest {
+                self.branch_off(from, tree, diffs);
+            } else {
+                from = tree[from].parent;
             }
-            self.live.push(block);
-            self.root = tree[block].parent;
+        }
+        for block in tree.path(from, at) {
+            self.commit(block, &diffs.diff(block), tree);
+        }
+    }
+
+    /// Makes the state after `at` the root of a new branch.
+    fn branch_off(&mut self, at: BlockIx, tree: &Tree, diffs: &dyn Diffs) {
+        if self.branches.is_empty() {
+            // The index has forgotten what later blocks have spent.
+            self.move_coin_index(self.trunk.block, tree, diffs);
+        } else if self.branches.len() == MAX_BRANCHES
+            && let Some((first, _)) = self.branches.iter().enumerate().min_by_key(|(_, branch)| branch.expires)
+        {
+            self.give_up(first, diffs);
+        }
+        let mut branch = Root::new(By::Branch(self.branches_made), at);
+        self.branches_made += 1;
+        for (key, value) in self.rewind(at, tree, diffs) {
+            self.cell(&key, &value).add(branch.base, &value);
+            branch.keys.push(key);
+        }
+        let (here, there) = distances(at, self.trunk.block, tree);
+        branch.expires = tree.len() as u64 + KEPT_BLOCKS + here + there;
+        self.branches.push(branch);
+    }
+
+    /// The entries that the state after `at` may have otherwise than that of the trunk's root: all blocks down to where
+    /// they meet are undone, and those up to the block done.
+    fn rewind(&self, at: BlockIx, tree: &Tree, diffs: &dyn Diffs) -> BTreeMap<Key, Option<Value>> {
+        let mut rewound = BTreeMap::new();
+        let fork = tree.fork_point(self.trunk.block, at);
+        for block in tree.path(fork, self.trunk.block).into_iter().rev() {
+            rewound.extend(diffs.diff(block).iter().map(|change| (change.key.clone(), change.before.clone())));
         }
         for block in tree.path(fork, at) {
-            if !self.is_live(block) {
-                self.commit(block, tree[block].parent, &diffs.diff(block));
-            }
+            rewound.extend(diffs.diff(block).iter().map(|change| (change.key.clone(), change.after.clone())));
         }
+        rewound
     }
 
     /// The state after the valid block `at`. All can be read; [`KEPT_BLOCKS`] says which are quick.
     pub(super) fn at<'a>(&'a self, at: BlockIx, tree: &'a Tree, diffs: &dyn Diffs) -> State<'a> {
-        let mut rewound = BTreeMap::new();
-        let mut from = at;
-        if !self.is_live(at) {
-            self.looked_back.store(true, Ordering::Relaxed);
-            // Below the root, or on a branch that left below it: undo down to where they meet, redo up to the block.
-            let fork = tree.fork_point(self.root, at);
-            for block in tree.path(fork, self.root).into_iter().rev() {
-                rewound.extend(diffs.diff(block).iter().map(|change| (change.key.clone(), change.before.clone())));
-            }
-            for block in tree.path(fork, at) {
-                rewound.extend(diffs.diff(block).iter().map(|change| (change.key.clone(), change.after.clone())));
-            }
-            from = self.root;
+        if let Some(root) = self.root_of(at) {
+            return State { states: self, tree, site: root.site(at, tree), rewound: BTreeMap::new() };
         }
-        State { states: self, tree, at: from, rewound }
+        self.looked_back.store(true, Ordering::Relaxed);
+        let site = self.trunk.site(self.trunk.block, tree);
+        State { states: self, tree, site, rewound: self.rewind(at, tree, diffs) }
     }
 }
 
@@ -261,7 +367,7 @@ impl States {
 pub struct State<'a> {
     states: &'a States,
     tree: &'a Tree,
-    at: BlockIx,
+    site: Site,
     rewound: BTreeMap<Key, Option<Value>>,
 }
 
@@ -284,7 +390,7 @@ impl State<'_> {
 
     /// The entry as the cells have it.
     fn of_cell(&self, key: &[u8]) -> Option<&Value> {
-        self.states.cells.get(key).and_then(|cell| cell.at(self.at, self.tree))
+        self.states.cells.get(key).and_then(|cell| cell.at(self.site, self.tree))
     }
 }
 
@@ -301,7 +407,7 @@ impl Entries for State<'_> {
             return (key, value.clone());
         }
         match self.states.cells.get_key_value(&key) {
-            Some((shared, cell)) => (shared.clone(), cell.at(self.at, self.tree).cloned()),
+            Some((shared, cell)) => (shared.clone(), cell.at(self.site, self.tree).cloned()),
             None => (key, None),
         }
     }
@@ -334,12 +440,14 @@ impl Entries for State<'_> {
     }
 
     fn visit_worth(&self, owner: &Address, least: Amount, each: &mut dyn FnMut(&[u8], Amount) -> bool) {
-        let coins = self.states.coins_by_owner().worth(owner, least, self.at, self.tree);
-        let Some(coins) = coins.filter(|_| self.rewound.is_empty()) else {
+        let coins_by_owner = self.states.coins_by_owner();
+        // As long as there are branches, it forgets nothing that one of them has.
+        let covered = !self.states.branches.is_empty() || coins_by_owner.covers(self.site.at, self.tree);
+        if !covered || !self.rewound.is_empty() {
             return visit_sorted(self.owned(owner), least, each);
-        };
+        }
         let prefix = Space::Owned.bytes(&[&owner.0]);
-        for (amount, key) in coins {
+        for (amount, key) in coins_by_owner.worth(owner, least) {
             // Only another state may have the coin, or have it with this amount.
             let here = self.of_cell(key).and_then(|value| coin_of(key, value));
             if here == Some((*owner, *amount)) && !each(&key[prefix.len()..], *amount) {
@@ -350,119 +458,4 @@ impl Entries for State<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::super::ledger::owned_value;
-    use super::*;
-    use crate::block::{Block, Head};
-    use crate::hash::{Id, draw};
-    use crate::header::Header;
-
-    impl Diffs for Vec<Arc<[Change]>> {
-        fn diff(&self, block: BlockIx) -> Arc<[Change]> {
-            self[block.0 as usize].clone()
-        }
-    }
-
-    fn block(parent: Id, nonce: u32) -> Arc<Block> {
-        let header = Header { parent, nonce, ..Header::default() };
-        Arc::new(Block { head: Head { header, ..Head::default() }, txs: Vec::new() })
-    }
-
-    /// Every coin by its key: whose it is, and what it is worth.
-    type Model = BTreeMap<Key, (Address, Amount)>;
-
-    fn compare(state: &State<'_>, owner: &Address, model: &Model) {
-        let mut expected: Vec<_> = model.iter().filter(|(_, (whose, _))| whose == owner).collect();
-        let found: Vec<_> = state.owned(owner).iter().map(|coin| (coin.key.clone(), coin.amount)).collect();
-        assert_eq!(found, expected.iter().map(|(key, (_, worth))| (key[21..].to_vec(), *worth)).collect::<Vec<_>>());
-        expected.sort_by_key(|(key, (_, worth))| (*worth, (*key).clone()));
-        for least in (0..6).map(Amount) {
-            let mut found = Vec::new();
-            state.visit_worth(owner, least, &mut |key, amount| {
-                found.push((key.to_vec(), amount));
-                true
-            });
-            let expected = expected.iter().filter(|(_, (_, worth))| *worth >= least);
-            assert_eq!(found, expected.map(|(key, (_, worth))| (key[21..].to_vec(), *worth)).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn the_coins_of_an_owner_are_in_order_of_amount_on_every_branch() {
-        [false, true].into_iter().for_each(follow_a_chain);
-    }
-
-    fn follow_a_chain(closely: bool) {
-        let owners = [Address([1; 20]), Address([2; 20])];
-        let mut draws = 0;
-        let mut below = |limit: u64| {
-            draws += 1;
-            draw(7, 0, draws) % limit
-        };
-        let mut tree = Tree::new(block(Id::ZERO, 0));
-        let (mut states, mut diffs, mut models) = (States::new(&[]), vec![Arc::from([])], vec![Model::new()]);
-        if closely {
-            states.follow_closely();
-        }
-        let mut tip = Tree::GENESIS;
-        for n in 1..1_500u32 {
-            // At first one chain grows. Then mostly the longest does, and now and then a branch from far below.
-            let back = if n < 200 {
-                0
-            } else if below(12) == 0 {
-                below(100)
-            } else {
-                below(2)
-            };
-            let parent = tree.ancestor(tip, tree[tip].height.saturating_sub(back));
-            let mut model = models[parent.0 as usize].clone();
-            let mut changes = BTreeMap::new();
-            for _ in 0..below(5) {
-                let owner = owners[below(2) as usize];
-                let key = Space::Owned.key(&[&owner.0, &[below(9) as u8]]);
-                let value = |(_, amount): &(Address, Amount)| owned_value(*amount, 1, 2);
-                let before = models[parent.0 as usize].get(&key).map(value);
-                // The same coin may be worth another amount elsewhere.
-                let new = (below(2) == 0).then(|| (owner, Amount(below(6))));
-                match new {
-                    Some(new) => model.insert(key.clone(), new),
-                    None => model.remove(&key),
-                };
-                let change = Change { key: key.clone(), before, after: new.as_ref().map(value) };
-                changes.insert(key, change);
-            }
-            let changes: Arc<[Change]> = changes.into_values().filter(|change| change.before != change.after).collect();
-            let ix = tree.insert(block(tree[parent].id, n)).unwrap();
-            states.prepare(parent, &tree, &diffs);
-            *states.looked_back.get_mut() = false;
-            states.commit(ix, parent, &changes);
-            if closely && n < 200 {
-                // Nobody has asked for the coins of an owner yet.
-                assert_eq!(states.root, ix);
-                let state = states.at(ix, &tree, &diffs);
-                for key in owners.iter().flat_map(|owner| (0..9).map(|n| Space::Owned.key(&[&owner.0, &[n]]))) {
-                    let expected = model.get(&key).map(|(_, amount)| owned_value(*amount, 1, 2));
-                    assert_eq!(state.entry(&key), expected);
-                }
-                diffs.push(changes);
-                models.push(model);
-                tip = ix;
-                continue;
-            }
-            diffs.push(changes);
-            models.push(model);
-            if tree[ix].height > tree[tip].height {
-                tip = ix;
-                states.advance(tip, &tree, &diffs);
-            }
-            for at in [ix, tip, BlockIx(below(u64::from(n) + 1) as u32)] {
-                let state = states.at(at, &tree, &diffs);
-                owners.iter().for_each(|owner| compare(&state, owner, &models[at.0 as usize]));
-            }
-        }
-        let (keys, worth) = states.coins_by_owner().len();
-        assert!(keys <= 2 * 9 && worth <= 2 * 9 * 6, "there are no more than that: {keys} keys, {worth} amounts");
-    }
-}
+mod tests;

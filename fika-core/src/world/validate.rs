@@ -218,7 +218,7 @@ impl World {
                 (entry.weight, entry.state_root, entry.verdict) = (weight, root, Verdict::Valid);
                 entry.spent = Some(spent.into());
                 let id = entry.id;
-                self.states.commit(ix, parent, &changes);
+                self.states.commit(ix, &changes, &self.tree);
                 self.archive.keep(ix, id, changes.into());
                 Ok(())
             }

@@ -195,7 +195,7 @@ impl Node {
         compact: Arc<CompactBlock>,
         block: Arc<Block>,
     ) {
-        self.end_request(turn, &InvItem::Block(id));
+        self.fulfil_request(turn, from, &InvItem::Block(id));
         if compact.short.is_empty() && compact.tx_count() == 1 {
             // A coinbase alone: nothing depends on the salt, and it can go on as it is.
             self.partial_blocks.made = Some(compact);
@@ -214,6 +214,6 @@ impl Node {
     #[cold]
     fn refuse_compact(&mut self, turn: &mut Turn<'_>, from: PeerId, id: Id, why: &str) {
         self.penalize(turn, Some(from), BAN_SCORE, why);
-        self.request_item_elsewhere(turn, InvItem::Block(id));
+        self.request_item_elsewhere(turn, InvItem::Block(id), true);
     }
 }

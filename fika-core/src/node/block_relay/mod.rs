@@ -55,6 +55,10 @@ impl Node {
             // Nobody has a block in compact form alone, and transactions come by index.
             InvItem::Compact(_) | InvItem::Ancestors(_) | InvItem::Tx(_) => false,
         });
+        if !self.seldom.sync.wanted.is_empty() {
+            // Blocks that come before these are on their way: they must not wait for the newest ones.
+            items.retain(|item| !matches!(item, InvItem::Block(id) | InvItem::Compact(id) if self.want_block(from, *id)));
+        }
         self.request(turn, from, items);
     }
 
@@ -92,7 +96,7 @@ impl Node {
     pub(super) fn on_not_found(&mut self, turn: &mut Turn<'_>, from: PeerId, items: Vec<InvItem>) {
         for item in items {
             if self.requests.get(&item).is_some_and(|request| request.from == from) {
-                self.request_item_elsewhere(turn, item);
+                self.request_item_elsewhere(turn, item, true);
             }
         }
     }
@@ -100,7 +104,7 @@ impl Node {
     /// A block has come whole.
     pub(super) fn on_block(&mut self, turn: &mut Turn<'_>, from: PeerId, block: Arc<Block>) {
         let id = turn.world.tree().name(&block.head.header);
-        let asked = self.end_request(turn, &InvItem::Block(id)).is_some();
+        let asked = self.fulfil_request(turn, from, &InvItem::Block(id));
         if asked || self.config.role == Role::Full {
             turn.out.pending.blocks.push_back(ReceivedBlock { id, block, from: Some(from) });
         }

@@ -34,7 +34,7 @@ impl Node {
         block: Arc<Block>,
     ) -> Option<Missing> {
         let id = block.id();
-        self.end_request(turn, &InvItem::Proposal(id));
+        self.fulfil_request(turn, from, &InvItem::Proposal(id));
         if self.config.role == Role::Wallet
             || self.seldom.unpublished.has_proposal(&id)
             || self.knows_block(turn.world, &id)

@@ -277,7 +277,11 @@ impl Network {
             };
             let to = self.host(from).peers[n];
             if let Some(changes) = self.links.carries(from, to).filter(|_| wanted) {
+                let number = self.sent.len() as u64;
                 self.sent.push((from, to, message.clone()));
+                if self.setup.loss.as_ref().is_some_and(|is_lost| is_lost(from, to, number, &message)) {
+                    continue;
+                }
                 let at = self.now + (self.setup.delay_us)(from, to);
                 self.push(at, Due::Message(from, to, changes, message.clone()));
             }

@@ -12,6 +12,7 @@ use crate::consensus::Consensus;
 use crate::env::{ChainParams, Env, Proof};
 use crate::header::{SECOND, Time};
 use crate::keys::{KeyPair, KeyScheme, NoKeys};
+use crate::message::Message;
 use crate::node::NodeConfig;
 use crate::script::{PayToAddress, Script};
 use crate::testing::adversary::Twins;
@@ -22,6 +23,8 @@ pub(crate) type Maker<T> = Arc<dyn Fn(&Env) -> Result<T, String> + Send + Sync>;
 /// An attack on rules that are made by then.
 type AttackOn = Arc<dyn Fn(&Arc<dyn Consensus>) -> Arc<dyn Attack> + Send + Sync>;
 type Change<T> = dyn Fn(u32, &mut T) + Send + Sync;
+/// Whether a message from the first node to the second is lost; messages are numbered from 0 on.
+type Loss = Arc<dyn Fn(u32, u32, u64, &Message) -> bool + Send + Sync>;
 type OfNode<T> = Arc<dyn Fn(u32) -> T + Send + Sync>;
 
 /// The plan of a [`Network`](super::Network): the rules of its chain, its nodes and links, and what will happen to
@@ -66,6 +69,7 @@ pub struct Setup {
     config: Arc<Change<NodeConfig>>,
     pub(super) hash_rate: OfNode<u64>,
     pub(super) delay_us: Arc<dyn Fn(u32, u32) -> Time + Send + Sync>,
+    pub(super) loss: Option<Loss>,
     clocks_us: BTreeMap<u32, i64>,
     pub(super) faults: Vec<(Time, Fault)>,
 }
@@ -91,6 +95,7 @@ impl Setup {
             config: Arc::new(|_, _| {}),
             hash_rate: Arc::new(|_| 1_000_000),
             delay_us: Arc::new(|from, to| 20_000 + 1_000 * u64::from((from * 7 + to * 3) % 11)),
+            loss: None,
             clocks_us: BTreeMap::new(),
             faults: Vec::new(),
         }
@@ -157,6 +162,13 @@ impl Setup {
     /// order where its delay is always the same.
     pub fn delay(mut self, delay_us: impl Fn(u32, u32) -> Time + Send + Sync + 'static) -> Setup {
         self.delay_us = Arc::new(delay_us);
+        self
+    }
+
+    /// Loses the messages of which `is_lost` says so, and nobody is told. It is given the nodes that a message goes from and
+    /// to, the message, and before that its number: all messages of the network count, from 0 on.
+    pub fn loss(mut self, is_lost: impl Fn(u32, u32, u64, &Message) -> bool + Send + Sync + 'static) -> Setup {
+        self.loss = Some(Arc::new(is_lost));
         self
     }
 
