@@ -46,14 +46,19 @@ pub struct Draft {
     pub bits: u32,
     /// What is committed beside the transactions.
     pub extra: Vec<u8>,
+    /// How many bytes the seal will take at most. A block has room for it, whatever else it holds.
+    pub seal_bytes: u32,
 }
 
-coded_struct!(Draft { parent, version, bits, extra });
+coded_struct!(Draft { parent, version, bits, extra, seal_bytes });
+
+/// What a draft keeps free for a seal of which the agent has not said how long it is.
+const SEAL_BYTES: u32 = 1024;
 
 impl Draft {
-    /// A block on `parent` of version 1, with bits 0 and an empty extra.
+    /// A block on `parent` of version 1, with bits 0, an empty extra, and 1,024 bytes for the seal.
     pub fn new(parent: Id) -> Draft {
-        Draft { version: 1, parent, bits: 0, extra: Vec::new() }
+        Draft { version: 1, parent, bits: 0, extra: Vec::new(), seal_bytes: SEAL_BYTES }
     }
 
     /// The same with this version.
@@ -69,6 +74,11 @@ impl Draft {
     /// The same with this extra.
     pub fn with_extra(self, extra: impl Into<Vec<u8>>) -> Draft {
         Draft { extra: extra.into(), ..self }
+    }
+
+    /// The same with a seal of at most so many bytes; 0 where the rules know no seal.
+    pub fn with_seal_bytes(self, seal_bytes: u32) -> Draft {
+        Draft { seal_bytes, ..self }
     }
 }
 

@@ -60,9 +60,11 @@ impl Node {
     fn assemble(&mut self, turn: &mut Turn<'_>, duty: usize, time: Time, exact: bool) -> Option<Block> {
         let (Duty::Grind { draft, .. } | Duty::Slot { draft, .. }) = self.duties.duties[duty].clone();
         self.duties.extra_nonce += 1;
-        let chain = &turn.world.rules().env.chain;
+        let (world, chain) = (&*turn.world, &turn.world.rules().env.chain);
+        let parent = world.tree().find(&draft.parent).unwrap_or(self.tip);
+        let room = world.room(&draft, parent, &self.address, self.duties.extra_nonce);
         let arrived = if exact { self.mempool.arrived() } else { self.duties.template.arrived };
-        let selected = self.mempool.select_arrived(turn.world.txs(), chain.max_block_bytes, arrived);
+        let selected = self.mempool.select_arrived(world.txs(), room, arrived);
         let order = Assembly {
             draft: &draft,
             time: chain.tick(time),
