@@ -248,6 +248,11 @@ impl Node {
         }
     }
 
+    /// Whether any of the transactions that this node has made may still be confirmed and is not.
+    pub fn has_unconfirmed(&self) -> bool {
+        self.own.has_pending()
+    }
+
     /// The transactions that this node has made, oldest first.
     pub fn history(&self) -> &[OwnTx] {
         &self.own.all

@@ -62,7 +62,7 @@ impl Node {
         self.own.look_up_coins(&state, &self.address);
         let ledger = |with_change| {
             let pool = self.mempool.ledger(turn.world, &state);
-            WalletLedger { pool, coins: &self.own.coins, with_change }
+            WalletLedger { pool, owner: self.address, coins: &self.own.coins, with_change }
         };
         let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
         let text = |reject: Reject| reject.to_string();

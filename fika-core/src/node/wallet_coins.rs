@@ -47,6 +47,7 @@ impl WalletCoins {
 /// The ledger with the mempool, of whose coins a wallet sees those that it may spend.
 pub(super) struct WalletLedger<'a> {
     pub(super) pool: PoolLedger<'a>,
+    pub(super) owner: Address,
     pub(super) coins: &'a WalletCoins,
     /// Whether it may spend its own unconfirmed change.
     pub(super) with_change: bool,
@@ -67,7 +68,10 @@ impl Ledger for WalletLedger<'_> {
         self.pool.balance(owner)
     }
 
-    fn coins(&self, _: &Address) -> Vec<(Vec<u8>, Amount)> {
+    fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
+        if *owner != self.owner {
+            return self.pool.coins(owner);
+        }
         // Somebody else may have spent one of them with the same key.
         let all = self.sets().flatten().filter(|(_, key)| !self.pool.is_spent(key));
         let mut coins: Vec<(Vec<u8>, Amount)> = all.map(|(amount, key)| (key.clone(), *amount)).collect();
@@ -75,7 +79,10 @@ impl Ledger for WalletLedger<'_> {
         coins
     }
 
-    fn coin_worth(&self, _: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
+    fn coin_worth(&self, owner: &Address, least: Amount) -> Option<(Vec<u8>, Amount)> {
+        if *owner != self.owner {
+            return self.pool.coin_worth(owner, least);
+        }
         let from = (least, Vec::new());
         let first = |coins: &CoinSet| coins.range(&from..).find(|(_, key)| !self.pool.is_spent(key)).cloned();
         self.sets().filter_map(first).min().map(|(amount, key)| (key, amount))
