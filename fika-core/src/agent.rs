@@ -47,14 +47,17 @@ pub struct Draft {
     pub bits: u32,
     /// What is committed beside the transactions.
     pub extra: Vec<u8>,
+    /// How many bytes the seal will take at most. A block has room for it, whatever else it holds. `None`: the node keeps room
+    /// for a proof by its own key, and for 1,024 bytes at least.
+    pub seal_bytes: Option<u32>,
 }
 
-coded_struct!(Draft { parent, version, bits, extra });
+coded_struct!(Draft { parent, version, bits, extra, seal_bytes });
 
 impl Draft {
     /// A block on `parent` of version 1, with bits 0 and an empty extra.
     pub fn new(parent: Id) -> Draft {
-        Draft { version: 1, parent, bits: 0, extra: Vec::new() }
+        Draft { version: 1, parent, bits: 0, extra: Vec::new(), seal_bytes: None }
     }
 
     /// The same with this version.
@@ -70,6 +73,11 @@ impl Draft {
     /// The same with this extra.
     pub fn with_extra(self, extra: impl Into<Vec<u8>>) -> Draft {
         Draft { extra: extra.into(), ..self }
+    }
+
+    /// The same with a seal of at most so many bytes; 0 where the rules know no seal.
+    pub fn with_seal_bytes(self, seal_bytes: u32) -> Draft {
+        Draft { seal_bytes: Some(seal_bytes), ..self }
     }
 }
 

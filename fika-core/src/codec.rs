@@ -210,6 +210,11 @@ pub fn put_varint(out: &mut impl Sink, mut value: u64) {
     out.put(&[value as u8]);
 }
 
+/// How many bytes [`put_varint`] takes for a value.
+pub(crate) fn varint_len(value: u64) -> u64 {
+    u64::from((64 - (value | 1).leading_zeros()).div_ceil(7))
+}
+
 /// Appends a byte string: its length, then itself.
 pub fn put_bytes(out: &mut impl Sink, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);

@@ -21,6 +21,11 @@ use solo::{Factory, Solo};
 
 /// A transaction of 100 bytes that spends and makes the coins of these names.
 fn coins(name: u8, fee: u64, spends: &[u8], makes: &[u8]) -> (Tx, Outcome) {
+    sized(name, 100, fee, spends, makes)
+}
+
+/// The same of so many bytes.
+fn sized(name: u8, bytes: usize, fee: u64, spends: &[u8], makes: &[u8]) -> (Tx, Outcome) {
     let spend = |key: &u8| Spend { input: 0, key: vec![*key], lock: vec![], amount: Amount(1), unlock: vec![] };
     let credit = |key: &u8| Credit { key: vec![*key], value: vec![], lock: vec![], amount: Amount(1) };
     let outcome = Outcome {
@@ -29,7 +34,7 @@ fn coins(name: u8, fee: u64, spends: &[u8], makes: &[u8]) -> (Tx, Outcome) {
         credits: makes.iter().map(credit).collect(),
         ..Outcome::default()
     };
-    (Tx::new([name; 100]), outcome)
+    (Tx::new(vec![name; bytes]), outcome)
 }
 
 /// What the mempool selects, by the first bytes.
@@ -63,12 +68,68 @@ fn the_order_is_by_fee_rate_with_parents_first() {
         assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
     }
     assert_eq!(selected(&pool, &table, 10_000), [1, 3, 4, 5, 2]);
-    assert_eq!(selected(&pool, &table, 150), [1, 3], "as much as is asked for, whole packages");
+    assert_eq!(selected(&pool, &table, 150), [2], "what there is room for, whole packages");
+    assert_eq!(selected(&pool, &table, 210), [2, 4]);
     let all: Vec<u8> = pool.entries(&table).map(|entry| entry.tx.bytes()[0]).collect();
     assert_eq!(all, [3, 5, 2, 4, 1]);
     let (tx, outcome) = coins(9, 9_999, &[1], &[9]);
     let conflict = TxReject::Conflict(coins(3, 900, &[1], &[3]).0.hash());
     assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Err(conflict), "no replacement");
+}
+
+fn filled(all: impl IntoIterator<Item = (Tx, Outcome)>) -> (Mempool, TxTable) {
+    let (mut pool, mut table) = (limited(1_000_000), TxTable::default());
+    for (tx, outcome) in all {
+        assert_eq!(pool.insert(&mut table, &tx, outcome, &nobody), Ok(vec![]));
+    }
+    (pool, table)
+}
+
+#[test]
+fn parent_and_child_count_at_their_joint_rate() {
+    // Together 667 for each transaction: the child's own rate lifts neither above one that pays 900.
+    let alone = coins(9, 900, &[109], &[9]);
+    let (pool, table) = filled([coins(1, 34, &[100], &[1]), coins(2, 1_300, &[1], &[2]), alone]);
+    assert_eq!(selected(&pool, &table, 10_000), [9, 1, 2]);
+    assert_eq!(selected(&pool, &table, 210), [9, 1], "the parent fills what is left");
+    // A child of two parents, of which one is taken for another child's sake: then its own rate counts with the other alone.
+    let (pool, table) = filled([
+        coins(1, 0, &[100], &[1, 11]),
+        coins(2, 2_000, &[1], &[2]),
+        coins(3, 0, &[101], &[3]),
+        coins(4, 1_400, &[11, 3], &[4]),
+        coins(5, 690, &[102], &[5]),
+        coins(6, 710, &[103], &[6]),
+    ]);
+    assert_eq!(selected(&pool, &table, 10_000), [1, 2, 6, 3, 4, 5]);
+}
+
+#[test]
+fn a_template_is_filled_to_within_the_smallest_that_waits() {
+    let (pool, table) = filled([
+        sized(1, 900, 90_000, &[100], &[1]),
+        sized(2, 500, 4_000, &[101], &[2]),
+        sized(3, 450, 3_000, &[102], &[3]),
+        sized(4, 90, 10, &[103], &[4]),
+        sized(5, 100, 10, &[104], &[5]),
+    ]);
+    // The dearest is too large; nothing waits for it.
+    assert_eq!(selected(&pool, &table, 700), [2, 4, 5]);
+    assert_eq!(selected(&pool, &table, 592), [2], "a length takes one byte or two");
+    assert_eq!(selected(&pool, &table, 593), [2, 4]);
+    assert_eq!(selected(&pool, &table, 90), []);
+}
+
+#[test]
+fn a_long_chain_of_payments_is_selected_from_its_beginning() {
+    // Longer than the packages that are looked at, and the last pays most.
+    let chain = (0..200u8).map(|n| coins(n, if n == 199 { 90_000 } else { 100 }, &[n], &[n + 1]));
+    let (pool, table) = filled(chain.chain([coins(250, 101, &[250], &[251])]));
+    let mut all = vec![250];
+    all.extend(0..200u8);
+    // Its last members are lifted once they are near.
+    assert_eq!(selected(&pool, &table, 1_000_000), all);
+    assert_eq!(selected(&pool, &table, 5 * 101), [250, 0, 1, 2, 3]);
 }
 
 #[test]
@@ -157,7 +218,6 @@ fn account_payments_keep_their_numbers_in_order() {
         txs: solo.selected(),
         payee: solo.node.address(),
         extra_nonce: 1,
-        seal_bytes: 1_024,
     });
     assert_eq!(template.unwrap().block.txs.len(), 5);
     let (mut pool, mut table) = (limited(10_000), TxTable::default());
@@ -203,7 +263,6 @@ fn an_action_that_the_rules_refuse_stops_no_producer() {
         txs: vec![refused.clone(), fine.clone(), burnt.clone()],
         payee: factory.setup.address(1),
         extra_nonce: 1,
-        seal_bytes: 1_024,
     };
     let template = factory.world.assemble(order).unwrap();
     assert_eq!((template.dropped, template.block.txs[1..].to_vec()), (vec![refused], vec![fine, burnt]));
@@ -235,7 +294,6 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
         txs: txs.clone(),
         payee,
         extra_nonce: 1,
-        seal_bytes: 1_024,
     };
     let template = factory.world.assemble(order).unwrap();
     assert!(template.dropped.is_empty() && (1..6).contains(&(template.block.txs.len() - 1)));

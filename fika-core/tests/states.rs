@@ -207,7 +207,6 @@ impl Tester {
             txs,
             payee: miner,
             extra_nonce: self.draws,
-            seal_bytes: 1_024,
         };
         let template = self.world.assemble(order).expect("a block");
         assert!(template.dropped.is_empty());

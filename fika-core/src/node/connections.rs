@@ -16,7 +16,11 @@ impl Node {
         self.greet(turn, id);
         match self.config.role {
             Role::Full => self.announce_mempool(turn, id),
-            Role::Wallet => self.rebroadcast(turn),
+            Role::Wallet => {
+                // This neighbour has heard of none.
+                self.own.announce_all(turn.now);
+                self.announce_own(turn);
+            }
         }
     }
 

@@ -5,7 +5,11 @@ use smallvec::SmallVec;
 use super::timers::{Timer, Timers};
 use crate::agent::Duty;
 use crate::block::Block;
+use crate::env::signed_proof;
+use crate::hash::Id;
 use crate::header::Time;
+use crate::keys::{KeyPair, KeyScheme};
+use crate::world::SEAL_BYTES;
 
 /// One piece of work that a duty asks for.
 pub(super) struct Job {
@@ -48,7 +52,7 @@ pub(super) struct Duties {
     pub(super) tickets: u64,
     pub(super) extra_nonce: u64,
     /// Bytes that templates leave free for a seal, once they are known.
-    pub(super) seal_bytes: Option<usize>,
+    pub(super) seal_bytes: Option<u32>,
     /// The work has changed and the runtime must be told.
     pub(super) changed: bool,
     pub(super) template: TemplateAge,
@@ -68,6 +72,18 @@ impl Duties {
         let mut old = std::mem::replace(&mut self.duties, duties);
         old.clear();
         old
+    }
+
+    /// Where the agent has not said how long a seal is, there is room for a proof by this key, whose length may differ a
+    /// little from one signature to the next.
+    pub(super) fn keep_room_for_seals(&mut self, scheme: &dyn KeyScheme, keys: &KeyPair, duties: &mut [Duty]) {
+        let drafts = duties.iter_mut().map(|(Duty::Grind { draft, .. } | Duty::Slot { draft, .. })| draft);
+        for draft in drafts.filter(|draft| draft.seal_bytes.is_none()) {
+            draft.seal_bytes = Some(*self.seal_bytes.get_or_insert_with(|| {
+                let signature = scheme.sign(0, &keys.secret, &Id::ZERO).unwrap_or_default();
+                (signed_proof(&keys.public, &signature).len() as u32 + 64).max(SEAL_BYTES)
+            }));
+        }
     }
 
     /// Whether the runtime has the work that it is to have.

@@ -48,14 +48,18 @@ impl Node {
         self.tip = new;
         turn.out.event(Event::Tip { old, new, reorg_depth: left.len() as u64 });
         for ix in &left {
-            let event = |hash, _| turn.out.event(Event::Unconfirmed { hash });
-            self.own.follow(turn.world, *ix, false, event);
+            for hash in self.own.leave(turn.world, *ix, turn.now, self.announce_wait()) {
+                turn.out.event(Event::Unconfirmed { hash });
+            }
         }
         self.repair_mempool(turn, &left, &joined);
         for ix in &joined {
-            let event = |hash, height| turn.out.event(Event::Confirmed { hash, height });
-            self.own.follow(turn.world, *ix, true, event);
+            let height = turn.world.tree()[*ix].height;
+            for hash in self.own.join(turn.world, *ix) {
+                turn.out.event(Event::Confirmed { hash, height });
+            }
         }
+        self.review_own(turn, &joined);
         let id = turn.world.tree()[new].id;
         if let Some(store) = turn.world.store() {
             store.set("tip", Some(&id.0));
@@ -130,7 +134,7 @@ impl Node {
                 }
                 let removed = self.mempool.remove_descendants(turn.world.txs_mut(), tx, &outcome);
                 self.drop_txs(turn, removed, &TxReject::Stale);
-                turn.out.event(Event::TxDropped { tx, why });
+                self.tell_dropped(turn, tx, why);
             }
             turn.world.txs_mut().release(tx);
         }

@@ -205,6 +205,20 @@ pub enum Event {
         /// Why, in one line.
         why: String,
     },
+    /// One of this node's own transactions left its mempool without being confirmed. It is tried again after every block.
+    PaymentDropped {
+        /// The transaction.
+        hash: Id,
+        /// Why.
+        why: TxReject,
+    },
+    /// One of this node's own transactions will not be confirmed: its coins are gone for good.
+    PaymentLost {
+        /// The transaction.
+        hash: Id,
+        /// Why, in one line.
+        why: String,
+    },
     /// One of this node's own transactions is in a block of its chain.
     Confirmed {
         /// The transaction.

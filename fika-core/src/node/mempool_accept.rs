@@ -8,7 +8,9 @@ use super::peer::PeerId;
 use super::state::Node;
 use super::turn::Turn;
 use super::tx_orphanage::TxOrphan;
+use crate::agent::{Draft, Duty};
 use crate::amount::Amount;
+use crate::codec::varint_len;
 use crate::transport::BAN_SCORE;
 use crate::tx::Outcome;
 use crate::world::transfer::FormatLedger;
@@ -28,6 +30,9 @@ impl Node {
             Some(validation) => validation,
             None => self.validate_tx(turn, tx, from)?,
         };
+        if validation.cost > turn.world.rules().env.chain.max_block_bytes / 2 {
+            self.check_fits_block(turn, validation.cost)?;
+        }
         let fee = validation.fee;
         self.duties.template.renew(turn.now, self.config.template_age_us, self.mempool.arrived());
         let txs = turn.world.txs_mut();
@@ -47,6 +52,17 @@ impl Node {
         Ok(fee)
     }
 
+    /// Refuses a transaction of so many bytes if this node could put it into no block, and no producer does better.
+    #[cold]
+    pub(super) fn check_fits_block(&self, turn: &Turn<'_>, found: u64) -> Result<(), TxReject> {
+        let bare = Draft::new(turn.world.tree()[self.tip].id).with_seal_bytes(0);
+        let drafts = self.duties.duties.iter().map(|(Duty::Grind { draft, .. } | Duty::Slot { draft, .. })| draft);
+        let rooms = drafts.map(|draft| turn.world.room(draft, self.tip, &self.address, 0));
+        let room = rooms.max().unwrap_or_else(|| turn.world.room(&bare, self.tip, &self.address, 0));
+        let max = room.saturating_sub(varint_len(found));
+        if found <= max { Ok(()) } else { Err(TxReject::TooLarge { max, found }) }
+    }
+
     /// What waits for this transaction, which is in the mempool now, is looked at again.
     #[cold]
     fn free_children(&mut self, turn: &mut Turn<'_>, tx: TxIndex) {
@@ -63,7 +79,21 @@ impl Node {
     pub(super) fn drop_txs(&mut self, turn: &mut Turn<'_>, txs: impl IntoIterator<Item = TxIndex>, why: &TxReject) {
         for tx in txs {
             self.tx_status.leave_mempool(turn.world.txs_mut(), tx);
-            turn.out.event(Event::TxDropped { tx, why: why.clone() });
+            if *why == TxReject::MempoolFull {
+                // It may come again once there is room.
+                self.tx_status.forget(turn.world.txs_mut(), tx);
+            }
+            self.tell_dropped(turn, tx, why.clone());
+        }
+    }
+
+    /// A transaction has left the mempool without being confirmed. Its owner is told, if that is this node's.
+    pub(super) fn tell_dropped(&mut self, turn: &mut Turn<'_>, tx: TxIndex, why: TxReject) {
+        let hash = turn.world.txs().hash(tx);
+        turn.out.event(Event::TxDropped { tx, why: why.clone() });
+        if let Some(n) = self.own.find(&hash) {
+            self.own.leave_mempool(n);
+            turn.out.event(Event::PaymentDropped { hash, why });
         }
     }
 

@@ -28,9 +28,10 @@
 //! | `producer`, `wallet`, `gossip` | duties to blocks; own payments; messages of agents |
 //! | `block_relay`, `tx_relay` | the ways of blocks and of transactions |
 //! | `fork_choice` | a new tip |
+//! | `own_review` | own payments after a new tip |
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
-//! | `duties`, `own_txs`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
+//! | `duties`, `own_txs`, `wallet_coins`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
 //! | `recording` | a call as a line of the log |
 //! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
 //!
@@ -51,6 +52,7 @@ mod lazy_state;
 mod mempool;
 mod mempool_accept;
 mod orphans;
+mod own_review;
 mod own_txs;
 mod partial_blocks;
 mod peer;
@@ -70,6 +72,7 @@ mod tx_relay;
 mod tx_status;
 mod unpublished;
 mod wallet;
+mod wallet_coins;
 mod wire;
 
 pub use config::{Announce, NodeConfig, RelayConfig, Role};
@@ -143,7 +146,7 @@ impl Node {
             self.await_headers(turn);
         }
         self.show_tip(turn);
-        self.rebroadcast(turn);
+        self.announce_own(turn);
     }
 
     fn show_tip(&mut self, turn: &mut Turn<'_>) {
@@ -225,7 +228,7 @@ impl Node {
             }
             Timer::Unheard => self.note_heard(),
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
-            Timer::Rebroadcast => self.rebroadcast(turn),
+            Timer::Rebroadcast => self.announce_own(turn),
         }
     }
 

@@ -12,21 +12,11 @@ use super::timers::Timer;
 use super::turn::Turn;
 use crate::agent::{Duty, Sealed};
 use crate::block::{Block, Tx};
-use crate::env::{Proof, signed_proof};
+use crate::env::Proof;
 use crate::hash::Id;
 use crate::header::{Header, Time};
-use crate::keys::{KeyPair, KeyScheme};
 use crate::view::BlockView;
 use crate::world::Assembly;
-
-/// A seal of several signatures or other proofs has at least this much room.
-const SEAL_BYTES_MIN: usize = 1024;
-
-/// Room for a seal: a proof by this key, whose length may differ a little from one signature to the next.
-fn seal_bytes(scheme: &dyn KeyScheme, keys: &KeyPair) -> usize {
-    let signature = scheme.sign(0, &keys.secret, &Id::ZERO).unwrap_or_default();
-    (signed_proof(&keys.public, &signature).len() + 64).max(SEAL_BYTES_MIN)
-}
 
 impl Node {
     /// Gives the runtime new work when the duties have changed, or when the templates of the old one are too old.
@@ -70,11 +60,11 @@ impl Node {
     fn assemble(&mut self, turn: &mut Turn<'_>, duty: usize, time: Time, exact: bool) -> Option<Block> {
         let (Duty::Grind { draft, .. } | Duty::Slot { draft, .. }) = self.duties.duties[duty].clone();
         self.duties.extra_nonce += 1;
-        let scheme = &turn.world.rules().env.keys;
-        let seal_bytes = *self.duties.seal_bytes.get_or_insert_with(|| seal_bytes(&**scheme, &self.config.keys));
-        let chain = &turn.world.rules().env.chain;
+        let (world, chain) = (&*turn.world, &turn.world.rules().env.chain);
+        let parent = world.tree().find(&draft.parent).unwrap_or(self.tip);
+        let room = world.room(&draft, parent, &self.address, self.duties.extra_nonce);
         let arrived = if exact { self.mempool.arrived() } else { self.duties.template.arrived };
-        let selected = self.mempool.select_arrived(turn.world.txs(), chain.max_block_bytes, arrived);
+        let selected = self.mempool.select_arrived(world.txs(), room, arrived);
         let order = Assembly {
             draft: &draft,
             time: chain.tick(time),
@@ -82,7 +72,6 @@ impl Node {
             txs: selected.iter().filter_map(|tx| turn.world.txs().tx(*tx).cloned()).collect(),
             payee: self.address,
             extra_nonce: self.duties.extra_nonce,
-            seal_bytes,
         };
         match turn.world.assemble(order) {
             Ok(template) => {

@@ -46,10 +46,12 @@ impl Node {
         self.catch_up(world);
         self.seldom.sync.unheard = self.tip != Tree::GENESIS;
         let turn = &mut Turn { world, now: 0, out: &mut Outputs::default() };
-        for tx in self.own.unconfirmed() {
-            let tx = turn.world.txs_mut().hold_tx(&tx);
+        for n in self.own.pending() {
+            let tx = turn.world.txs_mut().hold_tx(&self.own.all[n].tx);
             // A full mempool keeps what pays more; the transaction is sent again later.
-            let _ = self.accept_to_mempool(turn, tx, None);
+            if self.accept_to_mempool(turn, tx, None).is_ok() {
+                self.own.enter_mempool(n);
+            }
             turn.world.txs_mut().release(tx);
         }
     }
@@ -67,6 +69,6 @@ impl Node {
             let own = self.own.all.iter_mut().filter(|own| executed.txs().contains(&own.tx));
             own.for_each(|own| own.confirmed = Some(tree[ix].height));
         }
-        self.own.find_unconfirmed();
+        self.own.find_pending(self.announce_wait());
     }
 }

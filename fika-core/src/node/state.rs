@@ -122,6 +122,7 @@ impl Node {
                 turn.fault(format!("the agent has more than {MAX_DUTIES} duties at once"));
                 duties.clear();
             }
+            self.duties.keep_room_for_seals(&*turn.world.rules().env.keys, &self.config.keys, &mut duties);
             turn.out.pending.duty_list = self.duties.replace(&mut self.timers, turn.now, duties);
         }
         answer
@@ -265,6 +266,11 @@ impl Node {
             spendable: self.mempool.ledger(world, &state).balance(&self.address),
             locked: state.amount(&Space::Locked.key(&[&self.address.0])),
         }
+    }
+
+    /// Whether any of the transactions that this node has made may still be confirmed and is not.
+    pub fn has_unconfirmed(&self) -> bool {
+        self.own.has_pending()
     }
 
     /// The transactions that this node has made, oldest first.

@@ -3,15 +3,17 @@
 use super::io::{Event, PaymentOrder};
 use super::own_txs::OwnTx;
 use super::state::Node;
-use super::timers::Timer;
 use super::turn::Turn;
+use super::wallet_coins::WalletLedger;
+use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::Tx;
+use crate::hash::Id;
 use crate::reject::Reject;
-use crate::tx::{ActionRequest, Order, Spend};
+use crate::tx::{ActionRequest, Order, Outcome, Spend};
 
-/// Own transactions that are not confirmed are sent again after this many request timeouts.
-const REBROADCAST_AFTER: u64 = 3;
+/// The time between two announcements of an own transaction becomes this many times as long as at first.
+const LONGEST_WAIT: u64 = 64;
 
 impl Node {
     /// The owner pays.
@@ -19,11 +21,8 @@ impl Node {
     pub(super) fn pay(&mut self, turn: &mut Turn<'_>, order: &PaymentOrder) {
         let PaymentOrder { reference, to, amount, fee } = *order;
         let lock = turn.world.rules().script.lock(&to);
-        let sent = self.make_tx(turn, vec![(lock, amount)], fee, Vec::new()).and_then(|tx| {
-            let hash = tx.hash();
-            let own = OwnTx { tx, to: Some(to), amount, fee, made_at: turn.now, confirmed: None };
-            self.send_own(turn, own).map(|()| hash)
-        });
+        let sent = self.make_tx(turn, vec![(lock, amount)], fee, Vec::new());
+        let sent = sent.and_then(|tx| self.send_own(turn, tx, Some(to), amount));
         turn.out.event(match sent {
             Ok(hash) => Event::Paid { reference, hash },
             Err(why) => Event::PaymentFailed { reference, why },
@@ -34,11 +33,8 @@ impl Node {
     #[inline(never)]
     pub(super) fn act(&mut self, turn: &mut Turn<'_>, action: ActionRequest, fee: Amount) {
         let amount = action.amount;
-        let sent = self.make_tx(turn, Vec::new(), fee, vec![action]).and_then(|tx| {
-            let own = OwnTx { tx, to: None, amount, fee, made_at: turn.now, confirmed: None };
-            self.send_own(turn, own)
-        });
-        if let Err(why) = sent {
+        let made = self.make_tx(turn, Vec::new(), fee, vec![action]);
+        if let Err(why) = made.and_then(|tx| self.send_own(turn, tx, None, amount)) {
             turn.fault(format!("an action could not be submitted: {why}"));
         }
     }
@@ -54,7 +50,7 @@ impl Node {
 
     /// Builds and signs a transaction of this node.
     fn make_tx(
-        &self,
+        &mut self,
         turn: &Turn<'_>,
         to: Vec<(Vec<u8>, Amount)>,
         fee: Amount,
@@ -63,11 +59,22 @@ impl Node {
         let rules = turn.world.rules();
         let context = turn.world.next_context(self.tip);
         let state = turn.world.state(self.tip);
-        let ledger = self.mempool.ledger(turn.world, &state);
+        self.own.look_up_coins(&state, &self.address);
+        let ledger = |with_change| {
+            let pool = self.mempool.ledger(turn.world, &state);
+            WalletLedger { pool, owner: self.address, coins: &self.own.coins, with_change }
+        };
         let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
         let text = |reject: Reject| reject.to_string();
-        let bare = rules.tx.build(&order, context, &ledger).map_err(text)?;
-        let spends = rules.tx.apply(&bare, context, &ledger).map_err(text)?.spends;
+        let build = |with_change| rules.tx.build(&order, context, &ledger(with_change));
+        let bare = build(false).or_else(|_| build(true)).map_err(text)?;
+        if bare.len() as u64 > rules.env.chain.max_block_bytes / 2 {
+            self.check_fits_block(turn, bare.len() as u64).map_err(|why| why.to_string())?;
+        }
+        let spends = rules.tx.apply(&bare, context, &ledger(true)).map_err(text)?.spends;
+        if let Some(other) = spends.iter().find_map(|spend| self.own.spender(&spend.key)) {
+            return Err(format!("it would spend what the unconfirmed payment {} spends", other.tx.hash()));
+        }
         let prepared = rules.tx.prepare(&bare, &spends).map_err(text)?;
         let unlock = |spend: &Spend| {
             let request = rules.script.request(&spend.lock);
@@ -79,36 +86,47 @@ impl Node {
         rules.tx.finish(&bare, &unlocks).map(Tx::new).map_err(text)
     }
 
-    /// Keeps a transaction of this node, durably, before it leaves the node.
-    fn send_own(&mut self, turn: &mut Turn<'_>, own: OwnTx) -> Result<(), String> {
-        let tx = turn.world.txs_mut().hold_tx(&own.tx);
-        self.own.add(turn.world, own);
-        let sent = self.accept_tx(turn, tx, None);
-        match sent {
-            Ok(()) => self.arm_rebroadcast(turn),
-            Err(_) => self.own.take_back(turn.world),
+    /// Sends a transaction of this node, and keeps it, durably, before it leaves the node.
+    fn send_own(&mut self, turn: &mut Turn<'_>, tx: Tx, to: Option<Address>, amount: Amount) -> Result<Id, String> {
+        let (hash, index) = (tx.hash(), turn.world.txs_mut().hold_tx(&tx));
+        let sent = self.accept_tx(turn, index, None).map_err(|why| why.to_string());
+        if let Some(entry) = self.mempool.entry(turn.world.txs(), index) {
+            let Outcome { id, fee, spends, credits, puts, .. } = &entry.outcome;
+            let makes = credits.iter().map(|credit| &credit.key).chain(puts.iter().map(|(key, _)| key));
+            let script = &turn.world.rules().script;
+            let is_own = |lock: &[u8]| script.owner(lock).is_some_and(|owner| owner == self.address);
+            let change = credits.iter().filter(|credit| !credit.key.is_empty() && is_own(&credit.lock));
+            let own = OwnTx {
+                tx,
+                id: *id,
+                to,
+                amount,
+                fee: *fee,
+                made_at: turn.now,
+                confirmed: None,
+                lost: false,
+                spends: spends.iter().map(|spend| (spend.key.clone(), spend.amount)).collect(),
+                makes: makes.filter(|key| !key.is_empty()).cloned().collect(),
+                change: change.map(|credit| (credit.key.clone(), credit.amount)).collect(),
+            };
+            self.own.add(turn.world, own, self.announce_wait());
+            self.time_own_announcements(turn);
         }
-        turn.world.txs_mut().release(tx);
-        sent.map_err(|why| why.to_string())
+        turn.world.txs_mut().release(index);
+        sent.map(|()| hash)
     }
 
-    fn arm_rebroadcast(&mut self, turn: &Turn<'_>) {
-        self.timers.cancel(|timer| *timer == Timer::Rebroadcast);
-        self.timers.set(turn.now + REBROADCAST_AFTER * self.config.relay.request_timeout_us, Timer::Rebroadcast);
-    }
-
-    /// Sends own transactions that are not confirmed to the neighbours again.
-    pub(super) fn rebroadcast(&mut self, turn: &mut Turn<'_>) {
-        let unconfirmed = self.own.unconfirmed();
-        if unconfirmed.is_empty() {
-            return;
-        }
-        for tx in unconfirmed {
-            let tx = turn.world.txs_mut().hold_tx(&tx);
+    /// Announces own transactions again that are not confirmed and whose time has come.
+    pub(super) fn announce_own(&mut self, turn: &mut Turn<'_>) {
+        let longest = LONGEST_WAIT * self.announce_wait();
+        while let Some(n) = self.own.next_due(turn.now, longest) {
+            let tx = turn.world.txs_mut().hold_tx(&self.own.all[n].tx);
             if !self.mempool.contains(tx) {
                 self.tx_status.forget(turn.world.txs_mut(), tx);
-                // It may have been excluded meanwhile.
-                let _ = self.accept_to_mempool(turn, tx, None);
+                // Where there is no room for it yet, there may be after the next block.
+                if self.accept_to_mempool(turn, tx, None).is_ok() {
+                    self.own.enter_mempool(n);
+                }
             }
             if self.mempool.contains(tx) {
                 self.tx_status.clear_announced(tx);
@@ -116,6 +134,6 @@ impl Node {
             }
             turn.world.txs_mut().release(tx);
         }
-        self.arm_rebroadcast(turn);
+        self.time_own_announcements(turn);
     }
 }

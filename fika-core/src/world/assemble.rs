@@ -9,11 +9,16 @@ use crate::address::Address;
 use crate::agent::Draft;
 use crate::amount::{Amount, MAX_AMOUNT};
 use crate::block::{Block, Head, Tx, body_root};
-use crate::codec::Encode;
+use crate::codec::{Encode, varint_len};
 use crate::consensus::Summary;
 use crate::header::Header;
 use crate::reject::Reject;
 use crate::view::BlockView;
+
+/// Room for a seal of which nobody has said how long it is.
+pub(crate) const SEAL_BYTES: u32 = 1024;
+/// The fewest bytes of a transaction in a block that the length of their count is reckoned with.
+const MIN_TX_BYTES: u64 = 16;
 
 /// How many ticks are tried, from the wanted time on, until the rules allow the block.
 const TICKS_TRIED: u32 = 64;
@@ -33,8 +38,6 @@ pub struct Assembly<'a> {
     pub payee: Address,
     /// Makes the coinbase differ from others, and so the header.
     pub extra_nonce: u64,
-    /// Bytes that are left free for the seal, which is made after the block.
-    pub seal_bytes: usize,
 }
 
 /// A block without proof.
@@ -65,7 +68,7 @@ impl World {
             Err(Reject::Invalid(_)) => self.fill(&site, true)?,
             filled => filled?,
         };
-        let mut txs = vec![self.coinbase(&site, filled.claim())];
+        let mut txs = vec![self.coinbase(parent, &order.payee, order.extra_nonce, filled.claim())];
         txs.extend(filled.chosen);
         let extra = order.draft.extra.clone();
         let root = body_root(&txs, &extra).0;
@@ -74,21 +77,28 @@ impl World {
         Ok(Template { block, fees: filled.sums.fees, dropped: filled.dropped })
     }
 
-    fn coinbase(&self, site: &Site<'_>, claim: Amount) -> Tx {
-        let (rules, order) = (&self.rules, site.order);
-        let height = self.tree[site.parent].height + 1;
-        Tx::new(rules.tx.coinbase(height, order.extra_nonce, &[(rules.script.lock(&order.payee), claim)]))
+    fn coinbase(&self, parent: BlockIx, payee: &Address, extra_nonce: u64, claim: Amount) -> Tx {
+        let height = self.tree[parent].height + 1;
+        Tx::new(self.rules.tx.coinbase(height, extra_nonce, &[(self.rules.script.lock(payee), claim)]))
+    }
+
+    /// How many bytes of transactions a block of this draft after the accepted block `parent` has room for: what its head, its
+    /// seal and a coinbase to `payee` leave.
+    pub fn room(&self, draft: &Draft, parent: BlockIx, payee: &Address, extra_nonce: u64) -> u64 {
+        let head = Head { extra: draft.extra.clone(), ..Head::default() }.encoded_len() as u64;
+        let seal = u64::from(draft.seal_bytes.unwrap_or(SEAL_BYTES));
+        let seal = seal + varint_len(seal) - varint_len(0);
+        let coinbase = self.coinbase(parent, payee, extra_nonce, MAX_AMOUNT).encoded_len() as u64;
+        let left = self.rules.env.chain.max_block_bytes.saturating_sub(head + seal + coinbase);
+        left.saturating_sub(varint_len(left / MIN_TX_BYTES))
     }
 
     /// Adds as many transactions as fit. `careful`: asks the rules about every transaction with actions.
     fn fill(&self, site: &Site<'_>, careful: bool) -> Result<Filled, Reject> {
         let state = self.state(site.parent);
         let mut over = Overlay::new(&state);
-        let head = Head { extra: site.order.draft.extra.clone(), ..Head::default() };
-        // Room for the longest coinbase, the count of transactions and a seal.
-        let coinbase = self.coinbase(site, MAX_AMOUNT).encoded_len();
-        let reserve = head.encoded_len() + coinbase + 16 + site.order.seal_bytes;
-        let mut room = self.rules.env.chain.max_block_bytes.saturating_sub(reserve as u64);
+        let Assembly { draft, payee, extra_nonce, .. } = site.order;
+        let mut room = self.room(draft, site.parent, payee, *extra_nonce);
         let mut filled = Filled::default();
         let mut skipped = false;
         for tx in &site.order.txs {

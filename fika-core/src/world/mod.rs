@@ -31,6 +31,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub(crate) use assemble::SEAL_BYTES;
 pub use assemble::{Assembly, Template};
 pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};

@@ -309,6 +309,17 @@ impl World {
         Ok(Applied { changes, spent, proven: pairs.iter().map(|(tx, outcome)| proof_id(tx, outcome)).collect() })
     }
 
+    /// What later transactions call those that the valid block `ix` executed, in ledger order.
+    pub(crate) fn executed_ids(&mut self, ix: BlockIx) -> Vec<Id> {
+        let parent = self.tree[ix].parent;
+        self.states.prepare(parent, &self.tree, &self.archive);
+        let state = self.state(parent);
+        let (mut over, mut sums) = (Overlay::new(&state), Sums::default());
+        let (executed, context) = (self.executed(ix), self.next_context(parent));
+        let outcomes = executed.txs().iter().map_while(|tx| sums.add(&mut over, &self.rules, tx, context).ok());
+        outcomes.map(|outcome| outcome.id).collect()
+    }
+
     /// Checks a proof over a valid block and keeps it when it is the first that holds.
     ///
     /// # Errors

@@ -179,7 +179,7 @@ impl Factory {
         self.blocks += 1;
         let payee = self.setup.address(1);
         let order =
-            Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks, seal_bytes: 1_024 };
+            Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks };
         let block = Arc::new(self.world.assemble(order).expect("a template").block);
         self.keep(&block);
         block

@@ -177,7 +177,7 @@ impl Wallet {
             None => "0".into(),
         };
         let fee: Amount = fee.parse().map_err(Trouble::Here)?;
-        let Reply::Paid { hash } = self.ask(&Request::Pay { to: to.clone(), amount, fee })? else {
+        let Reply::Paid { hash, fee } = self.ask(&Request::Pay { to: to.clone(), amount, fee })? else {
             return Err(unexpected());
         };
         print(format_args!("paid {amount} to {to}, fee {fee}: {hash}\n"))?;
@@ -237,7 +237,12 @@ impl Wallet {
         let Reply::History { payments } = self.ask(&Request::History)? else { return Err(unexpected()) };
         let head = ["to", "amount", "fee", "block", "transaction"].map(String::from).to_vec();
         let row = |payment: &crate::live::control::PaymentLine| {
-            let block = payment.confirmed.map_or("mempool".into(), |height| height.to_string());
+            let block = match payment.confirmed {
+                Some(height) => height.to_string(),
+                None if payment.lost => "lost".into(),
+                None if payment.waits => "mempool".into(),
+                None => "evicted".into(),
+            };
             let (amount, fee) = (payment.amount.to_string(), payment.fee.to_string());
             vec![payment.to.clone(), amount, fee, block, short(payment.hash)]
         };

@@ -3,6 +3,7 @@
 use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::codec::Encode;
+use fika_core::hash::Id;
 use fika_core::node::Balance;
 use fika_core::tx::Ledger;
 use fika_core::world::ledger::{Entries, Space};
@@ -76,6 +77,7 @@ impl Hub {
             reorgs: self.counts.reorgs,
             payments_submitted: own().count() as u64,
             payments_confirmed: own().filter(|own| own.confirmed.is_some()).count() as u64,
+            payments_lost: own().filter(|own| own.lost).count() as u64,
             payments_failed: failed,
             payments_to_come: self.payer.to_come(),
             hashes: self.miner.as_ref().map_or(0, super::grind::Miner::hashes),
@@ -114,7 +116,8 @@ impl Hub {
     }
 
     fn payments(&self) -> Vec<PaymentLine> {
-        let own = self.node.history().iter();
+        let (own, txs) = (self.node.history().iter(), self.world.txs());
+        let is_in = |hash: &Id| txs.find(hash).is_some_and(|tx| self.node.mempool().contains(tx));
         own.map(|own| PaymentLine {
             hash: own.tx.hash(),
             to: own.to.map_or_else(String::new, |to| self.name_of(&to)),
@@ -122,6 +125,8 @@ impl Hub {
             fee: own.fee,
             made_at_us: own.made_at,
             confirmed: own.confirmed,
+            lost: own.lost,
+            waits: is_in(&own.tx.hash()),
         })
         .collect()
     }
@@ -141,7 +146,10 @@ impl Hub {
         let (reference, input) = self.order(Orderer::Owner, address, amount, fee);
         self.take(input);
         match self.paid.remove(&reference) {
-            Some(Ok(hash)) => Reply::Paid { hash },
+            Some(Ok(hash)) => {
+                let own = self.node.history().iter().rev().find(|own| own.tx.hash() == hash);
+                Reply::Paid { hash, fee: own.map_or(fee, |own| own.fee) }
+            }
             Some(Err(why)) => Reply::Error { why },
             None => Reply::Error { why: "the node did not say what became of the payment".into() },
         }

@@ -86,6 +86,8 @@ pub(crate) enum Reply {
     Paid {
         /// The transaction.
         hash: Id,
+        /// What the block's producer gets: change too small for an output included.
+        fee: Amount,
     },
     /// It is done.
     Done,
@@ -125,6 +127,8 @@ pub(crate) struct Status {
     pub payments_submitted: u64,
     /// Of these, confirmed on its chain.
     pub payments_confirmed: u64,
+    /// Of these, lost: their coins are gone for good.
+    pub payments_lost: u64,
     /// Payments that could not be made and were given up.
     pub payments_failed: u64,
     /// Payments that its load will still make.
@@ -165,4 +169,8 @@ pub(crate) struct PaymentLine {
     pub made_at_us: u64,
     /// Height of the block that confirms it.
     pub confirmed: Option<u64>,
+    /// Its coins are gone for good.
+    pub lost: bool,
+    /// It is in the node's mempool.
+    pub waits: bool,
 }

@@ -85,8 +85,6 @@ pub(super) struct Counts {
     pub(super) reorgs: u64,
     /// The owner's payments that could not be made.
     pub(super) refused: u64,
-    /// Some own transaction is not confirmed.
-    pub(super) unsettled: bool,
 }
 
 impl Hub {
@@ -168,7 +166,6 @@ impl Hub {
             world,
             setup,
         };
-        hub.note_unsettled();
         if !hub.setup.waits {
             hub.begin(hub.setup.epoch_us);
         }
@@ -325,15 +322,10 @@ impl Hub {
         (self.setup.chain.block_interval_us / 2).clamp(SECOND / 2, 10 * SECOND)
     }
 
-    /// Looks whether all own transactions are confirmed.
-    pub(super) fn note_unsettled(&mut self) {
-        self.counts.unsettled = self.node.history().iter().any(|own| own.confirmed.is_none());
-    }
-
     /// A wallet keeps no chain but the one it asked for. It asks by itself only while one of its own
     /// payments is unconfirmed, or a load waits for a height or for money.
     fn plan_update(&mut self, now: Time) {
-        let waits = self.began && self.is_wallet() && (self.counts.unsettled || self.payer.waits_for_chain());
+        let waits = self.began && self.is_wallet() && (self.node.has_unconfirmed() || self.payer.waits_for_chain());
         self.update_at = match self.update_at {
             _ if !waits => None,
             Some(at) => Some(at),

@@ -133,14 +133,20 @@ impl Hub {
                 }
                 None => {}
             },
+            Event::PaymentDropped { hash, why } => {
+                warn!("own transaction {} left the mempool: {why}; it is tried again after every block", Short(*hash));
+                self.flush_journal();
+            }
+            Event::PaymentLost { hash, why } => {
+                warn!("own transaction {} is lost for good: {why}", Short(*hash));
+                self.flush_journal();
+            }
             Event::Confirmed { hash, height } => {
                 info!("own transaction {} is confirmed by the block at height {height}", Short(*hash));
-                self.note_unsettled();
                 self.flush_journal();
             }
             Event::Unconfirmed { hash } => {
                 info!("own transaction {} is no longer confirmed", Short(*hash));
-                self.note_unsettled();
             }
             Event::Updated { height } => {
                 debug!("the newest chain is here: height {height}");
@@ -174,7 +180,6 @@ impl Hub {
             }
             None => {}
         }
-        self.note_unsettled();
         if let Some(own) = self.node.history().iter().rev().find(|own| own.tx.hash() == hash) {
             let to = own.to.map_or_else(String::new, |to| self.name_of(&to));
             info!("paid {} to {to}, fee {}: transaction {}", own.amount, own.fee, Short(hash));

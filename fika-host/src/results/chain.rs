@@ -7,6 +7,7 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
 
+use super::reasons::Reasons;
 use super::trace::{Trace, TraceEvent};
 
 /// A node as its index in the experiment.
@@ -58,6 +59,23 @@ pub(crate) struct PaymentFacts {
     pub accepted_us: Option<u64>,
     /// Height of its block and when the payer noticed.
     pub confirmed: Option<(u64, u64)>,
+    /// Why it last left the payer's mempool without being confirmed, if it ever did.
+    pub dropped: Option<String>,
+    /// Why it will not be confirmed, if the payer has given it up.
+    pub lost: Option<String>,
+}
+
+impl PaymentFacts {
+    /// A payment that was sent just now.
+    pub(super) fn new(hash: Id, from: NodeIndex, amount: Amount, fee: Amount, submitted_us: u64) -> PaymentFacts {
+        let (accepted_us, confirmed, dropped, lost) = (None, None, None, None);
+        PaymentFacts { hash, from, amount, fee, submitted_us, accepted_us, confirmed, dropped, lost }
+    }
+
+    /// The payer's chain has it at this height since then.
+    pub(super) fn confirm(&mut self, height: u64, at_us: u64) {
+        (self.confirmed, self.lost) = (Some((height, at_us)), None);
+    }
 }
 
 /// What one node's trace says of the node itself.
@@ -79,10 +97,10 @@ pub(crate) struct NodeFacts {
     pub bad_txs: u64,
     /// Its reorganisations, by depth: the number of blocks that left its chain.
     pub reorgs: BTreeMap<u64, u64>,
-    /// Payments that it could not make.
-    pub not_paid: u64,
     /// Why it refused its own blocks, or could not make its payments, the first few reasons.
     pub refused: Vec<String>,
+    /// Payments that it could not make, and why.
+    pub not_paid: Reasons,
     /// The misbehaviour scores that it gave its neighbours, in all.
     pub misbehaviour: u64,
     /// Its faults and those of its plugins, the first few.
@@ -206,14 +224,23 @@ impl Chain {
             }
             TraceEvent::BadTx { .. } => facts.bad_txs += 1,
             TraceEvent::Paid { hash, amount, fee } => {
-                let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
-                let payment = PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed };
+                let payment = PaymentFacts::new(hash, node, amount, fee, at_us);
                 own.payments.entry(hash).or_insert(payment);
             }
             TraceEvent::NotPaid { why } => facts.not_paid(&why),
+            TraceEvent::PaymentDropped { hash, why } => {
+                if let Some(payment) = own.payments.get_mut(&hash) {
+                    payment.dropped = Some(why);
+                }
+            }
+            TraceEvent::PaymentLost { hash, why } => {
+                if let Some(payment) = own.payments.get_mut(&hash) {
+                    payment.lost = Some(why);
+                }
+            }
             TraceEvent::Confirmed { hash, height } => {
                 if let Some(payment) = own.payments.get_mut(&hash) {
-                    payment.confirmed = Some((height, at_us));
+                    payment.confirm(height, at_us);
                 }
             }
             TraceEvent::Unconfirmed { hash } => {
@@ -259,7 +286,7 @@ impl NodeFacts {
     }
 
     pub(super) fn not_paid(&mut self, why: &str) {
-        self.not_paid += 1;
+        self.not_paid.add(why.into());
         note(&mut self.refused, format!("a payment could not be made: {why}"));
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Opti
         "supply_gap" => summary.coins.gap.map(|amount| amount.0),
         "submitted_payments" => Some(summary.payments.submitted),
         "confirmed_payments" => Some(summary.payments.confirmed),
+        "lost_payments" => Some(summary.payments.lost),
         "payment_latency" => summary.payments.latency_us,
         "block_interval" => summary.block_interval_us,
         "propagation_50" => summary.propagation_50_us,

@@ -102,8 +102,7 @@ impl Record {
         let payments = &mut self.chain.payments;
         let unheard = &mut self.unheard;
         self.payments.entry(hash).or_insert_with(|| {
-            let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
-            payments.push(PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed });
+            payments.push(PaymentFacts::new(hash, node, amount, fee, at_us));
             let number = payments.len() as u32 - 1;
             unheard.insert(hash, number);
             number
@@ -115,10 +114,28 @@ impl Record {
         self.chain.nodes[node].not_paid(why);
     }
 
+    /// A payment left its payer's mempool.
+    pub(crate) fn payment_dropped(&mut self, hash: &Id, why: String) {
+        if let Some(payment) = self.payments.get(hash) {
+            self.chain.payments[*payment as usize].dropped = Some(why);
+        }
+    }
+
+    /// A payment will not be confirmed.
+    pub(crate) fn payment_lost(&mut self, hash: &Id, why: &str) {
+        if let Some(payment) = self.payments.get(hash) {
+            self.chain.payments[*payment as usize].lost = Some(why.into());
+        }
+    }
+
     /// The payer's chain has a payment at this height now; `None`: it has it no longer.
     pub(crate) fn confirmed(&mut self, at_us: u64, hash: &Id, height: Option<u64>) {
         if let Some(payment) = self.payments.get(hash) {
-            self.chain.payments[*payment as usize].confirmed = height.map(|height| (height, at_us));
+            let payment = &mut self.chain.payments[*payment as usize];
+            match height {
+                Some(height) => payment.confirm(height, at_us),
+                None => payment.confirmed = None,
+            }
         }
     }
 

@@ -138,8 +138,13 @@ fn payments(payments: &Payments) -> String {
     if let (Some(mean_us), Some(max_us)) = (payments.latency_us, payments.latency_max_us) {
         text += &format!(" after {} (mean), {} (longest)", duration(mean_us), duration(max_us));
     }
-    if payments.failed > 0 {
-        text += &format!(", {} could not be made", payments.failed);
+    let more = [
+        (payments.lost, "lost for good", &payments.lost_why),
+        (payments.dropped, "dropped by the payer's mempool on the way", &payments.dropped_why),
+        (payments.failed, "could not be made", &payments.failed_why),
+    ];
+    for (count, what, why) in more.into_iter().filter(|(count, ..)| *count > 0) {
+        text += &format!(", {count} {what} ({why})");
     }
     text
 }

@@ -8,6 +8,7 @@ use fika_core::hash::Id;
 use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
 use super::check::check;
 use super::ending::Ending;
+use super::reasons::Reasons;
 use super::statistics::Replicas;
 use super::summary::{Coins, NodeSummary, Payments, Summary};
 use crate::experiment::{Experiment, NodeSpec, Role};
@@ -178,10 +179,21 @@ fn payments(chain: &Chain, ancestry: &[Id]) -> Payments {
         .iter()
         .filter_map(|payment| Some(confirmation(payment, chain, ancestry)?.1.saturating_sub(payment.submitted_us)))
         .collect();
+    let is_unconfirmed = |payment: &&PaymentFacts| confirmation(payment, chain, ancestry).is_none();
+    let lost = chain.payments.iter().filter(is_unconfirmed).filter_map(|payment| payment.lost.clone());
+    let lost_why: Reasons = lost.collect();
+    let dropped_why: Reasons = chain.payments.iter().filter_map(|payment| payment.dropped.clone()).collect();
+    let mut failed_why = Reasons::default();
+    failed_why.extend(chain.nodes.iter().map(|node| node.not_paid.clone()));
     Payments {
         submitted: chain.payments.len() as u64,
         confirmed: latencies.len() as u64,
-        failed: chain.nodes.iter().map(|node| node.not_paid).sum(),
+        lost: lost_why.count(),
+        lost_why,
+        dropped: dropped_why.count(),
+        dropped_why,
+        failed: failed_why.count(),
+        failed_why,
         latency_us: latencies.iter().sum::<u64>().checked_div(latencies.len() as u64),
         latency_max_us: latencies.iter().max().copied(),
     }

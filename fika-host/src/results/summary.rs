@@ -9,6 +9,7 @@ use fika_core::env::Proof;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
+use super::reasons::Reasons;
 use super::ending::{Ended, Simulated};
 use super::statistics::Replicas;
 use super::verdict::Verdict;
@@ -98,8 +99,23 @@ pub struct Payments {
     pub submitted: u64,
     /// Those in the chain at the end.
     pub confirmed: u64,
+    /// Those that will not be confirmed, because their coins are gone for good.
+    #[serde(default)]
+    pub lost: u64,
+    /// Why they are lost.
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    pub lost_why: Reasons,
+    /// Those that left their payer's mempool on the way, at least once.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Why they did, each the last time.
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    pub dropped_why: Reasons,
     /// Those that could not be made.
     pub failed: u64,
+    /// Why they could not.
+    #[serde(default, skip_serializing_if = "Reasons::is_empty")]
+    pub failed_why: Reasons,
     /// The mean time from sending to the first node with the block, in microseconds.
     pub latency_us: Option<u64>,
     /// The longest such time.

@@ -143,7 +143,7 @@ impl Tables<'_> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn transactions(&self, mut out: impl Write) -> io::Result<()> {
-        writeln!(out, "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us")?;
+        writeln!(out, "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us,status")?;
         let ancestry = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
         for payment in &self.chain.payments {
             let confirmed = confirmation(payment, self.chain, &ancestry);
@@ -158,6 +158,11 @@ impl Tables<'_> {
                 or_empty(height),
                 or_empty(at_us.map(|at_us| self.after_start(at_us))),
                 or_empty(at_us.map(|at_us| at_us.saturating_sub(payment.submitted_us))),
+                match (height, &payment.lost) {
+                    (Some(_), _) => "confirmed".into(),
+                    (None, Some(_)) => "lost".into(),
+                    (None, None) => "unconfirmed".into(),
+                },
             ];
             writeln!(out, "{}", fields.join(","))?;
         }

@@ -96,6 +96,20 @@ pub(crate) enum TraceEvent {
         /// Why, in one line.
         why: String,
     },
+    /// A payment of this node left its mempool without being confirmed. It is tried again after every block.
+    PaymentDropped {
+        /// The transaction.
+        hash: Id,
+        /// Why, in one line.
+        why: String,
+    },
+    /// A payment of this node will not be confirmed: its coins are gone for good.
+    PaymentLost {
+        /// The transaction.
+        hash: Id,
+        /// Why, in one line.
+        why: String,
+    },
     /// One of the node's own transactions is in a block of its chain.
     Confirmed {
         /// The transaction.
@@ -160,6 +174,8 @@ impl TraceEvent {
                 TraceEvent::Paid { hash: *hash, amount: own.amount, fee: own.fee }
             }
             Event::PaymentFailed { why, .. } => TraceEvent::NotPaid { why: why.clone() },
+            Event::PaymentDropped { hash, why } => TraceEvent::PaymentDropped { hash: *hash, why: why.to_string() },
+            Event::PaymentLost { hash, why } => TraceEvent::PaymentLost { hash: *hash, why: why.clone() },
             Event::Confirmed { hash, height } => TraceEvent::Confirmed { hash: *hash, height: *height },
             Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
             Event::Misbehaved { peer: from, score, why } => {

@@ -111,7 +111,7 @@ impl Progress {
     fn payments_done(&self) -> bool {
         let sum = |of: fn(&Status) -> u64| self.statuses.iter().flatten().map(of).sum::<u64>();
         match self.endless {
-            true => sum(|status| status.payments_confirmed + status.payments_failed) >= self.scheduled,
+            true => sum(|s| s.payments_confirmed + s.payments_lost + s.payments_failed) >= self.scheduled,
             false => self.statuses.iter().flatten().all(is_done),
         }
     }
@@ -134,7 +134,7 @@ impl Progress {
 }
 
 fn is_done(status: &Status) -> bool {
-    status.payments_confirmed >= status.payments_submitted
+    status.payments_confirmed + status.payments_lost >= status.payments_submitted
 }
 
 #[cfg(test)]

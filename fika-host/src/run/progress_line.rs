@@ -78,8 +78,12 @@ fn line(progress: &Progress, alive: usize, elapsed: Duration, stop: Option<Durat
         Some(stop) => format!("{} left", seconds(stop.saturating_sub(elapsed))),
         None => seconds(elapsed),
     };
+    let lost = match all(|s| s.payments_lost) {
+        0 => String::new(),
+        lost => format!(", {lost} lost"),
+    };
     format!(
-        "height {height}{forks}  reorgs {}  mempool {}  payments {}/{}  nodes {alive}/{}  {time}",
+        "height {height}{forks}  reorgs {}  mempool {}  payments {}/{}{lost}  nodes {alive}/{}  {time}",
         full(|s| s.reorgs).sum::<u64>(),
         full(|s| s.mempool).max().unwrap_or(0),
         all(|s| s.payments_confirmed),

@@ -193,6 +193,9 @@ fn line(experiment: &Experiment, state: sim::Progress, elapsed: Duration) -> Str
     }
     if state.payments > 0 {
         line += &format!("  payments {}/{}", state.confirmed, state.payments);
+        if state.lost > 0 {
+            line += &format!(", {} lost", state.lost);
+        }
     }
     let rate = u128::from(state.events) * 1_000_000 / u128::from(elapsed_us);
     line += &format!("  {} thousand events/s", rate / 1_000);

@@ -35,6 +35,11 @@ impl AgreedChain {
         self.count
     }
 
+    /// Whether there are others.
+    pub(super) fn waits(&self) -> bool {
+        self.open.len() as u64 > self.count
+    }
+
     /// The full nodes agree on this tip.
     pub(super) fn follow(&mut self, world: &World, tip: BlockIx) {
         if self.open.is_empty() || self.tip == Some(tip) {

@@ -82,6 +82,7 @@ pub(crate) struct Progress {
     pub(crate) events: u64,
     pub(crate) payments: u64,
     pub(crate) confirmed: u64,
+    pub(crate) lost: u64,
 }
 
 /// What a run has come to.
@@ -100,6 +101,9 @@ pub(crate) struct Outcome {
     /// As many as the experiment asks for.
     pub(crate) replays: Vec<Replay>,
 }
+
+/// Wallets whose payments have not been confirmed for so many block intervals ask for the chain.
+const LOST_INTERVALS: u64 = 6;
 
 /// How many events pass between two looks at the world outside.
 const LOOK_EVERY: u64 = 8_192;
@@ -223,6 +227,7 @@ fn drive(
                 events: engine.events,
                 payments: observer.made,
                 confirmed: observer.confirmed,
+                lost: observer.lost(),
             };
             if let Some(ended) = look(progress) {
                 return ended;
@@ -249,9 +254,13 @@ fn drive(
             if observer.payments_done() {
                 return Ended::StopHeight;
             }
-            // A wallet that lacks money, or waits for a height, learns of it only when it asks.
-            if observer.payments.outstanding() > 0 && engine.now() >= asked_at {
-                asked_at = engine.now() + experiment.chain.block_interval_us / 2;
+            // A wallet that lacks money, or waits for a height, learns of it only when it asks, and so does one whose payment
+            // is lost.
+            let interval_us = experiment.chain.block_interval_us;
+            let lost_us = LOST_INTERVALS.saturating_mul(interval_us).saturating_add(observer.stall.payment_at);
+            let waits = observer.wallets_wait() && engine.now() >= lost_us;
+            if (observer.payments.outstanding() > 0 || waits) && engine.now() >= asked_at {
+                asked_at = engine.now() + interval_us / 2;
                 wallets.iter().for_each(|node| engine.update(engine.now(), *node));
             }
         }

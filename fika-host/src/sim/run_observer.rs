@@ -1,5 +1,7 @@
 //! Follows what the nodes do: for the tables, and to know when the run is over.
 
+use std::collections::BTreeSet;
+
 use fika_core::address::Address;
 use fika_core::codec::Encode;
 use fika_core::hash::Id;
@@ -26,6 +28,8 @@ pub(super) struct RunObserver<'a> {
     /// Payments that no node but the payer may have. An index may since stand for another transaction.
     unheard: TxSet,
     pub(super) confirmed: u64,
+    /// Those of them that their payers have given up.
+    lost: BTreeSet<Id>,
     /// How many full nodes have which tip; there are few, the newest last.
     tips: Vec<(Id, u32)>,
     full: Vec<bool>,
@@ -55,6 +59,7 @@ impl<'a> RunObserver<'a> {
             made: 0,
             unheard: TxSet::default(),
             confirmed: 0,
+            lost: BTreeSet::new(),
             tips: vec![(genesis, full_count)],
             full,
             full_count,
@@ -81,7 +86,7 @@ impl<'a> RunObserver<'a> {
     pub(super) fn stalled(&self, engine: &Engine<'_>) -> Option<String> {
         self.stall.why(engine.now(), || State {
             unconfirmed: match self.payments.outstanding() {
-                0 => self.made.saturating_sub(self.confirmed + self.agreed_chain.count()),
+                0 => self.made.saturating_sub(self.settled()),
                 _ => 0,
             },
             tips: self.tips.len(),
@@ -89,13 +94,27 @@ impl<'a> RunObserver<'a> {
         })
     }
 
-    /// Whether every payment that the run waits for is confirmed or given up.
+    /// Payments that are confirmed or lost.
+    fn settled(&self) -> u64 {
+        self.confirmed + self.lost() + self.agreed_chain.count()
+    }
+
+    /// Payments that their payers have given up.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.len() as u64
+    }
+
+    /// Whether every payment that the run waits for is confirmed, lost or given up.
     pub(super) fn payments_done(&self) -> bool {
-        let confirmed = self.confirmed + self.agreed_chain.count();
         match self.endless {
-            true => confirmed + self.payments.given_up() >= self.scheduled,
-            false => self.payments.outstanding() == 0 && confirmed >= self.made,
+            true => self.settled() + self.payments.given_up() >= self.scheduled,
+            false => self.payments.outstanding() == 0 && self.settled() >= self.made,
         }
+    }
+
+    /// Whether wallets have paid what the full nodes' chain does not have.
+    pub(super) fn wallets_wait(&self) -> bool {
+        self.agreed_chain.waits()
     }
 
     /// How many different tips the full nodes have.
@@ -160,7 +179,15 @@ impl RunObserver<'_> {
                     self.record.not_paid(n, why);
                 }
             }
+            Event::PaymentDropped { hash, why } => self.record.payment_dropped(hash, why.to_string()),
+            Event::PaymentLost { hash, why } => {
+                self.lost.insert(*hash);
+                self.stall.payment_at = now;
+                self.agreed_chain.confirmed(hash);
+                self.record.payment_lost(hash, why);
+            }
             Event::Confirmed { hash, height } => {
+                self.lost.remove(hash);
                 self.confirmed += 1;
                 self.stall.payment_at = now;
                 self.agreed_chain.confirmed(hash);

@@ -64,6 +64,8 @@ impl TraceHash {
             Event::Misbehaved { peer, score, .. } => (15, 0, u64::from(peer.0) << 32 | u64::from(*score)),
             Event::SafetyViolation { finalized, tip } => (16, finalized.prefix(), tip.prefix()),
             Event::Fault { .. } => (17, 0, 0),
+            Event::PaymentDropped { hash, .. } => (19, hash.prefix(), 0),
+            Event::PaymentLost { hash, .. } => (20, hash.prefix(), 0),
             Event::Finalized { block } => (18, tree[*block].id.prefix(), 0),
         };
         self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id, more), 0);

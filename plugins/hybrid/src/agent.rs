@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
+use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::reject::Reject;
 use fika_core::target::Target;
@@ -26,11 +27,13 @@ pub(crate) struct Producer {
     guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
+    /// How long a seal is, once it is known.
+    seal_bytes: Option<u32>,
 }
 
 impl Producer {
     pub(crate) fn new(rules: Arc<Rules>, me: Address) -> Producer {
-        Producer { rules, me, guard: SigningGuard::default(), wake: 0 }
+        Producer { rules, me, guard: SigningGuard::default(), wake: 0, seal_bytes: None }
     }
 
     fn plan(&mut self, tip: &BlockView<'_>, ctx: &mut Ctx<'_>) -> Result<Vec<Duty>, Reject> {
@@ -39,14 +42,15 @@ impl Producer {
         let mut duties = Vec::new();
         let bits = targets.work.bits();
         if let Some(target) = Target::from_bits(bits) {
-            let draft = Draft::new(tip.id).with_version(WORK).with_bits(bits);
+            let draft = Draft::new(tip.id).with_version(WORK).with_bits(bits).with_seal_bytes(0);
             duties.push(Duty::grind(draft, target.work().saturating_u128()));
         }
         if !ctx.catching_up
             && let Some((time, coin)) = self.next_kernel(targets.stake.bits(), tip, ctx)?
         {
             let draft = Draft::new(tip.id).with_version(STAKE).with_bits(targets.stake.bits());
-            let draft = draft.with_extra(stake_extra(&self.me, &coin));
+            let seal_bytes = *self.seal_bytes.get_or_insert_with(|| ctx.signer.sign(&digest(&Id::ZERO)).len() as u32);
+            let draft = draft.with_extra(stake_extra(&self.me, &coin)).with_seal_bytes(seal_bytes);
             duties.push(Duty::slot(draft, rules.env.chain.time(time)));
         }
         Ok(duties)

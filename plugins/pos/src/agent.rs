@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty, Effect, Sealed, SigningGuard};
+use fika_core::hash::Id;
 use fika_core::header::Time;
 use fika_core::reject::Missing;
 use fika_core::view::BlockView;
@@ -20,11 +21,13 @@ pub(crate) struct Producer {
     guard: SigningGuard,
     /// When its timer runs out.
     wake: Time,
+    /// How long a seal is, once it is known.
+    seal_bytes: Option<u32>,
 }
 
 impl Producer {
     pub(crate) fn new(rules: Arc<Rules>, me: Address) -> Producer {
-        Producer { rules, me, guard: SigningGuard::default(), wake: 0 }
+        Producer { rules, me, guard: SigningGuard::default(), wake: 0, seal_bytes: None }
     }
 
     /// Plans the own slots of the current epoch and the next. No call comes when a slot passes without a new tip, so a
@@ -45,7 +48,8 @@ impl Producer {
         }
         let end = slots.get(PLANNED_SLOTS).copied().unwrap_or(schedule.first_slot(epoch + 2));
         slots.truncate(PLANNED_SLOTS);
-        let draft = Draft::new(tip.id).with_extra(self.me.0);
+        let seal_bytes = *self.seal_bytes.get_or_insert_with(|| ctx.signer.sign(&digest(&Id::ZERO)).len() as u32);
+        let draft = Draft::new(tip.id).with_extra(self.me.0).with_seal_bytes(seal_bytes);
         let duties = slots.iter().filter_map(|slot| Some(Duty::slot(draft.clone(), begins(*slot)?)));
         ctx.set_duties(duties);
         // One timer is enough; an earlier one that is still running looks again in time.

@@ -154,7 +154,7 @@ impl Agent for Miner {
         let bits = rules.expected_bits(tip, ctx.chain).ok();
         let duty = bits.and_then(|bits| {
             let expected_tries = rules.expected_tries(bits)?;
-            let draft = Draft::new(tip.id).with_bits(bits);
+            let draft = Draft::new(tip.id).with_bits(bits).with_seal_bytes(0);
             Some(Duty::grind(draft, expected_tries))
         });
         ctx.set_duties(duty);

@@ -6,10 +6,10 @@ use super::Mempool;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::script::Script;
-use crate::tx::{Ledger, Outcome};
+use crate::tx::Ledger;
 use crate::world::ledger::Entries;
 use crate::world::transfer::FormatLedger;
-use crate::world::{TxTable, World};
+use crate::world::{MempoolEntry, TxTable, World};
 
 impl Mempool {
     /// The ledger `state` of this mempool's world with all transactions of the mempool applied.
@@ -28,9 +28,21 @@ pub struct PoolLedger<'a> {
 
 impl PoolLedger<'_> {
     /// What is in the mempool and concerns `owner`.
-    fn of_owner(&self, owner: &Address) -> impl Iterator<Item = &Outcome> {
-        let theirs = self.txs.of_owner(owner).iter();
-        theirs.filter_map(|tx| self.pool.entry(self.txs, *tx)).map(|entry| &entry.outcome)
+    fn of_owner(&self, owner: &Address) -> impl Iterator<Item = &MempoolEntry> {
+        self.txs.of_owner(owner).filter_map(|tx| self.pool.entry(self.txs, tx)).map(|entry| &**entry)
+    }
+
+    /// Whether a transaction of the mempool spends the entry `key`.
+    pub(in crate::node) fn is_spent(&self, key: &[u8]) -> bool {
+        self.pool.spender(self.txs, key).is_some()
+    }
+
+    /// What the mempool gives to `owner` less what it takes.
+    fn moved(&self, owner: &Address) -> i128 {
+        self.pool.writes.sum(owner).unwrap_or_else(|| {
+            let moves = self.of_owner(owner).flat_map(|entry| &entry.moves);
+            moves.filter(|(who, _)| who == owner).map(|(_, amount)| amount).sum()
+        })
     }
 }
 
@@ -42,7 +54,7 @@ impl Ledger for PoolLedger<'_> {
         if let Some((_, credit)) = self.pool.maker(self.txs, key) {
             return Some(credit.value.clone());
         }
-        if let Some((_, latest)) = self.pool.writers(self.txs, key).pop()
+        if let Some(latest) = self.pool.writes.last(key)
             && let Some(entry) = self.pool.entry(self.txs, latest)
         {
             return entry.outcome.puts.iter().rev().find(|(put, _)| put == key).and_then(|(_, value)| value.clone());
@@ -52,22 +64,17 @@ impl Ledger for PoolLedger<'_> {
 
     fn balance(&self, owner: &Address) -> Amount {
         // The same money may move many times here: the sums can be larger than any amount.
-        let (mut plus, mut minus) = (u128::from(FormatLedger(self.state).balance(owner).0), 0u128);
-        let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
-        for outcome in self.of_owner(owner) {
-            plus += outcome.credits.iter().filter(|c| own(&c.lock)).map(|c| u128::from(c.amount.0)).sum::<u128>();
-            minus += outcome.spends.iter().filter(|s| own(&s.lock)).map(|s| u128::from(s.amount.0)).sum::<u128>();
-        }
-        u64::try_from(plus.saturating_sub(minus)).map_or(Amount::ZERO, Amount)
+        let after = i128::from(FormatLedger(self.state).balance(owner).0) + self.moved(owner);
+        u64::try_from(after.max(0)).map_or(Amount::ZERO, Amount)
     }
 
     fn coins(&self, owner: &Address) -> Vec<(Vec<u8>, Amount)> {
         let confirmed = FormatLedger(self.state).coins(owner).into_iter();
-        let waiting = self.of_owner(owner).flat_map(|outcome| &outcome.credits);
+        let waiting = self.of_owner(owner).flat_map(|entry| &entry.outcome.credits);
         let own = |lock: &[u8]| self.script.owner(lock).as_ref() == Some(owner);
         let waiting = waiting.filter(|credit| !credit.key.is_empty() && own(&credit.lock));
         // Whoever spends a coin of this owner takes from this owner.
-        let spent = self.of_owner(owner).flat_map(|outcome| &outcome.spends).map(|spend| &spend.key);
+        let spent = self.of_owner(owner).flat_map(|entry| &entry.outcome.spends).map(|spend| &spend.key);
         let spent: BTreeSet<&Vec<u8>> = spent.collect();
         let all = confirmed.chain(waiting.map(|credit| (credit.key.clone(), credit.amount)));
         let mut coins: Vec<_> = all.filter(|(key, _)| !spent.contains(key)).collect();
@@ -84,7 +91,7 @@ impl Ledger for PoolLedger<'_> {
             cheapest = found.then(|| (amount, key.to_vec()));
             !found
         });
-        for credit in self.of_owner(owner).flat_map(|outcome| &outcome.credits) {
+        for credit in self.of_owner(owner).flat_map(|entry| &entry.outcome.credits) {
             let this = (credit.amount, &credit.key);
             let better = credit.amount >= least && cheapest.as_ref().is_none_or(|(amount, key)| this < (*amount, key));
             let own = || self.script.owner(&credit.lock).as_ref() == Some(owner);

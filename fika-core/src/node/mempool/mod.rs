@@ -4,6 +4,7 @@ mod ledger;
 mod reject;
 mod relations;
 mod select;
+mod writes;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use crate::tx::Outcome;
 use crate::world::{BlockIx, Confirmed, MempoolEntry, TxIndex, TxTable, Use, Validation};
 pub use ledger::PoolLedger;
 pub use reject::TxReject;
+use writes::Writes;
 
 /// What a mempool accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,7 @@ pub struct Mempool {
     /// How many have arrived so far.
     arrived: u64,
     limits: MempoolLimits,
+    writes: Writes,
     /// The order of preference, once it is needed to say which is the cheapest.
     ranks: Option<BTreeSet<Rank>>,
 }
@@ -188,7 +191,7 @@ impl Mempool {
     #[inline]
     pub(super) fn add(&mut self, txs: &mut TxTable, tx: TxIndex, new: Validation) -> Result<Vec<TxIndex>, TxReject> {
         self.admit(&new)?;
-        let Validation { cost, rate, own, .. } = new;
+        let Validation { cost, rate, is_simple, own, .. } = new;
         if tx.0 as usize >= self.arrivals.len() {
             self.grow(tx);
         }
@@ -204,7 +207,23 @@ impl Mempool {
         if let Some(ranks) = &mut self.ranks {
             ranks.insert((Reverse(rate), self.arrived, tx));
         }
+        if !is_simple || self.writes.has_sums() {
+            self.note_writes(txs, tx);
+        }
         if self.cost > self.limits.max_bytes { Ok(self.evict(txs)) } else { Ok(Vec::new()) }
+    }
+
+    /// Notes what a transaction writes that has just come in.
+    #[cold]
+    fn note_writes(&mut self, txs: &TxTable, tx: TxIndex) {
+        let Some(entry) = self.entry(txs, tx).cloned() else { return };
+        if !entry.reads_entries && !self.writes.has_sums() {
+            let mut writes = std::mem::take(&mut self.writes);
+            let others = self.members().filter(|other| *other != tx);
+            writes.keep_sums(others.filter_map(|other| self.entry(txs, other)).map(|entry| &**entry));
+            self.writes = writes;
+        }
+        self.writes.add(self.arrived, tx, &entry);
     }
 
     /// Makes room for more transactions.
@@ -239,6 +258,11 @@ impl Mempool {
     }
 
     fn take_out(&mut self, txs: &mut TxTable, tx: TxIndex, cost: u64) {
+        if !self.writes.is_empty()
+            && let Some(entry) = self.entry(txs, tx).cloned()
+        {
+            self.writes.remove(self.arrival(tx), &entry);
+        }
         if !self.own.is_empty() {
             self.own.remove(&tx);
         }
@@ -273,11 +297,11 @@ impl Mempool {
 
     /// Removes all that build on `tx`, which does `outcome`; gives them.
     pub(super) fn remove_descendants(&mut self, txs: &mut TxTable, tx: TxIndex, outcome: &Outcome) -> Vec<TxIndex> {
-        let mut open = self.relations(txs, tx, outcome).children;
+        let mut open = self.children(txs, tx, outcome);
         let mut removed = Vec::new();
         while let Some(tx) = open.pop() {
             let Some(entry) = self.entry(txs, tx).cloned() else { continue };
-            open.extend(self.relations(txs, tx, &entry.outcome).children);
+            open.extend(self.children(txs, tx, &entry.outcome));
             self.remove(txs, tx);
             removed.push(tx);
         }

@@ -25,10 +25,10 @@ pub enum TxReject {
         /// What it pays.
         found: u64,
     },
-    /// It is larger than the whole mempool.
-    #[error("expected at most {max} bytes, found {found}")]
+    /// It is larger than the whole mempool, or than what any block has room for.
+    #[error("expected at most {max} bytes, which a block or the mempool has room for, found {found}")]
     TooLarge {
-        /// The mempool's limit, in bytes.
+        /// The lower of the two limits that it exceeds, in bytes.
         max: u64,
         /// Its bytes.
         found: u64,

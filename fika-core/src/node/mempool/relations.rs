@@ -2,48 +2,46 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use super::Mempool;
 use crate::hash::Id;
 use crate::tx::{Credit, Outcome};
 use crate::world::{MempoolEntry, TxIndex, TxTable, Use};
 
-/// What a transaction has to do with those of a mempool.
-#[derive(Debug, Default)]
-pub(super) struct Relations {
-    /// They must be in a block before it.
-    pub(super) parents: Vec<TxIndex>,
-    /// They build on it.
-    pub(super) children: Vec<TxIndex>,
-}
-
 impl Mempool {
-    /// What `tx`, which does `outcome`, has to do with the others of this mempool. It is not among its own relations.
-    pub(super) fn relations(&self, txs: &TxTable, tx: TxIndex, outcome: &Outcome) -> Relations {
-        let arrival = if self.contains(tx) { self.arrival(tx) } else { u64::MAX };
-        let mut relations = Relations::default();
+    /// Which transactions must be in a block before `tx`, which does `outcome`. It is not among them.
+    pub(super) fn parents(&self, txs: &TxTable, tx: TxIndex, outcome: &Outcome) -> SmallVec<[TxIndex; 2]> {
         let makers = outcome.spends.iter().filter_map(|spend| self.maker(txs, &spend.key).map(|(maker, _)| maker));
-        relations.parents.extend(makers.filter(|maker| *maker != tx));
+        let mut parents: SmallVec<[TxIndex; 2]> = makers.filter(|maker| *maker != tx).collect();
+        // Who writes an entry later builds on what was written there last.
+        let at = self.arrival_or_next(tx);
+        parents.extend(outcome.puts.iter().filter_map(|(key, _)| self.writes.before(key, at)));
+        parents
+    }
+
+    /// Which transactions build on `tx`, which does `outcome`. It is not among them.
+    pub(super) fn children(&self, txs: &TxTable, tx: TxIndex, outcome: &Outcome) -> Vec<TxIndex> {
         let made = outcome.credits.iter().filter(|credit| !credit.key.is_empty());
         let spenders = made.filter_map(|credit| self.spender(txs, &credit.key));
-        relations.children.extend(spenders.filter(|spender| *spender != tx));
-        // Who writes an entry later builds on what is written there earlier.
-        for (other_arrival, writer) in outcome.puts.iter().flat_map(|(key, _)| self.writers(txs, key)) {
-            match other_arrival.cmp(&arrival) {
-                std::cmp::Ordering::Less => relations.parents.push(writer),
-                std::cmp::Ordering::Equal => {}
-                std::cmp::Ordering::Greater => relations.children.push(writer),
-            }
-        }
-        relations
+        let mut children: Vec<TxIndex> = spenders.filter(|spender| *spender != tx).collect();
+        let at = self.arrival_or_next(tx);
+        children.extend(outcome.puts.iter().filter_map(|(key, _)| self.writes.after(key, at)));
+        children
+    }
+
+    /// When a transaction arrived, or would arrive now.
+    fn arrival_or_next(&self, tx: TxIndex) -> u64 {
+        if self.contains(tx) { self.arrival(tx) } else { self.arrived + 1 }
     }
 
     /// Whether `tx`, which is to do `outcome` here, would build on itself through others.
     pub(super) fn is_circular(&self, txs: &TxTable, tx: TxIndex, outcome: &Outcome) -> bool {
-        let Relations { parents, children } = self.relations(txs, tx, outcome);
+        let children: BTreeSet<TxIndex> = self.children(txs, tx, outcome).into_iter().collect();
         if children.is_empty() {
             return false;
         }
-        let (mut open, mut seen) = (parents, BTreeSet::new());
+        let (mut open, mut seen) = (self.parents(txs, tx, outcome), BTreeSet::new());
         while let Some(ancestor) = open.pop() {
             if children.contains(&ancestor) {
                 return true;
@@ -51,7 +49,7 @@ impl Mempool {
             if seen.insert(ancestor)
                 && let Some(entry) = self.entry(txs, ancestor)
             {
-                open.extend(self.relations(txs, ancestor, &entry.outcome).parents);
+                open.extend(self.parents(txs, ancestor, &entry.outcome));
             }
         }
         false
@@ -65,7 +63,7 @@ impl Mempool {
             let tx = nearest[looked];
             looked += 1;
             let Some(entry) = self.entry(txs, tx) else { continue };
-            for parent in self.relations(txs, tx, &entry.outcome).parents {
+            for parent in self.parents(txs, tx, &entry.outcome) {
                 if !nearest.contains(&parent) {
                     nearest.push(parent);
                 }
@@ -95,14 +93,5 @@ impl Mempool {
             let entry = self.entry(txs, tx)?;
             Some((tx, entry.outcome.credits.iter().find(|credit| credit.key == key)?))
         })
-    }
-
-    /// Which ones write the entry `key`, by arrival.
-    pub(super) fn writers(&self, txs: &TxTable, key: &[u8]) -> Vec<(u64, TxIndex)> {
-        let writes = |entry: &MempoolEntry| entry.outcome.puts.iter().any(|(put, _)| put == key);
-        let writers = txs.users(key, Use::PUTS).filter(|tx| self.entry(txs, *tx).is_some_and(|entry| writes(entry)));
-        let mut all: Vec<_> = writers.map(|tx| (self.arrival(tx), tx)).collect();
-        all.sort_unstable();
-        all
     }
 }

@@ -1,5 +1,6 @@
 //! What the table keeps of one transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::index::TxIndex;
@@ -29,12 +30,19 @@ pub struct MempoolEntry {
     pub tx: Tx,
     /// What it does.
     pub outcome: Outcome,
+    /// What it gives to each of its owners less what it takes, each owner once.
+    pub(crate) moves: Box<[(Address, i128)]>,
 }
 
 impl MempoolEntry {
     /// Tells validations apart.
     pub(crate) fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// Whether it neither writes entries of a format's own nor was validated by balances.
+    fn is_simple(&self) -> bool {
+        self.reads_entries && self.outcome.puts.is_empty()
     }
 }
 
@@ -44,8 +52,17 @@ pub(crate) struct Validation {
     pub(crate) cost: u64,
     pub(crate) rate: u64,
     pub(crate) fee: Amount,
+    /// It neither writes entries of a format's own nor was validated by balances.
+    pub(crate) is_simple: bool,
     /// The entry itself, if it is not the transaction's [first](super::TxTable::first) one.
     pub(crate) own: Option<Arc<MempoolEntry>>,
+}
+
+impl Validation {
+    pub(super) fn new(entry: &Arc<MempoolEntry>, is_first: bool) -> Validation {
+        let own = (!is_first).then(|| entry.clone());
+        Validation { cost: entry.cost, rate: entry.rate, fee: entry.fee, is_simple: entry.is_simple(), own }
+    }
 }
 
 /// A validation, and the conditions under which another node may use it.
@@ -152,7 +169,7 @@ pub(super) struct Known {
     /// Others that change an entry which this one reads.
     pub(super) related: Vec<TxIndex>,
     pub(super) keys: Vec<Box<[u8]>>,
-    pub(super) owners: Vec<Address>,
+    pub(super) owners: BTreeSet<Address>,
 }
 
 /// What a block means for mempools.

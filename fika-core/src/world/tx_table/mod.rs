@@ -19,7 +19,7 @@ mod entry;
 mod index;
 mod validations;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ledger::BytesMap;
@@ -44,7 +44,7 @@ pub struct TxTable {
     /// Free from the next call of a node on.
     released: Vec<TxIndex>,
     uses: BytesMap<Box<[u8]>, Vec<(TxIndex, Use)>>,
-    owners: BTreeMap<Address, Vec<TxIndex>>,
+    owners: BTreeMap<Address, BTreeSet<TxIndex>>,
     serials: u64,
     /// Counts changes to the table that could change a [`Confirmed`].
     changes: u64,
@@ -169,7 +169,7 @@ impl TxTable {
         }
         for owner in owners {
             if let Some(theirs) = self.owners.get_mut(&owner) {
-                theirs.retain(|other| *other != tx);
+                theirs.remove(&tx);
                 if theirs.is_empty() {
                     self.owners.remove(&owner);
                 }
@@ -215,14 +215,10 @@ impl TxTable {
         }
     }
 
-    fn note_owners(&mut self, tx: TxIndex, outcome: &Outcome, owner: &dyn Fn(&[u8]) -> Option<Address>) {
-        let locks = outcome.spends.iter().map(|spend| &spend.lock);
-        let locks = locks.chain(outcome.credits.iter().map(|credit| &credit.lock));
-        for owner in locks.filter_map(|lock| owner(lock)) {
-            let owners = &mut self.all[tx.0 as usize].owners;
-            if !owners.contains(&owner) {
-                owners.push(owner);
-                self.owners.entry(owner).or_default().push(tx);
+    fn note_owners(&mut self, tx: TxIndex, entry: &MempoolEntry) {
+        for (owner, _) in &entry.moves {
+            if self.all[tx.0 as usize].owners.insert(*owner) {
+                self.owners.entry(*owner).or_default().insert(tx);
             }
         }
     }
@@ -235,8 +231,8 @@ impl TxTable {
     }
 
     /// The transactions that take from `owner` or give to it.
-    pub(crate) fn of_owner(&self, owner: &Address) -> &[TxIndex] {
-        self.owners.get(owner).map_or(&[], |theirs| theirs)
+    pub(crate) fn of_owner(&self, owner: &Address) -> impl Iterator<Item = TxIndex> {
+        self.owners.get(owner).into_iter().flatten().copied()
     }
 }
 

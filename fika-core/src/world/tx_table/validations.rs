@@ -1,5 +1,6 @@
 //! Validations of transactions, and for which nodes they hold.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::TxTable;
@@ -26,7 +27,15 @@ impl TxTable {
     ) -> Option<Validation> {
         let brief = &self.briefs[tx.0 as usize];
         if brief.over == tip && (brief.beside == NO_TX || is_in(brief.beside) == brief.beside_is_in) {
-            return Some(Validation { cost: brief.cost.into(), rate: brief.rate, fee: brief.fee, own: None });
+            // No other validation is in a brief.
+            let is_simple = true;
+            return Some(Validation {
+                cost: brief.cost.into(),
+                rate: brief.rate,
+                fee: brief.fee,
+                is_simple,
+                own: None,
+            });
         }
         self.find_cached(tx, tip, is_in, serial)
     }
@@ -56,7 +65,7 @@ impl TxTable {
 
     fn validation(&self, tx: TxIndex, entry: &Arc<MempoolEntry>) -> Validation {
         let is_first = self.first(tx).is_some_and(|first| Arc::ptr_eq(first, entry));
-        Validation { cost: entry.cost, rate: entry.rate, fee: entry.fee, own: (!is_first).then(|| entry.clone()) }
+        Validation::new(entry, is_first)
     }
 
     /// The first validation of a transaction.
@@ -79,7 +88,6 @@ impl TxTable {
         let reads_entries = reads.is_some();
         let (tip, reads) = reads.unzip();
         self.note_uses(index, &outcome, reads.as_deref().unwrap_or_default());
-        self.note_owners(index, &outcome, owner);
         let beside = |tip| {
             let related = &self.all[index.0 as usize].related;
             let here: Vec<_> = related.iter().filter_map(|other| Some((*other, serial(self, *other)?))).collect();
@@ -93,7 +101,8 @@ impl TxTable {
         let over = tip.and_then(beside);
         // Another tip nearly always changes nothing.
         let known = self.first(index).filter(|first| first.outcome == outcome).cloned();
-        let entry = known.unwrap_or_else(|| self.keep_new(index, tx, outcome, reads_entries));
+        let entry = known.unwrap_or_else(|| self.keep_new(index, tx, outcome, reads_entries, owner));
+        self.note_owners(index, &entry);
         self.briefs[index.0 as usize].over = NO_TIP;
         if let Some((over, beside)) = over {
             self.note_in_brief(index, over, &beside);
@@ -107,12 +116,20 @@ impl TxTable {
     }
 
     /// Keeps a validation that differs from the first, or is the first.
-    fn keep_new(&mut self, index: TxIndex, tx: Tx, outcome: Outcome, reads_entries: bool) -> Arc<MempoolEntry> {
+    fn keep_new(
+        &mut self,
+        index: TxIndex,
+        tx: Tx,
+        outcome: Outcome,
+        reads_entries: bool,
+        owner: &dyn Fn(&[u8]) -> Option<Address>,
+    ) -> Arc<MempoolEntry> {
         self.serials += 1;
+        let moves = moves(&outcome, owner);
         let (fee, cost) = (outcome.fee, tx.bytes().len() as u64);
         let rate = u128::from(fee.0) * 1_000 / u128::from(cost).max(1);
         let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-        let new = Arc::new(MempoolEntry { rate, fee, cost, reads_entries, serial: self.serials, tx, outcome });
+        let new = Arc::new(MempoolEntry { rate, fee, cost, reads_entries, serial: self.serials, tx, outcome, moves });
         let known = &mut self.all[index.0 as usize];
         known.validations += 1;
         match known.validations {
@@ -150,6 +167,17 @@ impl TxTable {
             }
         }
     }
+}
+
+/// What an outcome gives to each owner less what it takes.
+fn moves(outcome: &Outcome, owner: &dyn Fn(&[u8]) -> Option<Address>) -> Box<[(Address, i128)]> {
+    let taken = outcome.spends.iter().map(|spend| (&spend.lock, -i128::from(spend.amount.0)));
+    let given = outcome.credits.iter().map(|credit| (&credit.lock, i128::from(credit.amount.0)));
+    let mut moves: BTreeMap<Address, i128> = BTreeMap::new();
+    for (owner, amount) in taken.chain(given).filter_map(|(lock, amount)| Some((owner(lock)?, amount))) {
+        *moves.entry(owner).or_default() += amount;
+    }
+    moves.into_iter().collect()
 }
 
 #[cfg(test)]
