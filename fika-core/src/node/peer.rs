@@ -1,5 +1,7 @@
 //! What a node knows of a neighbour.
 
+use super::budget::Budget;
+
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u32);
@@ -12,6 +14,7 @@ const MAX_REQUESTS: u16 = 1_000;
 pub(super) struct Peer {
     /// How many things of each kind it is being asked for.
     requested: [u16; 4],
+    pub(super) budget: Budget,
     pub(super) score: u32,
     pub(super) ready: bool,
     pub(super) banned: bool,

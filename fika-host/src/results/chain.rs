@@ -7,7 +7,7 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::hash::Id;
 
-use super::trace::{Trace, TraceEvent};
+use super::trace::{Repeated, Trace, TraceEvent};
 
 /// A node as its index in the experiment.
 pub(crate) type NodeIndex = usize;
@@ -203,6 +203,8 @@ impl Chain {
                 own.txs.push((hash, at_us));
             }
             TraceEvent::BadTx { .. } => facts.bad_txs += 1,
+            TraceEvent::Repeated { of: Repeated::BadTx, count } => facts.bad_txs += count,
+            TraceEvent::Repeated { of: Repeated::BadBlock, count } => facts.bad_blocks += count,
             TraceEvent::Paid { hash, amount, fee } => {
                 let (submitted_us, accepted_us, confirmed) = (at_us, None, None);
                 let payment = PaymentFacts { hash, from: node, amount, fee, submitted_us, accepted_us, confirmed };

@@ -205,8 +205,11 @@ impl<C: Codec> Session<C> {
     fn accept(&mut self, now: Time, frame: Frame<'_>, out: &mut Output) -> Result<(), Close> {
         match (self.state, frame) {
             (State::Ready, Frame::Message(message)) => out.messages.push(message.into_owned()),
-            (State::Ready, Frame::Ping) => self.owes_pong = true,
-            (State::Ready, Frame::Pong) => {}
+            (State::Ready, Frame::Ping) => {
+                out.control_frames += 1;
+                self.owes_pong = true;
+            }
+            (State::Ready, Frame::Pong) => out.control_frames += 1,
             (State::Ready, Frame::Hello(_)) => return Err(violation("expected one hello, found a second")),
             (_, Frame::Hello(other)) => {
                 self.check(&other)?;
