@@ -213,13 +213,13 @@ fn pings_and_connections_count() {
 #[test]
 fn who_sends_transactions_that_are_refused_waits_and_is_banned() {
     let (mut solo, factory) = (Solo::new(quiet()), Factory::new(quiet()));
-    let mut send = |solo: &mut Solo, tx: &Tx| {
+    let send = |solo: &mut Solo, tx: &Tx| {
         let mut messages = PeerMessage::from_wire(Message::Tx(tx.clone()), solo.world.txs_mut());
         Input::Message(PeerId(0), messages.remove(0))
     };
     // Each spends what is not there.
     let mut fate = Fate::default();
-    let mut garbage = |n: usize| Tx::new(sha256(&[&n.to_le_bytes()]).0.to_vec());
+    let garbage = |n: usize| Tx::new(sha256(&[&n.to_le_bytes()]).0.to_vec());
     for n in 0..100_000 {
         let input = send(&mut solo, &garbage(n));
         let answer = solo.give(input);

@@ -228,7 +228,7 @@ async fn converse(hub: Rc<RefCell<Hub>>, ticket: Ticket, stream: Stream) {
         let ready = tokio::select! {
             biased;
             ready = stream.ready(interest.unwrap_or(Interest::READABLE)), if interest.is_some() => ready,
-            () = sleep(pause.unwrap_or_default()), if pause.is_some() => continue,
+            () = rest(pause.unwrap_or_default()), if pause.is_some() => continue,
             () = ticket.wake.notified() => continue,
         };
         let moved = ready.and_then(|ready| {
@@ -245,6 +245,13 @@ async fn converse(hub: Rc<RefCell<Hub>>, ticket: Ticket, stream: Stream) {
             };
             return hub.borrow_mut().disconnected(&ticket, &why);
         }
+    }
+}
+
+/// Sleeps, or does nothing at all: the shortest sleep is a millisecond.
+async fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        sleep(pause).await;
     }
 }
 
