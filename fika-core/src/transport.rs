@@ -41,6 +41,8 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// Messages that have arrived whole.
     pub messages: Vec<Message>,
+    /// How many frames have arrived with which the session has dealt alone, such as pings.
+    pub control_frames: u32,
     /// The handshake is over: the other end's name.
     pub ready: Option<String>,
     /// When to call again with [`Input::Wake`]; replaces an earlier time.

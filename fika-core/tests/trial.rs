@@ -171,6 +171,7 @@ fn a_block_waits_for_the_uncle_that_it_names() {
     solo.hear_block(0, &first);
     let out = solo.hear_block(0, &nephew);
     assert!(out.events.contains(&Event::Orphan { id: nephew.id(), waits_for: stale.id() }));
+    assert_eq!(solo.world.tree().find(&nephew.id()), None, "what may never be valid takes no lasting place");
     let wanted = Message::GetData(vec![InvItem::Block(stale.id())]);
     assert!(out.messages.iter().any(|(_, message)| *message == wanted), "{:?}", out.messages);
     solo.hear_block(0, &child);

@@ -1,5 +1,6 @@
 //! Neighbours that come and go.
 
+use super::budget::Budget;
 use super::config::Role;
 use super::peer::PeerId;
 use super::state::Node;
@@ -12,7 +13,9 @@ impl Node {
         let peer = self.peer(id);
         peer.ready = true;
         // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
-        (peer.banned, peer.score) = (false, if peer.banned { 0 } else { peer.score });
+        if peer.banned {
+            (peer.banned, peer.score, peer.budget) = (false, 0, Budget::default());
+        }
         self.greet(turn, id);
         match self.config.role {
             Role::Full => self.announce_mempool(turn, id),

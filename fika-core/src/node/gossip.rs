@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::config::Role;
 use super::io::Event;
 use super::peer::PeerId;
+use super::price;
 use super::state::Node;
 use super::turn::Turn;
 use crate::address::Address;
@@ -33,6 +34,9 @@ impl Node {
         if !self.requests.is_empty() {
             self.fulfil_request(turn, from, &InvItem::Gossip(message.id()));
         }
+        if message.to.is_some_and(|to| to != self.address) {
+            self.charge_traffic(turn, from, price::FORWARDED_GOSSIP);
+        }
         let (by, bytes, me) = (&message.from, &message.bytes[..], self.address);
         let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| match &message.to {
             Some(to) if *to != me => agent.on_passing(by, to, bytes, ctx),
@@ -44,7 +48,8 @@ impl Node {
                 turn.out.send_all(Some(from), Message::Gossip(message));
                 turn.out.event(Event::Forwarded { id, what: "gossip" });
             }
-            Gossip::Forward | Gossip::Ignore => {}
+            Gossip::Forward => {}
+            Gossip::Ignore => self.charge(turn, from, price::IGNORED_GOSSIP),
             Gossip::Penalize => {
                 self.penalize(turn, Some(from), WRONG_SCORE, "it passed on a consensus message that is wrong")
             }
@@ -60,6 +65,9 @@ impl Node {
         // A direct message names no sender: its content must prove whatever matters.
         let nobody = Address::default();
         let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| agent.on_message(&nobody, bytes, ctx));
+        if verdict == Gossip::Ignore {
+            self.charge(turn, from, price::IGNORED_GOSSIP);
+        }
         if verdict == Gossip::Penalize {
             self.penalize(turn, Some(from), WRONG_SCORE, "it sent a consensus message that is wrong");
         }

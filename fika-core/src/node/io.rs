@@ -46,6 +46,10 @@ pub enum Input {
     Disconnected(PeerId, u32),
     /// A neighbour says something.
     Message(PeerId, PeerMessage),
+    /// The transport has dealt with so many frames of a neighbour alone, such as pings.
+    ControlFrames(PeerId, u32),
+    /// A neighbour has opened a connection, over which nothing was said yet.
+    Attempt(PeerId),
     /// Neighbours have announced this block too, for which the node waits: what an `inv` of each would have said. A runtime
     /// that keeps such announcements back tells them before the node may look for somebody else to ask.
     AlsoAnnounced {
@@ -279,6 +283,9 @@ pub struct Outputs {
     pub ended_requests: Vec<Id>,
     /// Neighbours to be disconnected and kept away.
     pub bans: Vec<PeerId>,
+    /// Neighbours that have used up their budgets, and until when: the runtime takes nothing from them before. What has come
+    /// from them keeps, and stays in order.
+    pub waits: Vec<(PeerId, Time)>,
     /// Empty lists, for their memory.
     item_lists: Vec<Vec<InvItem>>,
     pub(super) work_list: Vec<Work>,
@@ -313,6 +320,7 @@ impl Outputs {
         self.events.clear();
         self.ended_requests.clear();
         self.bans.clear();
+        self.waits.clear();
         self.work = None;
         self.wake_at = None;
     }

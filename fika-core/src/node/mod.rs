@@ -33,12 +33,13 @@
 //! | `state` | [`Node`], and what all ways use |
 //! | `duties`, `own_txs`, `wallet_coins`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `gossip_seen`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
 //! | `recording` | a call as a line of the log |
-//! | `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `config` | one call; what goes in and comes out |
+//! | `price`, `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `budget`, `config` | one call; what goes in and comes out; what a neighbour may cost |
 //!
 //! Functions marked `inline(never)` or `cold` are needed by few events, or by events of other kinds than a block's. As parts of
 //! their callers they would lie in the midst of what every block runs through, and the caches would have to hold them too.
 
 mod block_relay;
+mod budget;
 mod chain_sync;
 mod config;
 mod connections;
@@ -58,6 +59,7 @@ mod partial_blocks;
 mod peer;
 mod pending;
 mod prefetch;
+mod price;
 mod producer;
 pub(crate) mod recording;
 mod requests;
@@ -116,6 +118,8 @@ impl Node {
             Input::Connected(peer) => self.on_connected(turn, peer),
             Input::Disconnected(peer, score) => self.on_disconnected(turn, peer, score),
             Input::Message(peer, message) => self.on_message(turn, peer, message),
+            Input::ControlFrames(peer, count) => self.charge(turn, peer, price::CONTROL_FRAME * Time::from(count)),
+            Input::Attempt(peer) => self.charge(turn, peer, price::CONNECTION),
             Input::AlsoAnnounced { block, peers } => self.on_also_announced(&block, &peers),
             Input::Wake => {}
             Input::Found { ticket, header } => self.on_found(turn, ticket, header),
@@ -166,6 +170,7 @@ impl Node {
         if self.peer(from).banned {
             return message.release(turn.world.txs_mut());
         }
+        self.charge(turn, from, price::of_message(&message));
         let message = match message {
             PeerMessage::TxInv(inv) => return self.on_tx_inv(turn, from, inv),
             PeerMessage::GetTxs(txs) => return self.on_get_txs(turn, from, txs),

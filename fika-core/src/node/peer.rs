@@ -1,5 +1,6 @@
 //! What a node knows of a neighbour.
 
+use super::budget::Budget;
 use crate::header::Time;
 
 /// A neighbour, numbered by the runtime from 0 on. The number stays when the connection breaks and comes back.
@@ -19,6 +20,7 @@ pub(super) struct Peer {
     requested: [u16; 4],
     /// How long it is waited for, where that is longer than for others: it answers slowly, or not at all lately.
     wait: Time,
+    pub(super) budget: Budget,
     pub(super) score: u32,
     pub(super) ready: bool,
     pub(super) banned: bool,

@@ -35,6 +35,8 @@ pub(super) fn input(input: &Input, txs: &TxTable) -> String {
         Input::AlsoAnnounced { block, peers } => {
             format!("also_announced {block} {}", joined(peers.iter().map(|peer| peer.0)))
         }
+        Input::ControlFrames(peer, count) => format!("control_frames {} {count}", peer.0),
+        Input::Attempt(peer) => format!("attempt {}", peer.0),
         Input::Wake => "wake".into(),
         Input::Found { ticket, header } => format!("found {ticket} {}", hex(header)),
         Input::Exhausted { ticket } => format!("exhausted {ticket}"),

@@ -29,7 +29,7 @@ impl Node {
     /// What the node remembers: its tip, and its own transactions.
     fn restore(&mut self, world: &mut World) {
         let tree = world.tree();
-        let sealed = (0..tree.len() as u32).map(BlockIx).filter(|ix| tree[*ix].sealed);
+        let sealed = (0..tree.len() as u32).map(BlockIx).filter(|ix| tree[*ix].seal.is_some());
         sealed.for_each(|ix| _ = self.seen.insert(ix));
         let Some(store) = world.store() else { return };
         let kept = store.values("agent/").into_iter();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::budget::Overdraft;
 use super::config::{NodeConfig, Role};
 use super::duties::Duties;
 use super::io::Event;
@@ -10,6 +11,7 @@ use super::mempool::Mempool;
 use super::own_txs::{OwnTx, OwnTxs};
 use super::partial_blocks::PartialBlocks;
 use super::peer::{Peer, PeerId, peer_in};
+use super::price;
 use super::requests::Requests;
 use super::timers::Timers;
 use super::turn::Turn;
@@ -21,6 +23,7 @@ use crate::block::Block;
 use crate::codec::Encode;
 use crate::env::signed_proof;
 use crate::hash::{Id, sha256};
+use crate::header::Time;
 use crate::keys::{KeyPair, KeyScheme};
 use crate::message::{InvItem, MAX_HEADERS};
 use crate::transport::BAN_SCORE;
@@ -29,6 +32,9 @@ use crate::view::BlockView;
 use crate::world::ledger::{Entries, Space};
 use crate::world::transfer::FormatLedger;
 use crate::world::{BlockIx, BlockSet, Tree, TxIndex, World};
+
+/// Misbehaviour score for using up a budget again and again.
+const FLOOD_SCORE: u32 = BAN_SCORE / 4;
 
 /// One node of a network.
 // The parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
@@ -172,6 +178,30 @@ impl Node {
         }
     }
 
+    /// A neighbour has made this node work.
+    #[inline]
+    pub(super) fn charge(&mut self, turn: &mut Turn<'_>, peer: PeerId, price: Time) {
+        if let Some(overdraft) = self.peer(peer).budget.work(turn.now, price) {
+            self.overdrawn(turn, peer, overdraft);
+        }
+    }
+
+    /// A neighbour has made this node send so many bytes, or something else that an honest one may need much of.
+    #[inline]
+    pub(super) fn charge_traffic(&mut self, turn: &mut Turn<'_>, peer: PeerId, price: Time) {
+        if let Some(overdraft) = self.peer(peer).budget.traffic(turn.now, price) {
+            self.overdrawn(turn, peer, overdraft);
+        }
+    }
+
+    #[cold]
+    fn overdrawn(&mut self, turn: &mut Turn<'_>, peer: PeerId, overdraft: Overdraft) {
+        turn.out.waits.push((peer, overdraft.until));
+        if overdraft.is_blamed {
+            self.penalize(turn, Some(peer), FLOOD_SCORE, "it goes on asking for more than a neighbour may");
+        }
+    }
+
     /// The state of a neighbour; made when it is first heard of.
     pub(super) fn peer(&mut self, id: PeerId) -> &mut Peer {
         peer_in(&mut self.peers, id)
@@ -217,10 +247,15 @@ impl Node {
         has_room && is_new
     }
 
-    /// A block that others may have.
-    pub(super) fn public_block(&self, world: &World, id: &Id) -> Option<Arc<Block>> {
-        let ix = world.tree().find(id)?;
-        (self.seen.contains(ix) && !self.seldom.unpublished.is_hidden(ix)).then(|| world.block(ix))?
+    /// A block that others may have, for a neighbour that asks for it.
+    pub(super) fn public_block(&mut self, turn: &mut Turn<'_>, from: PeerId, id: &Id) -> Option<Arc<Block>> {
+        let ix = turn.world.tree().find(id)?;
+        if !self.seen.contains(ix) || self.seldom.unpublished.is_hidden(ix) {
+            return None;
+        }
+        let bytes = turn.world.tree()[ix].bytes as usize;
+        self.charge_traffic(turn, from, price::SENT_BLOCK + (bytes / price::BYTES) as Time);
+        turn.world.block(ix)
     }
 
     /// The node's address.

@@ -7,12 +7,14 @@ use super::chain_sync::ChainUpdate;
 use super::config::Role;
 use super::io::Event;
 use super::peer::PeerId;
+use super::price;
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
 use crate::block::Head;
 use crate::codec::Encode;
 use crate::hash::Id;
+use crate::header::Time;
 use crate::message::{InvItem, MAX_HEADERS, MAX_LOCATOR, Message};
 use crate::reject::Reject;
 use crate::transport::BAN_SCORE;
@@ -52,14 +54,15 @@ impl Node {
         let start = locator.iter().find_map(ours).unwrap_or(Tree::GENESIS);
         let last = (tree[start].height + MAX_HEADERS as u64).min(tree[tip].height);
         let path = tree.path(start, tree.ancestor(tip, last));
-        let blocks = path.iter().filter_map(|ix| turn.world.block(*ix));
         let mut bytes = 0;
         let fits = |head: &Head| {
             bytes += head.encoded_len();
             bytes <= MAX_ANSWER_BYTES
         };
-        let heads = blocks.map(|block| block.head.clone()).take_while(fits).collect();
+        let heads: Vec<Head> = path.iter().map_while(|ix| tree.head(*ix)).take_while(fits).collect();
+        let price = price::GET_HEADERS + price::SENT_HEADER * heads.len() as Time;
         turn.out.send_other(from, Message::Headers(heads));
+        self.charge(turn, from, price);
         // It did not greet, having no block: whoever asks it has some.
         if tip == Tree::GENESIS && locator.first().is_some_and(|id| !self.knows_block(turn.world, id)) {
             self.ask_headers(turn, from);

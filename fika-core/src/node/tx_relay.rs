@@ -13,6 +13,7 @@ use super::config::{Announce, Role};
 use super::io::{Event, PeerMessage};
 use super::mempool::TxReject;
 use super::peer::{Peer, PeerId};
+use super::price;
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
@@ -20,6 +21,7 @@ use super::tx_inv::{TxInv, release_list};
 use super::tx_orphanage::TxOrphan;
 use super::tx_status::Status;
 use crate::hash::draw;
+use crate::header::Time;
 use crate::message::{InvItem, MAX_ITEMS, Message};
 use crate::world::TxIndex;
 
@@ -45,14 +47,17 @@ impl Node {
 
     /// A neighbour asks for these.
     pub(super) fn on_get_txs(&mut self, turn: &mut Turn<'_>, from: PeerId, mut txs: Vec<TxIndex>) {
-        let mut missing = Vec::new();
+        let (mut missing, mut bytes) = (Vec::new(), 0);
         txs.retain(|tx| {
             let is_here = self.mempool.contains(*tx);
-            if !is_here {
+            if is_here {
+                bytes += turn.world.txs().tx(*tx).map_or(0, |tx| tx.bytes().len());
+            } else {
                 missing.push(*tx);
             }
             is_here
         });
+        self.charge_traffic(turn, from, (bytes / price::BYTES) as Time);
         turn.out.send_txs(from, txs, PeerMessage::Txs);
         turn.out.send_txs(from, missing, PeerMessage::TxsNotFound);
     }
@@ -89,8 +94,14 @@ impl Node {
     #[inline]
     pub(super) fn accept_tx(&mut self, turn: &mut Turn<'_>, tx: TxIndex, from: Option<PeerId>) -> Result<(), TxReject> {
         match self.tx_status.receive(turn.world.txs_mut(), tx, from) {
-            Status::InMempool => return Ok(()),
-            Status::Recent if from.is_some() => return Ok(()),
+            Status::InMempool => {
+                self.charge_sender(turn, from, price::KNOWN_TX);
+                return Ok(());
+            }
+            Status::Recent if from.is_some() => {
+                self.charge_sender(turn, from, price::KNOWN_TX);
+                return Ok(());
+            }
             Status::Recent | Status::New => {}
         }
         match self.accept_to_mempool(turn, tx, from) {
@@ -105,9 +116,16 @@ impl Node {
         }
     }
 
+    fn charge_sender(&mut self, turn: &mut Turn<'_>, from: Option<PeerId>, price: Time) {
+        if let Some(from) = from {
+            self.charge(turn, from, price);
+        }
+    }
+
     /// A transaction is not accepted: one that a neighbour has sent before its parents waits for them.
     #[cold]
     fn defer_or_refuse_tx(&mut self, turn: &mut Turn<'_>, tx: TxIndex, from: Option<PeerId>, why: &TxReject) {
+        self.charge_sender(turn, from, price::REFUSED_TX);
         match from {
             Some(peer) if matches!(why, TxReject::MissingInputs { .. }) && !self.was_executed_lately(turn, tx) => {
                 let orphan = TxOrphan::new(tx, peer, turn.now, self.config.relay.request_timeout_us);

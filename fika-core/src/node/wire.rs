@@ -1,6 +1,7 @@
 //! The door between sockets and nodes: messages as transports carry them, with hashes and bytes, and as nodes take them,
 //! with indexes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::io::PeerMessage;
@@ -8,9 +9,18 @@ use super::tx_inv::TxInv;
 use crate::message::{InvItem, Message};
 use crate::world::{TxIndex, TxTable};
 
+/// Whoever names a thing twice in one message has named it once: it is not answered twice.
+pub(super) fn name_once(items: &mut Vec<InvItem>) {
+    if items.len() > 1 {
+        let mut named = BTreeSet::new();
+        items.retain(|item| named.insert(*item));
+    }
+}
+
 /// Takes the transactions out of a list of items, and holds them.
 fn split(mut items: Vec<InvItem>, txs: &mut TxTable) -> (Vec<TxIndex>, Vec<InvItem>) {
     let mut held = Vec::new();
+    name_once(&mut items);
     items.retain(|item| match item {
         InvItem::Tx(hash) => {
             held.push(txs.hold(*hash));
@@ -41,6 +51,32 @@ impl PeerMessage {
         let other = (!others.is_empty() || held.is_empty()).then(|| PeerMessage::Other(of_others(others)));
         let txs = (!held.is_empty()).then(|| of_txs(held));
         txs.into_iter().chain(other).collect()
+    }
+
+    /// Whether the answer may be much longer than the message.
+    pub fn is_request(&self) -> bool {
+        use Message::{GetBlockTxn, GetData, GetHeaders};
+        matches!(self, PeerMessage::GetTxs(_) | PeerMessage::Other(GetData(_) | GetHeaders(_) | GetBlockTxn(_)))
+    }
+
+    /// A long list of what somebody asks for in parts of at most so many things, each of which can be answered by itself.
+    pub fn in_parts(self, most: usize) -> Vec<PeerMessage> {
+        fn parts<T>(mut list: Vec<T>, most: usize, message: impl Fn(Vec<T>) -> PeerMessage) -> Vec<PeerMessage> {
+            let mut parts = Vec::with_capacity(list.len() / most + 1);
+            while list.len() > most {
+                let rest = list.split_off(most);
+                parts.push(message(std::mem::replace(&mut list, rest)));
+            }
+            parts.push(message(list));
+            parts
+        }
+        match self {
+            PeerMessage::GetTxs(list) => parts(list, most, PeerMessage::GetTxs),
+            PeerMessage::Other(Message::GetData(items)) => {
+                parts(items, most, |items| PeerMessage::Other(Message::GetData(items)))
+            }
+            other => vec![other],
+        }
     }
 
     /// The message that [`to_wire`](PeerMessage::to_wire) has split, for the node whose world has this table. `None`: there

@@ -58,6 +58,8 @@ impl Call {
                 let peers = word()?.split(',').map(|peer| number(peer).map(PeerId));
                 Input::AlsoAnnounced { block, peers: peers.collect::<Option<_>>()? }
             }
+            "control_frames" => Input::ControlFrames(PeerId(number(word()?)?), number(word()?)?),
+            "attempt" => Input::Attempt(PeerId(number(word()?)?)),
             "wake" => Input::Wake,
             "found" => Input::Found { ticket: number(word()?)?, header: decoded(word()?)? },
             "exhausted" => Input::Exhausted { ticket: number(word()?)? },

@@ -253,12 +253,13 @@ impl World {
     /// Takes over a block that was validated in an earlier run.
     fn restore(&mut self, record: Record) -> Result<(), Id> {
         let id = record.block.id();
+        let seal = record.block.head.seal.as_slice().into();
         let ix = self.tree.insert(record.block).ok_or(id)?;
         let entry = &mut self.tree[ix];
         entry.weight = record.weight;
         entry.state_root = record.state_root;
         entry.verdict = Verdict::Valid;
-        entry.sealed = true;
+        entry.seal = Some(seal);
         self.states.prepare(self.tree[ix].parent, &self.tree, &self.archive);
         self.states.commit(ix, &record.diff, &self.tree);
         self.archive.keep(ix, id, record.diff);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::block::Block;
+use crate::block::{Block, Head};
+use crate::codec::Encode;
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::reject::Reason;
@@ -73,8 +74,11 @@ pub struct Entry {
     pub children: Vec<BlockIx>,
     /// Its validity.
     pub verdict: Verdict,
-    /// Whether a seal that holds is known.
-    pub sealed: bool,
+    /// The first seal that held. With the rest of the head it is here, so that whoever asks for headers makes nobody read
+    /// whole blocks.
+    pub seal: Option<Box<[u8]>>,
+    /// The length of the block when it came, in bytes.
+    pub bytes: u32,
     /// The whole block while it is in memory; a store has it otherwise.
     pub block: Option<Arc<Block>>,
     /// The keys that its transactions spend, while the block is in memory.
@@ -97,9 +101,10 @@ impl Tree {
     /// A tree of one block.
     pub fn new(genesis: Arc<Block>) -> Tree {
         let mut tree = Tree { entries: Vec::new(), by_id: IdMap::default() };
+        let genesis_seal = genesis.head.seal.as_slice().into();
         let ix = tree.push(genesis, BlockIx(0), 0);
         tree.entries[0].verdict = Verdict::Valid;
-        tree.entries[0].sealed = true;
+        tree.entries[0].seal = Some(genesis_seal);
         debug_assert_eq!(ix, Tree::GENESIS);
         tree
     }
@@ -134,7 +139,7 @@ impl Tree {
     fn push(&mut self, block: Arc<Block>, parent: BlockIx, height: u64) -> BlockIx {
         let ix = BlockIx(u32::try_from(self.entries.len()).expect("fewer than 2^32 blocks"));
         let skip = if height < 2 { parent } else { self.ancestor(parent, skip_height(height)) };
-        let id = block.id();
+        let (id, bytes) = (block.id(), block.encoded_len() as u32);
         self.entries.push(Entry {
             id,
             header: block.head.header,
@@ -145,7 +150,8 @@ impl Tree {
             skip,
             children: Vec::new(),
             verdict: Verdict::Open,
-            sealed: false,
+            seal: None,
+            bytes,
             block: Some(block),
             spent: None,
             state_root: Id::ZERO,
@@ -225,6 +231,12 @@ impl Tree {
         path
     }
 
+    /// The head of a block whose seal is known.
+    pub fn head(&self, ix: BlockIx) -> Option<Head> {
+        let Entry { header, extra, seal, .. } = &self[ix];
+        Some(Head { header: *header, extra: extra.to_vec(), seal: seal.as_ref()?.to_vec() })
+    }
+
     /// The block as plugins see it.
     pub fn view(&self, ix: BlockIx) -> BlockView<'_> {
         let entry = &self[ix];
@@ -260,7 +272,6 @@ fn skip_height(height: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::Head;
 
     fn block(parent: Id, nonce: u32) -> Arc<Block> {
         let header = Header { parent, nonce, ..Header::default() };

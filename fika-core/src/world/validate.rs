@@ -8,7 +8,7 @@ use super::ledger::{Change, Overlay, state_root};
 use super::seen::Scope;
 use super::spends::{proof_id, prove};
 use super::transfer::{FormatLedger, carry_out, change_supply, check_supply, settle};
-use super::tree::{BlockIx, Tree, Verdict};
+use super::tree::{BlockIx, Entry, Tree, Verdict};
 use super::{Rules, World};
 use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root, same_proof};
@@ -137,8 +137,15 @@ impl World {
         Ok(earliest)
     }
 
-    /// The blocks off its ancestry that a block names. None where they cannot be read: `validate` reports that.
-    pub(crate) fn named_by(&mut self, ix: BlockIx) -> &[Id] {
+    /// The blocks off its ancestry that a block called `id` names. None where they cannot be read: `validate` reports that.
+    pub(crate) fn named_by(&mut self, id: &Id, block: &Block) -> Vec<Id> {
+        let Some(ix) = self.tree.find(id) else {
+            let Some(parent) = self.tree.find(&block.head.header.parent) else { return Vec::new() };
+            let Head { header, extra, .. } = &block.head;
+            let Entry { height, weight, .. } = self.tree[parent];
+            let view = BlockView { id: *id, header: *header, height: height + 1, weight, extra };
+            return self.rules.consensus.references(&view).unwrap_or_default();
+        };
         if self.tree[ix].references.is_none() {
             let before = self.rules.faults.count();
             let references: Box<[Id]> = self.references_of(ix).into();
@@ -146,7 +153,7 @@ impl World {
                 self.tree[ix].references = Some(references);
             }
         }
-        self.tree[ix].references.as_deref().unwrap_or_default()
+        self.tree[ix].references.as_deref().unwrap_or_default().to_vec()
     }
 
     /// The same, asked of the rules unless it is known.
@@ -325,11 +332,8 @@ impl World {
     /// # Errors
     /// [`Reject::Invalid`] blames whoever sent the seal, not the block.
     pub fn seal(&mut self, ix: BlockIx, seal: &[u8]) -> Result<(), Reject> {
-        if self.tree[ix].sealed {
-            if self.block(ix).is_some_and(|block| same_proof(&block.head.seal, seal)) {
-                return Ok(());
-            }
-            return self.check_seal(ix, seal);
+        if let Some(known) = &self.tree[ix].seal {
+            return if same_proof(known, seal) { Ok(()) } else { self.check_seal(ix, seal) };
         }
         self.check_seal(ix, seal)?;
         if let Some(block) = self.tree[ix].block.take() {
@@ -337,7 +341,7 @@ impl World {
             block.head.seal = seal.to_vec();
             let block = Arc::new(block);
             self.tree[ix].block = Some(block.clone());
-            self.tree[ix].sealed = true;
+            self.tree[ix].seal = Some(seal.into());
             let (weight, state_root) = (self.tree[ix].weight, self.tree[ix].state_root);
             let diff = self.diff(ix);
             if let Some(store) = self.store() {

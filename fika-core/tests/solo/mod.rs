@@ -23,6 +23,7 @@ pub struct Answer {
     pub work: Option<Vec<Work>>,
     pub events: Vec<Event>,
     pub bans: Vec<PeerId>,
+    pub waits: Vec<(PeerId, Time)>,
 }
 
 /// A node with neighbours that the test plays.
@@ -71,6 +72,7 @@ impl Solo {
         let mut answer = Answer { events: std::mem::take(&mut out.events), ..Answer::default() };
         answer.work = out.work.take();
         answer.bans = std::mem::take(&mut out.bans);
+        answer.waits = std::mem::take(&mut out.waits);
         for (dest, message) in std::mem::take(&mut out.messages) {
             answer.messages.extend(message.to_wire(self.world.txs()).into_iter().map(|message| (dest, message)));
             message.release(self.world.txs_mut());
@@ -85,6 +87,7 @@ impl Solo {
             all.messages.extend(answer.messages);
             all.events.extend(answer.events);
             all.bans.extend(answer.bans);
+            all.waits.extend(answer.waits);
             all.work = answer.work.or(all.work);
         }
         all

@@ -28,10 +28,14 @@ use super::journal::Journal;
 use super::keyfile::read_or_create;
 use super::memory;
 use super::payer::Payer;
+use super::repeats::Repeats;
 use super::setup::{NodeSetup, node_key};
 use super::store::DiskStore;
 use crate::experiment;
 use crate::results::trace::TraceEvent;
+
+/// So many payments that are due are made before others have their turn.
+const PAYMENTS_PER_TURN: usize = 16;
 
 /// Who asked for a payment.
 pub(super) enum Orderer {
@@ -55,6 +59,7 @@ pub(super) struct Hub {
     pub(super) session_out: transport::Output,
     store: DiskStore,
     pub(super) journal: Journal,
+    pub(super) repeats: Repeats,
     faults: Faults,
     pub(super) miner: Option<Miner>,
     drawn: Vec<(Time, u64)>,
@@ -146,6 +151,7 @@ impl Hub {
             session_out: transport::Output::default(),
             store,
             journal,
+            repeats: Repeats::default(),
             faults,
             miner,
             drawn: Vec::new(),
@@ -205,9 +211,11 @@ impl Hub {
 
     /// Lets the node deal with everything that has happened, and carries out what it answers.
     pub(super) fn turn(&mut self) {
+        let mut payments = 0..PAYMENTS_PER_TURN;
         while self.began {
             let now = self.clock.now();
-            let Some(input) = self.inputs.pop_front().or_else(|| self.next_payment(now)) else { break };
+            let next = self.inputs.pop_front();
+            let Some(input) = next.or_else(|| payments.next().and_then(|_| self.next_payment(now))) else { break };
             let mut out = take(&mut self.out);
             self.node.handle(&mut self.world, now, input, &mut out);
             let failed = self.faults.count() > 0;
@@ -250,6 +258,9 @@ impl Hub {
             message.release(self.world.txs_mut());
         }
         out.messages = messages;
+        for (peer, until) in out.waits.drain(..) {
+            self.wait(now, peer, until);
+        }
         for peer in out.bans.drain(..) {
             self.ban(now, peer);
         }
@@ -344,6 +355,7 @@ impl Hub {
             self.drawn.first().map(|(at, _)| *at),
             self.payer.due(height).filter(|_| self.began),
             self.update_at,
+            self.repeats.due(),
         ];
         let chain = times.into_iter().flatten().chain(sessions).min().map(|at| self.clock.until(at));
         let instants = [self.store.due(), self.journal.due()];
@@ -355,6 +367,7 @@ impl Hub {
     pub(super) fn tick(&mut self) {
         let now = self.clock.now();
         self.wake_sessions(now);
+        self.report_repeats(now);
         if self.wake_at.is_some_and(|at| at <= now) {
             self.push(Input::Wake);
         }
@@ -381,6 +394,7 @@ impl Hub {
 
     /// Makes everything durable.
     pub(super) fn flush(&mut self) {
+        self.report_repeats(Time::MAX);
         self.store.flush();
         self.flush_journal();
         if let Some(why) = self.store.failure() {

@@ -1,24 +1,51 @@
-//! What the hub does with its neighbours' connections: sessions, queues, bans. The sockets are in `socket`.
+//! What the hub does with its neighbours' connections: sessions, queues, turns, bans. The sockets are in `socket`.
+//!
+//! What a neighbour says waits for its turn: it is given to the node message by message, a few at a time, and only while the
+//! neighbour has something left of its budget and takes the answers. Until then nothing more is read from its socket.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
 use fika_core::node::{Input, PeerId, PeerMessage};
 use fika_core::transport;
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::connection::{Connection, Link, Ticket};
 use super::hub::Hub;
+use super::repeats::Kind;
 
 /// The least that may wait to be written to a neighbour, in bytes. Beyond it and the largest answer to
 /// one request, the neighbour is too slow and is disconnected.
 const QUEUE_BYTES: usize = 4 << 20;
 /// Blocks that a neighbour asks for at once.
 const BLOCKS_ASKED: usize = 16;
+/// While so many bytes wait to be written to a neighbour, nothing more that it asks for is answered.
+const QUEUE_FULL_BYTES: usize = 1 << 20;
+/// So many requests may wait for that; then nothing more is read.
+const ASKED_MAX: usize = 256;
+/// So many messages of a neighbour are dealt with before the others have their turn.
+const MESSAGES_PER_TURN: usize = 16;
 /// A queue that was emptied keeps this much memory.
 const QUEUE_KEPT_BYTES: usize = 16 << 10;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is over.
+    Over,
+    /// The neighbour may say more.
+    Read,
+    /// The neighbour must take its answers first.
+    Write,
+    /// What the neighbour has said waits for its next turn.
+    Turn,
+    /// The neighbour must wait for so long.
+    Wait(Duration),
+}
 
 impl Hub {
     fn link(&mut self, peer: PeerId) -> &mut Link {
@@ -26,8 +53,8 @@ impl Hub {
     }
 
     /// How long the neighbour is still kept away.
-    pub(super) fn ban_left(&self, peer: PeerId) -> std::time::Duration {
-        self.clock.until(self.links[peer.0 as usize].banned_until)
+    pub(super) fn away(&self, peer: PeerId) -> Duration {
+        self.clock.until(self.links[peer.0 as usize].away_until())
     }
 
     /// A socket is connected. A connection that the neighbour still had is over: it would not have made another.
@@ -38,9 +65,20 @@ impl Hub {
         let link = self.link(peer);
         link.connections += 1;
         let number = link.connections;
-        let (queue, wake_at) = (Vec::new(), None);
-        link.connection =
-            Some(Connection { number, session, ready: false, wake_at, queue, written: 0, wake: wake.clone() });
+        link.connection = Some(Connection {
+            number,
+            session,
+            ready: false,
+            wake_at: None,
+            held: VecDeque::new(),
+            asked: VecDeque::new(),
+            queue: Vec::new(),
+            written: 0,
+            wake: wake.clone(),
+        });
+        if !dialed {
+            self.push(Input::Attempt(peer));
+        }
         self.session(peer, transport::Input::Open);
         self.turn();
         Ticket { peer, number, wake }
@@ -52,6 +90,29 @@ impl Hub {
             self.session(ticket.peer, transport::Input::Bytes(bytes));
             self.turn();
         }
+    }
+
+    /// Gives the node some of what the neighbour has said, as far as it is its turn.
+    pub(super) fn step(&mut self, ticket: &Ticket) -> Step {
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(queued) = self.queued(ticket) else { return Step::Over };
+            let is_full = queued.len() > QUEUE_FULL_BYTES;
+            let wait = self.clock.until(self.links[ticket.peer.0 as usize].waits_until);
+            if !wait.is_zero() {
+                return Step::Wait(wait);
+            }
+            let Some(connection) = &mut self.links[ticket.peer.0 as usize].connection else { return Step::Over };
+            if is_full && connection.asked.len() >= ASKED_MAX {
+                return Step::Write;
+            }
+            let asked = if is_full { None } else { connection.asked.pop_front() };
+            match asked.or_else(|| connection.held.pop_front()) {
+                None => return Step::Read,
+                Some(message) if is_full && message.is_request() => connection.asked.push_back(message),
+                Some(message) => self.take(Input::Message(ticket.peer, message)),
+            }
+        }
+        Step::Turn
     }
 
     /// What is to be written; `None` when the connection is over.
@@ -105,6 +166,16 @@ impl Hub {
         self.drop_connection(peer, 0, "banned");
     }
 
+    /// A neighbour has used up its budget.
+    pub(super) fn wait(&mut self, now: Time, peer: PeerId, until: Time) {
+        let link = self.link(peer);
+        link.waits_until = link.waits_until.max(until);
+        if self.repeats.may_write(now, Some(peer), Kind::Wait) {
+            let (name, ms) = (&self.links[peer.0 as usize].name, until.saturating_sub(now) / 1000);
+            info!("{name} asks for more than a neighbour may: nothing is read from it for {ms} ms");
+        }
+    }
+
     /// Sessions whose time has come.
     pub(super) fn wake_sessions(&mut self, now: Time) {
         for peer in (0..self.links.len() as u32).map(PeerId) {
@@ -134,7 +205,9 @@ impl Hub {
             if name.is_empty() || name == link.name {
                 connection.ready = true;
                 link.told = false;
-                info!("connected with {}", link.name);
+                if self.repeats.may_write(now, Some(peer), Kind::Connection) {
+                    info!("connected with {}", link.name);
+                }
                 self.push(Input::Connected(peer));
             } else {
                 let reason = format!("expected {}, found {name}", link.name);
@@ -144,13 +217,19 @@ impl Hub {
         if self.links[peer.0 as usize].is_ready() {
             let messages = std::mem::take(&mut self.session_out.messages);
             for message in messages {
-                self.log_message(peer, &message);
-                for message in PeerMessage::from_wire(message, self.world.txs_mut()) {
-                    self.push(Input::Message(peer, message));
+                debug!("received {} from {}", message.kind_name(), self.links[peer.0 as usize].name);
+                let parts = PeerMessage::from_wire(message, self.world.txs_mut());
+                let parts = parts.into_iter().flat_map(|message| message.in_parts(BLOCKS_ASKED));
+                if let Some(connection) = &mut self.links[peer.0 as usize].connection {
+                    connection.held.extend(parts);
                 }
             }
         }
         self.session_out.messages.clear();
+        match std::mem::take(&mut self.session_out.control_frames) {
+            0 => {}
+            count => self.push(Input::ControlFrames(peer, count)),
+        }
         if let Some(close) = close {
             self.drop_connection(peer, close.score, &close.reason);
         }
@@ -158,11 +237,15 @@ impl Hub {
 
     /// Ends a connection, if there is one; the caller ends with `turn`.
     fn drop_connection(&mut self, peer: PeerId, score: u32, why: &str) {
-        let link = self.link(peer);
-        let Some(connection) = link.connection.take() else { return };
+        let Some(connection) = self.link(peer).connection.take() else { return };
         connection.wake.notify_one();
+        let unheard = connection.held.into_iter().chain(connection.asked);
+        unheard.for_each(|message| message.release(self.world.txs_mut()));
+        let link = &mut self.links[peer.0 as usize];
         if connection.ready || score > 0 {
-            info!("disconnected from {}: {why}", link.name);
+            if self.repeats.may_write(self.clock.now(), Some(peer), Kind::Connection) {
+                info!("disconnected from {}: {why}", link.name);
+            }
             self.push(Input::Disconnected(peer, score));
         } else if !std::mem::replace(&mut link.told, true) {
             info!("no connection with {}: {why}", link.name);

@@ -24,6 +24,7 @@ mod link;
 mod log;
 mod memory;
 mod payer;
+mod repeats;
 mod report;
 mod server;
 mod setup;

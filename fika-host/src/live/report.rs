@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use fika_core::address::Address;
 use fika_core::hash::Id;
 use fika_core::header::Time;
-use fika_core::message::Message;
 use fika_core::node::{Event, PeerId, PeerMessage};
 use fika_core::world::TxIndex;
 use tracing::{debug, error, info, warn};
 
 use super::hub::{Hub, Orderer};
-use crate::results::trace::TraceEvent;
+use super::repeats::{Kind, LeftOut};
+use crate::results::trace::{Repeated, TraceEvent};
 
 /// The last digits of an identifier as it is shown elsewhere: enough to tell those of one log apart.
 struct Short(Id);
@@ -52,19 +52,36 @@ impl Hub {
         self.flush_journal();
     }
 
-    pub(super) fn log_message(&self, from: PeerId, message: &Message) {
-        let from = self.peer(from);
-        match message {
-            Message::Tx(tx) => info!("received transaction {} from {from}", Short(tx.hash())),
-            Message::Block(block) => {
-                info!("received block {} with {} transactions from {from}", Short(block.id()), block.txs.len());
-            }
-            Message::CompactBlock(block) => {
-                let txs = block.tx_count();
-                info!("received the compact form of block {} with {txs} transactions from {from}", Short(block.id()));
-            }
-            Message::Proposal(block) => info!("received a proposal of block {} from {from}", Short(block.id())),
-            other => debug!("received {} from {from}", other.kind_name()),
+    /// A connection does not come from where the neighbour is.
+    pub(super) fn refused_connection(&mut self, peer: PeerId, why: &str) {
+        if self.repeats.may_write(self.clock.now(), Some(peer), Kind::WrongAddress) {
+            warn!("{why}");
+        }
+    }
+
+    /// Whether a line about what a neighbour does is written, and not only counted.
+    fn may_write(&mut self, now: Time, event: &Event) -> bool {
+        let (peer, kind) = match event {
+            Event::TxRejected { from: Some(peer), .. } => (Some(*peer), Kind::RefusedTx),
+            Event::BlockRejected { from: Some(peer), .. } => (Some(*peer), Kind::RefusedBlock),
+            Event::Orphan { .. } => (None, Kind::OrphanBlock),
+            Event::Forwarded { what: "gossip", .. } => (None, Kind::Gossip),
+            Event::Misbehaved { peer, .. } => (Some(*peer), Kind::Misbehaviour),
+            _ => return true,
+        };
+        self.repeats.may_write(now, peer, kind)
+    }
+
+    /// Tells how many lines were not written in the periods that are over.
+    pub(super) fn report_repeats(&mut self, now: Time) {
+        for LeftOut { peer, kind, count } in self.repeats.end(now) {
+            warn!("{count} more {} of {}", kind.plural(), peer.map_or("all neighbours", |peer| self.peer(peer)));
+            let of = match kind {
+                Kind::RefusedTx => Repeated::BadTx,
+                Kind::RefusedBlock => Repeated::BadBlock,
+                _ => continue,
+            };
+            self.trace(now.min(self.clock.now()), TraceEvent::Repeated { of, count });
         }
     }
 
@@ -78,6 +95,9 @@ impl Hub {
 
     /// Notes one thing that the node did.
     pub(super) fn report(&mut self, now: Time, event: &Event) {
+        if !self.may_write(now, event) {
+            return;
+        }
         // Whoever ordered a payment says what becomes of one that could not be made.
         if !matches!(event, Event::PaymentFailed { .. }) {
             let peer = |peer: PeerId| self.peer(peer).to_owned();
@@ -89,6 +109,9 @@ impl Hub {
         match event {
             Event::TxAccepted { tx, from, fee } => {
                 let hash = Short(self.world.txs().hash(*tx));
+                if from.is_some() {
+                    info!("received transaction {hash} from {}", self.source(*from));
+                }
                 info!("verified transaction {hash} of {}, fee {fee}: it is in the mempool", self.source(*from));
             }
             Event::TxRejected { tx, from, why } => {
@@ -108,6 +131,7 @@ impl Hub {
                 if from.is_some() {
                     let entry = &self.world.tree()[*block];
                     let (id, height) = (Short(entry.id), entry.height);
+                    info!("received block {id} from {}", self.source(*from));
                     info!("verified block {id} of {} at height {height}", self.source(*from));
                 }
             }

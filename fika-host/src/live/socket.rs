@@ -13,12 +13,14 @@ use std::time::Duration;
 use fika_core::node::PeerId;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::Failure;
 use super::connection::Ticket;
 use super::hub::Hub;
+use super::link::Step;
 use crate::isolation::{Endpoint, Port, Side};
 
 /// Bytes read at once.
@@ -105,18 +107,17 @@ pub(super) fn unix_listener(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Listener {
-    /// The next connection, if it comes from the neighbour at the other end of the cable.
-    async fn accept(&self) -> io::Result<Option<Stream>> {
+    /// The next connection, if it comes from the neighbour at the other end of the cable, or why it is refused.
+    async fn accept(&self) -> io::Result<Result<Stream, String>> {
         match self {
-            Listener::Unix(listener) => Ok(Some(Stream::Unix(listener.accept().await?.0))),
+            Listener::Unix(listener) => Ok(Ok(Stream::Unix(listener.accept().await?.0))),
             Listener::Tcp(listener, expected) => {
                 let (stream, from) = listener.accept().await?;
                 if from.ip() != expected.ip() {
-                    warn!("refused a connection from {from}: expected {}", expected.ip());
-                    return Ok(None);
+                    return Ok(Err(format!("refused a connection from {from}: expected {}", expected.ip())));
                 }
                 stream.set_nodelay(true)?;
-                Ok(Some(Stream::Tcp(stream)))
+                Ok(Ok(Stream::Tcp(stream)))
             }
         }
     }
@@ -146,12 +147,12 @@ async fn answer(hub: Rc<RefCell<Hub>>, peer: PeerId, listener: Listener) {
         };
         match accepted {
             None => talk = None,
-            Some(Ok(Some(_))) if !hub.borrow().ban_left(peer).is_zero() => {}
-            Some(Ok(Some(stream))) => {
+            Some(Ok(Ok(_))) if !hub.borrow().away(peer).is_zero() => {}
+            Some(Ok(Ok(stream))) => {
                 let ticket = hub.borrow_mut().connected(peer, false);
                 talk = Some(Box::pin(converse(hub.clone(), ticket, stream)));
             }
-            Some(Ok(None)) => {}
+            Some(Ok(Err(why))) => hub.borrow_mut().refused_connection(peer, &why),
             Some(Err(error)) => {
                 warn!("accepting a connection: {error}");
                 sleep(BACKOFF_MAX).await;
@@ -165,9 +166,9 @@ async fn dial(hub: Rc<RefCell<Hub>>, peer: PeerId, port: Port) {
     let mut pause = BACKOFF;
     let mut told = false;
     loop {
-        let banned = hub.borrow().ban_left(peer);
-        if !banned.is_zero() {
-            sleep(banned).await;
+        let away = hub.borrow().away(peer);
+        if !away.is_zero() {
+            sleep(away).await;
         }
         match timeout(DIAL_TIMEOUT, connect(&port)).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
             Ok(stream) => {
@@ -208,20 +209,34 @@ async fn connect(port: &Port) -> io::Result<Stream> {
 /// Carries bytes between a socket and its session until either ends.
 async fn converse(hub: Rc<RefCell<Hub>>, ticket: Ticket, stream: Stream) {
     loop {
-        let interest = match hub.borrow().queued(&ticket) {
-            None => return,
-            Some([]) => Interest::READABLE,
-            Some(_) => Interest::READABLE | Interest::WRITABLE,
+        // A socket that is always ready would leave nobody else a turn.
+        yield_now().await;
+        let step = hub.borrow_mut().step(&ticket);
+        let Some(writes) = hub.borrow().queued(&ticket).map(|queue| !queue.is_empty()) else { return };
+        let pause = match step {
+            Step::Over => return,
+            Step::Read | Step::Write => None,
+            Step::Turn => Some(Duration::ZERO),
+            Step::Wait(pause) => Some(pause),
+        };
+        let interest = match (step == Step::Read, writes) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => None,
         };
         let ready = tokio::select! {
-            ready = stream.ready(interest) => ready,
+            biased;
+            ready = stream.ready(interest.unwrap_or(Interest::READABLE)), if interest.is_some() => ready,
+            () = rest(pause.unwrap_or_default()), if pause.is_some() => continue,
             () = ticket.wake.notified() => continue,
         };
         let moved = ready.and_then(|ready| {
             if ready.is_writable() {
                 write(&hub, &ticket, &stream)?;
             }
-            if ready.is_readable() || ready.is_read_closed() { read(&hub, &ticket, &stream) } else { Ok(()) }
+            let ended = ready.is_readable() || ready.is_read_closed();
+            if step == Step::Read && ended { read(&hub, &ticket, &stream) } else { Ok(()) }
         });
         if let Err(error) = moved {
             let why = match error.kind() {
@@ -230,6 +245,13 @@ async fn converse(hub: Rc<RefCell<Hub>>, ticket: Ticket, stream: Stream) {
             };
             return hub.borrow_mut().disconnected(&ticket, &why);
         }
+    }
+}
+
+/// Sleeps, or does nothing at all: the shortest sleep is a millisecond.
+async fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        sleep(pause).await;
     }
 }
 

@@ -8,7 +8,7 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 
 use super::reasons::Reasons;
-use super::trace::{Trace, TraceEvent};
+use super::trace::{Repeated, Trace, TraceEvent};
 
 /// A node as its index in the experiment.
 pub(crate) type NodeIndex = usize;
@@ -223,6 +223,8 @@ impl Chain {
                 own.txs.push((hash, at_us));
             }
             TraceEvent::BadTx { .. } => facts.bad_txs += 1,
+            TraceEvent::Repeated { of: Repeated::BadTx, count } => facts.bad_txs += count,
+            TraceEvent::Repeated { of: Repeated::BadBlock, count } => facts.bad_blocks += count,
             TraceEvent::Paid { hash, amount, fee } => {
                 let payment = PaymentFacts::new(hash, node, amount, fee, at_us);
                 own.payments.entry(hash).or_insert(payment);

@@ -82,6 +82,13 @@ pub(crate) enum TraceEvent {
         /// Why, in one line.
         why: String,
     },
+    /// A neighbour has caused more lines than are written.
+    Repeated {
+        /// Of this kind
+        of: Repeated,
+        /// so many more.
+        count: u64,
+    },
     /// A payment of this node was made and sent.
     Paid {
         /// The transaction.
@@ -150,6 +157,16 @@ pub(crate) enum TraceEvent {
         /// In one line.
         why: String,
     },
+}
+
+/// Lines that a neighbour can cause as often as it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Repeated {
+    /// [`TraceEvent::BadTx`].
+    BadTx,
+    /// [`TraceEvent::BadBlock`].
+    BadBlock,
 }
 
 impl TraceEvent {

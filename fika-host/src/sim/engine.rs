@@ -12,6 +12,8 @@ mod sending;
 mod suppress;
 mod work;
 
+use std::collections::BTreeMap;
+
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
@@ -97,6 +99,8 @@ pub(crate) struct Engine<'a> {
     last_number: u32,
     /// The block that was asked for last.
     last_requested: Id,
+    /// Neighbours of nodes that have used up their budgets, and until when.
+    waits: BTreeMap<(u32, PeerId), Time>,
     out: Outputs,
     /// Empty, but for its memory: to whom a message is sent.
     deliveries: Vec<Delivery>,
@@ -141,6 +145,7 @@ impl<'a> Engine<'a> {
             numbers: [(Id::ZERO, 0)].into_iter().collect(),
             last_number: 0,
             last_requested: Id::ZERO,
+            waits: BTreeMap::new(),
             out: Outputs::default(),
             deliveries: Vec::new(),
             now: 0,
@@ -282,6 +287,11 @@ impl<'a> Engine<'a> {
         if !self.links.is_up(node, peer.0) {
             return self.lose(node, message);
         }
+        if !self.waits.is_empty()
+            && let Some(until) = self.waits.get(&(node, peer)).copied().filter(|until| *until > self.now)
+        {
+            return self.push(until, Class::Arrive, node, SimEvent::Received(Box::new((peer, message))));
+        }
         match &message {
             // Each is an event. They make nobody give up a block.
             PeerMessage::Txs(txs) => self.events += txs.len() as u64 - 1,
@@ -317,6 +327,10 @@ impl<'a> Engine<'a> {
         self.wakes.set(node, self.out.wake_at.map_or(NEVER, |at| clock.reaches(at).max(self.now)));
         if !self.out.ended_requests.is_empty() {
             self.end_requests(node);
+        }
+        if !self.out.waits.is_empty() {
+            let waits = self.out.waits.drain(..);
+            self.waits.extend(waits.map(|(peer, until)| ((node, peer), clock.reaches(until))));
         }
         if !self.out.bans.is_empty() {
             for peer in std::mem::take(&mut self.out.bans) {

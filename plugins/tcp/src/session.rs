@@ -115,6 +115,8 @@ pub struct Session<C> {
     heard_at: Time,
     /// Whether a ping was sent since then.
     pinged: bool,
+    /// Whether the other end owes a pong. One that nobody asked for counts as a ping does.
+    owed_pong: bool,
     /// Whether a ping has come in this call: one pong answers all of them.
     owes_pong: bool,
 }
@@ -148,6 +150,7 @@ impl<C: Codec> Session<C> {
             begun: Vec::new(),
             heard_at: 0,
             pinged: false,
+            owed_pong: false,
             owes_pong: false,
         }
     }
@@ -205,8 +208,11 @@ impl<C: Codec> Session<C> {
     fn accept(&mut self, now: Time, frame: Frame<'_>, out: &mut Output) -> Result<(), Close> {
         match (self.state, frame) {
             (State::Ready, Frame::Message(message)) => out.messages.push(message.into_owned()),
-            (State::Ready, Frame::Ping) => self.owes_pong = true,
-            (State::Ready, Frame::Pong) => {}
+            (State::Ready, Frame::Ping) => {
+                out.control_frames += 1;
+                self.owes_pong = true;
+            }
+            (State::Ready, Frame::Pong) => out.control_frames += u32::from(!mem::take(&mut self.owed_pong)),
             (State::Ready, Frame::Hello(_)) => return Err(violation("expected one hello, found a second")),
             (_, Frame::Hello(other)) => {
                 self.check(&other)?;
@@ -249,6 +255,7 @@ impl<C: Codec> Session<C> {
             _ if silence >= ms(ping_interval_ms) => {
                 if !mem::replace(&mut self.pinged, true) {
                     self.codec.encode(&Frame::Ping, &mut out.bytes);
+                    self.owed_pong = true;
                 }
                 out.wake_at = Some(self.heard_at.saturating_add(ms(timeout_ms)));
             }

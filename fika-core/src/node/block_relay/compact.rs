@@ -141,7 +141,7 @@ impl Node {
     }
 
     pub(in crate::node) fn on_get_block_txn(&mut self, turn: &mut Turn<'_>, from: PeerId, request: &GetBlockTxn) {
-        let Some(block) = self.public_block(turn.world, &request.id) else {
+        let Some(block) = self.public_block(turn, from, &request.id) else {
             return turn.out.send_other(from, Message::NotFound(vec![InvItem::Compact(request.id)]));
         };
         let ascending = request.indexes.is_sorted_by(|a, b| a < b);

@@ -22,12 +22,15 @@ use super::config::{Announce, Role};
 use super::io::{Event, PeerMessage};
 use super::peer::PeerId;
 use super::pending::ReceivedBlock;
+use super::price;
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
+use super::wire::name_once;
 use crate::agent::Effect;
 use crate::block::Block;
 use crate::hash::Id;
+use crate::header::Time;
 use crate::message::{InvItem, Message};
 use crate::world::BlockIx;
 pub(super) use validate::Refusal;
@@ -65,19 +68,17 @@ impl Node {
     /// A neighbour asks for blocks and other things.
     pub(super) fn on_get_data(&mut self, turn: &mut Turn<'_>, from: PeerId, mut items: Vec<InvItem>) {
         let mut missing = Vec::new();
+        name_once(&mut items);
         for item in items.drain(..) {
             let found = match &item {
                 InvItem::Ancestors(hash) => {
-                    let txs = turn.world.txs_mut();
-                    let ancestors = self.mempool.ancestors_of(txs, hash, MAX_ANCESTORS);
-                    ancestors.iter().for_each(|tx| txs.hold_again(*tx));
-                    turn.out.send_txs(from, ancestors, PeerMessage::Txs);
+                    self.send_ancestors(turn, from, hash);
                     continue;
                 }
-                InvItem::Block(id) => self.public_block(turn.world, id).map(Message::Block),
+                InvItem::Block(id) => self.public_block(turn, from, id).map(Message::Block),
                 InvItem::Proposal(id) => self.seldom.unpublished.proposal(id).map(Message::Proposal),
                 InvItem::Gossip(id) => self.seldom.gossip.get(id).map(Message::Gossip),
-                InvItem::Compact(id) => self.public_block(turn.world, id).map(|block| self.compact_form(block)),
+                InvItem::Compact(id) => self.public_block(turn, from, id).map(|block| self.compact_form(block)),
                 InvItem::Tx(_) => None,
             };
             match found {
@@ -89,6 +90,25 @@ impl Node {
         if !missing.is_empty() {
             turn.out.send_other(from, Message::NotFound(missing));
         }
+    }
+
+    /// Sends those ancestors of a transaction that are nearest to it, not more than a block of them.
+    fn send_ancestors(&mut self, turn: &mut Turn<'_>, from: PeerId, hash: &Id) {
+        let most = turn.world.rules().env.chain.max_block_bytes as usize;
+        let txs = turn.world.txs_mut();
+        let mut ancestors = self.mempool.ancestors_of(txs, hash, MAX_ANCESTORS);
+        let (mut bytes, mut first) = (0, ancestors.len());
+        while first > 0 {
+            let more = bytes + txs.tx(ancestors[first - 1]).map_or(0, |tx| tx.bytes().len());
+            if more > most {
+                break;
+            }
+            (bytes, first) = (more, first - 1);
+        }
+        ancestors.drain(..first);
+        ancestors.iter().for_each(|tx| txs.hold_again(*tx));
+        turn.out.send_txs(from, ancestors, PeerMessage::Txs);
+        self.charge_traffic(turn, from, price::SENT_BLOCK + (bytes / price::BYTES) as Time);
     }
 
     /// A neighbour does not have what it was asked for.
@@ -105,6 +125,9 @@ impl Node {
     pub(super) fn on_block(&mut self, turn: &mut Turn<'_>, from: PeerId, block: Arc<Block>) {
         let id = turn.world.tree().name(&block.head.header);
         let asked = self.fulfil_request(turn, from, &InvItem::Block(id));
+        if !asked && self.knows_block(turn.world, &id) {
+            self.charge(turn, from, price::USELESS_BLOCK);
+        }
         if asked || self.config.role == Role::Full {
             turn.out.pending.blocks.push_back(ReceivedBlock { id, block, from: Some(from) });
         }
@@ -127,6 +150,9 @@ impl Node {
     #[cold]
     fn defer_or_refuse(&mut self, turn: &mut Turn<'_>, received: ReceivedBlock, refusal: Refusal) -> Option<Missing> {
         let ReceivedBlock { id, from, .. } = received;
+        if let Some(from) = from {
+            self.charge(turn, from, price::USELESS_BLOCK);
+        }
         match refusal {
             Refusal::Orphan(missing) => {
                 for waits_for in &missing {

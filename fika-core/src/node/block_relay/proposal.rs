@@ -8,6 +8,7 @@ use crate::message::{InvItem, Message};
 use crate::node::config::{Announce, Role};
 use crate::node::io::Event;
 use crate::node::peer::PeerId;
+use crate::node::price;
 use crate::node::state::Node;
 use crate::node::turn::Turn;
 use crate::transport::BAN_SCORE;
@@ -35,6 +36,8 @@ impl Node {
     ) -> Option<Missing> {
         let id = block.id();
         self.fulfil_request(turn, from, &InvItem::Proposal(id));
+        let interval = turn.world.rules().env.chain.block_interval_us;
+        self.charge_traffic(turn, from, price::of_proposal(interval));
         if self.config.role == Role::Wallet
             || self.seldom.unpublished.has_proposal(&id)
             || self.knows_block(turn.world, &id)

@@ -73,12 +73,14 @@ impl Node {
             turn.world.check_alone(block)?;
             return Err(Refusal::Future(earliest));
         }
-        let ix = turn.world.insert_named(id, block.clone())?;
-        let mut unseen = turn.world.named_by(ix).to_vec();
+        // Before it has a place in the tree, which nothing ever leaves.
+        let mut unseen = turn.world.named_by(&id, block);
         unseen.retain(|id| !self.has_block(turn.world, id) && !self.is_refused(turn.world, id));
         if !unseen.is_empty() {
+            turn.world.check_alone(block)?;
             return Err(Refusal::Orphan(unseen));
         }
+        let ix = turn.world.insert_named(id, block.clone())?;
         let Err(reject) = turn.world.validate(ix) else { return Ok(ix) };
         // Not what another node of a shared world has found out: this node must have asked for itself.
         if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) {

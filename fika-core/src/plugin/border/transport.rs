@@ -108,6 +108,7 @@ impl Answered {
             let added = decoded(added);
             out.bytes.extend(added.bytes);
             out.messages.extend(added.messages);
+            out.control_frames = out.control_frames.saturating_add(added.control_frames);
             out.ready = added.ready.or(out.ready.take());
             out.wake_at = added.wake_at.or(out.wake_at);
             out.close = added.close.or(out.close.take());
@@ -132,6 +133,7 @@ fn write(out: &Output, buffer: &mut Vec<u8>) {
     out.bytes.encode(buffer);
     put_varint(buffer, out.messages.len() as u64);
     out.messages.iter().for_each(|message| put_bytes(buffer, &message.to_bytes()));
+    out.control_frames.encode(buffer);
     out.ready.encode(buffer);
     out.wake_at.encode(buffer);
     out.close.encode(buffer);
@@ -144,6 +146,7 @@ fn read(from: &mut Reader<'_>) -> Result<Output, DecodeError> {
     Ok(Output {
         bytes,
         messages,
+        control_frames: u32::decode(from)?,
         ready: Option::decode(from)?,
         wake_at: Option::decode(from)?,
         close: Option::decode(from)?,

@@ -43,6 +43,8 @@ pub struct Network {
     payments: u64,
     events: Vec<(Time, u32, Event)>,
     dropped: BTreeSet<(u32, Id)>,
+    /// Neighbours that have used up their budgets: of the first node the second, and until when.
+    waits: BTreeMap<(u32, u32), Time>,
     sent: Vec<(u32, u32, Message)>,
 }
 
@@ -97,6 +99,7 @@ impl Network {
             payments: 0,
             events: Vec::new(),
             dropped: BTreeSet::new(),
+            waits: BTreeMap::new(),
             sent: Vec::new(),
             genesis: setup.genesis(),
             setup,
@@ -165,8 +168,11 @@ impl Network {
             match due {
                 Due::Input(node, input) => self.give(node, input),
                 Due::Message(from, to, changes, message) => {
-                    if self.links.carries(from, to) == Some(changes) {
-                        self.deliver(to, from, message);
+                    let waits = self.waits.get(&(to, from)).copied().filter(|until| *until > at);
+                    match (self.links.carries(from, to) == Some(changes), waits) {
+                        (true, None) => self.deliver(to, from, message),
+                        (true, Some(until)) => _ = self.push(until, Due::Message(from, to, changes, message)),
+                        (false, _) => {}
                     }
                 }
                 Due::Work(node, work) => self.end_work(node, work),
@@ -219,6 +225,10 @@ impl Network {
             self.host_mut(node).wake = Some(self.push(at, Due::Input(node, Input::Wake)));
         }
         out.events.into_iter().for_each(|event| self.note(node, event));
+        for (peer, until) in out.waits {
+            let until = self.time_of(node, until);
+            self.waits.insert((node, self.neighbour(node, peer)), until);
+        }
         if !out.bans.is_empty() {
             out.bans.into_iter().for_each(|peer| self.links.ban(node, self.neighbour(node, peer)));
             self.update_links();
@@ -389,7 +399,7 @@ impl Network {
         self.make_node(node);
         let tree = self.worlds[node as usize].tree();
         let mut accepted = BlockSet::default();
-        for ix in (1..tree.len() as u32).map(BlockIx).filter(|ix| tree[*ix].sealed) {
+        for ix in (1..tree.len() as u32).map(BlockIx).filter(|ix| tree[*ix].seal.is_some()) {
             accepted.insert(ix);
         }
         self.host_mut(node).accepted = accepted;

@@ -1,5 +1,7 @@
 //! Node processes, for real: they find each other, agree, pay, are killed, and come back.
 
+mod floods;
+mod intruder;
 mod network;
 mod plugins;
 mod replay;
@@ -269,11 +271,12 @@ fn garbage_from_a_neighbour_is_reported_and_keeps_it_away() {
 
 #[test]
 fn the_control_socket_bears_with_its_clients() {
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::{BufRead, BufReader, Read, Write};
     let mut network = thesis().lay_out();
     network.start(0);
     let connect = || std::os::unix::net::UnixStream::connect(&network.setups[0].control).unwrap();
-    let mut idle: Vec<_> = (0..8).map(|_| connect()).collect();
+    // More than have a place: who has asked for nothing for the longest time loses it.
+    let mut idle: Vec<_> = (0..40).map(|_| connect()).collect();
     let ask = |stream: &mut std::os::unix::net::UnixStream, line: &[u8]| {
         // What is too long is refused before it has been read to its end.
         let _ = stream.write_all(line);
@@ -284,5 +287,6 @@ fn the_control_socket_bears_with_its_clients() {
     for line in [&b"hello\n"[..], b"{\"do\":\"dance\"}\n", &[b'x'; 20 << 10]] {
         assert!(matches!(ask(&mut connect(), line), Reply::Error { .. }));
     }
-    assert!(matches!(ask(&mut idle[0], b"{\"do\":\"status\"}\n"), Reply::Status(_)));
+    assert!(matches!(ask(&mut idle[39], b"{\"do\":\"status\"}\n"), Reply::Status(_)));
+    assert_eq!(idle[0].read(&mut [0]).unwrap(), 0, "it had to go");
 }

@@ -90,7 +90,10 @@ pub(crate) fn silence_is_pinged_and_then_left(transport: &dyn Transport) {
     assert_eq!(ping.wake_at, Some(START + 90 * SECOND));
     let pong = call(&mut *b, START + 30 * SECOND, Input::Bytes(&ping.bytes.repeat(100)));
     assert!(!pong.bytes.is_empty() && pong.bytes.len() <= ping.bytes.len(), "one pong answers any number of pings");
+    assert_eq!(pong.control_frames, 100, "they count");
     assert_eq!(call(&mut *a, START + 31 * SECOND, Input::Bytes(&pong.bytes)), Output::default());
+    let unasked = call(&mut *a, START + 31 * SECOND, Input::Bytes(&pong.bytes));
+    assert_eq!(unasked, Output { control_frames: 1, ..Output::default() });
     assert_eq!(call(&mut *a, START + 90 * SECOND, Input::Wake).close, None, "it was heard at 31 s");
     let end = START + (31 + 90) * SECOND;
     assert_eq!(call(&mut *a, end - 1, Input::Wake), Output { wake_at: Some(end), ..Output::default() });
