@@ -208,7 +208,10 @@ impl Scale {
     pub(super) fn name(&self, tick: f64) -> String {
         if !self.names.is_empty() {
             let at = self.ends[1] - 0.5 - tick;
-            return self.names.get(at.round() as usize).map_or_else(String::new, |name| short(&clean(name), NAME_CHARS));
+            return self
+                .names
+                .get(at.round() as usize)
+                .map_or_else(String::new, |name| short(&clean(name), NAME_CHARS));
         }
         if !self.log {
             let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(1.0, f64::min);
@@ -269,7 +272,9 @@ fn power(exponent: i32) -> f64 {
 
 /// `10⁷`.
 fn superscript(exponent: i32) -> String {
-    let digit = |digit: char| digit.to_digit(10).map_or('⁻', |digit| ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize]);
+    let digit = |digit: char| {
+        digit.to_digit(10).map_or('⁻', |digit| ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][digit as usize])
+    };
     "10".to_string() + &exponent.to_string().chars().map(digit).collect::<String>()
 }
 
@@ -321,7 +326,10 @@ mod tests {
         assert!((ends[0] - 3_000.0).abs() < 1e-6 && (ends[1] - 50e6).abs() < 1e-3, "{ends:?}");
         assert_eq!(wide.light.first().map(|at| 10_f64.powf(*at).round()), Some(3_000.0));
         let count = Axis::of(Measure::Count, "payments", "payments");
-        assert_eq!(names(&scale(&count, &[0.0, 1.0, 2e7])), ["0", "1", "10", "100", "1,000", "10,000", "100,000", "10⁶", "10⁷"]);
+        assert_eq!(
+            names(&scale(&count, &[0.0, 1.0, 2e7])),
+            ["0", "1", "10", "100", "1,000", "10,000", "100,000", "10⁶", "10⁷"]
+        );
         assert!(!scale(&count, &[1.0, 99.0]).log && scale(&count, &[1.0, 100.0]).log, "two decades decide");
         assert!(scale(&count, &[1.0, 1e18]).ticks.len() < 10, "so many decades do not have a tick each");
         for axis in [Axis::since_start(), Axis::height(), Axis::shares("share", "share"), count.tight()] {
@@ -363,7 +371,9 @@ mod tests {
     #[test]
     fn nonsense_gives_a_scale_all_the_same() {
         let most = f64::MAX / 4.0;
-        for values in [&[][..], &[0.0], &[7.0], &[-3.0], &[f64::NAN, f64::INFINITY], &[1e300], &[-most, most], &[1e-300, 1e300]] {
+        for values in
+            [&[][..], &[0.0], &[7.0], &[-3.0], &[f64::NAN, f64::INFINITY], &[1e300], &[-most, most], &[1e-300, 1e300]]
+        {
             for measure in [Measure::Time, Measure::Count, Measure::Percent] {
                 let axis = Axis::of(measure, "x", "x");
                 for axis in [axis.clone(), axis.tight(), Axis::height()] {

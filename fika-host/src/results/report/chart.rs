@@ -157,7 +157,8 @@ impl Chart {
             let _ = if wide { write!(csv, ",{column}_from,{column}_to") } else { write!(csv, ",{column}") };
         }
         csv.push('\n');
-        for (panel, layer) in self.panels.iter().flat_map(|panel| panel.layers.iter().map(move |layer| (panel, layer))) {
+        for (panel, layer) in self.panels.iter().flat_map(|panel| panel.layers.iter().map(move |layer| (panel, layer)))
+        {
             for datum in &layer.data {
                 if panels {
                     csv += &format!("{},", field(&panel.title));
@@ -196,12 +197,21 @@ mod tests {
     #[test]
     fn the_table_is_what_is_drawn() {
         let (x, y) = axes();
-        let line = Layer::new(Mark::Line, Look::First, "a, \"b\"", [(1.0, 2.0), (f64::NAN, 1.0), (2.5, f64::INFINITY), (3.0, 4.0)]);
+        let line = Layer::new(
+            Mark::Line,
+            Look::First,
+            "a, \"b\"",
+            [(1.0, 2.0), (f64::NAN, 1.0), (2.5, f64::INFINITY), (3.0, 4.0)],
+        );
         let mut chart = Chart::new("x", "X", x, y, vec![line]);
         assert_eq!(chart.csv(), "series,delay_us,blocks\n\"a, \"\"b\"\"\",1,2\n\"a, \"\"b\"\"\",3,4\n");
         let band = Layer::new(Mark::Band, Look::First, "band", [([1.0, 2.0], 50.0)]);
         chart.panels.push(Panel { title: "p".into(), layers: vec![band] });
-        assert!(chart.csv().starts_with("panel,series,delay_us_from,delay_us_to,blocks\n,\"a, \"\"b\"\"\",1,1,2\n"), "{}", chart.csv());
+        assert!(
+            chart.csv().starts_with("panel,series,delay_us_from,delay_us_to,blocks\n,\"a, \"\"b\"\"\",1,1,2\n"),
+            "{}",
+            chart.csv()
+        );
         assert!(chart.csv().ends_with("\np,band,1,2,50\n"), "{}", chart.csv());
         chart.y = Axis::names("producer", "producer", vec!["n0".into(), "n1".into()]);
         chart.panels[0].layers = vec![Layer::new(Mark::Points, Look::First, "s", [(7.0, 1.0)])];

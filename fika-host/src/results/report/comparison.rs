@@ -63,7 +63,11 @@ fn expectations(runs: &[Source], names: &[String]) -> Content {
     };
     let rows: Vec<_> = runs.iter().zip(names).flat_map(of).collect();
     let head = ["run", "", "expected", "measured"].map(String::from);
-    if rows.is_empty() { Err("no run expects anything".into()) } else { Ok(Section::default().table(&head, &rows, false)) }
+    if rows.is_empty() {
+        Err("no run expects anything".into())
+    } else {
+        Ok(Section::default().table(&head, &rows, false))
+    }
 }
 
 fn replicas(run: &Source) -> Option<&crate::results::Replicas> {
@@ -148,8 +152,9 @@ fn multiples(mut chart: Chart, of: &[(&String, Vec<Layer>)], absent: &[&String])
         let lines = others.filter(|layer| layer.mark == Mark::Line);
         lines.map(|line| Layer { name: "the other runs".into(), look: Look::Ghost, ..line.clone() })
     };
-    let panel = |(run, (name, layers)): (usize, &(&String, Vec<Layer>))| {
-        Panel { title: (*name).clone(), layers: ghosts(run).chain(layers.iter().cloned()).collect() }
+    let panel = |(run, (name, layers)): (usize, &(&String, Vec<Layer>))| Panel {
+        title: (*name).clone(),
+        layers: ghosts(run).chain(layers.iter().cloned()).collect(),
     };
     chart.panels = of.iter().enumerate().map(panel).collect();
     if chart.panels.is_empty() {
@@ -157,7 +162,11 @@ fn multiples(mut chart: Chart, of: &[(&String, Vec<Layer>)], absent: &[&String])
     }
     let section = Section::default().chart(&chart)?;
     let said = || absent.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("; ");
-    Ok(if absent.is_empty() { section } else { section.note(&format!("Not in this folder, or of no single run: {}.", said())) })
+    Ok(if absent.is_empty() {
+        section
+    } else {
+        section.note(&format!("Not in this folder, or of no single run: {}.", said()))
+    })
 }
 
 /// Those that have layers, and the names of those that have none.
@@ -194,5 +203,9 @@ fn block_intervals(runs: &[Source], names: &[String]) -> Content {
     let (of, absent) = sorted(runs, names, distribution);
     let x = Axis::of(Measure::Time, "time between blocks", "interval_us");
     let y = Axis::shares("intervals", "intervals_percent");
-    multiples(Chart::new("block-interval", "Share of the times between blocks that are no longer", x, y, vec![]), &of, &absent)
+    multiples(
+        Chart::new("block-interval", "Share of the times between blocks that are no longer", x, y, vec![]),
+        &of,
+        &absent,
+    )
 }

@@ -81,7 +81,11 @@ fn is_there(path: &Path) -> Result<bool, String> {
 }
 
 fn plain(path: &Path, facts: &Metadata) -> Result<(), String> {
-    if facts.is_file() { Ok(()) } else { Err(format!("{}: expected a plain file, found {}", path.display(), kind(facts))) }
+    if facts.is_file() {
+        Ok(())
+    } else {
+        Err(format!("{}: expected a plain file, found {}", path.display(), kind(facts)))
+    }
 }
 
 fn kind(facts: &Metadata) -> &'static str {

@@ -82,10 +82,17 @@ pub(super) fn block_interval(blocks: Option<&Blocks>, run: &RunFacts) -> Content
     let (counts, edges) = histogram(&times);
     let mean_us = times.iter().map(|us| *us as f64).sum::<f64>() / times.len() as f64;
     let shorter = |us: f64| 1.0 - (-us / mean_us).exp();
-    let expected = edges.windows(2).map(|ends| (ends[0] / 2.0 + ends[1] / 2.0, times.len() as f64 * (shorter(ends[1]) - shorter(ends[0]))));
+    let expected = edges
+        .windows(2)
+        .map(|ends| (ends[0] / 2.0 + ends[1] / 2.0, times.len() as f64 * (shorter(ends[1]) - shorter(ends[0]))));
     let layers = vec![
         Layer::new(Mark::Bars, Look::First, "blocks of the chain", counts),
-        Layer::new(Mark::Line, Look::Second, "exponential of the same mean", expected.filter(|(_, count)| *count >= 0.5)),
+        Layer::new(
+            Mark::Line,
+            Look::Second,
+            "exponential of the same mean",
+            expected.filter(|(_, count)| *count >= 0.5),
+        ),
     ];
     let x = Axis::of(Measure::Time, "time between blocks", "interval_us");
     let y = Axis::of(Measure::Count, "blocks", "blocks");
@@ -139,9 +146,15 @@ pub(super) fn chain_growth(blocks: Option<&Blocks>, run: &RunFacts) -> Content {
     let heights = chain.iter().map(|block| (block.first_us as f64, block.height as f64));
     let layers = vec![
         Layer::new(Mark::Steps, Look::First, "the chain", [(0.0, 0.0)].into_iter().chain(heights)),
-        Layer::new(Mark::Line, Look::Wanted, "a block each wanted interval", [(0.0, 0.0), (end_us, end_us / wanted_us)]),
+        Layer::new(
+            Mark::Line,
+            Look::Wanted,
+            "a block each wanted interval",
+            [(0.0, 0.0), (end_us, end_us / wanted_us)],
+        ),
     ];
-    let chart = Chart::new("chain-growth", "Height of the chain against time", Axis::since_start(), Axis::height(), layers);
+    let chart =
+        Chart::new("chain-growth", "Height of the chain against time", Axis::since_start(), Axis::height(), layers);
     Section::default().chart(&chart)
 }
 
@@ -181,9 +194,13 @@ pub(super) fn producers(blocks: Option<&Blocks>, run: &RunFacts) -> Content {
         layers.push(points(Look::Wanted, "of the hash rate", &|row| percent(rate(row), all_rates as f64)));
     }
     if stale > 0 {
-        layers.push(points(Look::Second, "of the stale blocks", &|row| percent(counts[order[row]].1 as f64, stale as f64)));
+        layers.push(points(Look::Second, "of the stale blocks", &|row| {
+            percent(counts[order[row]].1 as f64, stale as f64)
+        }));
     }
-    layers.push(points(Look::First, "of the chain's blocks", &|row| percent(counts[order[row]].0 as f64, in_chain as f64)));
+    layers.push(points(Look::First, "of the chain's blocks", &|row| {
+        percent(counts[order[row]].0 as f64, in_chain as f64)
+    }));
     let (x, y) = (Axis::of(Measure::Percent, "share", "share_percent"), Axis::names("", "producer", names.clone()));
     let mut notes = vec![];
     if !rest.is_empty() {

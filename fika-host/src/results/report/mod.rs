@@ -29,8 +29,8 @@ mod topology;
 use std::path::{Path, PathBuf};
 
 pub(crate) use files::write_pages;
-pub(crate) use page::Pages;
 use page::Page;
+pub(crate) use page::Pages;
 use section::Content;
 use source::Source;
 

@@ -66,9 +66,8 @@ impl Page {
     /// Adds a section, or the line of text that says why it is left out.
     pub(super) fn section(&mut self, title: &str, content: Content) {
         self.sections += 1;
-        let left_out = |why: String| {
-            Section::default().html(&format!("<p class=\"none\">Left out: {}.</p>\n", escape(&why)))
-        };
+        let left_out =
+            |why: String| Section::default().html(&format!("<p class=\"none\">Left out: {}.</p>\n", escape(&why)));
         let Section { html, files } = content.unwrap_or_else(left_out);
         let (number, title) = (self.sections, escape(title));
         // Writing to a string does not fail.

@@ -59,11 +59,15 @@ impl Section {
         let shown = svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1);
         let link = |kind: &str, media: &str, content: &str| {
             let data = percent_encoded(content);
-            format!("<a download=\"{name}.{kind}\" href=\"data:{media};charset=utf-8,{data}\">{}</a>", kind.to_uppercase())
+            format!(
+                "<a download=\"{name}.{kind}\" href=\"data:{media};charset=utf-8,{data}\">{}</a>",
+                kind.to_uppercase()
+            )
         };
         let links = link("svg", "image/svg+xml", svg) + " " + &link("csv", "text/csv", &csv);
-        self.html +=
-            &format!("<figure>\n<figcaption>{title} <span class=\"get\">{links}</span></figcaption>\n{shown}</figure>\n");
+        self.html += &format!(
+            "<figure>\n<figcaption>{title} <span class=\"get\">{links}</span></figcaption>\n{shown}</figure>\n"
+        );
         self.files.push((format!("{name}.svg"), svg.into()));
         self.files.push((format!("{name}.csv"), csv));
         self
@@ -76,7 +80,9 @@ fn percent_encoded(content: &str) -> String {
     for byte in content.bytes() {
         match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => encoded.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'~' | b',' | b'/' | b':' | b';' | b'=' | b'(' | b')' => encoded.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'~' | b',' | b'/' | b':' | b';' | b'=' | b'(' | b')' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded += &format!("%{byte:02X}"),
         }
     }

@@ -27,7 +27,10 @@ pub(super) fn page(source: &Source) -> Pages {
     let mut page = Page::new(&run.experiment.name, &overview::lead(run));
     overview::warn(&mut page, run);
     page.section("Expectations", overview::expectations(summary));
-    page.section("Figures that were asked for", replicas().and_then(|replicas| asked(replicas, &run.experiment.expects)));
+    page.section(
+        "Figures that were asked for",
+        replicas().and_then(|replicas| asked(replicas, &run.experiment.expects)),
+    );
     page.section("Propagation", spread::propagation(source));
     page.section("Runs", replicas().map(runs));
     page.section("What ran", Ok(overview::what_ran(source)));

@@ -84,7 +84,10 @@ mod tests {
     /// The rows of a producer.
     fn rows(section: &Section, of: &str) -> Vec<String> {
         let (_, csv) = section.files.iter().find(|(name, _)| name == "shares.csv").expect("a table");
-        let rows = csv.lines().filter_map(|row| row.strip_prefix(of)).filter_map(|row| row.strip_prefix(",share of the window,"));
+        let rows = csv
+            .lines()
+            .filter_map(|row| row.strip_prefix(of))
+            .filter_map(|row| row.strip_prefix(",share of the window,"));
         rows.map(String::from).collect()
     }
 
@@ -94,7 +97,11 @@ mod tests {
         let section = shares(Some(&blocks((0..23).map(|n| if n < 10 { n % 2 } else { 1 })))).expect("a picture");
         assert_eq!(rows(&section, "p0"), ["1,11,50", "11,24,0"]);
         assert_eq!(rows(&section, "p1"), ["1,11,50", "11,24,100"]);
-        assert!(section.html.find(">\np1\n<") < section.html.find(">\np0\n<"), "the largest comes first: {}", section.html);
+        assert!(
+            section.html.find(">\np1\n<") < section.html.find(">\np0\n<"),
+            "the largest comes first: {}",
+            section.html
+        );
         assert!(!section.html.contains("others"));
     }
 

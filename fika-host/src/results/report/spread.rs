@@ -51,13 +51,18 @@ fn of_blocks(propagation: &Propagation) -> Vec<Layer> {
 fn of_runs(replicas: &Replicas) -> Vec<Layer> {
     let of = |percent: u32| Some((percent, replicas.figure(&format!("mean_propagation_{percent}"), None)?));
     let known: Vec<(u32, &Statistics)> = REACHED.into_iter().filter_map(of).collect();
-    let band = known.iter().filter_map(|(percent, all)| {
-        Some((all.confidence_95?.map(|end| end.max(0.0)), f64::from(*percent)))
-    });
+    let band = known
+        .iter()
+        .filter_map(|(percent, all)| Some((all.confidence_95?.map(|end| end.max(0.0)), f64::from(*percent))));
     let mean = known.iter().map(|(percent, all)| (all.mean, f64::from(*percent)));
     vec![
         Layer::new(Mark::Line, Look::First, "mean of the runs", mean),
-        Layer::new(Mark::Points, Look::First, "mean of the runs", known.iter().map(|(percent, all)| (all.mean, f64::from(*percent)))),
+        Layer::new(
+            Mark::Points,
+            Look::First,
+            "mean of the runs",
+            known.iter().map(|(percent, all)| (all.mean, f64::from(*percent))),
+        ),
         Layer::new(Mark::Band, Look::First, "95 % interval of the mean", band),
     ]
 }

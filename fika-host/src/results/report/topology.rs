@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::layout::layout;
 use super::chart::field;
+use super::layout::layout;
 use super::page::{escape, short};
 use super::section::{Content, Section};
 use super::source::{MAP_NODES_MAX, Source};
@@ -64,7 +64,8 @@ pub(super) fn topology(source: &Source) -> Content {
     let class = |delay_us: u64| (delay_us as u128 * COLOURS.len() as u128 / (slowest_us as u128 + 1)) as usize;
     let radius = (150.0 / (nodes.len() as f64).sqrt()).clamp(2.5, 11.0);
     let dot = |svg: &mut String, (x, y): (f64, f64), radius: f64, (fill, stroke): (&str, &str), title: &str| {
-        let circle = format!("<circle fill=\"{fill}\" stroke=\"{stroke}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\">");
+        let circle =
+            format!("<circle fill=\"{fill}\" stroke=\"{stroke}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\">");
         let _ = writeln!(svg, "{circle}<title>{}</title></circle>", escape(title));
     };
     let mut csv = "node,x,y,delay_us\n".to_string();
