@@ -89,7 +89,7 @@ fn main_figures(runs: &[Source], names: &[String]) -> Content {
         let (measure, base) = measure(metric, values[0].1.0);
         let points = values.iter().map(|(at, (value, _))| (value / base, *at));
         let ends = values.iter().filter_map(|(at, (_, ends))| Some(((*ends)?.map(|end| end.max(0.0) / base), *at)));
-        let mut layers = vec![Layer::new(Mark::Points, Look::First, "one run, or the mean of several", points)];
+        let mut layers = vec![Layer::new(Mark::Points, Look::First, "one run, or mean of runs", points)];
         if replicas_among(runs) {
             layers.push(Layer::new(Mark::Intervals, Look::First, "95 % interval of the mean", ends));
         }
@@ -188,7 +188,17 @@ fn sorted<'a>(
 fn propagation(runs: &[Source], names: &[String]) -> Content {
     let (of, absent) = sorted(runs, names, |run| spread::layers(run).ok());
     let (x, y) = spread::axes();
-    multiples(Chart::new("propagation", "Share of the full nodes that have a block", x, y, vec![]), &of, &absent)
+    multiples(
+        Chart::new(
+            "propagation",
+            "Share of the full nodes that have a block, by time since the first of them had it",
+            x,
+            y,
+            vec![],
+        ),
+        &of,
+        &absent,
+    )
 }
 
 fn block_intervals(runs: &[Source], names: &[String]) -> Content {

@@ -17,22 +17,22 @@ type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 /// Pixels of the library for one of the page: it knows whole ones only.
 const FINE: u32 = 2;
 /// The width of a chart on the page,
-const WIDTH: u32 = 1_040;
+const WIDTH: u32 = 900;
 /// and of an entry of its legend: beside one panel, above several.
-const ENTRY: [u32; 2] = [250, WIDTH / 3];
+const ENTRY: [u32; 2] = [262, WIDTH / 3];
 const ENTRY_HEIGHT: u32 = 28;
-const ENTRY_CHARS: usize = 34;
+const ENTRY_CHARS: usize = 32;
 const SAMPLE: u32 = 44;
 /// Heights of one panel, alone and among others, and of a row of one thing.
 const ALONE: u32 = 330;
 const AMONG: u32 = 240;
 const ROW: u32 = 24;
-const TITLE_CHARS: usize = 40;
+const TITLE_CHARS: usize = 36;
 /// The room for ticks and labels below and beside a panel.
-const BELOW: u32 = 52;
+const BELOW: u32 = 54;
 const BESIDE: u32 = 84;
-const BESIDE_NAMES: u32 = 230;
-const TEXT: u32 = 15;
+const BESIDE_NAMES: u32 = 210;
+const TEXT: u32 = 17;
 
 const GRID: RGBColor = RGBColor(222, 222, 222);
 const FINE_GRID: RGBColor = RGBColor(243, 243, 243);
@@ -122,7 +122,7 @@ pub(super) fn svg(chart: &Chart) -> Result<String, String> {
 
 fn draw(chart: &Chart, layout: &Layout, root: &Area<'_>) -> Drawn {
     root.fill(&WHITE)?;
-    let ticks = if layout.columns == 1 { (8, 6) } else { (5, 6) };
+    let ticks = if layout.columns == 1 { (8, 6) } else { (4, 6) };
     let (x, y) = chart.scales(ticks);
     let panels = part(root, layout.panels).split_evenly((layout.rows, layout.columns));
     for (at, (area, of)) in panels.iter().zip(&chart.panels).enumerate() {

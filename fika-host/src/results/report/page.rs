@@ -110,7 +110,7 @@ table { border-collapse: collapse; font-size: .9rem; }
 tr { break-inside: avoid; }
 td, th { text-align: left; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid #ccc; vertical-align: top;
   overflow-wrap: anywhere; }
-th { color: #555; font-weight: 600; }
+th { color: #555; font-weight: 600; overflow-wrap: normal; }
 .numbers td + td, .numbers th + th { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: .85em ui-monospace, monospace; }
 .pass, .fail, .undecided { font-weight: 600; }

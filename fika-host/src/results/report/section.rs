@@ -80,9 +80,7 @@ fn percent_encoded(content: &str) -> String {
     for byte in content.bytes() {
         match byte {
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => encoded.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'~' | b',' | b'/' | b':' | b';' | b'=' | b'(' | b')' => {
-                encoded.push(char::from(byte))
-            }
+            b'-' | b'_' | b'.' | b'~' | b',' | b'=' | b'(' | b')' => encoded.push(char::from(byte)),
             _ => encoded += &format!("%{byte:02X}"),
         }
     }

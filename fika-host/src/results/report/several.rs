@@ -76,7 +76,11 @@ fn convergence(number: usize, figure: &Statistics, expects: &[ExpectFacts]) -> C
     let so_far: Vec<(f64, Statistics)> = (1..=all.min(STEPS)).map(first).filter_map(until).collect();
     let each = (1_u32..).zip(&figure.values).filter_map(|(run, value)| Some((f64::from(run), (*value)? as f64 / base)));
     let mean = so_far.iter().map(|(count, of)| (*count, of.mean / base));
-    let band = so_far.iter().filter_map(|(count, of)| Some((*count, of.confidence_95?.map(|end| end / base))));
+    // That of two runs is so wide that nothing else would be seen.
+    let band = so_far
+        .iter()
+        .filter(|(_, of)| of.n > 2 || all == 2)
+        .filter_map(|(count, of)| Some((*count, of.confidence_95?.map(|end| end / base))));
     let mut layers = vec![
         Layer::new(Mark::Points, Look::Ghost, "each run", each),
         Layer::new(Mark::Line, Look::First, "mean so far", mean),

@@ -11,7 +11,7 @@ const REACHED: [u32; 4] = [50, 90, 99, 100];
 
 /// The axes of every such chart.
 pub(super) fn axes() -> (Axis, Axis) {
-    let x = Axis::of(Measure::Time, "time since the first node had the block", "delay_us");
+    let x = Axis::of(Measure::Time, "time since the first node", "delay_us");
     (x, Axis::shares("nodes that have it", "nodes_percent"))
 }
 
@@ -43,7 +43,7 @@ fn of_blocks(propagation: &Propagation) -> Vec<Layer> {
     let median = known().map(|(times, percent)| (at(times, 0.5), percent as f64));
     vec![
         Layer::new(Mark::Line, Look::First, "median over blocks", median),
-        Layer::new(Mark::Band, Look::First, "10th to 90th percentile of blocks", band),
+        Layer::new(Mark::Band, Look::First, "10th to 90th percentile", band),
     ]
 }
 
@@ -70,7 +70,13 @@ fn of_runs(replicas: &Replicas) -> Vec<Layer> {
 /// The chart of one folder.
 pub(super) fn propagation(source: &Source) -> Content {
     let (x, y) = axes();
-    let chart = Chart::new("propagation", "Share of the full nodes that have a block", x, y, layers(source)?);
+    let chart = Chart::new(
+        "propagation",
+        "Share of the full nodes that have a block, by time since the first of them had it",
+        x,
+        y,
+        layers(source)?,
+    );
     let blocks = source.propagation.as_ref().map(|propagation| format!("{} blocks.", propagation.blocks));
     let section = Section::default().chart(&chart)?;
     Ok(blocks.into_iter().fold(section, |section, said| section.note(&said)))
