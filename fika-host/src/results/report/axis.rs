@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{BoldPoints, KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 
-use super::page::{clean, short};
+use super::text::{clean, short};
 
 /// What an axis measures, in the unit of its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Scale {
         }
         let [low, high] = scale.ends;
         scale.ticks = RangedCoordf64::from(low..high).key_points(BoldPoints(ticks));
-        if axis.measure == Measure::Count && high - low >= 2.0 {
+        if axis.measure == Measure::Count && high - low >= 1.0 {
             scale.ticks.retain(|tick| (tick - tick.round()).abs() < 1e-6);
         }
         // Amounts end at a tick, so that the largest is read as easily as the others.

@@ -7,11 +7,12 @@ use super::chart::{Chart, Layer, Look, Mark, Panel};
 use super::figures::{Figure, difference, figures, means};
 use super::growth::intervals;
 use super::overview;
-use super::page::{Page, Pages, escape};
+use super::page::{Page, Pages};
 use super::section::{Content, Section};
 use super::several::measure;
 use super::source::{Source, SummaryFacts, quantile};
 use super::spread;
+use super::text::escape;
 
 /// Runs that one page can show.
 pub(super) const RUNS_MAX: usize = 10;

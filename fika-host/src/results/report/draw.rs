@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::axis::Scale;
 use super::chart::{Chart, Datum, Layer, Look, Mark, Panel};
-use super::page::{clean, short};
+use super::text::{clean, short};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Frame<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<Scale, Scale>>;

@@ -7,9 +7,9 @@ use fika_core::hash::Id;
 use plotters::style::RGBColor;
 
 use super::chart::{Look, field};
-use super::page::{escape, short as cut};
 use super::section::{Content, Section};
 use super::source::{Block, Blocks};
+use super::text::{escape, short as cut};
 use crate::results::short;
 
 /// Forks that are drawn; the rest is counted.

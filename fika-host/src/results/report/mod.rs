@@ -24,6 +24,7 @@ mod source;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod text;
 mod topology;
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
 //! What ran, its figures, and whether they are as expected.
 
 use super::figures::figures;
-use super::page::{Page, escape};
+use super::page::Page;
 use super::section::{Content, Section};
 use super::source::{RunFacts, Source, SummaryFacts};
+use super::text::escape;
 use crate::experiment::Role;
 use crate::results::verdict::NOT_REPEATED;
 use crate::results::{ARRIVAL_ROWS_MAX, Verdict, duration};

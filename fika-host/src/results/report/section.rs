@@ -2,7 +2,7 @@
 
 use super::chart::Chart;
 use super::draw;
-use super::page::{escape, short};
+use super::text::{escape, short};
 
 /// What stands below a heading, or one line that says why nothing does.
 pub(super) type Content = Result<Section, String>;

@@ -3,10 +3,11 @@
 use super::axis::{Axis, Measure};
 use super::chart::{Chart, Layer, Look, Mark};
 use super::overview;
-use super::page::{Page, Pages, escape};
+use super::page::{Page, Pages};
 use super::section::{Content, Section};
 use super::source::{ExpectFacts, Source};
 use super::spread;
+use super::text::escape;
 use crate::results::runs_tables::FIGURES_HEAD;
 use crate::results::scale::Scale;
 use crate::results::{Figure, Replicas, Statistics};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::figures::{Figure, difference, figures};
 use super::source::quantile;
-use super::{comparison, page, report, write};
+use super::text::escape;
+use super::{comparison, report, write};
 
 const RUN: &str = r#"{"experiment": {"name": "three", "seed": 7, "chain": {"block_interval_us": 1000000},
     "nodes": [{"name": "a", "role": "full", "hash_rate": 300}, {"name": "b", "role": "full", "hash_rate": 100},
@@ -174,7 +175,7 @@ fn text_from_elsewhere_stays_text() {
         !html.contains("src=") && !addresses.contains("http:") && !html.contains("https:") && !html.contains("url(")
     );
     assert!(pages.files.iter().all(|(name, text)| name.ends_with(".csv") || !text.contains("<b>")));
-    assert_eq!(page::escape("a\0\u{1b}[\n"), "a\u{fffd}\u{fffd}[\n");
+    assert_eq!(escape("a\0\u{1b}[\n"), "a\u{fffd}\u{fffd}[\n");
 }
 
 #[test]

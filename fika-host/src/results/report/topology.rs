@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::chart::field;
 use super::layout::layout;
-use super::page::{escape, short};
 use super::section::{Content, Section};
 use super::source::{MAP_NODES_MAX, Source};
+use super::text::{escape, short};
 use crate::experiment::Role;
 use crate::results::duration;
 
