@@ -8,19 +8,20 @@ use std::time::SystemTime;
 
 use super::print::print;
 use super::{Outcome, Stop};
-use crate::results::report::{REPORT, comparison, report, write_page};
+use crate::results::report::{REPORT, comparison, report, write_pages};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Every run makes a report.html of itself in its results folder; this makes it again, or compares runs.
-The page needs nothing else: it opens from disk in any browser and can be sent as it is.
+The page needs nothing else: it opens from disk in any browser and can be sent as it is. Its charts are beside it
+as SVG with their data as CSV: those of report.html in report-charts.
 
 Examples:
   fika-host report                                    the newest run below ./results
   fika-host report results/thesis/latest              this one
   fika-host report results/thesis                     the same: a folder of runs means its latest
   fika-host report results/pow/latest results/pos/latest -o pow-or-pos.html
-                                                      two runs beside each other, at most eight
+                                                      two runs beside each other, at most ten
 
 What is on it, and every table that it is made of: docs/results.md")]
 pub(super) struct Args {
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args) -> Outcome {
     };
     let page = page.map_err(Stop::Input)?;
     let place = args.output.clone().unwrap_or(place);
-    write_page(&place, &page).map_err(Stop::Environment)?;
+    write_pages(&place, &page).map_err(Stop::Environment)?;
     print(format_args!("{}\n", place.display()))?;
     Ok(ExitCode::SUCCESS)
 }

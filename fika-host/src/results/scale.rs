@@ -4,7 +4,8 @@
 pub(super) struct Scale {
     /// Empty where there is none.
     pub(super) unit: &'static str,
-    base: f64,
+    /// One of the unit, in the base unit.
+    pub(super) base: f64,
     decimals: usize,
 }
 

@@ -2,28 +2,42 @@
 
 use std::collections::BTreeMap;
 
+use super::axis::{Axis, Measure};
+use super::chart::{Chart, Layer, Look, Mark, Panel};
 use super::figures::{Figure, difference, figures, means};
 use super::growth::intervals;
 use super::overview;
-use super::page::{Page, escape, legend, note, table};
-use super::plot::{Axis, Plot, quantile, thin, time_unit};
-use super::source::{Source, SummaryFacts};
-use super::spread::curve;
+use super::page::{Page, Pages};
+use super::section::{Content, Section};
+use super::several::measure;
+use super::source::{Source, SummaryFacts, quantile};
+use super::spread;
+use super::text::escape;
 
-/// Runs that one page can show: as many as there are colours.
-pub(super) const RUNS_MAX: usize = 8;
-/// Points of a line.
-const POINTS: usize = 200;
+/// Runs that one page can show.
+pub(super) const RUNS_MAX: usize = 10;
+/// Points of a distribution: every run is in every panel.
+const POINTS: usize = 80;
+/// The figures that are drawn: metric, and where a single run has it.
+const METRICS: [(&str, &str); 5] = [
+    ("stale_rate", "/stale_rate_ppm"),
+    ("block_interval", "/block_interval_us"),
+    ("mean_propagation_50", "/mean_propagation_50_us"),
+    ("mean_propagation_90", "/mean_propagation_90_us"),
+    ("payment_latency", "/payments/latency_us"),
+];
 
 /// The page.
-pub(super) fn page(runs: &[Source]) -> String {
+pub(super) fn page(runs: &[Source]) -> Pages {
     let names: Vec<String> = (1..).zip(runs).map(|(number, run)| format!("{number}: {}", name(run))).collect();
-    let mut page = Page::new("Comparison", &format!("{} runs; differences are from the first.", runs.len()));
+    let mut page = Page::new("Comparison", &format!("{} runs on the same scales.", runs.len()));
     page.section("Runs", Ok(what_ran(runs, &names)));
-    page.section("Figures", figure_table(runs, &names));
+    page.section("Expectations", expectations(runs, &names));
+    page.section("Main figures", main_figures(runs, &names));
     page.section("Propagation", propagation(runs, &names));
     page.section("Time between blocks", block_intervals(runs, &names));
-    page.html()
+    page.section("All figures", figure_table(runs, &names));
+    page.finish()
 }
 
 /// The experiment and the last part of the folder: the time of the run.
@@ -32,7 +46,7 @@ fn name(run: &Source) -> String {
     format!("{} {folder}", run.run.experiment.name)
 }
 
-fn what_ran(runs: &[Source], names: &[String]) -> String {
+fn what_ran(runs: &[Source], names: &[String]) -> Section {
     let head = ["run", "engine", "proof", "network", "plugins", "folder"].map(String::from);
     let row = |(run, name): (&Source, &String)| {
         let plugins: Vec<&str> = run.run.plugins.iter().map(|plugin| plugin.name.as_str()).collect();
@@ -40,10 +54,64 @@ fn what_ran(runs: &[Source], names: &[String]) -> String {
         let texts = [name, &run.run.engine, &run.run.proof, &overview::lead(&run.run), &plugins.join(", ")];
         texts.map(|text| escape(text)).into_iter().chain([folder]).collect()
     };
-    table(&head, &runs.iter().zip(names).map(row).collect::<Vec<Vec<String>>>(), false)
+    Section::default().table(&head, &runs.iter().zip(names).map(row).collect::<Vec<Vec<String>>>(), false)
 }
 
-fn figure_table(runs: &[Source], names: &[String]) -> Result<String, String> {
+fn expectations(runs: &[Source], names: &[String]) -> Content {
+    let of = |(run, name): (&Source, &String)| {
+        let verdicts = run.summary.iter().flat_map(|summary| &summary.expects);
+        verdicts.map(|verdict| [vec![escape(name)], overview::verdict_row(verdict)].concat()).collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = runs.iter().zip(names).flat_map(of).collect();
+    let head = ["run", "", "expected", "measured"].map(String::from);
+    if rows.is_empty() {
+        Err("no run expects anything".into())
+    } else {
+        Ok(Section::default().table(&head, &rows, false))
+    }
+}
+
+fn replicas(run: &Source) -> Option<&crate::results::Replicas> {
+    run.summary.as_ref()?.replicas.as_ref()
+}
+
+/// A chart for each of [`METRICS`]: the value of each run, or its mean and interval.
+fn main_figures(runs: &[Source], names: &[String]) -> Content {
+    let mut section = Section::default();
+    for (metric, place) in METRICS {
+        let value = |run: &Source| match replicas(run) {
+            Some(replicas) => replicas.figure(metric, None).map(|all| (all.mean, all.confidence_95)),
+            None => Some((summary_value(run, place)?, None)),
+        };
+        let values: Vec<_> = (0..).zip(runs).filter_map(|(at, run)| Some((f64::from(at), value(run)?))).collect();
+        if values.iter().all(|(_, (value, _))| *value == 0.0) {
+            continue;
+        }
+        let (measure, base) = measure(metric, values[0].1.0);
+        let points = values.iter().map(|(at, (value, _))| (value / base, *at));
+        let ends = values.iter().filter_map(|(at, (_, ends))| Some(((*ends)?.map(|end| end.max(0.0) / base), *at)));
+        let mut layers = vec![Layer::new(Mark::Points, Look::First, "one run, or mean of runs", points)];
+        if replicas_among(runs) {
+            layers.push(Layer::new(Mark::Intervals, Look::First, "95 % interval of the mean", ends));
+        }
+        let title = metric.replace('_', " ");
+        let (x, y) = (Axis::of(measure, &title, "value"), Axis::names("", "run", names.to_vec()));
+        section = section.chart(&Chart::new(&metric.replace('_', "-"), &title, x, y, layers))?;
+    }
+    if section.files.is_empty() { Err("no run has such figures".into()) } else { Ok(section) }
+}
+
+fn replicas_among(runs: &[Source]) -> bool {
+    runs.iter().any(|run| replicas(run).is_some())
+}
+
+fn summary_value(run: &Source, place: &str) -> Option<f64> {
+    let mut parts = place.split('/').skip(1);
+    let first = run.summary.as_ref()?.figures.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| value.get(part))?.as_f64()
+}
+
+fn figure_table(runs: &[Source], names: &[String]) -> Content {
     let of = |run: &Source| match &run.summary {
         None => vec![],
         Some(SummaryFacts { replicas: Some(replicas), .. }) => means(replicas),
@@ -74,58 +142,81 @@ fn figure_table(runs: &[Source], names: &[String]) -> Result<String, String> {
         [escape(name), cell(figures[0], None)].into_iter().chain(rest).collect::<Vec<_>>()
     };
     let head: Vec<String> = [String::new()].into_iter().chain(names.iter().cloned()).collect();
-    Ok(table(&head, &order.iter().map(row).collect::<Vec<_>>(), true))
+    let section = Section::default().note("Differences are from the first.");
+    Ok(section.table(&head, &order.iter().map(row).collect::<Vec<_>>(), true))
 }
 
-/// Lines of one unit of time, one for each run that has points.
-fn overlay(
-    lines: &[(usize, Vec<(f64, f64)>)],
-    names: &[String],
-    what: &str,
-    y: &str,
-    about: &str,
-) -> Result<String, String> {
-    let longest_us = lines.iter().flat_map(|(_, line)| line).map(|(time_us, _)| *time_us).fold(0.0, f64::max);
-    if longest_us == 0.0 {
+/// A panel for each run that has something to show, with the lines of all others behind.
+fn multiples(mut chart: Chart, of: &[(&String, Vec<Layer>)], absent: &[&String]) -> Content {
+    let ghosts = |run: usize| {
+        let others = of.iter().enumerate().filter(move |(other, _)| *other != run).flat_map(|(_, (_, layers))| layers);
+        let lines = others.filter(|layer| layer.mark == Mark::Line);
+        lines.map(|line| Layer { name: "the other runs".into(), look: Look::Ghost, ..line.clone() })
+    };
+    let panel = |(run, (name, layers)): (usize, &(&String, Vec<Layer>))| Panel {
+        title: (*name).clone(),
+        layers: ghosts(run).chain(layers.iter().cloned()).collect(),
+    };
+    chart.panels = of.iter().enumerate().map(panel).collect();
+    if chart.panels.is_empty() {
         return Err("no run has such times".into());
     }
-    let (unit, us) = time_unit(longest_us);
-    let x = Axis::new(format!("{what} ({unit})"), 0.0, longest_us / us);
-    let mut plot = Plot::new(x, Axis::new(y, 0.0, 100.0));
-    for (run, line) in lines {
-        plot.line(&format!("c{}", run % RUNS_MAX), line.iter().map(|(x, y)| (x / us, *y)), &names[*run]);
+    let section = Section::default().chart(&chart)?;
+    let said = || absent.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("; ");
+    Ok(if absent.is_empty() {
+        section
+    } else {
+        section.note(&format!("Not in this folder, or of no single run: {}.", said()))
+    })
+}
+
+/// Those that have layers, and the names of those that have none.
+fn sorted<'a>(
+    runs: &[Source],
+    names: &'a [String],
+    layers: impl Fn(&Source) -> Option<Vec<Layer>>,
+) -> (Vec<(&'a String, Vec<Layer>)>, Vec<&'a String>) {
+    let (mut of, mut absent) = (vec![], vec![]);
+    for (run, name) in runs.iter().zip(names) {
+        match layers(run) {
+            Some(layers) => of.push((name, layers)),
+            None => absent.push(name),
+        }
     }
-    let entry = |(run, _): &(usize, Vec<_>)| (format!("c{}", run % RUNS_MAX), names[*run].clone());
-    let entries: Vec<_> = lines.iter().map(entry).collect();
-    let absent = names.len() - lines.len();
-    let absent = if absent > 0 { note(&format!("{absent} runs have no such times.")) } else { String::new() };
-    Ok(legend(&entries) + &plot.svg(about) + &absent)
+    (of, absent)
 }
 
-fn propagation(runs: &[Source], names: &[String]) -> Result<String, String> {
-    let median = |run: &Source| run.propagation.as_ref().map(|propagation| curve(propagation, 0.5));
-    let lines =
-        runs.iter().enumerate().filter_map(|(at, run)| Some((at, median(run).filter(|line| !line.is_empty())?)));
-    let (what, y) = ("time since the first node had the block, median over blocks", "full nodes that have it (%)");
-    overlay(&lines.collect::<Vec<_>>(), names, what, y, "Share of full nodes that have a block against time")
+fn propagation(runs: &[Source], names: &[String]) -> Content {
+    let (of, absent) = sorted(runs, names, |run| spread::layers(run).ok());
+    let (x, y) = spread::axes();
+    multiples(
+        Chart::new(
+            "propagation",
+            "Share of the full nodes that have a block, by time since the first of them had it",
+            x,
+            y,
+            vec![],
+        ),
+        &of,
+        &absent,
+    )
 }
 
-fn block_intervals(runs: &[Source], names: &[String]) -> Result<String, String> {
+fn block_intervals(runs: &[Source], names: &[String]) -> Content {
     let distribution = |run: &Source| {
         let mut times: Vec<u64> = intervals(run.blocks.as_ref()?).into_iter().map(|(_, us)| us).collect();
         times.sort_unstable();
-        // The few longest would press all others to the left.
-        let end = quantile(&times, 0.99)?;
-        let count = times.len() as f64;
-        let points: Vec<(f64, f64)> =
-            (1..).zip(&times).map(|(at, us)| (*us as f64, f64::from(at) / count * 100.0)).collect();
-        let shown = points.iter().take_while(|(us, _)| *us <= end as f64).count();
-        Some(thin(&points[..shown], POINTS))
+        let share = |step: usize| step as f64 / POINTS as f64;
+        let point = |step: usize| Some((quantile(&times, share(step))? as f64, share(step) * 100.0));
+        let points: Vec<_> = (0..=POINTS).filter_map(point).collect();
+        (!points.is_empty()).then(|| vec![Layer::new(Mark::Line, Look::First, "this run", points)])
     };
-    let lines = runs.iter().enumerate().filter_map(|(at, run)| Some((at, distribution(run)?)));
-    let lines: Vec<_> =
-        lines.map(|(at, line)| (at, [(0.0, 0.0)].into_iter().chain(line).collect::<Vec<_>>())).collect();
-    let said = note("The share of intervals that are no longer than a time, up to the 99th percentile.");
-    let plot = overlay(&lines, names, "time between blocks", "intervals (%)", "Distribution of time between blocks")?;
-    Ok(plot + &said)
+    let (of, absent) = sorted(runs, names, distribution);
+    let x = Axis::of(Measure::Time, "time between blocks", "interval_us");
+    let y = Axis::shares("intervals", "intervals_percent");
+    multiples(
+        Chart::new("block-interval", "Share of the times between blocks that are no longer", x, y, vec![]),
+        &of,
+        &absent,
+    )
 }

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::page::Pages;
+
 /// Opens a plain file; `None` if there is none of this name.
 ///
 /// # Errors
@@ -21,11 +23,30 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, String> {
     Ok(Some(file))
 }
 
+/// Writes a page, and the files of its charts into a folder beside it: those of `report.html` into `report-charts`.
+///
+/// # Errors
+/// One line: what has the name of one of them is something else, or it cannot be written.
+pub(crate) fn write_pages(page: &Path, pages: &Pages) -> Result<(), String> {
+    write(page, &pages.html)?;
+    let folder = page.with_file_name(page.file_stem().unwrap_or_default().to_string_lossy().into_owned() + "-charts");
+    match fs::create_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let facts = fs::symlink_metadata(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            if !facts.is_dir() {
+                return Err(format!("{}: expected a folder, found {}", folder.display(), kind(&facts)));
+            }
+        }
+        made => made.map_err(|error| format!("{}: {error}", folder.display()))?,
+    }
+    pages.files.iter().try_for_each(|(name, content)| write(&folder.join(name), content))
+}
+
 /// Writes a file as a whole: beside its place first, then under its name. An earlier plain file is replaced.
 ///
 /// # Errors
 /// One line: what has its name is no plain file, or it cannot be written.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
+fn write(path: &Path, text: &str) -> Result<(), String> {
     is_there(path)?;
     let draft = draft(path);
     let written = (|| {
@@ -60,16 +81,23 @@ fn is_there(path: &Path) -> Result<bool, String> {
 }
 
 fn plain(path: &Path, facts: &Metadata) -> Result<(), String> {
+    if facts.is_file() {
+        Ok(())
+    } else {
+        Err(format!("{}: expected a plain file, found {}", path.display(), kind(facts)))
+    }
+}
+
+fn kind(facts: &Metadata) -> &'static str {
     let kind = facts.file_type();
-    let found = match kind {
-        _ if kind.is_file() => return Ok(()),
+    match kind {
+        _ if kind.is_file() => "a file",
         _ if kind.is_symlink() => "a link",
         _ if kind.is_dir() => "a folder",
         _ if kind.is_fifo() => "a pipe",
         _ if kind.is_socket() => "a socket",
         _ => "a device",
-    };
-    Err(format!("{}: expected a plain file, found {found}", path.display()))
+    }
 }
 
 #[cfg(test)]

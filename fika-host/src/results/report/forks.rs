@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 use fika_core::hash::Id;
+use plotters::style::RGBColor;
 
-use super::page::{escape, note};
+use super::chart::{Look, field};
+use super::section::{Content, Section};
 use super::source::{Block, Blocks};
-use crate::results::{duration, short};
+use super::text::{escape, short as cut};
+use crate::results::short;
 
 /// Forks that are drawn; the rest is counted.
 const DRAWN: usize = 12;
@@ -24,25 +27,26 @@ const BOX_HEIGHT: f64 = 38.0;
 const NAME_CHARS: usize = 14;
 
 /// The forks by height: stale blocks of successive heights are one fork.
-pub(super) fn forks(blocks: Option<&Blocks>) -> Result<String, String> {
+pub(super) fn forks(blocks: Option<&Blocks>) -> Content {
     let blocks = blocks.ok_or("there is no blocks.csv")?;
     let stale: Vec<&Block> = blocks.rows.iter().filter(|block| block.stale).collect();
     if stale.is_empty() {
-        return Ok(note("The chain never forked."));
+        return Ok(Section::default().note("The chain never forked."));
     }
     let groups: Vec<&[&Block]> = stale.chunk_by(|one, next| next.height <= one.height + 1).collect();
     let heights: BTreeSet<u64> = groups.iter().take(DRAWN).flat_map(|group| drawn_heights(group)).collect();
     let of_chain = blocks.rows.iter().filter(|block| !block.stale && heights.contains(&block.height));
     let chain: BTreeMap<u64, &Block> = of_chain.map(|block| (block.height, block)).collect();
-    let mut html = String::from("<div class=\"forks\">\n");
-    for group in groups.iter().take(DRAWN) {
-        html += &fork(group, &chain, &blocks.producers);
+    let mut section = Section::default().html("<div class=\"forks\">\n");
+    for (number, group) in (1..).zip(groups.iter().take(DRAWN)) {
+        section = fork(section, number, group, &chain, &blocks.producers);
     }
     let more = groups.len().saturating_sub(DRAWN);
     let more = if more > 0 { format!(" {more} more forks are not drawn.") } else { String::new() };
     let said =
         "The chain is above, stale blocks are below it; each box has the end of the block's id and its producer.";
-    Ok(html + "</div>\n" + &note(&format!("{} forks, {} stale blocks. {said}{more}", groups.len(), stale.len())))
+    let said = format!("{} forks, {} stale blocks. {said}{more}", groups.len(), stale.len());
+    Ok(section.html("</div>\n").note(&said))
 }
 
 /// From the last common block to the one that decided, if that is not too far.
@@ -52,7 +56,13 @@ fn drawn_heights(group: &[&Block]) -> std::ops::RangeInclusive<u64> {
     from..=(high + 1).min(from + COLUMNS - 1)
 }
 
-fn fork(group: &[&Block], chain: &BTreeMap<u64, &Block>, producers: &[String]) -> String {
+fn fork(
+    section: Section,
+    number: usize,
+    group: &[&Block],
+    chain: &BTreeMap<u64, &Block>,
+    producers: &[String],
+) -> Section {
     let heights = drawn_heights(group);
     let from = *heights.start();
     let column = |height: u64| (height - from) as usize;
@@ -84,19 +94,20 @@ fn fork(group: &[&Block], chain: &BTreeMap<u64, &Block>, producers: &[String]) -
     let about = if low == high { format!("height {low}") } else { format!("heights {low} to {high}") };
     let title = format!("Fork at {about}");
     let mut svg = format!(
-        "<figure>\n<figcaption>{title}</figcaption>\n<svg class=\"small\" width=\"{width}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-         aria-label=\"{title}\">\n"
+        "<svg width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" xmlns=\"http://www.w3.org/2000/svg\" \
+         font-family=\"sans-serif\" font-size=\"12\" text-anchor=\"middle\">\n"
     );
+    let mut csv = "id,parent,height,producer,status,first_seen_us\n".to_string();
     let corner = |(column, row): (usize, usize)| (column as f64 * COLUMN_WIDTH + 15.0, row as f64 * ROW_HEIGHT + 20.0);
     // Writing to a string does not fail.
     for height in heights.clone() {
         let (x, _) = corner((column(height), 0));
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"12\" text-anchor=\"middle\">{height}</text>", x + BOX_WIDTH / 2.0);
+        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"12\">{height}</text>", x + BOX_WIDTH / 2.0);
     }
     if from == 0 {
         let (x, y) = corner((0, 0));
         let (x, y) = (x + BOX_WIDTH / 2.0, y + 23.0);
-        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">genesis</text>");
+        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\">genesis</text>");
     }
     for block in &drawn {
         let (x, y) = corner(places[&block.id]);
@@ -107,34 +118,29 @@ fn fork(group: &[&Block], chain: &BTreeMap<u64, &Block>, producers: &[String]) -
             let (start, parent_middle, bend) = (start + BOX_WIDTH, parent_y + BOX_HEIGHT / 2.0, x - 15.0);
             let _ = writeln!(
                 svg,
-                "<path class=\"fork\" d=\"M{start:.1} {parent_middle:.1}H{bend:.1}V{middle:.1}H{x:.1}\"/>"
+                "<path fill=\"none\" stroke=\"#555\" d=\"M{start:.1} {parent_middle:.1}H{bend:.1}V{middle:.1}H{x:.1}\"/>"
             );
         }
         let producer = block.producer.map_or("", |producer| &producers[producer as usize]);
-        let name: String = producer.chars().take(NAME_CHARS).collect();
-        let (class, state) = if block.stale { ("c1", "stale") } else { ("c0", "in the chain") };
-        let title = format!(
-            "{} at height {}, {state}, by {producer}, first seen {} after the start",
-            block.id,
-            block.height,
-            duration(block.first_us)
-        );
+        // Stale ones are dashed.
+        let (look, dashes, status) =
+            if block.stale { (Look::Second, " stroke-dasharray=\"5 3\"", "stale") } else { (Look::First, "", "chain") };
+        let RGBColor(red, green, blue) = look.colour();
         let id = short(block.id);
-        let id = &id[id.len() - 8..];
         let (text_x, first, second) = (x + BOX_WIDTH / 2.0, y + 16.0, y + 31.0);
         let _ = writeln!(
             svg,
-            "<g><title>{}</title><rect class=\"box {class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{BOX_WIDTH}\" \
-             height=\"{BOX_HEIGHT}\" rx=\"4\"/><text class=\"ink\" x=\"{text_x:.1}\" y=\"{first:.1}\" \
-             text-anchor=\"middle\">{id}</text><text x=\"{text_x:.1}\" y=\"{second:.1}\" text-anchor=\"middle\">{}\
-             </text></g>",
-            escape(&title),
-            escape(&name)
+            "<rect fill=\"none\" stroke=\"rgb({red},{green},{blue})\" stroke-width=\"2\"{dashes} x=\"{x:.1}\" y=\"{y:.1}\" \
+             width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"4\"/><text x=\"{text_x:.1}\" y=\"{first:.1}\">{}</text>\
+             <text x=\"{text_x:.1}\" y=\"{second:.1}\">{}</text>",
+            &id[id.len() - 8..],
+            escape(&cut(producer, NAME_CHARS))
         );
+        let Block { id, parent, height, first_us, .. } = block;
+        let _ = writeln!(csv, "{id},{parent},{height},{},{status},{first_us}", field(producer));
     }
     svg += "</svg>\n";
-    if hidden > 0 {
-        svg += &note(&format!("{hidden} more stale blocks of this fork have no room here."));
-    }
-    svg + "</figure>\n"
+    let section = section.figure(&format!("fork-{number}"), &title, &svg, csv);
+    let said = || format!("{hidden} more stale blocks of this fork have no room here.");
+    if hidden > 0 { section.note(&said()) } else { section }
 }

@@ -1,11 +1,13 @@
 //! What ran, its figures, and whether they are as expected.
 
 use super::figures::figures;
-use super::page::{escape, note, table};
+use super::page::Page;
+use super::section::{Content, Section};
 use super::source::{RunFacts, Source, SummaryFacts};
+use super::text::escape;
 use crate::experiment::Role;
 use crate::results::verdict::NOT_REPEATED;
-use crate::results::{ARRIVAL_ROWS_MAX, duration};
+use crate::results::{ARRIVAL_ROWS_MAX, Verdict, duration};
 
 /// The line below the title.
 pub(super) fn lead(run: &RunFacts) -> String {
@@ -19,18 +21,16 @@ pub(super) fn lead(run: &RunFacts) -> String {
     format!("{full} full nodes, {wallets} wallets, {links} links, {runs}")
 }
 
-/// Whether time for work was drawn instead of work done.
-fn sampled(run: &RunFacts) -> bool {
-    run.proof.starts_with("sampled")
+/// Says above everything else if time for work was drawn instead of work done.
+pub(super) fn warn(page: &mut Page, run: &RunFacts) {
+    if run.proof.starts_with("sampled") {
+        page.warn("Sampled: simulated. No work was done for blocks, its time was drawn.");
+    }
 }
 
 /// The experiment, the engine, the plugins, the command.
-pub(super) fn what_ran(source: &Source) -> String {
+pub(super) fn what_ran(source: &Source) -> Section {
     let run = &source.run;
-    let mut html = String::new();
-    if sampled(run) {
-        html += "<p class=\"warn\">Sampled: simulated. No work was done for blocks, its time was drawn.</p>\n";
-    }
     let interval = duration(run.experiment.chain.block_interval_us);
     let version = if run.fika_host.is_empty() { String::new() } else { format!("fika-host {}", run.fika_host) };
     let mut rows: Vec<(&str, String)> = vec![
@@ -55,8 +55,7 @@ pub(super) fn what_ran(source: &Source) -> String {
     rows.push(("folder", format!("<code>{}</code>", escape(&source.folder.display().to_string()))));
     rows.retain(|(_, value)| !value.is_empty());
     let rows: Vec<_> = rows.into_iter().map(|(label, value)| vec![label.to_string(), value]).collect();
-    html += &table(&[], &rows, false);
-    html
+    Section::default().table(&[], &rows, false)
 }
 
 /// As it can be given to a shell again.
@@ -67,37 +66,36 @@ fn command(arguments: &[String]) -> String {
 }
 
 /// Every figure of the summary.
-pub(super) fn summary(source: &Source) -> Result<String, String> {
+pub(super) fn summary(source: &Source) -> Content {
     let summary = source.summary.as_ref().ok_or("there is no summary.json")?;
     let rows: Vec<_> =
         figures(&summary.figures).into_iter().map(|figure| vec![escape(&figure.name), escape(&figure.text)]).collect();
-    let mut html = table(&[], &rows, true);
+    let section = Section::default().table(&[], &rows, true);
     let rows = source.propagation.as_ref().map_or(0, |propagation| propagation.arrivals);
-    if rows > ARRIVAL_ROWS_MAX {
-        html += &note(&format!(
-            "arrivals.csv was left out: {rows} arrivals are more than {ARRIVAL_ROWS_MAX}; propagation.csv has the \
-             percentiles of each block."
-        ));
+    if rows <= ARRIVAL_ROWS_MAX {
+        return Ok(section);
     }
-    Ok(html)
+    Ok(section.note(&format!(
+        "arrivals.csv was left out: {rows} arrivals are more than {ARRIVAL_ROWS_MAX}; propagation.csv has the \
+         percentiles of each block."
+    )))
 }
 
 /// Every expectation and its verdict.
-pub(super) fn expectations(summary: Option<&SummaryFacts>) -> Result<String, String> {
+pub(super) fn expectations(summary: Option<&SummaryFacts>) -> Content {
     let summary = summary.ok_or("there is no summary.json")?;
     if summary.expects.is_empty() {
         return Err("the experiment expects nothing".into());
     }
     let head = ["", "expected", "measured"].map(String::from);
-    let rows: Vec<_> = summary
-        .expects
-        .iter()
-        .map(|verdict| {
-            let text = verdict.word();
-            let word = format!("<span class=\"{}\">{text}</span>", text.to_lowercase());
-            vec![word, escape(&verdict.expected), escape(&verdict.measured)]
-        })
-        .collect();
-    let said = if summary.replicas.is_none() { note(&format!("This is {NOT_REPEATED}.")) } else { String::new() };
-    Ok(table(&head, &rows, false) + &said)
+    let rows: Vec<_> = summary.expects.iter().map(verdict_row).collect();
+    let section = Section::default().table(&head, &rows, false);
+    Ok(if summary.replicas.is_none() { section.note(&format!("This is {NOT_REPEATED}.")) } else { section })
+}
+
+/// The word, what was expected, and what was measured.
+pub(super) fn verdict_row(verdict: &Verdict) -> Vec<String> {
+    let text = verdict.word();
+    let word = format!("<span class=\"{}\">{text}</span>", text.to_lowercase());
+    vec![word, escape(&verdict.expected), escape(&verdict.measured)]
 }

@@ -1,13 +1,11 @@
 //! Payments: how many are unconfirmed, and how long until they are in the chain.
 
+use super::axis::{Axis, Measure};
+use super::chart::{Chart, Layer, Look, Mark};
 use super::growth::histogram;
-use super::page::note;
-use super::plot::{Axis, Plot, quantile, time_unit};
-use super::source::Payment;
+use super::section::{Content, Section};
+use super::source::{Payment, quantile};
 use crate::results::duration;
-
-/// Points of the line of unconfirmed payments.
-const POINTS: usize = 600;
 
 fn present(payments: Option<&[Payment]>) -> Result<&[Payment], String> {
     let payments = payments.ok_or("there is no transactions.csv")?;
@@ -38,45 +36,18 @@ fn waiting(payments: &[Payment]) -> Vec<(u64, i64)> {
     changes
 }
 
-/// At most about [`POINTS`] of the points: of many, the lowest and the highest of each stretch.
-fn envelope(points: &[(u64, i64)]) -> Vec<(u64, i64)> {
-    if points.len() <= POINTS {
-        return points.to_vec();
-    }
-    let stretches = points.chunks(points.len().div_ceil(POINTS / 2));
-    let ends = |stretch: &[(u64, i64)]| {
-        let low = stretch.iter().copied().min_by_key(|(_, count)| *count);
-        let high = stretch.iter().copied().max_by_key(|(_, count)| *count);
-        let mut ends: Vec<_> = low.into_iter().chain(high).collect();
-        ends.sort_unstable();
-        ends
-    };
-    stretches.flat_map(ends).collect()
-}
-
 /// Unconfirmed payments against time.
-pub(super) fn mempool(payments: Option<&[Payment]>) -> Result<String, String> {
-    let waiting = waiting(present(payments)?);
-    let (most, last_us) = (waiting.iter().map(|(_, count)| *count).max(), waiting.last().map(|(at_us, _)| *at_us));
-    let (most, last_us) = (most.unwrap_or(0) as f64, last_us.unwrap_or(0) as f64);
-    let (unit, us) = time_unit(last_us);
-    let x = Axis::new(format!("time since the start ({unit})"), 0.0, last_us / us);
-    let mut plot = Plot::new(x, Axis::new("unconfirmed payments", 0.0, most));
-    let mut points = vec![(0.0, 0.0)];
-    for (at_us, count) in envelope(&waiting) {
-        let at = at_us as f64 / us;
-        if waiting.len() <= POINTS / 2 {
-            points.push((at, points[points.len() - 1].1));
-        }
-        points.push((at, count as f64));
-    }
-    plot.line("c0", points, "payments sent and in no block of the chain yet");
+pub(super) fn mempool(payments: Option<&[Payment]>) -> Content {
+    let waiting = waiting(present(payments)?).into_iter().map(|(at_us, count)| (at_us as f64, count as f64));
+    let layers = vec![Layer::new(Mark::Steps, Look::First, "", [(0.0, 0.0)].into_iter().chain(waiting))];
+    let y = Axis::of(Measure::Count, "unconfirmed payments", "payments");
+    let chart = Chart::new("mempool", "Unconfirmed payments against time", Axis::since_start(), y, layers);
     let what = "Payments that were sent and are in no block of the chain yet, whichever mempools hold them.";
-    Ok(plot.svg("Unconfirmed payments against time") + &note(what))
+    Ok(Section::default().chart(&chart)?.note(what))
 }
 
 /// The distribution of confirmation times.
-pub(super) fn confirmation(payments: Option<&[Payment]>) -> Result<String, String> {
+pub(super) fn confirmation(payments: Option<&[Payment]>) -> Content {
     let payments = present(payments)?;
     let mut times: Vec<u64> = payments.iter().filter_map(|payment| payment.latency_us).collect();
     times.sort_unstable();
@@ -90,7 +61,11 @@ pub(super) fn confirmation(payments: Option<&[Payment]>) -> Result<String, Strin
         shown(0.9),
         duration(*last)
     );
-    Ok(histogram(&times, *last as f64, "time from sending to the first block", "payments") + &note(&said))
+    let layers = vec![Layer::new(Mark::Bars, Look::First, "", histogram(&times).0)];
+    let x = Axis::of(Measure::Time, "time from sending to the first block", "latency_us");
+    let y = Axis::of(Measure::Count, "payments", "payments");
+    let chart = Chart::new("confirmation-times", "Distribution of confirmation times", x, y, layers);
+    Ok(Section::default().chart(&chart)?.note(&said))
 }
 
 #[cfg(test)]

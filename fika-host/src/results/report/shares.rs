@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::page::{legend, note};
-use super::plot::{Axis, Plot};
+use super::axis::{Axis, Measure};
+use super::chart::{Chart, Datum, Layer, Look, Mark, Panel};
+use super::growth::level;
+use super::section::{Content, Section};
 use super::source::{Block, Blocks};
 
-/// Producers with a colour of their own.
+/// Producers with a panel of their own.
 const NAMED: usize = 8;
 /// Windows of heights that are told apart,
 const WINDOWS: u64 = 40;
 /// if each has so many blocks.
 const WINDOW_MIN: u64 = 10;
 
-/// The largest producers' shares of the chain's blocks over windows of heights, one above the other.
-pub(super) fn shares(blocks: Option<&Blocks>) -> Result<String, String> {
+/// The largest producers' shares of the chain's blocks over windows of heights, each beside the others.
+pub(super) fn shares(blocks: Option<&Blocks>) -> Content {
     let blocks = blocks.ok_or("there is no blocks.csv")?;
     let made = |block: &Block| block.producer.filter(|_| !block.stale).map(|producer| (block.height, producer));
     let chain: Vec<(u64, u32)> = blocks.rows.iter().filter_map(made).collect();
@@ -42,31 +44,25 @@ pub(super) fn shares(blocks: Option<&Blocks>) -> Result<String, String> {
         let at = ((height - low) / window).min((heights / window).max(1) - 1);
         windows.entry(at).or_default()[ranks[*producer as usize]] += 1;
     }
-    let (from, to) = (*low as f64, high.saturating_add(1) as f64);
-    let y = Axis::new("share of the chain's blocks (%)", 0.0, 100.0);
-    let mut plot = Plot::new(Axis::new("height (blocks)", from, to), y);
+    let start = |at: u64| low + at * window;
     let last = windows.keys().next_back().copied().unwrap_or(0);
-    for (at, counts) in &windows {
-        let first = low + at * window;
-        let end = if *at == last { high.saturating_add(1) } else { first + window };
-        let all = counts.iter().sum::<u64>().max(1) as f64;
-        let mut below = 100.0;
-        // From above, each over what is below it.
-        for (rank, count) in counts.iter().enumerate().rev().filter(|(_, count)| **count > 0) {
-            let share = *count as f64 / all * 100.0;
-            let title = format!("{}: {share:.1} % of heights {first} to {}", name(rank), end - 1);
-            plot.bar(&class(rank), first as f64..end as f64, below, &title);
-            below -= share;
-        }
-    }
-    let shown = named + usize::from(order.len() > named);
-    let entries: Vec<_> = (0..shown).map(|rank| (class(rank), name(rank))).collect();
-    let said = format!("{window} heights for each column. Rewards go with the blocks.");
-    Ok(legend(&entries) + &plot.svg("Shares of the chain's blocks by producer over height") + &note(&said))
-}
-
-fn class(rank: usize) -> String {
-    if rank < NAMED { format!("c{rank}") } else { "rest".into() }
+    let panel = |rank: usize| {
+        let share = |(at, counts): (&u64, &[u64; NAMED + 1])| {
+            let end = if *at == last { high.saturating_add(1) } else { start(at + 1) };
+            let all = counts.iter().sum::<u64>().max(1);
+            Datum::from(([start(*at) as f64, end as f64], counts[rank] as f64 / all as f64 * 100.0))
+        };
+        let data: Vec<Datum> = windows.iter().map(share).collect();
+        let made: u64 = windows.values().map(|counts| counts[rank]).sum();
+        let level = level("over the whole chain", &data, made as f64 / chain.len() as f64 * 100.0);
+        let layers = vec![Layer::new(Mark::Steps, Look::First, "share of the window", data), level];
+        Panel { title: name(rank), layers }
+    };
+    let panels = (0..named + usize::from(order.len() > named)).map(panel).collect();
+    let title = format!("Shares of the chain's blocks, over {window} heights each");
+    let y = Axis::of(Measure::Percent, "share", "share_percent");
+    let chart = Chart { panels, ..Chart::new("shares", &title, Axis::height(), y, vec![]) };
+    Ok(Section::default().chart(&chart)?.note("Rewards go with the blocks."))
 }
 
 #[cfg(test)]
@@ -85,24 +81,34 @@ mod tests {
         Blocks { rows, producers: (0..count).map(|producer| format!("p{producer}")).collect() }
     }
 
+    /// The rows of a producer.
+    fn rows(section: &Section, of: &str) -> Vec<String> {
+        let (_, csv) = section.files.iter().find(|(name, _)| name == "shares.csv").expect("a table");
+        let rows = csv
+            .lines()
+            .filter_map(|row| row.strip_prefix(of))
+            .filter_map(|row| row.strip_prefix(",share of the window,"));
+        rows.map(String::from).collect()
+    }
+
     #[test]
     fn shares_of_each_window_are_drawn() {
         // The first ten heights are shared evenly, the next ten belong to one, and so do the three that are left.
-        let html = shares(Some(&blocks((0..23).map(|n| if n < 10 { n % 2 } else { 1 })))).expect("a picture");
-        for title in
-            ["p0: 50.0 % of heights 1 to 10", "p1: 50.0 % of heights 1 to 10", "p1: 100.0 % of heights 11 to 23"]
-        {
-            assert!(html.contains(title), "{title}: {html}");
-        }
-        assert_eq!(html.matches("<rect").count(), 3);
-        assert!(html.contains("class=\"c0\"></i>p1<") && !html.contains("others"), "the largest comes first: {html}");
+        let section = shares(Some(&blocks((0..23).map(|n| if n < 10 { n % 2 } else { 1 })))).expect("a picture");
+        assert_eq!(rows(&section, "p0"), ["1,11,50", "11,24,0"]);
+        assert_eq!(rows(&section, "p1"), ["1,11,50", "11,24,100"]);
+        assert!(
+            section.html.find(">\np1\n<") < section.html.find(">\np0\n<"),
+            "the largest comes first: {}",
+            section.html
+        );
+        assert!(!section.html.contains("others"));
     }
 
     #[test]
     fn beyond_eight_producers_the_others_are_one() {
-        let html = shares(Some(&blocks((0..100).map(|n| n % 10)))).expect("a picture");
-        assert!(html.contains("class=\"rest\"></i>2 others<"), "{html}");
-        assert!(html.contains("2 others: 20.0 % of heights 1 to 10"), "{html}");
+        let section = shares(Some(&blocks((0..100).map(|n| n % 10)))).expect("a picture");
+        assert_eq!(rows(&section, "2 others")[0], "1,11,20");
         let mut stale = blocks(std::iter::once(0));
         stale.rows[0].stale = true;
         assert!(shares(Some(&stale)).is_err() && shares(None).is_err());

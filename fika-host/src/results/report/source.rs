@@ -66,6 +66,16 @@ pub(super) struct ExperimentFacts {
     /// Pairs of nodes.
     #[serde(default)]
     pub(super) links: Vec<(u32, u32)>,
+    #[serde(default)]
+    pub(super) expects: Vec<ExpectFacts>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ExpectFacts {
+    pub(super) metric: String,
+    #[serde(default)]
+    pub(super) on: Option<String>,
+    pub(super) value: u64,
 }
 
 fn once() -> u32 {
@@ -249,6 +259,12 @@ fn arrivals(folder: &Path, block: u64) -> Result<Option<HashMap<String, u64>>, S
         }
     }
     Ok(Some(delays))
+}
+
+/// The value that a share of the values, from 0 to 1, does not exceed; they are in order. None of none.
+pub(super) fn quantile(sorted: &[u64], share: f64) -> Option<u64> {
+    let at = (share * sorted.len().checked_sub(1)? as f64).round() as usize;
+    sorted.get(at).copied()
 }
 
 fn payments(folder: &Path) -> Result<Option<Vec<Payment>>, String> {

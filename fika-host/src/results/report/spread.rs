@@ -1,38 +1,83 @@
 //! How fast blocks spread: the share of the nodes against time.
 
-use super::page::{legend, note};
-use super::plot::{Axis, Plot, quantile, time_unit};
-use super::source::Propagation;
-use crate::results::{PERCENTILES, duration};
+use super::axis::{Axis, Measure};
+use super::chart::{Chart, Layer, Look, Mark};
+use super::section::{Content, Section};
+use super::source::{Propagation, Source, quantile};
+use crate::results::{PERCENTILES, Replicas, Statistics};
 
-/// Points of time and share of nodes: for each share, the given quantile over blocks. It ends where fewer
-/// than half of the blocks came, for what is left there are the lucky ones.
-pub(super) fn curve(propagation: &Propagation, over_blocks: f64) -> Vec<(f64, f64)> {
-    let known = propagation.times.iter().zip(PERCENTILES).filter(|(times, _)| times.len() * 2 > propagation.blocks);
-    let point = |(times, percent): (&Vec<u64>, usize)| Some((quantile(times, over_blocks)? as f64, percent as f64));
-    known.filter_map(point).collect()
+/// The percentages of which there is a metric.
+const REACHED: [u32; 4] = [50, 90, 99, 100];
+
+/// The axes of every such chart.
+pub(super) fn axes() -> (Axis, Axis) {
+    let x = Axis::of(Measure::Time, "time since the first node", "delay_us");
+    (x, Axis::shares("nodes that have it", "nodes_percent"))
 }
 
-/// The curve of the median block and the band of most blocks.
-pub(super) fn propagation(propagation: Option<&Propagation>) -> Result<String, String> {
-    let propagation = propagation.ok_or("there is no propagation.csv")?;
-    let [fast, median, slow] = [0.1, 0.5, 0.9].map(|share| curve(propagation, share));
-    let longest_us = slow.iter().map(|(time_us, _)| *time_us).fold(0.0, f64::max);
-    if longest_us == 0.0 {
-        return Err("no block took time to reach another node".into());
-    }
-    let (unit, us) = time_unit(longest_us);
-    let scaled = |points: &[(f64, f64)]| points.iter().map(|(x, y)| (x / us, *y)).collect::<Vec<_>>();
-    let x = Axis::new(format!("time since the first node had the block ({unit})"), 0.0, longest_us / us);
-    let mut plot = Plot::new(x, Axis::new("full nodes that have it (%)", 0.0, 100.0));
-    plot.band("c0", &scaled(&fast), &scaled(&slow));
-    plot.line("c0", scaled(&median), "median over blocks");
-    for ((time_us, percent), (slow_us, _)) in median.iter().zip(&slow) {
-        let (time, slow) = (duration(*time_us as u64), duration(*slow_us as u64));
-        plot.dot("c0", (time_us / us, *percent), &format!("{percent} % of the nodes after {time}, or {slow} (90th)"));
-    }
-    let entries = [("c0", "median over blocks"), ("c0 band", "10th to 90th percentile over blocks")];
-    let entries = entries.map(|(class, text)| (class.to_string(), text.to_string()));
-    let counted = note(&format!("{} blocks.", propagation.blocks));
-    Ok(legend(&entries) + &plot.svg("Share of full nodes that have a block against time") + &counted)
+/// The curve of one run or of several, over its band.
+///
+/// # Errors
+/// One line: there is nothing to draw.
+pub(super) fn layers(source: &Source) -> Result<Vec<Layer>, String> {
+    let replicas = source.summary.as_ref().and_then(|summary| summary.replicas.as_ref());
+    let layers = match (replicas, &source.propagation) {
+        (Some(replicas), _) => of_runs(replicas),
+        (None, Some(propagation)) => of_blocks(propagation),
+        (None, None) if source.run.experiment.repeat > 1 => return Err("there is no summary.json".into()),
+        (None, None) => return Err("there is no propagation.csv".into()),
+    };
+    let takes_time = layers.iter().flat_map(|layer| &layer.data).any(|datum| datum.x[1] > 0.0);
+    if takes_time { Ok(layers) } else { Err("no block took time to reach another node".into()) }
+}
+
+/// The median block and the band of most blocks. The curve ends where fewer than half of the blocks came, for
+/// what is left there are the lucky ones. That the first node needs no time says nothing.
+fn of_blocks(propagation: &Propagation) -> Vec<Layer> {
+    let known = || {
+        let all = propagation.times.iter().zip(PERCENTILES).skip(1);
+        all.filter(|(times, _)| times.len() * 2 > propagation.blocks)
+    };
+    let at = |times: &[u64], share| quantile(times, share).map_or(f64::NAN, |time_us| time_us as f64);
+    let band = known().map(|(times, percent)| ([at(times, 0.1), at(times, 0.9)], percent as f64));
+    let median = known().map(|(times, percent)| (at(times, 0.5), percent as f64));
+    vec![
+        Layer::new(Mark::Line, Look::First, "median over blocks", median),
+        Layer::new(Mark::Band, Look::First, "10th to 90th percentile", band),
+    ]
+}
+
+/// The mean of all runs and the band of its confidence intervals.
+fn of_runs(replicas: &Replicas) -> Vec<Layer> {
+    let of = |percent: u32| Some((percent, replicas.figure(&format!("mean_propagation_{percent}"), None)?));
+    let known: Vec<(u32, &Statistics)> = REACHED.into_iter().filter_map(of).collect();
+    let band = known
+        .iter()
+        .filter_map(|(percent, all)| Some((all.confidence_95?.map(|end| end.max(0.0)), f64::from(*percent))));
+    let mean = known.iter().map(|(percent, all)| (all.mean, f64::from(*percent)));
+    vec![
+        Layer::new(Mark::Line, Look::First, "mean of the runs", mean),
+        Layer::new(
+            Mark::Points,
+            Look::First,
+            "mean of the runs",
+            known.iter().map(|(percent, all)| (all.mean, f64::from(*percent))),
+        ),
+        Layer::new(Mark::Band, Look::First, "95 % interval of the mean", band),
+    ]
+}
+
+/// The chart of one folder.
+pub(super) fn propagation(source: &Source) -> Content {
+    let (x, y) = axes();
+    let chart = Chart::new(
+        "propagation",
+        "Share of the full nodes that have a block, by time since the first of them had it",
+        x,
+        y,
+        layers(source)?,
+    );
+    let blocks = source.propagation.as_ref().map(|propagation| format!("{} blocks.", propagation.blocks));
+    let section = Section::default().chart(&chart)?;
+    Ok(blocks.into_iter().fold(section, |section, said| section.note(&said)))
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use super::figures::{Figure, difference, figures};
-use super::plot::{Scale, quantile, thin, time_unit};
-use super::{comparison, page, report, write};
+use super::source::quantile;
+use super::text::escape;
+use super::{comparison, report, write};
 
 const RUN: &str = r#"{"experiment": {"name": "three", "seed": 7, "chain": {"block_interval_us": 1000000},
     "nodes": [{"name": "a", "role": "full", "hash_rate": 300}, {"name": "b", "role": "full", "hash_rate": 100},
         {"name": "<b>&", "role": "wallet"}],
-    "links": [[0, 1], [1, 2]]}, "engine": "process", "proof": "sampled: simulated, no work was done",
+    "links": [[0, 1], [1, 2]], "expects": [{"metric": "stale_rate", "on": null, "value": 1}]}, "engine": "process", "proof": "sampled: simulated, no work was done",
     "started_utc": "2026-01-01-000000", "fika_host": "0.1.0", "command": ["fika-host", "a b.toml"],
     "plugins": [{"kind": "consensus", "name": "pow", "origin": "compiled in", "sha256": null},
         {"kind": "tx", "name": "<script>alert('x')</script>", "origin": "\"./x.so\"", "sha256": "00ff"}]}"#;
@@ -77,25 +78,29 @@ fn elements(html: &str) -> Vec<String> {
 #[test]
 fn a_page_has_every_section_and_is_well_formed() {
     let folder = folder();
-    let html = report(folder.path()).expect("a page");
+    let pages = report(folder.path()).expect("a page");
+    let html = &pages.html;
     let all = elements(&html.replace("<title>three</title>\n<style>", "<style>"));
-    for section in [
-        "What ran",
-        "Figures",
+    let sections = [
         "Expectations",
+        "Stale rate",
         "Propagation",
         "Block interval",
-        "Stale rate",
         "Forks",
-        "Chain growth",
+        "Confirmation times",
+        "Mempool",
         "Blocks by producer",
         "Shares over height",
-        "Mempool",
-        "Confirmation times",
+        "Chain growth",
         "Topology",
-    ] {
-        assert!(html.contains(&format!("<h2>{section}</h2>")), "{section}");
-    }
+        "What ran",
+        "Figures",
+    ];
+    let places = sections.map(|section| html.find(&format!("<h2>{section}</h2>")));
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "what was asked first, counters last: {places:?}"
+    );
     assert!(!html.contains("Left out"), "{html}");
     // Propagation, interval, stale rate, one fork, growth, producers, shares, mempool, confirmation, map.
     assert_eq!(all.iter().filter(|name| *name == "svg").count(), 10);
@@ -108,21 +113,69 @@ fn a_page_has_every_section_and_is_well_formed() {
         "Fork at height 2",
         "20 ms",
         "1 of 2 payments confirmed",
-        "66.7 % (2), expected 75.0 %",
         "title>b after 20 ms</title>",
     ] {
         assert!(html.contains(text), "{text}");
     }
-    assert_eq!(html, report(folder.path()).expect("a page"), "the same folder gives the same page");
+    let table =
+        |name: &str| pages.files.iter().find(|file| file.0 == name).map(|file| file.1.as_str()).expect("a table");
+    assert_eq!(table("mempool.csv"), "series,at_us,payments\n,0,0\n,9,1\n,2400000,2\n,3500000,1\n");
+    assert!(
+        table("propagation.csv").contains("\nmedian over blocks,20003,20003,100\n"),
+        "{}",
+        table("propagation.csv")
+    );
+    assert!(table("producers.csv").contains("\nof the hash rate,75,a\n"), "{}", table("producers.csv"));
+    assert_eq!(table("topology.csv").lines().nth(2).and_then(|row| row.split(',').next_back()), Some("20003"));
+    assert_eq!(Ok(&pages), report(folder.path()).as_ref(), "the same folder gives the same page");
+}
+
+#[test]
+fn every_picture_is_sound_and_comes_with_its_data() {
+    let pages = report(folder().path()).expect("a page");
+    assert_eq!(pages.files.len(), 20);
+    for [(svg_name, svg), (csv_name, csv)] in pages.files.as_chunks().0 {
+        let name = svg_name.strip_suffix(".svg").expect("a picture");
+        assert_eq!(csv_name, &format!("{name}.csv"));
+        let mut reader = quick_xml::Reader::from_str(svg);
+        while !matches!(reader.read_event().expect(name), quick_xml::events::Event::Eof) {}
+        assert!(svg.starts_with("<svg ") && svg.contains("xmlns=\"http://www.w3.org/2000/svg\""), "{name}");
+        assert!(!svg.contains("class=") && !svg.contains("var("), "{name} looks the same outside of the page");
+        let columns = |row: &str| row.matches(',').count();
+        assert!(
+            csv.lines().count() > 1
+                && csv.lines().all(|row| columns(row) == columns(csv.lines().next().unwrap_or_default())),
+            "{name}: {csv}"
+        );
+        for kind in ["svg", "csv"] {
+            assert!(pages.html.contains(&format!("<a download=\"{name}.{kind}\" href=\"data:")), "{name}.{kind}");
+        }
+    }
+    // What a browser gets back from the link is the table.
+    let mempool = "data:text/csv;charset=utf-8,series,at_us,payments%0A,0,0%0A,9,1%0A,2400000,2%0A,3500000,1%0A\"";
+    assert!(pages.html.contains(mempool), "{}", pages.html);
+}
+
+#[test]
+fn paper_gets_black_ink_and_whole_pictures() {
+    let html = report(folder().path()).expect("a page").html;
+    let print = html.split("@media print").nth(1).and_then(|style| style.split("</style>").next()).expect("a style");
+    assert!(print.contains("color: #000") && print.contains("nav, .get { display: none; }"), "{print}");
+    assert!(html.contains("figure { margin: .5rem 0 1rem; max-width: 100%; break-inside: avoid; }"));
 }
 
 #[test]
 fn text_from_elsewhere_stays_text() {
-    let html = report(folder().path()).expect("a page");
+    let pages = report(folder().path()).expect("a page");
+    let html = &pages.html;
     assert!(!html.contains("<script") && !html.contains("<i>") && !html.contains("<b>"), "{html}");
     assert!(html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") && html.contains("&lt;b&gt;&amp;"));
-    assert!(!html.contains("src=") && !html.contains("http:") && !html.contains("https:") && !html.contains("url("));
-    assert_eq!(page::escape("a\0\u{1b}[\n"), "a\u{fffd}\u{fffd}[\n");
+    let addresses = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+    assert!(
+        !html.contains("src=") && !addresses.contains("http:") && !html.contains("https:") && !html.contains("url(")
+    );
+    assert!(pages.files.iter().all(|(name, text)| name.ends_with(".csv") || !text.contains("<b>")));
+    assert_eq!(escape("a\0\u{1b}[\n"), "a\u{fffd}\u{fffd}[\n");
 }
 
 #[test]
@@ -132,7 +185,7 @@ fn what_is_missing_is_said_and_nothing_else_suffers() {
     for table in tables {
         fs::remove_file(folder.path().join(table)).expect("removed");
     }
-    let html = report(folder.path()).expect("a page");
+    let html = report(folder.path()).expect("a page").html;
     elements(&html.replace("<title>three</title>\n<style>", "<style>"));
     for why in ["there is no summary.json", "there is no blocks.csv", "there is no propagation.csv"] {
         assert!(html.contains(&format!("Left out: {why}.")), "{why}");
@@ -151,7 +204,7 @@ fn empty_tables_make_a_page() {
         let text = fs::read_to_string(&path).expect("text");
         fs::write(&path, text.lines().next().expect("a head")).expect("written");
     }
-    let html = report(folder.path()).expect("a page");
+    let html = report(folder.path()).expect("a page").html;
     assert!(html.contains("Left out: no block was made.") && html.contains("Left out: nobody paid."), "{html}");
 }
 
@@ -197,7 +250,7 @@ fn extreme_numbers_still_make_a_page() {
     let path = folder.path().join("transactions.csv");
     let text = fs::read_to_string(&path).expect("text");
     fs::write(&path, text.replace("1100000", &most)).expect("written");
-    let html = report(folder.path()).expect("a page");
+    let html = report(folder.path()).expect("a page").html;
     assert!(!html.contains("NaN") && !html.contains("inf"), "{html}");
 }
 
@@ -207,38 +260,76 @@ fn runs_are_compared_and_written() {
     let path = other.path().join("summary.json");
     fs::write(&path, SUMMARY.replace("20000", "25000").replace("\"blocks\": 4", "\"blocks\": 3")).expect("written");
     let folders = [one.path().to_path_buf(), other.path().to_path_buf()];
-    let html = comparison(&folders).expect("a page");
+    let html = comparison(&folders).expect("a page").html;
     elements(&html.replace("<title>Comparison</title>\n<style>", "<style>"));
     assert!(html.contains("25 ms<br><span class=\"note\">+25.0 %</span>"), "{html}");
     assert!(html.contains("-25.0 %") && html.contains("<h2>Time between blocks</h2>"), "{html}");
-    assert_eq!(html.matches("<svg").count(), 2);
-    assert!(comparison(&folders[..1]).expect_err("one").contains("expected 2 to 8 results folders, found 1"));
-    let path = write(one.path()).expect("written");
-    assert_eq!(fs::read_to_string(path).expect("text"), report(one.path()).expect("a page"));
+    // Stale rate, propagation, intervals.
+    assert_eq!(html.matches("<svg").count(), 3);
+    assert!(html.contains("\n1: three ") && html.contains("\n2: three "), "a panel each: {html}");
+    assert!(html.contains("<td><span class=\"pass\">pass</span></td>") && html.contains("the other runs"), "{html}");
+    assert!(comparison(&folders[..1]).expect_err("one").contains("expected 2 to 10 results folders, found 1"));
+    let ten: Vec<_> = std::iter::repeat_n(folders[0].clone(), 10).collect();
+    assert!(comparison(&ten).is_ok() && comparison(&[&ten[..], &folders].concat()).is_err());
+}
+
+#[test]
+fn charts_and_their_data_are_written_beside_the_page() {
+    let folder = folder();
+    write(folder.path()).expect("written");
+    let pages = report(folder.path()).expect("a page");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("text");
+    assert_eq!(read("report.html"), pages.html);
+    for (name, content) in &pages.files {
+        assert_eq!(read(&format!("report-charts/{name}")), *content);
+    }
     assert!(write(Path::new("/nowhere")).is_err());
 }
 
 #[test]
-fn scales_have_round_ticks_and_keep_values_inside() {
-    let scale = Scale::new(0.0, 97.0, 5, 100.0..200.0);
-    assert_eq!(scale.ticks(), [0.0, 20.0, 40.0, 60.0, 80.0]);
-    assert_eq!((scale.at(0.0), scale.at(97.0), scale.at(48.5)), (100.0, 200.0, 150.0));
-    assert_eq!((scale.at(-5.0), scale.at(1e12), scale.at(f64::NAN)), (100.0, 200.0, 100.0));
-    for (low, high) in [(0.0, 0.0), (7.0, 7.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (3.0, 1.0)] {
-        let scale = Scale::new(low, high, 5, 0.0..10.0);
-        assert!(scale.ticks().len() < 60 && scale.at(0.5) == 5.0, "{low} {high}: {scale:?}");
+fn several_runs_have_bands_and_what_was_asked_first() {
+    let folder = folder();
+    let figure = |metric: &str, expected, values: &str, mean, low, high| {
+        format!(
+            "{{\"metric\": \"{metric}\", \"expected\": {expected}, \"values\": {values}, \"n\": 3, \"mean\": {mean}, \
+             \"standard_deviation\": 1, \"standard_error\": 1, \"confidence_95\": [{low}, {high}], \"min\": 1, \"max\": 9}}"
+        )
+    };
+    let figures = [
+        figure("stale_rate", true, "[300000, 330000, 360000]", 330_000, 255_000, 405_000),
+        figure("mean_propagation_50", false, "[20000, 20000, 20000]", 20_000, 15_000, 25_000),
+        figure("mean_propagation_90", false, "[40000, 40000, 40000]", 40_000, 30_000, 50_000),
+    ];
+    let runs = [7, 8, 9].map(|seed| format!("{{\"seed\": {seed}, \"ended\": \"stop_height\"}}"));
+    let summary = format!(
+        "{{\"expects\": [], \"replicas\": {{\"wanted\": 3, \"finished\": 3, \"first_seed\": 7, \"looks\": 1, \
+         \"runs\": [{}], \"figures\": [{}], \"faults\": []}}}}",
+        runs.join(","),
+        figures.join(",")
+    );
+    fs::write(folder.path().join("summary.json"), summary).expect("written");
+    fs::write(folder.path().join("run.json"), RUN.replace("\"seed\": 7", "\"seed\": 7, \"repeat\": 3"))
+        .expect("written");
+    let pages = report(folder.path()).expect("a page");
+    let table =
+        |name: &str| pages.files.iter().find(|file| file.0 == name).map(|file| file.1.as_str()).expect("a table");
+    let spread = table("propagation.csv");
+    assert!(spread.contains("mean of the runs,20000,20000,50\n"), "{spread}");
+    assert!(spread.contains("95 % interval of the mean,15000,25000,50\n"), "{spread}");
+    let asked = table("figure-1.csv");
+    for row in ["each run,2,33,33\n", "mean so far,2,31.5,31.5\n", "expectation,1,0.0001,0.0001\n"] {
+        assert!(asked.contains(row), "{row}: {asked}");
     }
-    assert!(Scale::new(1e300, 1.7e300, 5, 0.0..10.0).ticks().len() < 20);
-    assert_eq!(time_unit(1_999.0), ("µs", 1.0));
-    assert_eq!(time_unit(600e6), ("min", 60e6));
+    // Of three runs the interval is that of the summary: 33 +- 4.302653 * 3 / sqrt(3).
+    let last = asked.lines().filter(|row| row.starts_with("95 % interval of the mean,3,")).next_back().expect("a band");
+    let ends: Vec<f64> = last.split(',').skip(2).map(|end| end.parse().expect("a number")).collect();
+    assert!((ends[0] - 25.547_6).abs() < 1e-3 && (ends[1] - 40.452_4).abs() < 1e-3, "{last}");
+    let html = comparison(&[folder.path().into(), self::folder().path().into()]).expect("a page").html;
+    assert!(html.contains("95 % interval of the mean") && html.contains("median over blocks"), "both kinds: {html}");
 }
 
 #[test]
-fn many_points_are_thinned_and_quantiles_are_of_the_values() {
-    let points: Vec<u32> = (0..1_000).collect();
-    let thinned = thin(&points, 100);
-    assert_eq!((thinned.len(), thinned[0], thinned[99]), (100, 0, 999));
-    assert_eq!(thin(&points[..5], 100), [0, 1, 2, 3, 4]);
+fn quantiles_are_of_the_values() {
     assert_eq!(quantile(&[1, 2, 9], 0.5), Some(2));
     assert_eq!(quantile(&[], 0.5), None);
 }
@@ -289,6 +380,11 @@ fn files_that_lead_elsewhere_are_neither_read_nor_written() {
     std::os::unix::fs::symlink(&precious, &page).expect("linked");
     assert_eq!(write(folder.path()), Err(format!("{}: expected a plain file, found a link", page.display())));
     assert_eq!(fs::read_to_string(&precious).expect("read"), "precious");
+    fs::remove_file(&page).expect("removed");
+    let charts = folder.path().join("report-charts");
+    std::os::unix::fs::symlink(outside.path(), &charts).expect("linked");
+    assert_eq!(write(folder.path()), Err(format!("{}: expected a folder, found a link", charts.display())));
+    assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 1, "nothing is written through the link");
     for name in ["transactions.csv", "run.json"] {
         let (file, elsewhere) = (folder.path().join(name), outside.path().join(name));
         fs::rename(&file, &elsewhere).expect("moved");
