@@ -287,14 +287,7 @@ fn what_does_not_fit_is_not_lost_with_its_children() {
     }
     let draft = Draft::new(genesis);
     let payee = factory.setup.address(1);
-    let order = Assembly {
-        draft: &draft,
-        time: 10_000,
-        exact: true,
-        txs: txs.clone(),
-        payee,
-        extra_nonce: 1,
-    };
+    let order = Assembly { draft: &draft, time: 10_000, exact: true, txs: txs.clone(), payee, extra_nonce: 1 };
     let template = factory.world.assemble(order).unwrap();
     assert!(template.dropped.is_empty() && (1..6).contains(&(template.block.txs.len() - 1)));
 }

@@ -200,14 +200,7 @@ impl Tester {
         let entry = &self.world.tree()[parent];
         let (id, time) = (entry.id, entry.header.time + 1);
         let draft = Draft::new(id).with_extra(self.draws.to_bytes());
-        let order = Assembly {
-            draft: &draft,
-            time,
-            exact: true,
-            txs,
-            payee: miner,
-            extra_nonce: self.draws,
-        };
+        let order = Assembly { draft: &draft, time, exact: true, txs, payee: miner, extra_nonce: self.draws };
         let template = self.world.assemble(order).expect("a block");
         assert!(template.dropped.is_empty());
         let ix = self.world.insert(template.block.into()).unwrap();

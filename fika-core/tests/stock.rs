@@ -12,7 +12,7 @@ use fika_core::env::Proof;
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
 use fika_core::message::Message;
-use fika_core::node::{Input, PeerId, TxReject};
+use fika_core::node::{PeerId, TxReject};
 use fika_core::plugin::Plugin;
 use fika_core::testing::{Network, Setup};
 use fika_core::tx::Ledger;
@@ -149,7 +149,7 @@ fn a_chain_of_payments_comes_back_after_a_reorganisation_in_its_order() {
     assert_eq!(solo.node.mempool().len(), 6);
     assert_eq!(solo.selected(), txs, "parents first");
     // A newcomer hears of them in an order in which it can take them in.
-    let out = solo.give(Input::Connected(PeerId(7)));
+    let out = solo.give(fika_core::node::Input::Connected(PeerId(7)));
     let inv = Message::Inv(txs.iter().map(|tx| fika_core::message::InvItem::Tx(tx.hash())).collect());
     assert!(out.messages.iter().any(|(_, message)| *message == inv));
     let short = factory.block(genesis, txs.clone());

@@ -94,7 +94,8 @@ impl Node {
             TxReject::NotApplicable(_) | TxReject::ScriptFailed(_) | TxReject::Circular => {}
             TxReject::SpentByBlock | TxReject::Stale => {}
             TxReject::Conflict(_) | TxReject::MempoolFull | TxReject::TooLarge { .. } => return None,
-            TxReject::MinFee { .. } | TxReject::MinFeeRate { .. } | TxReject::Unavailable => return None,
+            TxReject::MinFee { .. } | TxReject::MinFeeRate { .. } => return None,
+            TxReject::Unavailable | TxReject::Undecided(_) => return None,
         }
         let tree = turn.world.tree();
         let takes = |ix: &&BlockIx| {

@@ -181,8 +181,7 @@ impl Factory {
     pub fn block_with(&mut self, draft: Draft, time: u32, txs: Vec<Tx>) -> Arc<Block> {
         self.blocks += 1;
         let payee = self.setup.address(1);
-        let order =
-            Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks };
+        let order = Assembly { draft: &draft, time, exact: false, txs, payee, extra_nonce: self.blocks };
         let block = Arc::new(self.world.assemble(order).expect("a template").block);
         self.keep(&block);
         block

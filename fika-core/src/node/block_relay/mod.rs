@@ -60,7 +60,9 @@ impl Node {
         });
         if !self.seldom.sync.wanted.is_empty() {
             // Blocks that come before these are on their way: they must not wait for the newest ones.
-            items.retain(|item| !matches!(item, InvItem::Block(id) | InvItem::Compact(id) if self.want_block(from, *id)));
+            items.retain(
+                |item| !matches!(item, InvItem::Block(id) | InvItem::Compact(id) if self.want_block(from, *id)),
+            );
         }
         self.request(turn, from, items);
     }

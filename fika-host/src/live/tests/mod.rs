@@ -49,7 +49,7 @@ fn wallets_pay_through_servers_that_agree() {
     let mut network = thesis().lay_out();
     network.start_all();
     network.until(2, "client1 meets server1", |status| status.peers == 1);
-    let Reply::Paid { hash } = network.ask(2, &pay("client2", 40)) else { panic!("{}", network.log(2)) };
+    let Reply::Paid { hash, .. } = network.ask(2, &pay("client2", 40)) else { panic!("{}", network.log(2)) };
     // Its wallet follows the chain by itself until the payment is confirmed.
     let paid = network.until(2, "the payment is confirmed", |status| status.payments_confirmed == 1);
     assert_eq!(paid.balance, Amount::coins(49));
@@ -122,7 +122,7 @@ fn a_killed_node_goes_on_from_its_database() {
         let mut network = Plan { durability, ..thesis() }.lay_out();
         network.start_all();
         network.until(1, "blocks arrive", |status| status.height >= 5);
-        let Reply::Paid { hash } = network.ask(1, &pay("client1", 7)) else { panic!("{}", network.log(1)) };
+        let Reply::Paid { hash, .. } = network.ask(1, &pay("client1", 7)) else { panic!("{}", network.log(1)) };
         let before = network.status(1);
         network.kill(1);
         network.until(0, "the other goes on alone", |status| status.height > before.height + 3);
