@@ -15,12 +15,12 @@ use fika_core::testing::Setup;
 use rules::quiet::Quiet;
 use solo::Solo;
 
-/// Judges a message by its first byte, wherever it goes.
-struct Judge;
+/// Sorts messages by their first byte, wherever they go.
+struct Sorting;
 
-impl Attack for Judge {
+impl Attack for Sorting {
     fn agent(&self, _: Box<dyn Agent>, _: Address) -> Box<dyn Agent> {
-        Box::new(Judge)
+        Box::new(Sorting)
     }
 }
 
@@ -32,7 +32,7 @@ fn verdict(bytes: &[u8]) -> Gossip {
     }
 }
 
-impl Agent for Judge {
+impl Agent for Sorting {
     fn on_message(&mut self, _: &Address, bytes: &[u8], _: &mut Ctx<'_>) -> Gossip {
         verdict(bytes)
     }
@@ -55,7 +55,7 @@ fn fate(solo: &mut Solo, to: Option<Address>, byte: u8) -> (bool, bool) {
 
 #[test]
 fn what_the_agent_refuses_is_not_passed_on_to_anybody() {
-    let mut solo = Solo::new(Setup::new(|_| Ok(Quiet)).attack(0, Judge));
+    let mut solo = Solo::new(Setup::new(|_| Ok(Quiet)).attack(0, Sorting));
     for to in [None, Some(Address([9; 20]))] {
         assert_eq!(fate(&mut solo, to, 0), (true, false), "{to:?}");
         assert_eq!(fate(&mut solo, to, 1), (false, false), "{to:?}");

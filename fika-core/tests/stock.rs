@@ -27,7 +27,7 @@ use fika_stack_vm::{SIGHASH_ALL, StackVm, push, template};
 use fika_toy::Toy;
 use fika_utxo::Utxo;
 use fika_utxo::coin::Outpoint;
-use fika_utxo::transaction::{Input, Output, Payment, SEQUENCE_FINAL, Transaction};
+use fika_utxo::transaction::{self, Output, Payment, SEQUENCE_FINAL, Transaction};
 use rules::quiet::Quiet;
 use solo::{Factory, Solo};
 
@@ -177,7 +177,7 @@ fn the_shortest_spend_of_fifteen_keys_may_try_them_all() {
     let id = Transaction::decode(funding.bytes()).unwrap().id();
     let to = script.lock(&factory.setup.address(3));
     let spend = |unlock: &[u8]| {
-        let inputs = vec![Input { outpoint: Outpoint { id, index: 0 }, sequence: SEQUENCE_FINAL, unlock }];
+        let inputs = vec![transaction::Input { outpoint: Outpoint { id, index: 0 }, sequence: SEQUENCE_FINAL, unlock }];
         let outputs = vec![Output { amount: Amount::coins(4), lock: &to }];
         Transaction::Payment(Payment { version: 1, inputs, outputs, actions: Vec::new(), lock_time: 0 }).to_bytes()
     };
