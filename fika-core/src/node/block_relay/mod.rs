@@ -57,7 +57,9 @@ impl Node {
         });
         if !self.seldom.sync.wanted.is_empty() {
             // Blocks that come before these are on their way: they must not wait for the newest ones.
-            items.retain(|item| !matches!(item, InvItem::Block(id) | InvItem::Compact(id) if self.want_block(from, *id)));
+            items.retain(
+                |item| !matches!(item, InvItem::Block(id) | InvItem::Compact(id) if self.want_block(from, *id)),
+            );
         }
         self.request(turn, from, items);
     }
@@ -170,6 +172,7 @@ impl Node {
         turn.out.event(Event::BlockAccepted { block: ix, from });
         if !public {
             self.seldom.unpublished.hide(ix);
+            turn.out.event(Event::Withheld { block: ix });
         }
         self.show_block(turn, from, ix, |agent, view, ctx| agent.on_block(view, ctx));
         let withheld = |(effect, _): &(Effect, _)| *effect == Effect::Withhold(id);
