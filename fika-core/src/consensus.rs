@@ -25,7 +25,7 @@ use thiserror::Error;
 use crate::address::Address;
 use crate::agent::{Agent, Ctx, Draft, Duty};
 use crate::amount::Amount;
-use crate::codec::coded_enum;
+use crate::codec::{coded_enum, coded_struct};
 use crate::env::Env;
 use crate::hash::Id;
 use crate::header::{Header, Time};
@@ -116,6 +116,30 @@ impl<'a> Summary<'a> {
     }
 }
 
+/// How a block was made, for tables.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Origin {
+    /// In one word: `work`, `stake` or whatever the rules have; empty where they do not say.
+    pub kind: String,
+    /// The key of the coin whose stake made it, in the format's own terms; empty if none did.
+    pub coin: Vec<u8>,
+}
+
+coded_struct!(Origin { kind, coin });
+
+impl Origin {
+    /// A kind, without a coin.
+    pub fn new(kind: &str) -> Origin {
+        Origin { kind: kind.into(), coin: Vec::new() }
+    }
+
+    /// The same, made by this coin.
+    pub fn with_coin(self, coin: impl Into<Vec<u8>>) -> Origin {
+        Origin { coin: coin.into(), ..self }
+    }
+}
+
 /// The rules of one chain. One instance per rule set and world.
 pub trait Consensus: Send + Sync {
     /// Whether `block` may follow `parent`, by its ancestry alone. No clock; work and seal are checked elsewhere.
@@ -188,6 +212,12 @@ pub trait Consensus: Send + Sync {
     fn references(&self, block: &BlockView<'_>) -> Result<Vec<Id>, Reject> {
         let _ = block;
         Ok(Vec::new())
+    }
+
+    /// How a valid block was made. Tables show it; nothing else depends on it.
+    fn origin(&self, block: &BlockView<'_>) -> Origin {
+        let _ = block;
+        Origin::default()
     }
 
     /// The honest behaviour of the node that owns `me`.

@@ -20,6 +20,8 @@ pub(super) struct HeadersRequest {
 pub(super) struct ChainUpdate {
     /// The neighbours that have not said yet that they have nothing newer.
     pub(super) open: Vec<PeerId>,
+    /// The tips that others have told, each once.
+    pub(super) told: Vec<(PeerId, Id)>,
     /// Whether one has said anything.
     pub(super) answered: bool,
 }

@@ -170,6 +170,16 @@ pub enum Event {
         /// Where it came from; `None`: this node's own.
         from: Option<PeerId>,
     },
+    /// A block of this node is kept from its neighbours.
+    Withheld {
+        /// Where it is.
+        block: BlockIx,
+    },
+    /// A block that was withheld is announced.
+    Published {
+        /// Where it is.
+        block: BlockIx,
+    },
     /// A block was refused.
     BlockRejected {
         /// Its id.

@@ -213,6 +213,7 @@ impl Node {
             }
             for ix in chain.into_iter().rev() {
                 self.seldom.unpublished.reveal(ix);
+                turn.out.event(Event::Published { block: ix });
                 self.announce_block(turn, ix, None);
             }
             return;

@@ -70,6 +70,8 @@ pub(crate) fn happened(event: &Event, world: &World) -> String {
         Event::TxRejected { tx, from, why } => format!("tx rejected {} {from:?} {why}", hash(tx)),
         Event::TxDropped { tx, why } => format!("tx dropped {} {why}", hash(tx)),
         Event::Produced { block: ix } => format!("produced {:?}", block(ix)),
+        Event::Withheld { block: ix } => format!("withheld {:?}", block(ix)),
+        Event::Published { block: ix } => format!("published {:?}", block(ix)),
         Event::Finalized { block: ix } => format!("finalized {:?}", block(ix)),
         Event::BlockAccepted { block: ix, from } => format!("accepted {:?} {from:?}", block(ix)),
         Event::Tip { old, new, reorg_depth } => format!("tip {:?} {:?} {reorg_depth}", block(old), block(new)),

@@ -120,9 +120,9 @@ impl Node {
             let is_whole = heads.len() < MAX_HEADERS && 2 * bytes < MAX_ANSWER_BYTES;
             let update = self.seldom.sync.update.get_or_insert_default();
             update.answered = true;
-            update.open.retain(|peer| *peer != from);
-            if !is_whole {
-                update.open.push(from);
+            if is_whole && update.open.contains(&from) {
+                update.told.push((from, parent));
+                update.open.retain(|peer| *peer != from);
             }
             is_whole
         } else {
@@ -249,7 +249,7 @@ impl Node {
         open.iter().for_each(|peer| self.ask_headers(turn, *peer));
         self.seldom.sync.round += 1;
         self.time_update(turn);
-        self.seldom.sync.update = Some(ChainUpdate { open, answered: false });
+        self.seldom.sync.update = Some(ChainUpdate { open, ..ChainUpdate::default() });
     }
 
     fn time_update(&mut self, turn: &Turn<'_>) {
@@ -279,6 +279,7 @@ impl Node {
         let update = self.seldom.sync.update.get_or_insert_default();
         update.answered |= update.open.contains(&peer);
         update.open.retain(|other| *other != peer);
+        update.told.retain(|(other, _)| *other != peer);
         // Without any neighbour at hand, wait for one until the time is over.
         if self.peers.iter().any(|peer| peer.ready) {
             self.end_update_if_done(turn);
@@ -297,16 +298,22 @@ impl Node {
         let silent: Vec<PeerId> = silent.collect();
         update.open.retain(|peer| !silent.contains(peer));
         self.end_update_if_done(turn);
-        if self.seldom.sync.update.is_some() {
+        if let Some(update) = &self.seldom.sync.update {
+            let told: Vec<PeerId> = update.told.iter().map(|(peer, _)| *peer).collect();
             self.time_update(turn);
+            let sync = &self.seldom.sync;
+            if sync.wanted.is_empty() && sync.more.is_empty() && !self.requests.has_blocks() {
+                // What is named but not under way is named again.
+                told.into_iter().for_each(|peer| self.ask_headers(turn, peer));
+            }
         }
     }
 
-    /// Ends the update when all that neighbours have told of is here.
+    /// Ends the update when the tips that neighbours have told are here, however far the chain has grown since.
     fn end_update_if_done(&mut self, turn: &mut Turn<'_>) {
-        let sync = &self.seldom.sync;
-        let is_open = sync.update.as_ref().is_none_or(|update| !update.open.is_empty());
-        if !is_open && sync.wanted.is_empty() && sync.more.is_empty() && !self.requests.has_blocks() {
+        let Some(update) = &self.seldom.sync.update else { return };
+        let is_here = |id: &Id| self.has_block(turn.world, id) || self.is_refused(turn.world, id);
+        if update.open.is_empty() && update.told.iter().all(|(_, tip)| is_here(tip)) {
             self.end_update(turn);
         }
     }

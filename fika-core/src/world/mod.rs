@@ -50,6 +50,7 @@ use thiserror::Error;
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::block::{Block, Head, Tx, body_root};
+use crate::consensus::Origin;
 use crate::hash::Id;
 use crate::header::Header;
 use crate::reject::{Reason, Reject};
@@ -335,6 +336,11 @@ impl World {
     /// The ledger after the valid block `at`.
     pub fn state(&self, at: BlockIx) -> State<'_> {
         self.states.at(at, &self.tree, &self.archive)
+    }
+
+    /// How the valid block `ix` was made, as the rules see it.
+    pub fn origin(&self, ix: BlockIx) -> Origin {
+        self.rules.consensus.origin(&self.tree.view(ix))
     }
 
     /// All coins that exist after the valid block `at`, deposits included: what the rules' operations have created, less

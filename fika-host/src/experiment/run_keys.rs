@@ -106,7 +106,8 @@ pub(super) static RELAY: Schema = table(
             "request_timeout",
             Measure(&quantity::DURATION),
             "20 s",
-            "what a neighbour has not sent after this time is asked of another",
+            "what a neighbour has not sent after this time is asked of another, or of it again; longer for one that \
+             answers slowly",
         ),
         key("compact_share", Share, "100 %", "full nodes that take part where `compact` is on, drawn"),
         sim(

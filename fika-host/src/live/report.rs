@@ -135,6 +135,8 @@ impl Hub {
                     info!("verified block {id} of {} at height {height}", self.source(*from));
                 }
             }
+            Event::Withheld { block } => info!("withheld block {}", Short(tree[*block].id)),
+            Event::Published { block } => info!("published the withheld block {}", Short(tree[*block].id)),
             Event::BlockRejected { id, from, why } => {
                 warn!("refused block {} of {}: {why}", Short(*id), self.source(*from));
             }

@@ -16,8 +16,20 @@ pub(crate) type NodeIndex = usize;
 /// Lines of a trace beyond this length are skipped: a node never writes one.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
+/// When the neighbours of its producer could have a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Publication {
+    /// When it was made.
+    #[default]
+    AtOnce,
+    /// It was withheld until then, in microseconds since the chain's epoch.
+    Withheld(u64),
+    /// It was withheld to the end.
+    Never,
+}
+
 /// A block that some node had.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BlockFacts {
     /// The block that it extends.
     pub parent: Id,
@@ -31,6 +43,12 @@ pub(crate) struct BlockFacts {
     pub bytes: u64,
     /// The node that made it.
     pub producer: Option<NodeIndex>,
+    /// How it was made, as the rules name it.
+    pub kind: String,
+    /// The coin that made it, in hex digits; empty if none did.
+    pub coin: String,
+    /// Whether it was withheld.
+    pub publication: Publication,
     /// When each node first had it, in microseconds since the chain's epoch, ascending.
     pub arrivals: Vec<(NodeIndex, u64)>,
 }
@@ -39,6 +57,15 @@ impl BlockFacts {
     /// When the first node had it, in microseconds since the chain's epoch.
     pub(crate) fn first_seen_us(&self) -> u64 {
         self.arrivals.first().map_or(0, |(_, at_us)| *at_us)
+    }
+
+    /// When its way through the network began; `None`: it never did.
+    pub(crate) fn published_us(&self) -> Option<u64> {
+        match self.publication {
+            Publication::AtOnce => Some(self.first_seen_us()),
+            Publication::Withheld(until_us) => Some(until_us),
+            Publication::Never => None,
+        }
     }
 }
 
@@ -125,6 +152,7 @@ pub(crate) struct Chain {
     /// When the first mempool other than the payer's accepted a transaction.
     accepted: HashMap<Id, u64>,
     pub(super) producers: HashMap<Id, NodeIndex>,
+    pub(super) withheld: HashMap<Id, Publication>,
     addresses: HashMap<Address, NodeIndex>,
     until_us: u64,
 }
@@ -182,6 +210,7 @@ impl Chain {
         self.payments.sort_by_key(|payment| (payment.submitted_us, payment.hash));
         for (id, block) in &mut self.blocks {
             block.producer = self.producers.get(id).copied().or(block.producer);
+            block.publication = self.withheld.get(id).copied().unwrap_or_default();
             // A simulated run records them in this order, or nearly so, and this sort is quick.
             block.arrivals.sort_by_key(|(node, at_us)| (*at_us, *node));
         }
@@ -203,10 +232,15 @@ impl Chain {
                 facts.produced += 1;
                 self.producers.insert(id, node);
             }
-            TraceEvent::Block { id, parent, height, time, txs, bytes, producer } => {
+            TraceEvent::Withheld { id } => {
+                self.withheld.insert(id, Publication::Never);
+            }
+            TraceEvent::Published { id } => {
+                self.withheld.insert(id, Publication::Withheld(at_us));
+            }
+            TraceEvent::Block { id, parent, height, time, txs, bytes, producer, kind, coin } => {
                 let producer = producer.and_then(|address| self.addresses.get(&address).copied());
-                let arrivals = vec![];
-                let new = BlockFacts { parent, height, time, txs, bytes, producer, arrivals };
+                let new = BlockFacts { parent, height, time, txs, bytes, producer, kind, coin, ..Default::default() };
                 let block = self.blocks.entry(id).or_insert(new);
                 block.producer = block.producer.or(producer);
                 // A node that was killed may fetch a block again: the first time counts.

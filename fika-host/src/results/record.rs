@@ -7,7 +7,7 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use fika_core::world::IdMap;
 
-use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts};
+use super::chain::{BlockFacts, Chain, NodeIndex, PaymentFacts, Publication};
 
 /// Records what happens. Times are in microseconds since the chain's epoch.
 pub(crate) struct Record {
@@ -50,6 +50,16 @@ impl Record {
     pub(crate) fn produced(&mut self, node: NodeIndex, id: Id) {
         self.chain.nodes[node].produced += 1;
         self.chain.producers.insert(id, node);
+    }
+
+    /// A node keeps a block of its own from its neighbours.
+    pub(crate) fn withheld(&mut self, id: Id) {
+        self.chain.withheld.insert(id, Publication::Never);
+    }
+
+    /// A node announces a block that it has withheld.
+    pub(crate) fn published(&mut self, at_us: u64, id: Id) {
+        self.chain.withheld.insert(id, Publication::Withheld(at_us));
     }
 
     /// A node has a block now. `facts` describes it if no node had it before.

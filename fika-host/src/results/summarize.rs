@@ -133,11 +133,17 @@ pub(super) fn is_full(experiment: &Experiment) -> Vec<bool> {
     experiment.nodes.iter().map(|node| node.role == Role::Full).collect()
 }
 
-/// How long after the first node each of the full nodes that ever had the block had it, in order.
+/// How long after the first node, or after it was published, each of the full nodes that ever had the block had it, in
+/// order. A block that is withheld to the end has no way through the network.
 pub(super) fn spread(block: &BlockFacts, is_full: &[bool]) -> Vec<u64> {
-    let first_us = block.first_seen_us();
+    delays(block, is_full).map(|(_, delay_us)| delay_us).collect()
+}
+
+/// The same, with the nodes.
+pub(super) fn delays<'a>(block: &'a BlockFacts, is_full: &'a [bool]) -> impl Iterator<Item = (NodeIndex, u64)> + 'a {
     let arrivals = block.arrivals.iter().filter(|(node, _)| is_full[*node]);
-    arrivals.map(|(_, at_us)| at_us - first_us).collect()
+    let published_us = block.published_us();
+    arrivals.filter_map(move |(node, at_us)| Some((*node, at_us.saturating_sub(published_us?))))
 }
 
 /// When `percent` of `full` nodes had a block of this spread, 0 being the first of them; none if they never had.
@@ -170,7 +176,8 @@ pub(super) fn confirmation(payment: &PaymentFacts, chain: &Chain, ancestry: &[Id
     let top = chain.blocks.get(ancestry.first()?)?.height;
     let block = top.checked_sub(height).and_then(|back| ancestry.get(usize::try_from(back).ok()?))?;
     // A wallet notices only when it asks for the chain: what counts is when the network had the block.
-    Some((height, chain.blocks.get(block).map_or(noticed_us, BlockFacts::first_seen_us)))
+    let public_us = |block: &BlockFacts| block.published_us().unwrap_or(noticed_us);
+    Some((height, chain.blocks.get(block).map_or(noticed_us, public_us)))
 }
 
 fn payments(chain: &Chain, ancestry: &[Id]) -> Payments {

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use fika_core::hash::Id;
 
-use super::chain::{BlockFacts, Chain};
+use super::chain::{BlockFacts, Chain, Publication};
 use super::ending::Ending;
-use super::summarize::{confirmation, is_full, reach, spread};
+use super::summarize::{confirmation, delays, is_full, reach, spread};
 use super::summary::{NodeSummary, Summary};
 use crate::experiment::{Experiment, Role};
 
@@ -34,21 +34,27 @@ impl Tables<'_> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn blocks(&self, mut out: impl Write) -> io::Result<()> {
-        writeln!(out, "id,height,parent,producer,time_ticks,txs,bytes,status,first_seen_us")?;
+        writeln!(
+            out,
+            "id,height,parent,producer,time_ticks,txs,bytes,status,first_seen_us,kind,coin,withheld,published_us"
+        )?;
         let chain = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
         let chain: std::collections::HashSet<Id> = chain.into_iter().collect();
         for (id, block) in self.sorted() {
-            let BlockFacts { parent, height, time, txs, bytes, .. } = block;
+            let BlockFacts { parent, height, time, txs, bytes, kind, .. } = block;
             let producer = block.producer.map_or("", |node| &self.experiment.nodes[node].name);
             let status = if chain.contains(id) { "chain" } else { "stale" };
             let first_us = self.after_start(block.first_seen_us());
-            writeln!(out, "{id},{height},{parent},{producer},{time},{txs},{bytes},{status},{first_us}")?;
+            write!(out, "{id},{height},{parent},{producer},{time},{txs},{bytes},{status},{first_us},")?;
+            let withheld = if block.publication == Publication::AtOnce { "no" } else { "yes" };
+            let published_us = or_empty(block.published_us().map(|at_us| self.after_start(at_us)));
+            writeln!(out, "{},{},{withheld},{published_us}", csv_text(kind), block.coin)?;
         }
         out.flush()
     }
 
     /// `propagation.csv`: for every block, in the order of `blocks.csv`, how many full nodes had it, and how
-    /// long after the first node each of [`PERCENTILES`] of them had it; empty where so many never had.
+    /// long after the first node, or after it was published, each of [`PERCENTILES`] of them had it; empty where so many never had.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -72,7 +78,7 @@ impl Tables<'_> {
     /// The rows that [`Tables::arrivals`] would write: one for each block at each full node that had it.
     pub(crate) fn arrival_rows(&self) -> u64 {
         let is_full = is_full(self.experiment);
-        let rows = |block: &BlockFacts| block.arrivals.iter().filter(|(node, _)| is_full[*node]).count() as u64;
+        let rows = |block: &BlockFacts| delays(block, &is_full).count() as u64;
         self.chain.blocks.values().map(rows).sum()
     }
 
@@ -96,14 +102,13 @@ impl Tables<'_> {
         let name = |node: usize| &names[node.checked_sub(1).map_or(0, |before| ends[before])..ends[node]];
         let mut row = Vec::new();
         for (number, (_, block)) in (1..).zip(self.sorted()) {
-            let first_us = block.first_seen_us();
             row.clear();
             write!(row, "{number},")?;
             let start = row.len();
-            for (node, at_us) in block.arrivals.iter().filter(|(node, _)| is_full[*node]) {
+            for (node, delay_us) in delays(block, &is_full) {
                 row.truncate(start);
-                row.extend_from_slice(name(*node));
-                push_number(&mut row, at_us - first_us);
+                row.extend_from_slice(name(node));
+                push_number(&mut row, delay_us);
                 row.push(b'\n');
                 out.write_all(&row)?;
             }
@@ -194,6 +199,11 @@ fn push_number(text: &mut Vec<u8>, mut number: u64) {
         }
     }
     text[start..].reverse();
+}
+
+/// A word of a plugin, without what would end a field.
+fn csv_text(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() && !matches!(c, ',' | '"')).collect()
 }
 
 fn or_empty(value: Option<impl ToString>) -> String {

@@ -48,7 +48,20 @@ impl Log {
 
     fn block(self, ms: u64, block: u8, parent: u8, height: u64) -> Log {
         let (id, parent) = (id(block), id(parent));
-        self.at(ms, TraceEvent::Block { id, parent, height, time: 7, txs: 1, bytes: 200, producer: None })
+        self.at(
+            ms,
+            TraceEvent::Block {
+                id,
+                parent,
+                height,
+                time: 7,
+                txs: 1,
+                bytes: 200,
+                producer: None,
+                kind: "work".into(),
+                coin: String::new(),
+            },
+        )
     }
 
     fn tip(self, ms: u64, block: u8, height: u64, reorg_depth: u64) -> Log {
@@ -218,8 +231,8 @@ fn tables_have_a_row_for_each_thing() {
     };
     let blocks = written(&|out| tables.blocks(out));
     assert_eq!(blocks.len(), 5);
-    assert_eq!(blocks[2], format!("{},2,{},b,7,1,200,stale,2000000", id(2), id(1)));
-    assert_eq!(blocks[4], format!("{},3,{},c,7,1,200,chain,3000000", id(4), id(3)));
+    assert_eq!(blocks[2], format!("{},2,{},b,7,1,200,stale,2000000,work,,no,2000000", id(2), id(1)));
+    assert_eq!(blocks[4], format!("{},3,{},c,7,1,200,chain,3000000,work,,no,3000000", id(4), id(3)));
     let propagation = written(&|out| tables.propagation(out));
     let head = "id,height,nodes,to_0_us,to_10_us,to_25_us,to_50_us,to_75_us,to_90_us,to_95_us,to_99_us,to_100_us";
     assert_eq!(propagation[0], head);

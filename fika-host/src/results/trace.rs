@@ -3,7 +3,7 @@
 use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::codec::Encode;
-use fika_core::hash::Id;
+use fika_core::hash::{Id, to_hex};
 use fika_core::node::{Event, Node, PeerId};
 use fika_core::world::{BlockIx, World};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,22 @@ pub(crate) enum TraceEvent {
         bytes: u64,
         /// Who made it, when that is this node.
         producer: Option<Address>,
+        /// How it was made, as the rules name it; empty where they do not.
+        #[serde(default)]
+        kind: String,
+        /// The coin that made it, in hex digits; empty if none did.
+        #[serde(default)]
+        coin: String,
+    },
+    /// An own block is kept from the neighbours.
+    Withheld {
+        /// The block.
+        id: Id,
+    },
+    /// An own block that was withheld is announced.
+    Published {
+        /// The block.
+        id: Id,
     },
     /// A block was rejected.
     BadBlock {
@@ -180,6 +196,8 @@ impl TraceEvent {
             }
             Event::Produced { block } => TraceEvent::Produced { id: tree[*block].id },
             Event::BlockAccepted { block, from } => TraceEvent::block(*block, *from, world, node),
+            Event::Withheld { block } => TraceEvent::Withheld { id: tree[*block].id },
+            Event::Published { block } => TraceEvent::Published { id: tree[*block].id },
             Event::BlockRejected { id, from, why } => {
                 TraceEvent::BadBlock { id: *id, own: from.is_none(), why: why.to_string() }
             }
@@ -210,6 +228,7 @@ impl TraceEvent {
     fn block(ix: BlockIx, from: Option<PeerId>, world: &World, node: &Node) -> TraceEvent {
         let entry = &world.tree()[ix];
         let block = world.block(ix);
+        let origin = world.origin(ix);
         let me = node.address();
         let own = from.is_none() && payee(world, ix).is_none_or(|payee| payee == me);
         TraceEvent::Block {
@@ -220,6 +239,8 @@ impl TraceEvent {
             txs: block.as_ref().map_or(0, |block| block.txs.len() as u32),
             bytes: block.as_ref().map_or(0, |block| block.encoded_len() as u64),
             producer: own.then_some(me),
+            kind: origin.kind,
+            coin: to_hex(&origin.coin),
         }
     }
 }

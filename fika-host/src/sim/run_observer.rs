@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fika_core::address::Address;
 use fika_core::codec::Encode;
-use fika_core::hash::Id;
+use fika_core::hash::{Id, to_hex};
 use fika_core::header::Time;
 use fika_core::node::Event;
 use fika_core::world::{BlockIx, TxIndex, World};
@@ -154,6 +154,8 @@ impl RunObserver<'_> {
         let n = node as usize;
         match event {
             Event::Produced { block } => self.record.produced(n, seen.world.tree()[*block].id),
+            Event::Withheld { block } => self.record.withheld(seen.world.tree()[*block].id),
+            Event::Published { block } => self.record.published(now, seen.world.tree()[*block].id),
             Event::BlockRejected { from, why, .. } => {
                 if from.is_none() {
                     self.stall.own_refused = Some(why.to_string());
@@ -273,13 +275,15 @@ impl Extend<TxIndex> for TxSet {
 pub(super) fn facts(world: &World, ix: BlockIx) -> BlockFacts {
     let entry = &world.tree()[ix];
     let block = world.block(ix);
+    let origin = world.origin(ix);
     BlockFacts {
         parent: entry.header.parent,
         height: entry.height,
         time: entry.header.time,
         txs: block.as_ref().map_or(0, |block| block.txs.len() as u32),
         bytes: block.as_ref().map_or(0, |block| block.encoded_len() as u64),
-        producer: None,
-        arrivals: Vec::new(),
+        kind: origin.kind,
+        coin: to_hex(&origin.coin),
+        ..BlockFacts::default()
     }
 }

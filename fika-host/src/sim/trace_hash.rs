@@ -67,6 +67,8 @@ impl TraceHash {
             Event::PaymentDropped { hash, .. } => (19, hash.prefix(), 0),
             Event::PaymentLost { hash, .. } => (20, hash.prefix(), 0),
             Event::Finalized { block } => (18, tree[*block].id.prefix(), 0),
+            Event::Withheld { block } => (19, tree[*block].id.prefix(), 0),
+            Event::Published { block } => (20, tree[*block].id.prefix(), 0),
         };
         self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id, more), 0);
     }

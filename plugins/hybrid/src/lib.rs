@@ -37,7 +37,7 @@ use std::sync::Arc;
 use fika_core::address::Address;
 use fika_core::agent::Agent;
 use fika_core::codec::Encode;
-use fika_core::consensus::{Consensus, LedgerOp, Summary};
+use fika_core::consensus::{Consensus, LedgerOp, Origin, Summary};
 use fika_core::env::{ChainParams, Env};
 use fika_core::hash::Id;
 use fika_core::header::{Header, SECOND, Time};
@@ -213,6 +213,13 @@ impl Consensus for Hybrid {
     fn weight(&self, block: &BlockView<'_>) -> Work {
         let pace = if block.header.version == STAKE { &self.0.stake } else { &self.0.work };
         Target::from_bits(block.header.bits).map_or(Work::ZERO, |target| pace.weight(target, FIRST_WEIGHT))
+    }
+
+    fn origin(&self, block: &BlockView<'_>) -> Origin {
+        match staker(block.extra) {
+            Ok(Some((_, coin))) => Origin::new("stake").with_coin(coin),
+            _ => Origin::new("work"),
+        }
     }
 
     fn agent(&self, me: Address) -> Box<dyn Agent> {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use fika_core::address::Address;
 use fika_core::agent::Agent;
-use fika_core::consensus::Consensus;
+use fika_core::consensus::{Consensus, Origin};
 use fika_core::env::Env;
 use fika_core::header::SECOND;
 use fika_core::plugin::Plugin;
@@ -114,6 +114,10 @@ impl Consensus for Pos {
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
         let signer = self.0.env.signer(&digest(&block.id), seal);
         ensure(signer.is_some_and(|who| who.0 == block.extra), || PosError::SealSignature { signer })
+    }
+
+    fn origin(&self, _: &BlockView<'_>) -> Origin {
+        Origin::new("stake")
     }
 
     fn agent(&self, me: Address) -> Box<dyn Agent> {

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fika_core::address::Address;
 use fika_core::agent::{Agent, Ctx, Draft, Duty};
-use fika_core::consensus::Consensus;
+use fika_core::consensus::{Consensus, Origin};
 use fika_core::env::{ChainParams, Env};
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::plugin::Plugin;
@@ -138,6 +138,10 @@ impl Consensus for Pow {
 
     fn weight(&self, block: &BlockView<'_>) -> Work {
         Target::from_bits(block.header.bits).map_or(Work::ZERO, Target::work)
+    }
+
+    fn origin(&self, _: &BlockView<'_>) -> Origin {
+        Origin::new("work")
     }
 
     fn agent(&self, _: Address) -> Box<dyn Agent> {

@@ -218,13 +218,14 @@ impl Run {
             let (view, parent) = (block.view(), parent.view());
             writeln!(
                 self.log,
-                "{what}: {:?} {:?} {:?} {:?} {:?} {:?}",
+                "{what}: {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
                 rules.check_work(&view.header),
                 rules.references(&view),
                 rules.check(&view, &parent, &self.past),
                 rules.check_seal(&view, seal, &self.past),
                 rules.earliest(&view.header),
                 rules.weight(&view),
+                rules.origin(&view),
             )
             .unwrap();
         };

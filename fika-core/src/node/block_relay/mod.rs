@@ -199,6 +199,7 @@ impl Node {
         turn.out.event(Event::BlockAccepted { block: ix, from });
         if !public {
             self.seldom.unpublished.hide(ix);
+            turn.out.event(Event::Withheld { block: ix });
         }
         self.show_block(turn, from, ix, |agent, view, ctx| agent.on_block(view, ctx));
         let withheld = |(effect, _): &(Effect, _)| *effect == Effect::Withhold(id);

@@ -9,6 +9,7 @@ use super::wire::{BlockWire, Crosses, Flat, FoundWire, Sink, decoded, with_buffe
 use crate::address::Address;
 use crate::agent::{Gossip, Sealed};
 use crate::codec::{Decode, DecodeError, Encode, Reader, put_list};
+use crate::consensus::Origin;
 use crate::hash::Id;
 use crate::keys::KeyPair;
 use crate::plugin::guard::Guard;
@@ -68,7 +69,7 @@ macro_rules! harmless {
         }
     )*};
 }
-harmless!((), bool, u64, Work, Id, Address, Vec<u8>, InputFacts);
+harmless!((), bool, u64, Work, Id, Address, Vec<u8>, InputFacts, Origin);
 
 impl Harmless for String {
     fn harmless(fault: &str) -> Self {

@@ -1,13 +1,13 @@
 //! [`Consensus`] across the border.
 
 use super::agent::AgentTable;
-use super::answers::{Coded, Either, List, Made, Maybe, Plain, Verdict};
+use super::answers::{Coded, Either, List, Made, Maybe, One, Plain, Verdict};
 use super::arguments::{Block, HeaderMut, Lent, Ref, Settled, Slice, Value};
 use super::remote::Remote;
 use super::views::{ChainTable, TreeTable};
 use crate::address::Address;
 use crate::agent::Agent;
-use crate::consensus::{Consensus, LedgerOp, Summary};
+use crate::consensus::{Consensus, LedgerOp, Origin, Summary};
 use crate::hash::Id;
 use crate::header::{Header, Time};
 use crate::reject::Reject;
@@ -39,6 +39,7 @@ guarded_table! { ConsensusTable for Consensus {
         tree: &dyn TreeView as Lent<TreeTable>,
     ) -> Id as Plain<Id> => current.id;
     ref references(block: &BlockView<'_> as Block) -> Result<Vec<Id>, Reject> as Coded<Either<List<Id>, Reject>>;
+    ref origin(block: &BlockView<'_> as Block) -> Origin as Coded<One<Origin>>;
     ref agent(me: Address as Value<Address>) -> Box<dyn Agent> as Made<AgentTable>;
 } }
 

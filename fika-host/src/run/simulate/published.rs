@@ -130,6 +130,25 @@ fn selfish_mining_earns_what_the_paper_says() {
     }
 }
 
+/// A block that the attacker keeps back counts from when it tells of it: no block takes longer than honest ones do.
+#[test]
+fn a_withheld_block_begins_its_way_when_it_is_published() {
+    let run = run(SELFISH, &[set("network.nodes", 10), set("experiment.stop_height", 300)]);
+    let blocks: Vec<_> = run.chain.blocks.values().collect();
+    assert!(blocks.iter().all(|block| block.kind == "work" && block.coin.is_empty()));
+    let withheld = blocks.iter().filter(|block| block.published_us() != Some(block.first_seen_us()));
+    let waited: Vec<u64> = withheld
+        .map(|block| {
+            assert_eq!(block.producer, Some(0));
+            block.published_us().map_or(0, |published_us| published_us - block.first_seen_us())
+        })
+        .collect();
+    assert!(waited.len() > 30, "{} blocks", waited.len());
+    assert!(waited.iter().any(|waited_us| *waited_us > 60_000_000), "{waited:?}");
+    let slowest = run.summary.mean_propagation_100_us.expect("blocks that all have");
+    assert!(slowest < 1_000_000, "{slowest} us");
+}
+
 /// The same network without the attack.
 #[test]
 fn an_honest_miner_earns_its_share() {

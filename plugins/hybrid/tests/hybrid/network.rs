@@ -49,6 +49,15 @@ fn both_kinds_together_keep_the_block_interval() {
     let (all, stakes) = kinds(&shared);
     assert!((240..360).contains(&all), "{all} blocks in 300 intervals");
     assert!((all / 3..all * 2 / 3).contains(&stakes), "{stakes} of {all} blocks by stake");
+    let world = shared.world(0);
+    for block in shared.accepted(0) {
+        let origin = world.origin(world.tree().find(&block.id()).unwrap());
+        let by_stake = block.head.header.version == STAKE;
+        assert_eq!(
+            (origin.kind.as_str(), origin.coin.is_empty()),
+            if by_stake { ("stake", false) } else { ("work", true) }
+        );
+    }
 }
 
 #[test]
