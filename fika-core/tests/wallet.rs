@@ -87,7 +87,8 @@ fn confirmed_coins_go_before_unconfirmed_change() {
         let answer = solo.pay(3, Amount::coins(60), 1);
         assert_eq!(failure(&answer), None);
     }
-    let made: Vec<Vec<u8>> = solo.in_mempool(&solo.own(0).tx).unwrap().outcome.credits.iter().map(|c| c.key.clone()).collect();
+    let made: Vec<Vec<u8>> =
+        solo.in_mempool(&solo.own(0).tx).unwrap().outcome.credits.iter().map(|c| c.key.clone()).collect();
     assert!(solo.spends(1).iter().all(|key| !made.contains(key)), "it waits for no other payment");
     // Now only change is left, and it takes both.
     let answer = solo.pay(3, Amount::coins(50), 1);
@@ -118,7 +119,10 @@ fn an_evicted_payment_keeps_its_coins_and_comes_back_when_there_is_room() {
         other => *other == Message::Tx(own.clone()),
     };
     let more = solo.run(solo.now + 60 * fika_core::header::SECOND);
-    assert!(answer.messages.iter().chain(more.iter().flat_map(|answer| &answer.messages)).any(is_sent), "and told again");
+    assert!(
+        answer.messages.iter().chain(more.iter().flat_map(|answer| &answer.messages)).any(is_sent),
+        "and told again"
+    );
     let answer = solo.pay(3, Amount::coins(2), 90_000);
     assert_eq!(failure(&answer), None, "the change of the first can be spent");
 }
@@ -217,7 +221,9 @@ fn what_no_block_can_hold_is_refused_at_the_door() {
     let answer = solo.hear(0, Message::Tx(large.clone()));
     let found = large.bytes().len() as u64;
     let rejected = solo.rejected(&answer);
-    assert!(matches!(rejected[..], [(_, TxReject::TooLarge { max, found: f })] if f == found && (1_400..1_750).contains(&max)));
+    assert!(
+        matches!(rejected[..], [(_, TxReject::TooLarge { max, found: f })] if f == found && (1_400..1_750).contains(&max))
+    );
     assert_eq!(rejected[0].1.code(), "tx-size");
     solo.hear(0, Message::Tx(fits.clone()));
     assert!(solo.in_mempool(&fits).is_some());

@@ -32,7 +32,9 @@ use std::process::ExitCode;
 
 pub use experiment::{Experiment, ExperimentErrors, Network, NetworkBuilder, Node, Override, Role};
 pub use registry::Registry;
-pub use results::{Coins, Ended, NodeSummary, Payments, Reasons, ReplicaRun, Replicas, Simulated, Statistics, Summary, Verdict};
+pub use results::{
+    Coins, Ended, NodeSummary, Payments, Reasons, ReplicaRun, Replicas, Simulated, Statistics, Summary, Verdict,
+};
 pub use run::{Host, RunError, RunOptions, simulate};
 
 /// The `fika-host` command with these plugins: reads the command line, does what it says, and returns the exit

@@ -64,7 +64,12 @@ pub(super) static METRICS: &[Metric] = &[
     ),
     metric("submitted_payments", COUNT, Scope::Network, "payments that wallets sent"),
     metric("confirmed_payments", COUNT, Scope::Network, "payments that are in the chain at the end"),
-    metric("lost_payments", COUNT, Scope::Network, "payments whose coins are gone for good, by a fork or a double spend"),
+    metric(
+        "lost_payments",
+        COUNT,
+        Scope::Network,
+        "payments whose coins are gone for good, by a fork or a double spend",
+    ),
     metric(
         "payment_latency",
         Measure(&quantity::DURATION),

@@ -9,8 +9,8 @@ use fika_core::env::Proof;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
-use super::reasons::Reasons;
 use super::ending::{Ended, Simulated};
+use super::reasons::Reasons;
 use super::statistics::Replicas;
 use super::verdict::Verdict;
 use crate::experiment::Role;

@@ -143,7 +143,10 @@ impl Tables<'_> {
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn transactions(&self, mut out: impl Write) -> io::Result<()> {
-        writeln!(out, "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us,status")?;
+        writeln!(
+            out,
+            "hash,from,amount,fee,submitted_us,first_accepted_us,confirmed_height,confirmed_us,latency_us,status"
+        )?;
         let ancestry = self.summary.tip.map(|tip| self.chain.ancestry(tip)).unwrap_or_default();
         for payment in &self.chain.payments {
             let confirmed = confirmation(payment, self.chain, &ancestry);
