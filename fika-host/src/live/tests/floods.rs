@@ -62,6 +62,7 @@ fn memory_kib(network: &Network, what: &str) -> u64 {
 }
 
 /// Lets all of these flood for so long, each as a neighbour of its own.
+#[expect(clippy::print_stdout, reason = "the figures, for whoever runs it by hand")]
 fn flooded(floods: &[Flood], time: Duration, ban_s: u64) -> Fared {
     let mut network = network(floods);
     network.setups[FLOODED].ban_s = ban_s;
@@ -101,6 +102,7 @@ fn flooded(floods: &[Flood], time: Duration, ban_s: u64) -> Fared {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the figures, for whoever runs it by hand")]
 fn goes_on(fared: &Fared, time: Duration) {
     println!("{fared:?}");
     assert!(fared.behind <= 2, "{fared:?}");
