@@ -140,7 +140,7 @@ impl Scale {
         }
         let [low, high] = scale.ends;
         // One value alone, or none at all.
-        if !(high - low > high.abs().max(low.abs()) * 1e-9) {
+        if high - low <= high.abs().max(low.abs()) * 1e-9 {
             let room = (high.abs() / 20.0).max(0.5);
             scale.ends = if axis.tight && low == high { [low - room, high + room] } else { [0.0, 1.0] };
         }

@@ -97,25 +97,35 @@ impl Layer {
     /// What is no number is left out.
     pub(super) fn new<D: Into<Datum>>(mark: Mark, look: Look, name: &str, data: impl IntoIterator<Item = D>) -> Layer {
         let finite = |datum: &Datum| datum.x.iter().chain(&datum.y).all(|value| value.is_finite());
-        let data: Vec<Datum> = data.into_iter().map(Into::into).filter(finite).collect();
-        Layer { name: name.into(), mark, look, data: thin(data) }
+        let data = thin(data.into_iter().map(Into::into).filter(finite));
+        Layer { name: name.into(), mark, look, data }
     }
 }
 
-/// At most [`POINTS`], peaks among them.
-fn thin(data: Vec<Datum>) -> Vec<Datum> {
-    if data.len() <= POINTS {
-        return data;
-    }
-    let ends = |stretch: &[Datum]| {
-        let by_height = |one: &&Datum, other: &&Datum| one.y[1].total_cmp(&other.y[1]);
-        let ends = stretch.iter().min_by(by_height).into_iter().chain(stretch.iter().max_by(by_height));
-        let mut ends: Vec<Datum> = ends.copied().collect();
-        ends.sort_by(|one, other| one.x[0].total_cmp(&other.x[0]));
-        ends.dedup();
-        ends
+/// At most [`POINTS`], peaks among them, in little memory however many there are.
+fn thin(data: impl Iterator<Item = Datum>) -> Vec<Datum> {
+    // The lowest and the highest of each stretch of `length`, with their numbers.
+    let mut stretches: Vec<[(usize, Datum); 2]> = vec![];
+    let mut length = 1;
+    let join = |[low, high]: [(usize, Datum); 2], [other_low, other_high]: [(usize, Datum); 2]| {
+        let low = if other_low.1.y[1] < low.1.y[1] { other_low } else { low };
+        [low, if other_high.1.y[1] >= high.1.y[1] { other_high } else { high }]
     };
-    data.chunks(data.len().div_ceil(POINTS / 2)).flat_map(ends).collect()
+    for point in data.enumerate() {
+        if point.0 % length > 0 {
+            stretches.last_mut().into_iter().for_each(|last| *last = join(*last, [point; 2]));
+            continue;
+        }
+        if stretches.len() == POINTS / 2 {
+            stretches = stretches.as_chunks().0.iter().map(|[one, next]| join(*one, *next)).collect();
+            length *= 2;
+        }
+        stretches.push([point; 2]);
+    }
+    let ends = stretches.into_iter().flat_map(|[low, high]| if low.0 < high.0 { [low, high] } else { [high, low] });
+    let mut ends: Vec<(usize, Datum)> = ends.collect();
+    ends.dedup_by_key(|(number, _)| *number);
+    ends.into_iter().map(|(_, datum)| datum).collect()
 }
 
 impl Chart {
@@ -224,6 +234,8 @@ mod tests {
         let layer = Layer::new(Mark::Line, Look::First, "", data);
         assert!(layer.data.len() <= POINTS && layer.data.is_sorted_by(|a, b| a.x[0] < b.x[0]));
         assert!(layer.data.contains(&Datum::from((777_777.0, 1e6))));
+        let few = || (0..POINTS as u32).map(|at| (f64::from(at), f64::from(at % 7)));
+        assert!(Layer::new(Mark::Line, Look::First, "", few()).data.into_iter().eq(few().map(Datum::from)));
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn line(frame: &mut Frame<'_>, look: Look, points: Vec<(f64, f64)>) -> Drawn {
     match look.dashes() {
         None => frame.draw_series([PathElement::new(points, stroke)]).map(drop),
         Some((dash, gap)) => {
-            let dashed = DashedPathElement::new(points.into_iter(), dash * FINE, gap * FINE, stroke);
+            let dashed = DashedPathElement::new(points, dash * FINE, gap * FINE, stroke);
             frame.draw_series([dashed]).map(drop)
         }
     }

@@ -321,7 +321,7 @@ fn several_runs_have_bands_and_what_was_asked_first() {
         assert!(asked.contains(row), "{row}: {asked}");
     }
     // Of three runs the interval is that of the summary: 33 +- 4.302653 * 3 / sqrt(3).
-    let last = asked.lines().filter(|row| row.starts_with("95 % interval of the mean,3,")).next_back().expect("a band");
+    let last = asked.lines().rfind(|row| row.starts_with("95 % interval of the mean,3,")).expect("a band");
     let ends: Vec<f64> = last.split(',').skip(2).map(|end| end.parse().expect("a number")).collect();
     assert!((ends[0] - 25.547_6).abs() < 1e-3 && (ends[1] - 40.452_4).abs() < 1e-3, "{last}");
     let html = comparison(&[folder.path().into(), self::folder().path().into()]).expect("a page").html;
