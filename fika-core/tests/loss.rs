@@ -94,7 +94,7 @@ fn any_message_may_be_lost_once_on_each_link() {
 fn one_message_in_five_may_be_lost() {
     for (compact, announce) in [(false, Announce::Inv), (true, Announce::Inv), (true, Announce::Headers)] {
         for seed in 1..=4 {
-            let lost = move |_, _, number, _: &Message| draw(seed, 77, number) % 5 == 0;
+            let lost = move |_, _, number, _: &Message| draw(seed, 77, number).is_multiple_of(5);
             let mut net = work(compact, announce).seed(seed).loss(lost).start();
             pay_around(&mut net, 10, 20 * SECOND);
             net.run(900 * SECOND);
@@ -160,7 +160,7 @@ fn a_chain_is_updated_when_the_best_tip_of_a_neighbour_is_reached() {
             config.relay.request_timeout_us = 2 * SECOND;
             config.role = if node == 2 { Role::Wallet } else { Role::Full };
         });
-        let mut net = setup.loss(move |_, _, number, _| lossy && draw(3, 78, number) % 5 == 0).start();
+        let mut net = setup.loss(move |_, _, number, _| lossy && draw(3, 78, number).is_multiple_of(5)).start();
         net.run(1_000 * SECOND);
         let (height, asked) = (net.height(0) - 3, net.now());
         net.give(2, Input::UpdateChain);

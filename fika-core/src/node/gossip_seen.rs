@@ -66,7 +66,9 @@ impl GossipSeen {
 
     /// Forgets what has lived long enough.
     fn forget(&mut self, now: Time) {
-        while let Some((_, id, from)) = self.order.pop_front_if(|(until, ..)| *until <= now) {
+        while self.order.front().is_some_and(|(until, ..)| *until <= now)
+            && let Some((_, id, from)) = self.order.pop_front()
+        {
             self.known.remove(&id);
             if let Some(from) = from
                 && let Some(brought) = self.brought.get_mut(&from)
