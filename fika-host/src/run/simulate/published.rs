@@ -133,7 +133,8 @@ fn selfish_mining_earns_what_the_paper_says() {
 /// A block that the attacker keeps back counts from when it tells of it: no block takes longer than honest ones do.
 #[test]
 fn a_withheld_block_begins_its_way_when_it_is_published() {
-    let run = run(SELFISH, &[set("network.nodes", 10), set("experiment.stop_height", 300)]);
+    let third = set("nodes.attacker.hash_rate", "60 kH/s");
+    let run = run(SELFISH, &[set("network.nodes", 10), third, set("experiment.stop_height", 300)]);
     let blocks: Vec<_> = run.chain.blocks.values().collect();
     assert!(blocks.iter().all(|block| block.kind == "work" && block.coin.is_empty()));
     let withheld = blocks.iter().filter(|block| block.published_us() != Some(block.first_seen_us()));
