@@ -29,13 +29,9 @@ impl Node {
         self.peers.get(peer.0 as usize).map_or(timeout, |peer| peer.wait(timeout))
     }
 
-    /// A neighbour has answered what it was asked for at this time. If it was asked before that too, nobody can say which
-    /// of the two it answers, so nothing follows from it (Karn's algorithm).
+    /// A neighbour has answered what it was asked for at this time.
     #[inline]
-    pub(super) fn note_answer(&mut self, turn: &Turn<'_>, from: PeerId, asked: Time, is_repeated: bool) {
-        if is_repeated {
-            return;
-        }
+    pub(super) fn note_answer(&mut self, turn: &Turn<'_>, from: PeerId, asked: Time) {
         let timeout = self.config.relay.request_timeout_us;
         peer_in(&mut self.peers, from).note_answer(turn.now.saturating_sub(asked), timeout);
     }
@@ -120,7 +116,7 @@ impl Node {
     pub(super) fn end_headers_request(&mut self, turn: &Turn<'_>, from: PeerId) {
         if let Some(at) = self.seldom.sync.asked.iter().position(|request| request.from == from) {
             let request = self.seldom.sync.asked.remove(at);
-            self.note_answer(turn, from, request.asked, request.late > 0);
+            self.note_answer(turn, from, request.asked);
             self.end_timer();
         }
     }
@@ -166,7 +162,7 @@ impl Node {
     pub(super) fn fulfil_request(&mut self, turn: &mut Turn<'_>, from: PeerId, item: &InvItem) -> bool {
         let Some(request) = self.end_request(turn, item) else { return false };
         if request.from == from {
-            self.note_answer(turn, from, request.asked, request.late > 0);
+            self.note_answer(turn, from, request.asked);
         }
         true
     }
@@ -289,9 +285,6 @@ impl Node {
             if let Some(next) = having.get(next) {
                 self.request_txs(turn, *next, vec![tx]);
                 if self.tx_status.is_requested(tx) {
-                    if let Some(request) = self.requests.txs.back_mut().filter(|request| request.tx == tx) {
-                        request.is_repeated = !lacking;
-                    }
                     having.iter().for_each(|peer| self.tx_status.announced(tx, *peer));
                 }
             }

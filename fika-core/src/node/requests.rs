@@ -49,8 +49,6 @@ pub(super) struct TxRequest {
     pub(super) tx: TxIndex,
     pub(super) from: PeerId,
     pub(super) asked: Time,
-    /// Whether it was asked for before, in vain.
-    pub(super) is_repeated: bool,
 }
 
 /// All requests that are under way.
@@ -126,7 +124,7 @@ impl Requests {
     #[inline]
     pub(super) fn add_txs(&mut self, peer: &mut Peer, txs: &[TxIndex], from: PeerId, asked: Time) {
         peer.add_requests(TX, txs.len());
-        self.txs.extend(txs.iter().map(|tx| TxRequest { tx: *tx, from, asked, is_repeated: false }));
+        self.txs.extend(txs.iter().map(|tx| TxRequest { tx: *tx, from, asked }));
     }
 
     /// Who was asked for a transaction.

@@ -83,7 +83,7 @@ impl Node {
             if let Some(request) = self.end_tx_request(turn, *tx)
                 && request.from == from
             {
-                self.note_answer(turn, from, request.asked, request.is_repeated);
+                self.note_answer(turn, from, request.asked);
             }
         }
         txs.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
