@@ -243,7 +243,7 @@ fn tables_have_a_row_for_each_thing() {
     assert_eq!((arrivals[0].as_str(), arrivals[5].as_str()), ("block,node,delay_us", "2,a,20000"));
     assert_eq!(arrivals.len(), 12);
     let transactions = written(&|out| tables.transactions(out));
-    assert_eq!(transactions[1], format!("{},client,10,1,2400000,2420000,3,3000000,600000", id(99)));
+    assert_eq!(transactions[1], format!("{},client,10,1,2400000,2420000,3,3000000,600000,confirmed", id(99)));
     let nodes = written(&|out| tables.nodes(out));
     let columns = nodes[0].split(',').count();
     assert!(nodes.len() == 5 && nodes.iter().all(|row| row.split(',').count() == columns), "{nodes:?}");

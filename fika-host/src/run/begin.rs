@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::supervise::Supervisor;
 use super::{RunError, signals};
 use crate::live::control::{Request, Status};
-use crate::live::{NodeSetup, monotonic_us};
+use crate::live::monotonic_us;
 use crate::results::Ended;
 
 /// How often the nodes are asked for their connections.
@@ -95,10 +95,4 @@ impl Supervisor<'_> {
             }
         }
     }
-}
-
-/// A node that is started again during the run is to begin at once, by the run's clock.
-pub(super) fn set_begun(setup: &std::path::Path, epoch_us: i64) -> Result<(), String> {
-    let written = NodeSetup::read(setup).and_then(|known| NodeSetup { epoch_us, waits: false, ..known }.write(setup));
-    written.map_err(|error| error.to_string())
 }

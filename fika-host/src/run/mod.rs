@@ -40,6 +40,7 @@ use progress::Progress;
 use progress_line::ProgressLine;
 pub(crate) use resolved_plugins::ResolvedPlugins;
 use run_file::write_run;
+pub(crate) use setup::node_setup;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
 use supervise::Supervisor;
@@ -218,11 +219,6 @@ pub(crate) fn doubts(experiment: &Experiment) -> Result<Vec<String>, RunError> {
         return Err(RunError::Input(format!("{}: {why}; give a stop_time, or join them", experiment.name)));
     }
     Ok(unreachable.into_iter().chain(experiment.doubts()).collect())
-}
-
-/// The path of a node's `node.json` in the folder of a run.
-pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
-    results.join("nodes").join(node).join(setup::SETUP)
 }
 
 /// Runs this process as a node.

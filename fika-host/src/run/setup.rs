@@ -1,6 +1,7 @@
 //! What each node process gets: its key, and its `node.json` with genesis and clock.
 
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -156,6 +157,17 @@ pub(super) fn write(
         setup.write(&file(SETUP))?;
     }
     Ok(())
+}
+
+/// The path of a node's `node.json` in the folder of a run.
+pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
+    results.join("nodes").join(node).join(SETUP)
+}
+
+/// A node that is started again during the run is to begin at once, by the run's clock.
+pub(super) fn set_begun(setup: &Path, epoch_us: i64) -> Result<(), String> {
+    let written = NodeSetup::read(setup).and_then(|known| NodeSetup { epoch_us, waits: false, ..known }.write(setup));
+    written.map_err(|error| error.to_string())
 }
 
 /// A plugin's call that takes longer ends its node, in seconds.

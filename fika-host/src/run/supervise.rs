@@ -9,14 +9,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fika_core::address::Address;
 
-use super::begin::set_begun;
 use super::control_clients::ControlClients;
 use super::folder::Folder;
 use super::progress::Progress;
 use super::progress_line::ProgressLine;
-use super::setup::{Clock, LOG};
+use super::setup::{Clock, LOG, node_setup, set_begun};
 use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
-use super::{RunError, node_setup, signals};
+use super::{RunError, signals};
 use crate::experiment::{Experiment, Role};
 use crate::isolation::Lab;
 use crate::live::{DISK_FULL, EXIT_DISK_FULL};

@@ -21,7 +21,7 @@ const MAX_ANCESTORS: usize = 24;
 const NONE: u32 = u32::MAX;
 
 /// What the selection knows of a transaction.
-struct Candidate {
+struct Package {
     tx: TxIndex,
     arrival: u64,
     /// What it takes of a block, its length prefix included.
@@ -93,7 +93,7 @@ impl Mempool {
     }
 
     /// The first `arrived` arrivals, and how they depend on each other.
-    fn candidates(&self, txs: &TxTable, arrived: u64) -> Vec<Candidate> {
+    fn candidates(&self, txs: &TxTable, arrived: u64) -> Vec<Package> {
         let mut all = Vec::with_capacity(self.len());
         let mut places = vec![NONE; self.arrivals.len()];
         for tx in self.members() {
@@ -102,7 +102,7 @@ impl Mempool {
                 continue;
             }
             places[tx.0 as usize] = all.len() as u32;
-            all.push(Candidate {
+            all.push(Package {
                 tx,
                 arrival,
                 bytes: entry.cost + varint_len(entry.cost),
@@ -132,13 +132,13 @@ impl Mempool {
 
 /// A block that is being filled.
 struct Selection {
-    all: Vec<Candidate>,
+    all: Vec<Package>,
     room: u64,
     taken: Vec<TxIndex>,
 }
 
 impl Selection {
-    fn of(&self, place: u32) -> &Candidate {
+    fn of(&self, place: u32) -> &Package {
         &self.all[place as usize]
     }
 

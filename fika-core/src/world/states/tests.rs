@@ -55,7 +55,7 @@ fn follow_a_chain(closely: bool) {
         states.follow_closely();
     }
     let mut tip = Tree::GENESIS;
-    let mut rivals = [Tree::GENESIS; 3];
+    let mut branches = [Tree::GENESIS; 3];
     for n in 1..2_500u32 {
         // At first one chain grows. Then mostly the longest does, and now and then a branch from far below. Then three
         // grow side by side, the last of them for a while much faster than the others.
@@ -69,7 +69,7 @@ fn follow_a_chain(closely: bool) {
         let rival = if below(3) > 0 && n > 2_000 { 2 } else { below(3) as usize };
         let parent = match n {
             ..1_200 => tree.ancestor(tip, tree[tip].height.saturating_sub(back)),
-            _ => tree.ancestor(rivals[rival], tree[rivals[rival]].height.saturating_sub(back % 3)),
+            _ => tree.ancestor(branches[rival], tree[branches[rival]].height.saturating_sub(back % 3)),
         };
         let mut model = models[parent.0 as usize].clone();
         let mut changes = BTreeMap::new();
@@ -90,8 +90,8 @@ fn follow_a_chain(closely: bool) {
         let changes: Arc<[Change]> = changes.into_values().filter(|change| change.before != change.after).collect();
         let ix = tree.insert(block(tree[parent].id, n)).unwrap();
         tree[ix].weight = Work::from(tree[ix].height);
-        if n >= 1_200 && tree[ix].height > tree[rivals[rival]].height {
-            rivals[rival] = ix;
+        if n >= 1_200 && tree[ix].height > tree[branches[rival]].height {
+            branches[rival] = ix;
         }
         states.prepare(parent, &tree, &diffs);
         *states.looked_back.get_mut() = false;
