@@ -9,7 +9,7 @@ use syn::{Attribute, Item, Meta, Token, UseTree, Visibility, punctuated::Punctua
 /// How many re-exports are followed from one name.
 const STEPS_MAX: usize = 32;
 
-/// A crate as its files say it. Code behind `#[cfg(test)]` is left out.
+/// A crate as its files say it. Code behind `#[cfg(test)]` or `#[cfg(fuzzing)]` is left out.
 pub struct Sources {
     /// Paths below the crate's `src`, with `/` between folders.
     pub files: Vec<String>,
@@ -272,11 +272,11 @@ pub fn leaves(tree: &UseTree) -> Vec<Leaf> {
     all
 }
 
-/// Whether the attribute says that its item exists for tests alone.
+/// Whether the attribute says that its item exists for tests and fuzz targets alone.
 pub fn is_test(attribute: &Attribute) -> bool {
     fn asks_for_test(meta: &Meta) -> bool {
         match meta {
-            Meta::Path(path) => path.is_ident("test"),
+            Meta::Path(path) => path.is_ident("test") || path.is_ident("fuzzing"),
             Meta::List(list) if list.path.is_ident("all") || list.path.is_ident("cfg") => {
                 let parts = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
                 parts.is_ok_and(|parts| parts.iter().any(asks_for_test))
