@@ -66,10 +66,10 @@ fn follow_a_chain(closely: bool) {
         } else {
             below(2)
         };
-        let rival = if below(3) > 0 && n > 2_000 { 2 } else { below(3) as usize };
+        let branch = if below(3) > 0 && n > 2_000 { 2 } else { below(3) as usize };
         let parent = match n {
             ..1_200 => tree.ancestor(tip, tree[tip].height.saturating_sub(back)),
-            _ => tree.ancestor(branches[rival], tree[branches[rival]].height.saturating_sub(back % 3)),
+            _ => tree.ancestor(branches[branch], tree[branches[branch]].height.saturating_sub(back % 3)),
         };
         let mut model = models[parent.0 as usize].clone();
         let mut changes = BTreeMap::new();
@@ -90,8 +90,8 @@ fn follow_a_chain(closely: bool) {
         let changes: Arc<[Change]> = changes.into_values().filter(|change| change.before != change.after).collect();
         let ix = tree.insert(block(tree[parent].id, n)).unwrap();
         tree[ix].weight = Work::from(tree[ix].height);
-        if n >= 1_200 && tree[ix].height > tree[branches[rival]].height {
-            branches[rival] = ix;
+        if n >= 1_200 && tree[ix].height > tree[branches[branch]].height {
+            branches[branch] = ix;
         }
         states.prepare(parent, &tree, &diffs);
         *states.looked_back.get_mut() = false;
