@@ -16,6 +16,9 @@
 
 mod cli;
 mod experiment;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod isolation;
 mod limits;
 mod live;

@@ -204,3 +204,9 @@ fn only_plain_files_of_a_known_kind_are_read() {
     fs::write(dir.path().join("w.GraphML"), "<x>").unwrap();
     assert!(why("w.GraphML").contains("w.GraphML:1: "));
 }
+
+#[test]
+fn an_error_is_one_line_whatever_the_file_says() {
+    let why = Topology::parse_graphml(b"<graphml>\n<graph>\n</a\nb\0c>".to_vec()).unwrap_err();
+    assert!(why.contains("</a") && !why.contains(char::is_control), "{why}");
+}
