@@ -12,10 +12,10 @@ use fika_core::block::Block;
 use fika_core::codec::{Decode, Encode};
 use fika_core::hash::Id;
 use fika_core::reject::Reject;
-use fika_core::script::InputFacts;
 use fika_core::testing::Setup;
 use fika_core::tx::{Accounts, ActionRequest, ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
 use fika_core::world::World;
+use rules::accounts::the_rest_of_accounts;
 use rules::quiet::Quiet;
 use solo::Factory;
 
@@ -50,25 +50,7 @@ impl TxFormat for ChangingLocks {
         Accounts.digest(prepared, input, request)
     }
 
-    fn facts(&self, prepared: &[u8], input: u32) -> InputFacts {
-        Accounts.facts(prepared, input)
-    }
-
-    fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {
-        Accounts.coinbase(height, extra_nonce, to)
-    }
-
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
-        Accounts.credit(origin, n, lock, amount, context)
-    }
-
-    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
-        Accounts.build(order, context, ledger)
-    }
-
-    fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {
-        Accounts.finish(tx, unlocks)
-    }
+    the_rest_of_accounts!();
 }
 
 fn setup() -> Setup {

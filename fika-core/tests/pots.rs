@@ -10,9 +10,9 @@ use fika_core::hash::Id;
 use fika_core::message::Message;
 use fika_core::node::TxReject;
 use fika_core::reject::Reject;
-use fika_core::script::InputFacts;
 use fika_core::testing::Setup;
 use fika_core::tx::{Accounts, ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
+use rules::accounts::the_rest_of_accounts;
 use rules::quiet::Quiet;
 use solo::{Factory, Solo};
 
@@ -41,25 +41,7 @@ impl TxFormat for Pots {
         Accounts.digest(prepared, input, request)
     }
 
-    fn facts(&self, prepared: &[u8], input: u32) -> InputFacts {
-        Accounts.facts(prepared, input)
-    }
-
-    fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {
-        Accounts.coinbase(height, extra_nonce, to)
-    }
-
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
-        Accounts.credit(origin, n, lock, amount, context)
-    }
-
-    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
-        Accounts.build(order, context, ledger)
-    }
-
-    fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {
-        Accounts.finish(tx, unlocks)
-    }
+    the_rest_of_accounts!();
 }
 
 #[test]

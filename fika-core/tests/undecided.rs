@@ -22,12 +22,13 @@ use fika_core::node::Event;
 use fika_core::plugin::export::compiled;
 use fika_core::plugin::{Descriptor, Faults, Plugin};
 use fika_core::reject::Reject;
-use fika_core::script::{InputFacts, PayToAddress, Script, SpendContext, Step};
+use fika_core::script::{PayToAddress, Script, SpendContext, Step};
 use fika_core::target::Work;
 use fika_core::testing::Setup;
 use fika_core::tx::{Accounts, ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
 use fika_core::view::{BlockView, ChainView, TreeView};
 use fika_core::world::{BadBlock, Rules, Verdict, World};
+use rules::accounts::the_rest_of_accounts;
 use rules::quiet::Quiet;
 use solo::{Answer, Factory, Solo};
 
@@ -201,25 +202,7 @@ impl TxFormat for FailingFormat {
         Accounts.digest(prepared, input, request)
     }
 
-    fn facts(&self, prepared: &[u8], input: u32) -> InputFacts {
-        Accounts.facts(prepared, input)
-    }
-
-    fn coinbase(&self, height: u64, extra_nonce: u64, to: &[(Vec<u8>, Amount)]) -> Vec<u8> {
-        Accounts.coinbase(height, extra_nonce, to)
-    }
-
-    fn credit(&self, origin: &Id, n: u32, lock: &[u8], amount: Amount, context: ApplyContext) -> Credit {
-        Accounts.credit(origin, n, lock, amount, context)
-    }
-
-    fn build(&self, order: &Order, context: ApplyContext, ledger: &dyn Ledger) -> Result<Vec<u8>, Reject> {
-        Accounts.build(order, context, ledger)
-    }
-
-    fn finish(&self, tx: &[u8], unlocks: &[Vec<u8>]) -> Result<Vec<u8>, Reject> {
-        Accounts.finish(tx, unlocks)
-    }
+    the_rest_of_accounts!();
 }
 
 /// A chain of plugins that follow the same rules as those of [`Setup::new`] with [`Quiet`], in their guards.

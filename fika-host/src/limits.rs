@@ -23,6 +23,11 @@ pub(crate) fn shortened(text: &str) -> String {
     short.replace("\\'", "'").replace("\\\"", "\"")
 }
 
+/// An error in one line. What a damaged file says is quoted in it: that is not to break the line or the terminal.
+pub(crate) fn one_line(why: &str) -> String {
+    why.chars().take(500).map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 /// The text of a file.
 ///
 /// # Errors

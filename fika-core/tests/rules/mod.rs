@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+pub mod accounts;
 pub mod dpos;
 pub mod finality;
 pub mod ghost;

@@ -24,6 +24,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use crate::limits::one_line;
 pub(crate) use graph::{Import, Topology, TopologyLink, TopologyNode};
 pub(crate) use naming::made_names;
 pub(crate) use write::Format;
@@ -67,7 +68,7 @@ impl Topology {
     /// # Errors
     /// `line: what was expected and found`, in one line.
     pub(crate) fn parse_graphml(bytes: Vec<u8>) -> Result<Import, String> {
-        graphml::read(&encoding::graphml(bytes)?).map_err(in_one_line)
+        graphml::read(&encoding::graphml(bytes)?).map_err(|why| one_line(&why))
     }
 
     /// Reads GML (Himsolt 1997), as [`Topology::parse_graphml`] does; in UTF-8, or else ISO-8859-1.
@@ -76,13 +77,8 @@ impl Topology {
     /// `line: what was expected and found`, in one line.
     pub(crate) fn parse_gml(bytes: Vec<u8>) -> Result<Import, String> {
         let (text, note) = encoding::gml(bytes)?;
-        let mut import = gml::read(&text).map_err(in_one_line)?;
+        let mut import = gml::read(&text).map_err(|why| one_line(&why))?;
         import.notes.splice(0..0, note);
         Ok(import)
     }
-}
-
-/// What a damaged file says is quoted in errors: it is not to break their line.
-fn in_one_line(why: String) -> String {
-    why.chars().take(500).map(|character| if character.is_control() { ' ' } else { character }).collect()
 }

@@ -29,6 +29,7 @@ mod topology;
 
 use std::path::{Path, PathBuf};
 
+use crate::limits::one_line;
 pub(crate) use files::write_pages;
 use page::Page;
 pub(crate) use page::Pages;
@@ -93,9 +94,4 @@ pub(crate) fn comparison(folders: &[PathBuf]) -> Result<Pages, String> {
     }
     let runs: Result<Vec<Source>, String> = folders.iter().map(|folder| Source::read(folder)).collect();
     Ok(comparison::page(&runs.map_err(|why| one_line(&why))?))
-}
-
-/// What a damaged file says is quoted in errors: it is not to break their line or the terminal.
-fn one_line(why: &str) -> String {
-    why.chars().take(500).map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
