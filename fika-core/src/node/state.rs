@@ -25,7 +25,7 @@ use crate::env::signed_proof;
 use crate::hash::{Id, sha256};
 use crate::header::Time;
 use crate::keys::{KeyPair, KeyScheme};
-use crate::message::{InvItem, MAX_HEADERS};
+use crate::message::InvItem;
 use crate::transport::BAN_SCORE;
 use crate::tx::Ledger;
 use crate::view::BlockView;
@@ -238,13 +238,7 @@ impl Node {
 
     /// Notes that a block is wanted which a neighbour has, after those that come before it. Whether it is.
     pub(super) fn want_block(&mut self, from: PeerId, id: Id) -> bool {
-        let wanted = &mut self.seldom.sync.wanted;
-        let has_room = wanted.iter().filter(|(_, peer)| *peer == from).count() < MAX_HEADERS;
-        let is_new = !wanted.iter().any(|(other, _)| *other == id) && self.requests.get(&InvItem::Block(id)).is_none();
-        if has_room && is_new {
-            wanted.push_back((id, from));
-        }
-        has_room && is_new
+        self.requests.get(&InvItem::Block(id)).is_none() && self.seldom.sync.wanted.name(from, id)
     }
 
     /// A block that others may have, for a neighbour that asks for it.

@@ -15,6 +15,7 @@ mod cell;
 mod coin_index;
 mod diffs;
 mod error;
+mod headers;
 pub mod ledger;
 mod root;
 mod rules;

@@ -218,8 +218,9 @@ impl Run {
             let (view, parent) = (block.view(), parent.view());
             writeln!(
                 self.log,
-                "{what}: {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+                "{what}: {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
                 rules.check_work(&view.header),
+                rules.check_header(&view, &parent, &self.past),
                 rules.references(&view),
                 rules.check(&view, &parent, &self.past),
                 rules.check_seal(&view, seal, &self.past),

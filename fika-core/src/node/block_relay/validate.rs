@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::block::Block;
+use crate::block::{Block, Head};
 use crate::hash::Id;
 use crate::header::Time;
 use crate::node::pending::ReceivedBlock;
@@ -40,6 +40,26 @@ impl From<BadBlock> for Refusal {
 }
 
 impl Node {
+    /// Checks headers before their blocks are asked for: that each is the parent of the next, their work, and, where they
+    /// follow a block of this node, what else the rules can tell.
+    ///
+    /// # Errors
+    /// What the neighbour that sent them has done.
+    pub(in crate::node) fn check_heads(&self, turn: &Turn<'_>, heads: &[(Id, &Head)]) -> Result<(), String> {
+        if heads.windows(2).any(|pair| pair[1].1.header.parent != pair[0].0) {
+            return Err("its headers are not linked".into());
+        }
+        let checked = |reject: Reject| match reject {
+            Reject::Fault(_) => Ok(()),
+            other => Err(format!("it sent a header that is not accepted: {other}")),
+        };
+        heads.iter().try_for_each(|(_, head)| turn.world.check_work(&head.header).or_else(checked))?;
+        let new = heads.partition_point(|(id, _)| self.has_block(turn.world, id));
+        let Some((_, first)) = heads.get(new) else { return Ok(()) };
+        let base = turn.world.tree().find(&first.header.parent).filter(|ix| self.seen.contains(*ix));
+        base.map_or(Ok(()), |base| turn.world.check_headers(self.tip, base, &heads[new..]).or_else(checked))
+    }
+
     /// Validates a received block, its seal included.
     pub(super) fn check_block(&mut self, turn: &mut Turn<'_>, received: &ReceivedBlock) -> Result<BlockIx, Refusal> {
         let ReceivedBlock { id, block, .. } = received;
