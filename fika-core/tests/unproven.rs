@@ -12,14 +12,14 @@ use fika_core::consensus::Consensus;
 use fika_core::env::Proof;
 use fika_core::header::{Header, SECOND};
 use fika_core::message::{InvItem, Message};
-use fika_core::node::{Dest, PeerId};
+use fika_core::node::{Dest, Event, PeerId};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::testing::{Chain, Setup};
 use fika_core::view::{BlockView, ChainView};
 use fika_pow::{Params, Pow, Retarget};
 use rules::quiet::Quiet;
-use solo::{Answer, Factory, Solo};
+use solo::{Answer, Factory, Solo, changed};
 
 /// Rules whose bits follow from the headers alone. Proofs are sampled, so that a test need not search.
 fn pow() -> Setup {
@@ -142,6 +142,35 @@ impl Agent for Tells {
         ctx.effect(Effect::Reply(vec![u8::from(ctx.catching_up)]));
         Gossip::Forward
     }
+
+    fn on_proposal(&mut self, _: &BlockView<'_>, seal: &[u8], _: &mut Ctx<'_>) -> Gossip {
+        match seal {
+            [1] => Gossip::Forward,
+            [2] => Gossip::Penalize,
+            _ => Gossip::Ignore,
+        }
+    }
+}
+
+#[test]
+fn a_proposal_is_passed_on_if_the_agent_says_so() {
+    let setup = || Setup::new(|_| Ok(Tells));
+    let (mut solo, mut factory) = (Solo::new(setup()), Factory::new(setup()));
+    let block = factory.block(factory.genesis(), Vec::new());
+    let sealed = |seal: u8| Message::Proposal(changed(&block, |block| block.head.seal = vec![seal]));
+    let ask = |solo: &mut Solo| solo.hear(2, Message::GetData(vec![InvItem::Proposal(block.id())])).messages;
+    let missing = [(Dest::Peer(PeerId(2)), Message::NotFound(vec![InvItem::Proposal(block.id())]))];
+    let out = solo.hear(0, sealed(0));
+    assert!(out.messages.is_empty() && out.events.is_empty(), "{out:?}");
+    assert_eq!(ask(&mut solo), missing);
+    let out = solo.hear(0, sealed(2));
+    assert!(out.messages.is_empty(), "{out:?}");
+    assert!(matches!(&out.events[..], [Event::Misbehaved { peer: PeerId(0), score: 20, .. }]), "{out:?}");
+    // The same block with the seal of its proposer.
+    let out = solo.hear(1, sealed(1));
+    let told = [(Dest::AllBut(Some(PeerId(1))), Message::Inv(vec![InvItem::Proposal(block.id())]))];
+    assert_eq!(out.messages, told);
+    assert_eq!(ask(&mut solo), [(Dest::Peer(PeerId(2)), sealed(1))]);
 }
 
 #[test]

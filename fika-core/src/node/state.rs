@@ -17,7 +17,7 @@ use super::timers::Timers;
 use super::turn::Turn;
 use super::tx_status::TxStatus;
 use crate::address::Address;
-use crate::agent::{Agent, Ctx, Duty, MAX_KEPT, MAX_KEPT_BYTES, Signer};
+use crate::agent::{Agent, Ctx, Duty, Gossip, MAX_KEPT, MAX_KEPT_BYTES, Signer};
 use crate::amount::Amount;
 use crate::block::Block;
 use crate::codec::Encode;
@@ -35,6 +35,9 @@ use crate::world::{BlockIx, BlockSet, Tree, TxIndex, World};
 
 /// Misbehaviour score for using up a budget again and again.
 const FLOOD_SCORE: u32 = BAN_SCORE / 4;
+
+/// Misbehaviour score for a message that the agent says is wrong.
+const WRONG_SCORE: u32 = 20;
 
 /// One node of a network.
 // The parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
@@ -176,6 +179,18 @@ impl Node {
         if ban {
             turn.out.bans.push(id);
         }
+    }
+
+    /// Whether a message of a neighbour passes by what the agent has said of it. It is charged for what does not.
+    pub(super) fn lets_pass(&mut self, turn: &mut Turn<'_>, from: PeerId, verdict: Gossip) -> bool {
+        match verdict {
+            Gossip::Forward => {}
+            Gossip::Ignore => self.charge(turn, from, price::IGNORED_GOSSIP),
+            Gossip::Penalize => {
+                self.penalize(turn, Some(from), WRONG_SCORE, "it sent a consensus message that is wrong");
+            }
+        }
+        verdict == Gossip::Forward
     }
 
     /// A neighbour has made this node work.
