@@ -6,11 +6,11 @@
 //! 1. [`Consensus::check_work`] on the bare header, before anything is stored.
 //! 2. [`Consensus::references`], to have everything that the block names at hand.
 //! 3. [`Consensus::check`] against the ancestry and what the block names.
-//! 4. [`Consensus::settle`] once the fees and actions of its transactions are known; the same
-//!    call is made for a template, before the header exists.
-//! 5. [`Consensus::weight`].
-//! 6. [`Consensus::check_seal`], against the ancestry alone.
-//! 7. [`Consensus::choose`], in every node.
+//! 4. [`Consensus::weight`] and [`Consensus::check_seal`], against the ancestry alone. Of a proposal, and of the node's own
+//!    blocks, that comes last. Only then has the block a place among those that are kept.
+//! 5. `references`, `check` and `weight` again, and between these [`Consensus::settle`] once the fees and actions of its
+//!    transactions are known; the same call is made for a template, before the header exists.
+//! 6. [`Consensus::choose`], in every node.
 //!
 //! Headers that come before their blocks are asked about with [`Consensus::check_work`] and [`Consensus::check_header`].
 //! A node that is too early for a block ([`Consensus::earliest`]) holds it until its clock says so.

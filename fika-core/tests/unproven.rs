@@ -18,7 +18,7 @@ use fika_core::reject::Reject;
 use fika_core::testing::{Chain, Setup};
 use fika_core::view::{BlockView, ChainView};
 use fika_pow::{Params, Pow, Retarget};
-use rules::quiet::Quiet;
+use rules::quiet::{BAD_SEAL, Quiet};
 use solo::{Answer, Factory, Solo, changed};
 
 /// Rules whose bits follow from the headers alone. Proofs are sampled, so that a test need not search.
@@ -186,4 +186,18 @@ fn a_chain_of_which_nothing_comes_is_given_up() {
     assert!(is_catching_up(&mut solo));
     solo.run(solo.now + 3_600 * SECOND);
     assert!(!is_catching_up(&mut solo), "nobody can keep it so for ever");
+}
+
+#[test]
+fn a_block_with_a_bad_seal_leaves_nothing_behind() {
+    let (mut solo, mut factory) = (Solo::new(quiet()), Factory::new(quiet()));
+    let block = factory.block(factory.genesis(), Vec::new());
+    let before = solo.world.tree().len();
+    let bad = changed(&block, |block| block.head.seal = BAD_SEAL.to_vec());
+    assert_eq!(banned(&solo.hear_block(0, &bad)), [0]);
+    assert_eq!(solo.world.tree().len(), before, "it has a place in the tree");
+    let out = solo.hear_block(1, &block);
+    assert!(out.bans.is_empty() && solo.has(&block), "the true one is accepted: {:?}", out.events);
+    let again = solo.hear_block(2, &bad);
+    assert!(again.bans.is_empty(), "it is known now, and nothing is looked at");
 }

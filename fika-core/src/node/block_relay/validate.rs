@@ -10,7 +10,7 @@ use crate::node::state::Node;
 use crate::node::turn::Turn;
 use crate::reject::{Reason, Reject};
 use crate::transport::BAN_SCORE;
-use crate::world::{BadBlock, BlockError, BlockIx, Verdict};
+use crate::world::{BadBlock, BlockError, BlockIx, Verdict, World};
 
 /// Why a block is not this node's, or not yet.
 pub(in crate::node) enum Refusal {
@@ -71,7 +71,7 @@ impl Node {
             turn.world.check_alone(block)?;
             return Err(Refusal::Orphan(vec![header.parent]));
         }
-        let ix = self.validate_unsealed(turn, *id, block)?;
+        let ix = self.validate(turn, *id, block, World::insert_sealed)?;
         turn.world.seal(ix, &block.head.seal).map_err(|reject| match reject {
             Reject::Fault(why) => Refusal::Undecided(why),
             Reject::Invalid(why) => Refusal::Bad { score: BAN_SCORE, why: why.within("seal") },
@@ -87,6 +87,16 @@ impl Node {
         id: Id,
         block: &Arc<Block>,
     ) -> Result<BlockIx, Refusal> {
+        self.validate(turn, id, block, World::insert_named)
+    }
+
+    fn validate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        id: Id,
+        block: &Arc<Block>,
+        insert: fn(&mut World, Id, Arc<Block>) -> Result<BlockIx, BadBlock>,
+    ) -> Result<BlockIx, Refusal> {
         let header = &block.head.header;
         let earliest = turn.world.earliest(&id, header).map_err(Refusal::Undecided)?;
         if earliest > turn.now {
@@ -100,7 +110,7 @@ impl Node {
             turn.world.check_alone(block)?;
             return Err(Refusal::Orphan(unseen));
         }
-        let ix = turn.world.insert_named(id, block.clone())?;
+        let ix = insert(turn.world, id, block.clone())?;
         let Err(reject) = turn.world.validate(ix) else { return Ok(ix) };
         // Not what another node of a shared world has found out: this node must have asked for itself.
         if matches!(turn.world.tree()[ix].verdict, Verdict::Invalid(_)) {
