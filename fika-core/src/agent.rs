@@ -8,7 +8,8 @@
 //! 2. When a duty comes due, the node fills in a block and calls [`Agent::seal`], which signs it
 //!    and says what to do with it.
 //! 3. [`Agent::on_block`] for every block that the node accepts, whether on the tip's chain or
-//!    not, before the `on_tip` that it may cause. [`Agent::on_proposal`] for proposals of others.
+//!    not, before the `on_tip` that it may cause. [`Agent::on_proposal`] for proposals of others, which are relayed only if
+//!    it says so.
 //! 4. [`Agent::on_message`] and [`Agent::on_timer`] for what agents send and set themselves. [`Agent::on_passing`] for
 //!    messages to other nodes, which are relayed only if it says so.
 //!
@@ -187,7 +188,7 @@ impl Effect {
 pub enum Sealed {
     /// The seal is complete: accept and announce it.
     Publish,
-    /// Others must sign first: relay it as a proposal.
+    /// Others must sign first: send it to the neighbours as a proposal.
     Propose,
     /// Accept it here and extend it, but tell nobody.
     Hold,
@@ -197,7 +198,7 @@ pub enum Sealed {
 
 coded_enum!(Sealed: "fate of a block" { 0 Publish, 1 Propose, 2 Hold, 3 Drop });
 
-/// What the node does with a consensus message.
+/// What the node does with a consensus message or a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Gossip {
@@ -340,11 +341,12 @@ pub trait Agent: Send {
         }
     }
 
-    /// A valid block without a complete seal has been proposed.
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        if let Some(inner) = self.inner() {
-            inner.on_proposal(block, seal, ctx);
-        }
+    /// A block has been proposed that is valid but for its seal. The answer says whether this node passes it on: only what
+    /// is passed on can be published, and others may bring again what is not. An agent that proposes answers
+    /// [`Gossip::Forward`] for what its proposer has signed: who lets everything pass relays a stranger's flood to all. By
+    /// default nothing passes.
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.inner().map_or(Gossip::Ignore, |inner| inner.on_proposal(block, seal, ctx))
     }
 
     /// Another agent says something.

@@ -6,12 +6,13 @@
 //! 1. [`Consensus::check_work`] on the bare header, before anything is stored.
 //! 2. [`Consensus::references`], to have everything that the block names at hand.
 //! 3. [`Consensus::check`] against the ancestry and what the block names.
-//! 4. [`Consensus::settle`] once the fees and actions of its transactions are known; the same
-//!    call is made for a template, before the header exists.
-//! 5. [`Consensus::weight`].
-//! 6. [`Consensus::check_seal`], against the ancestry alone.
-//! 7. [`Consensus::choose`], in every node.
+//! 4. [`Consensus::weight`] and [`Consensus::check_seal`], against the ancestry alone. Of a proposal, and of the node's own
+//!    blocks, that comes last. Only then has the block a place among those that are kept.
+//! 5. `references`, `check` and `weight` again, and between these [`Consensus::settle`] once the fees and actions of its
+//!    transactions are known; the same call is made for a template, before the header exists.
+//! 6. [`Consensus::choose`], in every node.
 //!
+//! Headers that come before their blocks are asked about with [`Consensus::check_work`] and [`Consensus::check_header`].
 //! A node that is too early for a block ([`Consensus::earliest`]) holds it until its clock says so.
 //!
 //! Rules must be pure: the same question gets the same answer on every machine, at any time.
@@ -147,6 +148,22 @@ pub trait Consensus: Send + Sync {
     /// # Errors
     /// [`Reject::Invalid`] with the broken rule; [`Reject::NotYet`] when an ancestor's state is not at hand.
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject>;
+
+    /// What [`check`](Consensus::check) can say of a block that is still to come, by its header and those before it: bits and
+    /// times that the rules do not ask for. Nodes refuse such headers before they ask for any block. By default they cannot
+    /// tell.
+    ///
+    /// Of a block in `past` that is still to come, too, there is the header and what a neighbour says of its extra, which
+    /// nothing proves: keep nothing of these under their ids. It has no state, and as weight that of the last block that is
+    /// here.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] only where `check` would say so; [`Reject::NotYet`] when a state is not at hand. What follows is then
+    /// not asked about.
+    fn check_header(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        let _ = (block, parent, past);
+        Ok(())
+    }
 
     /// The work that the header claims has been done. Not called on chains with sampled proofs.
     ///

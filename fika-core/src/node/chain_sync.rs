@@ -1,8 +1,7 @@
 //! What a node that catches up lacks and has asked for.
 
-use std::collections::VecDeque;
-
 use super::peer::PeerId;
+use super::wanted_blocks::WantedBlocks;
 use crate::hash::Id;
 use crate::header::Time;
 
@@ -29,8 +28,8 @@ pub(super) struct ChainUpdate {
 /// The progress of catching up.
 #[derive(Default)]
 pub(super) struct ChainSync {
-    /// Blocks named by headers that have been checked, in the order of heights, and who has them.
-    pub(super) wanted: VecDeque<(Id, PeerId)>,
+    /// Blocks named by headers that have been checked, in the order of heights.
+    pub(super) wanted: WantedBlocks,
     /// Neighbours that may have more headers once these blocks are here, and the last header that they sent.
     pub(super) more: Vec<(PeerId, Id)>,
     /// Who is asked for headers.
@@ -49,9 +48,14 @@ impl ChainSync {
         self.unheard || !self.wanted.is_empty() || !self.more.is_empty()
     }
 
+    /// Whether a neighbour has named blocks that were not asked for yet.
+    pub(super) fn names_more(&self, peer: PeerId) -> bool {
+        self.wanted.has_any_of(peer) || self.more.iter().any(|(from, _)| *from == peer)
+    }
+
     /// Nothing more is expected of a neighbour.
     pub(super) fn drop_peer(&mut self, peer: PeerId) {
-        self.wanted.retain(|(_, from)| *from != peer);
+        self.wanted.drop_peer(peer);
         self.more.retain(|(from, _)| *from != peer);
         self.asked.retain(|request| request.from != peer);
     }

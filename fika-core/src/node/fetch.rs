@@ -8,6 +8,8 @@
 //! All requests share one timer: it is set while anything is under way, looks for what is late when it fires, and is set
 //! again for the next. So an announcement of something that is under way costs one look.
 
+use std::collections::BTreeSet;
+
 use super::chain_sync::HeadersRequest;
 use super::io::PeerMessage;
 use super::peer::{Peer, PeerId, peer_in};
@@ -161,6 +163,9 @@ impl Node {
     /// What was asked for has come from this neighbour. Whether it was asked for.
     pub(super) fn fulfil_request(&mut self, turn: &mut Turn<'_>, from: PeerId, item: &InvItem) -> bool {
         let Some(request) = self.end_request(turn, item) else { return false };
+        if matches!(item, InvItem::Block(_)) {
+            self.peer(from).note_block();
+        }
         if request.from == from {
             self.note_answer(turn, from, request.asked);
         }
@@ -192,10 +197,13 @@ impl Node {
         let headers = self.seldom.sync.asked.iter().filter(|request| request.asked + self.wait(request.from) <= now);
         let headers: Vec<PeerId> = headers.map(|request| request.from).collect();
         // Who is late, and who has been asked for something again.
-        let (mut slow, mut asked) = (headers.clone(), Vec::new());
+        let (mut slow, mut asked, mut late) = (headers.clone(), Vec::new(), BTreeSet::new());
         for item in items {
             if let Some(from) = self.requests.get(&item).map(|request| request.from) {
                 slow.push(from);
+                if matches!(item, InvItem::Block(_)) && late.insert(from) && self.peer(from).note_late_block() {
+                    turn.out.pending.useless.extend(self.seldom.sync.names_more(from).then_some(from));
+                }
                 let others = self.requests.get(&item).map_or(&[][..], |request| request.others());
                 let is_alone = !others.iter().any(|peer| self.can_be_asked(*peer));
                 if !is_alone || may_repeat(&mut asked, from) {
@@ -270,6 +278,19 @@ impl Node {
         } else if matches!(item, InvItem::Block(_) | InvItem::Compact(_)) {
             turn.out.pending.useless.push(request.from);
         }
+    }
+
+    /// A neighbour has named a block that another one was asked for. Whether it is asked for it now: the other one is late.
+    pub(super) fn take_over(&mut self, turn: &mut Turn<'_>, item: InvItem, peer: PeerId) -> bool {
+        let is_late = |peer: PeerId| self.peers[peer.0 as usize].is_late();
+        let late = self.requests.get(&item).is_some_and(|request| is_late(request.from)) && !is_late(peer);
+        if let Some(request) = self.requests.get_mut(&item) {
+            request.add_other(peer);
+        }
+        if late {
+            self.request_item_elsewhere(turn, item, false);
+        }
+        late
     }
 
     /// Asks the next neighbour that has announced a transaction, if there is one. `lacking`: whoever was asked does not

@@ -9,11 +9,7 @@ use super::price;
 use super::state::Node;
 use super::turn::Turn;
 use crate::address::Address;
-use crate::agent::Gossip;
 use crate::message::{GossipMessage, InvItem, Message};
-
-/// Misbehaviour score for a message that the agent says is wrong.
-const WRONG_SCORE: u32 = 20;
 
 impl Node {
     /// The agent says something to one node, or to all.
@@ -42,17 +38,10 @@ impl Node {
             Some(to) if *to != me => agent.on_passing(by, to, bytes, ctx),
             _ => agent.on_message(by, bytes, ctx),
         });
-        match verdict {
-            Gossip::Forward if message.to != Some(self.address) => {
-                let id = message.id();
-                turn.out.send_all(Some(from), Message::Gossip(message));
-                turn.out.event(Event::Forwarded { id, what: "gossip" });
-            }
-            Gossip::Forward => {}
-            Gossip::Ignore => self.charge(turn, from, price::IGNORED_GOSSIP),
-            Gossip::Penalize => {
-                self.penalize(turn, Some(from), WRONG_SCORE, "it passed on a consensus message that is wrong")
-            }
+        if self.lets_pass(turn, from, verdict) && message.to != Some(self.address) {
+            let id = message.id();
+            turn.out.send_all(Some(from), Message::Gossip(message));
+            turn.out.event(Event::Forwarded { id, what: "gossip" });
         }
     }
 
@@ -65,11 +54,6 @@ impl Node {
         // A direct message names no sender: its content must prove whatever matters.
         let nobody = Address::default();
         let verdict = self.with_agent(turn, Some(from), |agent, _, ctx| agent.on_message(&nobody, bytes, ctx));
-        if verdict == Gossip::Ignore {
-            self.charge(turn, from, price::IGNORED_GOSSIP);
-        }
-        if verdict == Gossip::Penalize {
-            self.penalize(turn, Some(from), WRONG_SCORE, "it sent a consensus message that is wrong");
-        }
+        self.lets_pass(turn, from, verdict);
     }
 }

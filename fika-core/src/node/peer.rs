@@ -10,6 +10,9 @@ pub struct PeerId(pub u32);
 /// A neighbour is waited for at most so many times as long as its first answer may take.
 const MAX_PATIENCE: Time = 64;
 
+/// So often in a row a block of a neighbour may be late before what it has named is given up.
+const MAX_LATE_BLOCKS: u8 = 7;
+
 /// How many things of a kind one neighbour may be asked for at the same time.
 const MAX_REQUESTS: u16 = 1_000;
 
@@ -24,6 +27,8 @@ pub(super) struct Peer {
     pub(super) score: u32,
     pub(super) ready: bool,
     pub(super) banned: bool,
+    /// How often a block was late since it gave one.
+    late_blocks: u8,
 }
 
 impl Peer {
@@ -48,6 +53,27 @@ impl Peer {
     pub(super) fn note_late(&mut self, timeout: Time) {
         let longest = timeout.saturating_mul(MAX_PATIENCE);
         self.wait = self.wait(timeout).saturating_mul(2).min(longest).max(self.wait);
+    }
+
+    /// A block is late: whether it has been so too often for anybody to wait for the others.
+    pub(super) fn note_late_block(&mut self) -> bool {
+        self.late_blocks = self.late_blocks.saturating_add(1);
+        self.late_blocks >= MAX_LATE_BLOCKS
+    }
+
+    /// It has given a block that was asked for.
+    pub(super) fn note_block(&mut self) {
+        self.late_blocks = 0;
+    }
+
+    /// Whether blocks are asked of others first.
+    pub(super) fn is_late(&self) -> bool {
+        self.late_blocks > 0
+    }
+
+    /// For how many things of a kind it is being asked.
+    pub(super) fn requested(&self, kind: usize) -> usize {
+        self.requested[kind].into()
     }
 
     /// For how many more things of a kind it may be asked.

@@ -15,6 +15,8 @@ use crate::world::TxIndex;
 const ANNOUNCERS: usize = 8;
 /// The kind of transactions.
 pub(super) const TX: usize = 0;
+/// The kind of blocks.
+pub(super) const BLOCK: usize = 1;
 
 /// A block or message that was asked for.
 pub(super) struct Request {
@@ -58,8 +60,6 @@ pub(super) struct Requests {
     pub(super) txs: VecDeque<TxRequest>,
     /// All others. Most nodes wait for one block at a time.
     open: SmallVec<[(InvItem, Request); 1]>,
-    /// How many blocks are under way, without those of which an answer was late.
-    blocks: usize,
     /// When the timer is set to.
     pub(super) timed: Option<Time>,
 }
@@ -93,6 +93,11 @@ impl Requests {
         self.open.iter().any(|(item, _)| matches!(item, InvItem::Block(_)))
     }
 
+    /// Whether a block is under way of which no answer was late.
+    pub(super) fn awaits_blocks(&self) -> bool {
+        self.open.iter().any(|(item, request)| matches!(item, InvItem::Block(_)) && request.late == 0)
+    }
+
     /// Notes that `from`, which is `peer`, has `item`; whether it is to be asked for it now.
     pub(super) fn add(&mut self, peer: &mut Peer, item: InvItem, from: PeerId, now: Time) -> bool {
         let key = key(item);
@@ -105,7 +110,6 @@ impl Requests {
             return false;
         }
         peer.add_requests(key.kind(), 1);
-        self.blocks += usize::from(matches!(key, InvItem::Block(_)));
         let compact = item != key;
         let others = [from; ANNOUNCERS];
         self.open.push((key, Request { from, compact, others, count: 0, late: 0, asked: now }));
@@ -114,10 +118,9 @@ impl Requests {
 
     /// What is under way under this name was asked for before.
     pub(super) fn note_repeated(&mut self, item: &InvItem, late: u8) {
-        let Some(request) = self.get_mut(item) else { return };
-        let was_counted = request.late == 0;
-        request.late = late;
-        self.blocks -= usize::from(was_counted && late > 0 && matches!(item, InvItem::Block(_)));
+        if let Some(request) = self.get_mut(item) {
+            request.late = late;
+        }
     }
 
     /// Notes that a neighbour is asked for these transactions: not more than it has room for.
@@ -154,14 +157,7 @@ impl Requests {
         let at = self.open.iter().position(|(item, _)| *item == key)?;
         let (_, request) = self.open.remove(at);
         peers[request.from.0 as usize].end_request(key.kind());
-        self.blocks -= usize::from(request.late == 0 && matches!(key, InvItem::Block(_)));
         Some(request)
-    }
-
-    /// How many blocks are under way, without those of which an answer was late: nobody may keep the node from asking for
-    /// others.
-    pub(super) fn blocks(&self) -> usize {
-        self.blocks
     }
 
     /// What is under way for which `which` holds, of the neighbour that was asked and the time of that. Oldest first.

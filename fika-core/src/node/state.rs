@@ -17,7 +17,7 @@ use super::timers::Timers;
 use super::turn::Turn;
 use super::tx_status::TxStatus;
 use crate::address::Address;
-use crate::agent::{Agent, Ctx, Duty, MAX_KEPT, MAX_KEPT_BYTES, Signer};
+use crate::agent::{Agent, Ctx, Duty, Gossip, MAX_KEPT, MAX_KEPT_BYTES, Signer};
 use crate::amount::Amount;
 use crate::block::Block;
 use crate::codec::Encode;
@@ -25,7 +25,7 @@ use crate::env::signed_proof;
 use crate::hash::{Id, sha256};
 use crate::header::Time;
 use crate::keys::{KeyPair, KeyScheme};
-use crate::message::{InvItem, MAX_HEADERS};
+use crate::message::InvItem;
 use crate::transport::BAN_SCORE;
 use crate::tx::Ledger;
 use crate::view::BlockView;
@@ -35,6 +35,9 @@ use crate::world::{BlockIx, BlockSet, Tree, TxIndex, World};
 
 /// Misbehaviour score for using up a budget again and again.
 const FLOOD_SCORE: u32 = BAN_SCORE / 4;
+
+/// Misbehaviour score for a message that the agent says is wrong.
+const WRONG_SCORE: u32 = 20;
 
 /// One node of a network.
 // The parts lie in memory as they are written here, those in front that nearly every message needs: where many nodes
@@ -178,6 +181,18 @@ impl Node {
         }
     }
 
+    /// Whether a message of a neighbour passes by what the agent has said of it. It is charged for what does not.
+    pub(super) fn lets_pass(&mut self, turn: &mut Turn<'_>, from: PeerId, verdict: Gossip) -> bool {
+        match verdict {
+            Gossip::Forward => {}
+            Gossip::Ignore => self.charge(turn, from, price::IGNORED_GOSSIP),
+            Gossip::Penalize => {
+                self.penalize(turn, Some(from), WRONG_SCORE, "it sent a consensus message that is wrong");
+            }
+        }
+        verdict == Gossip::Forward
+    }
+
     /// A neighbour has made this node work.
     #[inline]
     pub(super) fn charge(&mut self, turn: &mut Turn<'_>, peer: PeerId, price: Time) {
@@ -238,13 +253,7 @@ impl Node {
 
     /// Notes that a block is wanted which a neighbour has, after those that come before it. Whether it is.
     pub(super) fn want_block(&mut self, from: PeerId, id: Id) -> bool {
-        let wanted = &mut self.seldom.sync.wanted;
-        let has_room = wanted.iter().filter(|(_, peer)| *peer == from).count() < MAX_HEADERS;
-        let is_new = !wanted.iter().any(|(other, _)| *other == id) && self.requests.get(&InvItem::Block(id)).is_none();
-        if has_room && is_new {
-            wanted.push_back((id, from));
-        }
-        has_room && is_new
+        self.requests.get(&InvItem::Block(id)).is_none() && self.seldom.sync.wanted.name(from, id)
     }
 
     /// A block that others may have, for a neighbour that asks for it.

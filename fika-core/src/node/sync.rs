@@ -8,6 +8,7 @@ use super::config::Role;
 use super::io::Event;
 use super::peer::PeerId;
 use super::price;
+use super::requests::BLOCK;
 use super::state::Node;
 use super::timers::Timer;
 use super::turn::Turn;
@@ -16,7 +17,6 @@ use crate::codec::Encode;
 use crate::hash::Id;
 use crate::header::Time;
 use crate::message::{InvItem, MAX_HEADERS, MAX_LOCATOR, Message};
-use crate::reject::Reject;
 use crate::transport::BAN_SCORE;
 use crate::world::Tree;
 
@@ -72,8 +72,9 @@ impl Node {
     #[inline(never)]
     pub(super) fn on_headers(&mut self, turn: &mut Turn<'_>, from: PeerId, heads: Vec<Head>) {
         self.end_headers_request(turn, from);
-        let wanted = self.seldom.sync.wanted.iter().filter(|(_, peer)| *peer == from).count();
-        if wanted >= MAX_HEADERS || (self.config.role == Role::Wallet && self.seldom.sync.update.is_none()) {
+        if self.seldom.sync.wanted.room(from) < MAX_HEADERS
+            || (self.config.role == Role::Wallet && self.seldom.sync.update.is_none())
+        {
             return;
         }
         if let [head] = &heads[..]
@@ -87,31 +88,17 @@ impl Node {
             // The other end has a chain that leaves ours before the locator: its next answer will fit.
             return self.nothing_newer(turn, from);
         }
-        let mut parent = first.header.parent;
-        for head in &heads {
-            let linked = head.header.parent == parent;
-            let why = match turn.world.check_work(&head.header) {
-                _ if !linked => Some("its headers are not linked".into()),
-                Err(Reject::Fault(_)) | Ok(()) => None,
-                Err(reject) => Some(format!("it sent a header that is not accepted: {reject}")),
-            };
-            if let Some(why) = why {
-                return self.penalize(turn, Some(from), BAN_SCORE, &why);
-            }
-            parent = head.header.id();
+        let named: Vec<(Id, &Head)> = heads.iter().map(|head| (head.header.id(), head)).collect();
+        if let Err(why) = self.check_heads(turn, &named) {
+            return self.penalize(turn, Some(from), BAN_SCORE, &why);
         }
-        let mut new = false;
-        for head in &heads {
-            let id = head.header.id();
-            if self.is_refused(turn.world, &id) {
-                return self.penalize(turn, Some(from), BAN_SCORE, "it follows an invalid chain");
-            }
-            if !self.knows_block(turn.world, &id) {
-                new = true;
-                if !self.seldom.sync.wanted.iter().any(|(wanted, _)| *wanted == id) {
-                    self.seldom.sync.wanted.push_back((id, from));
-                }
-            }
+        if named.iter().any(|(id, _)| self.is_refused(turn.world, id)) {
+            return self.penalize(turn, Some(from), BAN_SCORE, "it follows an invalid chain");
+        }
+        let new: Vec<Id> = named.iter().map(|(id, _)| *id).filter(|id| !self.knows_block(turn.world, id)).collect();
+        let last = named.last().map_or(first.header.parent, |(id, _)| *id);
+        for id in &new {
+            self.seldom.sync.wanted.name(from, *id);
         }
         self.note_heard();
         let is_last = if self.seldom.sync.update.is_some() {
@@ -121,17 +108,17 @@ impl Node {
             let update = self.seldom.sync.update.get_or_insert_default();
             update.answered = true;
             if is_whole && update.open.contains(&from) {
-                update.told.push((from, parent));
+                update.told.push((from, last));
                 update.open.retain(|peer| *peer != from);
             }
             is_whole
         } else {
             // Only an empty answer says that there is nothing newer: a long one may have been cut.
-            !new && heads.len() == 1
+            new.is_empty() && heads.len() == 1
         };
         if !is_last {
             self.seldom.sync.more.retain(|(peer, _)| *peer != from);
-            self.seldom.sync.more.push((from, parent));
+            self.seldom.sync.more.push((from, last));
         }
         self.pump(turn);
     }
@@ -142,10 +129,7 @@ impl Node {
         if self.has_block(turn.world, &id) {
             return;
         }
-        if let Err(reject) = turn.world.check_work(&head.header)
-            && !matches!(reject, Reject::Fault(_))
-        {
-            let why = format!("it sent a header that is not accepted: {reject}");
+        if let Err(why) = self.check_heads(turn, &[(id, head)]) {
             return self.penalize(turn, Some(from), BAN_SCORE, &why);
         }
         if self.is_refused(turn.world, &id) {
@@ -172,24 +156,14 @@ impl Node {
 
     #[inline(never)]
     fn ask_for_more(&mut self, turn: &mut Turn<'_>) {
-        let mut batches: BTreeMap<PeerId, Vec<InvItem>> = BTreeMap::new();
-        let mut room = WINDOW.saturating_sub(self.requests.blocks());
-        while room > 0
-            && let Some((id, peer)) = self.seldom.sync.wanted.pop_front()
-        {
-            if !self.knows_block(turn.world, &id) {
-                batches.entry(peer).or_default().push(InvItem::Block(id));
-                room -= 1;
-            }
-        }
-        for (peer, items) in batches {
-            self.request(turn, peer, items);
-        }
-        if self.seldom.sync.wanted.is_empty() && self.requests.blocks() == 0 {
-            let more = std::mem::take(&mut self.seldom.sync.more);
-            if !more.is_empty() {
-                self.await_headers(turn);
-            }
+        self.ask_for_wanted(turn);
+        let is_idle = self.seldom.sync.wanted.is_empty() && !self.requests.awaits_blocks();
+        let is_here = |id: &Id| self.has_block(turn.world, id);
+        let (more, later): (Vec<_>, Vec<_>) =
+            self.seldom.sync.more.iter().copied().partition(|(_, last)| is_idle || is_here(last));
+        if !more.is_empty() {
+            self.seldom.sync.more = later;
+            self.await_headers(turn);
             for (peer, last) in more {
                 // The node's own chain may still be the heavier one, and share nothing with the last header.
                 let mut locator = self.locator(turn);
@@ -201,6 +175,39 @@ impl Node {
         if self.seldom.sync.update.is_some() {
             self.end_update_if_done(turn);
         }
+    }
+
+    /// Asks for blocks that were named, in that order. A neighbour whose blocks are late comes after all others, and what it
+    /// owes does not count: who names blocks and gives none holds nobody up.
+    fn ask_for_wanted(&mut self, turn: &mut Turn<'_>) {
+        let mut batches: BTreeMap<PeerId, Vec<InvItem>> = BTreeMap::new();
+        let mut room = WINDOW.saturating_sub(self.blocks_under_way());
+        while room > 0 {
+            let (peers, asked) = (&self.peers, &batches);
+            let rank = |peer: PeerId| {
+                let (of_it, now) = (&peers[peer.0 as usize], asked.get(&peer).map_or(0, Vec::len));
+                (of_it.requested(BLOCK) + now < WINDOW).then_some(of_it.is_late())
+            };
+            let Some((id, peer)) = self.seldom.sync.wanted.next(rank) else { break };
+            let item = InvItem::Block(id);
+            if self.knows_block(turn.world, &id) {
+                continue;
+            }
+            if self.requests.get(&item).is_some() {
+                room -= usize::from(self.take_over(turn, item, peer));
+            } else {
+                batches.entry(peer).or_default().push(item);
+                room -= 1;
+            }
+        }
+        for (peer, items) in batches {
+            self.request(turn, peer, items);
+        }
+    }
+
+    /// How many blocks are under way from neighbours that are not late.
+    fn blocks_under_way(&self) -> usize {
+        self.peers.iter().filter(|peer| !peer.is_late()).map(|peer| peer.requested(BLOCK)).sum()
     }
 
     /// A block waits for others: whoever sent it is asked for the way there. What is an orphan itself waits for another,
@@ -231,11 +238,11 @@ impl Node {
 
     /// A neighbour is gone. Others that have more may have what it has named too.
     pub(super) fn sync_lost(&mut self, turn: &mut Turn<'_>, peer: PeerId) {
-        let wanted = self.seldom.sync.wanted.len();
-        if !self.seldom.sync.asked.is_empty() || wanted > 0 || !self.seldom.sync.more.is_empty() {
+        let has_named = self.seldom.sync.wanted.has_any_of(peer);
+        if !self.seldom.sync.asked.is_empty() || has_named || !self.seldom.sync.more.is_empty() {
             self.seldom.sync.drop_peer(peer);
         }
-        if self.seldom.sync.wanted.len() < wanted {
+        if has_named {
             let others = std::mem::take(&mut self.seldom.sync.more);
             others.into_iter().for_each(|(other, _)| self.ask_headers(turn, other));
         }

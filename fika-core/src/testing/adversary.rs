@@ -69,8 +69,8 @@ impl Agent for Mute {
         ctx.effect(Effect::Withhold(block.id));
     }
 
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.call(ctx, |honest, ctx| honest.on_proposal(block, seal, ctx));
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.call(ctx, |honest, ctx| honest.on_proposal(block, seal, ctx))
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {

@@ -15,6 +15,7 @@ mod cell;
 mod coin_index;
 mod diffs;
 mod error;
+mod headers;
 pub mod ledger;
 mod root;
 mod rules;
@@ -194,6 +195,8 @@ pub struct World {
     /// The proofs that held, by [`proof_id`].
     proven: IdMap<()>,
     proven_order: VecDeque<Id>,
+    /// The seal that held last, and of which block.
+    proven_seal: Option<(Id, Vec<u8>)>,
     /// Transactions that nodes hold or remember.
     txs: TxTable,
     /// The transactions of blocks that nodes accepted lately.
@@ -225,6 +228,7 @@ impl World {
             archive: Archive::new(None),
             proven: IdMap::default(),
             proven_order: VecDeque::new(),
+            proven_seal: None,
             txs: TxTable::default(),
             contents: VecDeque::new(),
             heaviest: Tree::GENESIS,

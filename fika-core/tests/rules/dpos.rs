@@ -207,11 +207,13 @@ impl Agent for Delegate {
         Sealed::Propose
     }
 
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         let slot = self.rules.slot(block.header.time);
         let proofs: Vec<Vec<u8>> = Reader::new(seal).list(1).unwrap_or_default();
         let signed = |proof: &Vec<u8>| self.rules.0.signer(&leader_digest(&block.id), proof);
-        let Some(leader) = proofs.first().and_then(signed).filter(|who| who.0 == block.extra) else { return };
+        let Some(leader) = proofs.first().and_then(signed).filter(|who| who.0 == block.extra) else {
+            return Gossip::Penalize;
+        };
         self.note_claim((block.header, proofs[0].clone()), ctx);
         let delegates = self.rules.delegates(&block.header.parent, ctx.chain).unwrap_or_default();
         if slot > self.cosigned_slot && delegates.contains(&ctx.me) {
@@ -221,6 +223,7 @@ impl Agent for Delegate {
             ctx.effect(Effect::Reply([&[0], &answer[..]].concat()));
             ctx.effect(Effect::Send(leader, [&[0], &answer[..]].concat()));
         }
+        Gossip::Forward
     }
 
     fn on_passing(&mut self, _: &Address, _: &Address, bytes: &[u8], _: &mut Ctx<'_>) -> Gossip {

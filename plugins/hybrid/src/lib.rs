@@ -167,6 +167,10 @@ impl Consensus for Hybrid {
         }
     }
 
+    fn check_header(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        self.check(block, parent, past)
+    }
+
     fn check_work(&self, header: &Header) -> Result<(), Reject> {
         let met = || Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
         let error = || HybridError::HighHash { bits: header.bits, id: header.id() };

@@ -111,6 +111,10 @@ impl Consensus for Pos {
         ensure(block.extra == leader.0, || PosError::NotYourSlot { slot, leader, found: block.extra.to_vec() })
     }
 
+    fn check_header(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        self.check(block, parent, past)
+    }
+
     fn check_seal(&self, block: &BlockView<'_>, seal: &[u8], _: &dyn ChainView) -> Result<(), Reject> {
         let signer = self.0.env.signer(&digest(&block.id), seal);
         ensure(signer.is_some_and(|who| who.0 == block.extra), || PosError::SealSignature { signer })

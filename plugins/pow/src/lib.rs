@@ -126,6 +126,10 @@ impl Consensus for Pow {
         ensure(block.extra.is_empty(), || PowError::Extra { found: block.extra.len() })
     }
 
+    fn check_header(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        self.check(block, parent, past)
+    }
+
     fn check_work(&self, header: &Header) -> Result<(), Reject> {
         let met = Target::from_bits(header.bits).is_some_and(|target| target.is_met_by(&header.id()));
         ensure(met, || PowError::HighHash { bits: header.bits, id: header.id() })

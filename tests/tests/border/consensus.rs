@@ -218,8 +218,9 @@ impl Run {
             let (view, parent) = (block.view(), parent.view());
             writeln!(
                 self.log,
-                "{what}: {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+                "{what}: {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
                 rules.check_work(&view.header),
+                rules.check_header(&view, &parent, &self.past),
                 rules.references(&view),
                 rules.check(&view, &parent, &self.past),
                 rules.check_seal(&view, seal, &self.past),
@@ -256,9 +257,9 @@ impl Run {
         for node in 0..NODES {
             self.ask(node, |agent, ctx| {
                 agent.on_block(&seen.view(), ctx);
-                agent.on_proposal(&seen.view(), &seal, ctx);
+                let proposed = agent.on_proposal(&seen.view(), &seal, ctx);
                 let passing = agent.on_passing(&address(0), &address(9), b"hello", ctx);
-                format!("{:?} {passing:?}", agent.on_message(&address(0), b"hello", ctx))
+                format!("{:?} {passing:?} {proposed:?}", agent.on_message(&address(0), b"hello", ctx))
             });
         }
     }

@@ -30,7 +30,6 @@ use crate::node::peer::PeerId;
 use crate::node::pending::ReceivedBlock;
 use crate::node::state::Node;
 use crate::node::turn::Turn;
-use crate::reject::Reject;
 use crate::transport::BAN_SCORE;
 use crate::world::{IdHasher, TxTable};
 
@@ -96,10 +95,8 @@ impl Node {
         if !asked || self.partial_blocks.contains(&id) {
             return;
         }
-        if let Err(reject) = turn.world.check_work(&compact.head.header)
-            && !matches!(reject, Reject::Fault(_))
-        {
-            return self.refuse_compact(turn, from, id, &format!("it sent a header that is not accepted: {reject}"));
+        if let Err(why) = self.check_heads(turn, &[(id, &compact.head)]) {
+            return self.refuse_compact(turn, from, id, &why);
         }
         let fails = self.compact_fails();
         // What another node of the same world has put together need not be put together again.

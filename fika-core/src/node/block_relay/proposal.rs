@@ -25,8 +25,8 @@ impl Node {
         turn.out.event(Event::Forwarded { id, what: "proposal" });
     }
 
-    /// A neighbour proposes a block: validated like any other but for its seal, and shown to the agent. Gives what must
-    /// come first.
+    /// A neighbour proposes a block: validated like any other but for its seal, shown to the agent, and passed on if that
+    /// says so. Gives what must come first.
     #[inline(never)]
     pub(in crate::node) fn on_proposal(
         &mut self,
@@ -50,13 +50,16 @@ impl Node {
         }
         match self.validate_unsealed(turn, id, &block) {
             Ok(ix) => {
-                self.seldom.unpublished.keep_proposal(block.clone());
-                self.announce_proposal(turn, &block, Some(from));
-                self.with_agent(turn, Some(from), |agent, world, ctx| {
+                let verdict = self.with_agent(turn, Some(from), |agent, world, ctx| {
                     let mut view = world.tree().view(ix);
                     view.extra = &block.head.extra;
-                    agent.on_proposal(&view, &block.head.seal, ctx);
+                    agent.on_proposal(&view, &block.head.seal, ctx)
                 });
+                // What does not pass leaves no trace: the same block may come with the seal of its true proposer.
+                if self.lets_pass(turn, from, verdict) {
+                    self.seldom.unpublished.keep_proposal(block.clone());
+                    self.announce_proposal(turn, &block, Some(from));
+                }
             }
             Err(Refusal::Bad { score, why }) => {
                 let why = why.within("proposal").into();

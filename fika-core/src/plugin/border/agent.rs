@@ -27,7 +27,10 @@ guarded_table! { AgentTable for Agent {
         block: &BlockView<'_> as Block,
         seal: &[u8] as Slice,
         ctx: &mut Ctx<'_> as Context,
-    ) -> () as Plain<()> => forget(ctx);
+    ) -> Gossip as Coded<One<Gossip>> => {
+        forget(ctx);
+        Gossip::Ignore
+    };
     mut on_message(
         from: &Address as Ref<Address>,
         bytes: &[u8] as Slice,

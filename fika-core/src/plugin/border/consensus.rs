@@ -20,6 +20,11 @@ guarded_table! { ConsensusTable for Consensus {
         parent: &BlockView<'_> as Block,
         past: &dyn ChainView as Lent<ChainTable>,
     ) -> Result<(), Reject> as Verdict;
+    ref check_header(
+        block: &BlockView<'_> as Block,
+        parent: &BlockView<'_> as Block,
+        past: &dyn ChainView as Lent<ChainTable>,
+    ) -> Result<(), Reject> as Verdict;
     ref check_work(header: &Header as Ref<Header>) -> Result<(), Reject> as Verdict;
     ref check_seal(
         block: &BlockView<'_> as Block,

@@ -116,8 +116,8 @@ impl Agent for Pair {
         self.call_both(ctx, |agent, ctx| agent.on_block(block, ctx));
     }
 
-    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) {
-        self.call_both(ctx, |agent, ctx| agent.on_proposal(block, seal, ctx));
+    fn on_proposal(&mut self, block: &BlockView<'_>, seal: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
+        self.call_both(ctx, |agent, ctx| agent.on_proposal(block, seal, ctx))
     }
 
     fn on_message(&mut self, from: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {

@@ -89,7 +89,15 @@ impl Doubting {
 
 impl Consensus for Doubting {
     fn check(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
-        self.ask("check", || named(block), |rules| rules.check(block, parent, past))
+        self.ask("check", || named(block), |rules| rules.check(block, parent, past))?;
+        if let Err(Reject::Invalid(why)) = self.check_header(block, parent, past) {
+            panic!("{}check accepts {}, and check_header refuses it: {why}", self.context, named(block));
+        }
+        Ok(())
+    }
+
+    fn check_header(&self, block: &BlockView<'_>, parent: &BlockView<'_>, past: &dyn ChainView) -> Result<(), Reject> {
+        self.ask("check_header", || named(block), |rules| rules.check_header(block, parent, past))
     }
 
     fn check_work(&self, header: &Header) -> Result<(), Reject> {

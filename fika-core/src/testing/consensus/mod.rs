@@ -62,6 +62,7 @@
 //!
 //! - **the rules are pure**: everything is asked twice, and once of an instance of the rules that was made for this
 //!   question alone;
+//! - **`check_header` refuses nothing that `check` accepts**;
 //! - **`settle` conserves coins**: it locks no more than the actions brought, takes no more from a deposit than is in
 //!   it, and creates no more than the schedule allows ([`Promises::may_issue`] for rules with another one);
 //! - **`choose` is consistent**: it names an accepted block, and what it prefers it does not leave again for the
