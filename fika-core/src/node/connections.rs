@@ -1,6 +1,5 @@
 //! Neighbours that come and go.
 
-use super::budget::Budget;
 use super::config::Role;
 use super::peer::PeerId;
 use super::state::Node;
@@ -14,7 +13,7 @@ impl Node {
         peer.ready = true;
         // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
         if peer.banned {
-            (peer.banned, peer.score, peer.budget) = (false, 0, Budget::default());
+            peer.forgive();
         }
         self.greet(turn, id);
         match self.config.role {

@@ -28,14 +28,18 @@ const MAX_LATE: u8 = 20;
 impl Node {
     fn wait(&self, peer: PeerId) -> Time {
         let timeout = self.config.relay.request_timeout_us;
-        self.peers.get(peer.0 as usize).map_or(timeout, |peer| peer.wait(timeout))
+        self.seldom.patience.wait(peer, timeout)
     }
 
     /// A neighbour has answered what it was asked for at this time.
     #[inline]
     pub(super) fn note_answer(&mut self, turn: &Turn<'_>, from: PeerId, asked: Time) {
         let timeout = self.config.relay.request_timeout_us;
-        peer_in(&mut self.peers, from).note_answer(turn.now.saturating_sub(asked), timeout);
+        let took = turn.now.saturating_sub(asked);
+        // Written only where it changes: most nodes have no such state.
+        if self.seldom.patience.changes(from, took, timeout) {
+            self.seldom.patience.note_answer(from, took, timeout);
+        }
     }
 
     /// How an announced block is asked for.
@@ -228,7 +232,7 @@ impl Node {
         slow.sort_unstable();
         slow.dedup();
         let timeout = self.config.relay.request_timeout_us;
-        slow.into_iter().for_each(|peer| peer_in(&mut self.peers, peer).note_late(timeout));
+        slow.into_iter().for_each(|peer| self.seldom.patience.note_late(peer, timeout));
         let late_at = |from, asked: Time| asked.saturating_add(self.wait(from));
         let headers = self.seldom.sync.asked.iter().map(|request| late_at(request.from, request.asked));
         if let Some(next) = headers.chain(self.requests.next_late(late_at)).min() {

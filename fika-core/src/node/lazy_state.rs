@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use super::chain_sync::ChainSync;
 use super::gossip_seen::GossipSeen;
 use super::orphans::OrphanBlocks;
+use super::patience::Patience;
 use super::tx_orphanage::TxOrphanage;
 use super::unpublished::Unpublished;
 use crate::hash::Id;
@@ -22,6 +23,7 @@ pub(super) struct Seldom {
     pub(super) sync: ChainSync,
     pub(super) unpublished: Unpublished,
     pub(super) gossip: GossipSeen,
+    pub(super) patience: Patience,
     /// The names of what the agent keeps.
     pub(super) kept: BTreeSet<Id>,
 }

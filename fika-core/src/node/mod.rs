@@ -31,7 +31,7 @@
 //! | `own_review` | own payments after a new tip |
 //! | `fetch`, `mempool_accept` | asking neighbours; accepting a transaction to the mempool |
 //! | `state` | [`Node`], and what all ways use |
-//! | `duties`, `own_txs`, `wallet_coins`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `wanted_blocks`, `gossip_seen`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
+//! | `duties`, `own_txs`, `wallet_coins`, `lazy_state`, `unpublished`, `orphans`, `partial_blocks`, `chain_sync`, `wanted_blocks`, `gossip_seen`, `patience`, `requests`, `timers`, `tx_status`, `tx_orphanage`, `mempool` | stores, which know no node |
 //! | `recording` | a call as a line of the log |
 //! | `price`, `turn`, `wire`, `io`, `pending`, `tx_inv`, `peer`, `budget`, `config` | one call; what goes in and comes out; what a neighbour may cost |
 //!
@@ -56,6 +56,7 @@ mod orphans;
 mod own_review;
 mod own_txs;
 mod partial_blocks;
+mod patience;
 mod peer;
 mod pending;
 mod prefetch;

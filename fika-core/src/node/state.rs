@@ -55,13 +55,13 @@ pub struct Node {
     pub(super) partial_blocks: PartialBlocks,
     pub(super) duties: Duties,
     pub(super) agent: Box<dyn Agent>,
-    pub(super) own: OwnTxs,
     pub(super) config: NodeConfig,
     pub(super) address: Address,
     pub(super) tx_status: TxStatus,
     /// Transactions to be announced at the next moment; the list holds them.
     pub(super) to_announce: Vec<TxIndex>,
     pub(super) mempool: Mempool,
+    pub(super) own: OwnTxs,
 }
 
 /// So many duties may be set at once: each grinding one needs a template of its own.
@@ -196,7 +196,7 @@ impl Node {
     /// A neighbour has made this node work.
     #[inline]
     pub(super) fn charge(&mut self, turn: &mut Turn<'_>, peer: PeerId, price: Time) {
-        if let Some(overdraft) = self.peer(peer).budget.work(turn.now, price) {
+        if let Some(overdraft) = self.peer(peer).take_work(turn.now, price) {
             self.overdrawn(turn, peer, overdraft);
         }
     }
@@ -204,7 +204,7 @@ impl Node {
     /// A neighbour has made this node send so many bytes, or something else that an honest one may need much of.
     #[inline]
     pub(super) fn charge_traffic(&mut self, turn: &mut Turn<'_>, peer: PeerId, price: Time) {
-        if let Some(overdraft) = self.peer(peer).budget.traffic(turn.now, price) {
+        if let Some(overdraft) = self.peer(peer).take_traffic(turn.now, price) {
             self.overdrawn(turn, peer, overdraft);
         }
     }
