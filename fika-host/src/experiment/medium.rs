@@ -59,6 +59,34 @@ pub(crate) struct Cable {
     pub message_loss_ppm: u32,
 }
 
+/// What of a cable is otherwise; `None`: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CableChange {
+    /// As in [`Cable`], like all of these.
+    pub latency: Option<Latency>,
+    /// At most so much more.
+    pub jitter_us: Option<Time>,
+    /// In each direction.
+    pub bandwidth_bps: Option<u64>,
+    /// Of packets.
+    pub loss_ppm: Option<u32>,
+    /// Of messages.
+    pub message_loss_ppm: Option<u32>,
+}
+
+impl CableChange {
+    /// The cable with this change.
+    pub(crate) fn over(&self, cable: Cable) -> Cable {
+        Cable {
+            latency: self.latency.unwrap_or(cable.latency),
+            jitter_us: self.jitter_us.unwrap_or(cable.jitter_us),
+            bandwidth_bps: self.bandwidth_bps.unwrap_or(cable.bandwidth_bps),
+            loss_ppm: self.loss_ppm.unwrap_or(cable.loss_ppm),
+            message_loss_ppm: self.message_loss_ppm.unwrap_or(cable.message_loss_ppm),
+        }
+    }
+}
+
 /// How long a bit takes, one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "model", rename_all = "snake_case")]

@@ -9,6 +9,8 @@
 mod builder;
 #[cfg(test)]
 mod error_tests;
+mod event_keys;
+mod events;
 mod expect;
 mod graph;
 mod graph_file;
@@ -43,11 +45,12 @@ use std::io::Read;
 use std::path::Path;
 
 pub use builder::{Network, NetworkBuilder, Node};
+pub(crate) use events::{Action, Conditions, LinkAction, NodeAction, NodeState, Plan, Scheduled};
 pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]
 pub(crate) use load::When;
 pub(crate) use load::{Due, Load, Parties, Payment, TRIES_MAX, retry_us};
-pub(crate) use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
+pub(crate) use medium::{Cable, CableChange, Charge, CompactFailure, Latency, Medium, Region};
 pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
 pub use node_spec::Role;
@@ -110,6 +113,7 @@ impl Experiment {
         if let Some((stem, source)) = self.origin.0.as_deref() {
             let drawn = resolve::resolve_with(stem, source, Some(seed))?;
             (other.nodes, other.links, other.medium) = (drawn.nodes, drawn.links, drawn.medium);
+            other.events = drawn.events;
             other.chain.hash_rate = drawn.chain.hash_rate;
         }
         Ok(other)

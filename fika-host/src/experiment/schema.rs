@@ -5,6 +5,7 @@
 use super::key::Form::{Later, Table, Tables};
 use super::key::{NONE, REQUIRED, Schema, key, table};
 use super::metrics::{METRICS, Scope};
+pub(super) use super::event_keys::EVENTS;
 pub(super) use super::network_keys::*;
 pub(super) use super::run_keys::*;
 
@@ -28,9 +29,9 @@ pub(super) static FILE: Schema = table(
         key("node_groups", Tables, "[]", "nodes that differ in nothing but their names"),
         key("links", Tables, "[]", "cables between two nodes"),
         key("load", Tables, "[]", "payments that are made by themselves"),
+        key("events", Tables, "[]", "what happens to the network: partitions, crashes, changes"),
         key("expect", Tables, "[]", "what must hold at the end; exit code 1 if it does not"),
         key("output", Table, "{}", "where the results go"),
-        key("events", Later(SIMULATOR), NONE, "partitions, restarts, joins"),
         key("sweep", Later(SIMULATOR), NONE, "parameters times seeds"),
     ],
 );
@@ -61,6 +62,7 @@ pub(super) static ALL: &[&Schema] = &[
     &NODE_GROUPS,
     &LINKS,
     &LOAD,
+    &EVENTS,
     &EXPECT,
     &OUTPUT,
 ];

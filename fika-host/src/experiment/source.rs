@@ -72,6 +72,15 @@ impl Item {
         Item::new(Value::List(items.into_iter().collect()))
     }
 
+    pub(super) fn table(entries: impl IntoIterator<Item = (String, Item)>) -> Item {
+        Item::new(Value::Table(entries.into_iter().map(|(key, item)| (key, (Place::Code, item))).collect()))
+    }
+
+    /// Whether it is this text.
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        matches!(&self.value, Value::Text(found) if found == text)
+    }
+
     /// What was found here, for the end of an error message.
     pub(super) fn found(&self) -> String {
         match &self.value {
@@ -346,6 +355,11 @@ impl Problems {
     /// The first key that only the simulator has, with its place.
     pub(super) fn first_simulated(&self) -> Option<(Place, String)> {
         self.simulated.borrow().clone()
+    }
+
+    /// The first problem, without its place.
+    pub(super) fn first(&self) -> Option<String> {
+        self.found.borrow().first().map(|(_, why)| why.clone())
     }
 
     pub(super) fn none(&self) -> bool {

@@ -72,6 +72,7 @@ impl Supervisor<'_> {
             NodeEnding {
                 address: self.addresses[index],
                 died: self.died[index].clone(),
+                is_absent: false,
                 tip: status.filter(|status| status.height > 0).map(|status| (status.tip, status.height)),
                 balance: snapshot.balances[index].map(|(coins, _)| coins),
                 locked: snapshot.balances[index].map(|(_, locked)| locked),
@@ -90,6 +91,7 @@ impl Supervisor<'_> {
             issued: snapshot.issued,
             supply: snapshot.supply,
             nodes: (0..self.died.len()).map(node).collect(),
+            events: vec![],
             simulated: None,
         };
         self.lab.down()?;
