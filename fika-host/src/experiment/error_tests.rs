@@ -148,28 +148,49 @@ fn events_that_cannot_be_are_told_before_anything_starts() {
         ("do = 'kill'\nnode = 'n9'\nat = '1 s'", "x.toml:15:8: expected the name of a node, found 'n9'"),
         ("do = 'kill'\nnode = 'n1'", "expected 'at' or 'at_height' (once), or 'every' or 'rate'"),
         ("do = 'kill'\nnode = 'n1'\nat = '1 s'\nuntil = '3 s'", "expected 'at' or 'at_height' (once), or"),
-        ("do = 'kill'\nnode = 'n1'\nat = '11 min'", "x.toml:13:1: expected a time up to the run's end, stop_time = \"10 min\", found \"11 min\""),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '11 min'",
+            "x.toml:13:1: expected a time up to the run's end, stop_time = \"10 min\", found \"11 min\"",
+        ),
         ("do = 'kill'\nnode = 'n1'\nat_height = 10", "expected a height up to the run's end, stop_height = 9"),
         ("do = 'kill'\nnode = 'n1'\nrate = '0 /h'", "'rate' in [[events]]: expected more than 0"),
         ("do = 'kill'\nnode = 'n1'\nevery = '0 s'", "'every' in [[events]]: expected more than 0"),
         ("do = 'kill'\nnode = 'n1'\nevery = '5 s'\nuntil = '4 s'", "expected a time after the first one"),
-        ("do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'kill'\nnode = 'n1'\nat = '2 s'",
-            "x.toml:17:1: the event at 2 s: expected a node that runs, found that n1 is dead"),
-        ("do = 'kill'\nnode = 'n1'\nevery = '10 s'\nfor = '15 s'", "the event at 20 s: expected a node that runs, found that n1 is dead"),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'kill'\nnode = 'n1'\nat = '2 s'",
+            "x.toml:17:1: the event at 2 s: expected a node that runs, found that n1 is dead",
+        ),
+        (
+            "do = 'kill'\nnode = 'n1'\nevery = '10 s'\nfor = '15 s'",
+            "the event at 20 s: expected a node that runs, found that n1 is dead",
+        ),
         ("do = 'restart'\nnode = 'n1'\nat = '1 s'", "expected a node that has died, found that n1 runs"),
         ("do = 'resume'\nnode = 'n1'\nat = '1 s'", "expected a node that is paused, found that n1 runs"),
-        ("do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'join'\nnode = 'n1'\nat = '2 s'",
-            "expected a node that runs, found that n1 is not there"),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'join'\nnode = 'n1'\nat = '2 s'",
+            "expected a node that runs, found that n1 is not there",
+        ),
         ("do = 'heal'\nat = '1 s'", "the event at 1 s: expected a network that is parted, found it in one part"),
-        ("do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2'], ['n1']]", "expected each node in one group, found n1 again"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2'], ['n1']]",
+            "expected each node in one group, found n1 again",
+        ),
         ("do = 'partition'\nat = '1 s'\ngroups = ['g', ['g-2']]", "expected each node in one group, found g-2 again"),
         ("do = 'partition'\nat = '1 s'\ngroups = []", "expected two groups, or one that leaves nodes out"),
-        ("do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2', 'n3', 'n4', 'w', 'g']]", "expected two groups, or one that leaves"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2', 'n3', 'n4', 'w', 'g']]",
+            "expected two groups, or one that leaves",
+        ),
         ("do = 'partition'\nat = '1 s'\ngroups = [[], ['n1']]", "expected at least one node in each group"),
         ("do = 'partition'\nat = '1 s'\ngroups = 'n1'", "expected a list of groups such as"),
-        ("do = 'partition'\nat = '1 s'\ngroups = [['n1']]\n[[events]]\ndo = 'partition'\nat = '5 s'\ngroups = [['n2']]",
-            "the event at 5 s: expected a network in one part, found it parted already: heal it first"),
-        ("do = 'link_down'\na = 'n1'\nb = 'n3'\nat = '1 s'", "x.toml:16:5: 'b' in [[events]]: expected a link, found none between n1 and n3"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1']]\n[[events]]\ndo = 'partition'\nat = '5 s'\ngroups = [['n2']]",
+            "the event at 5 s: expected a network in one part, found it parted already: heal it first",
+        ),
+        (
+            "do = 'link_down'\na = 'n1'\nb = 'n3'\nat = '1 s'",
+            "x.toml:16:5: 'b' in [[events]]: expected a link, found none between n1 and n3",
+        ),
         ("do = 'link_up'\na = 'n1'\nb = 'n2'\nat = '1 s'", "expected a link that is down, found that of n1 and n2"),
         ("do = 'link'\na = 'n1'\nb = 'n2'\nat = '1 s'\nloss = 1", "expected less than 100 %"),
         ("do = 'hash_rate'\nnode = 'w'\nhash_rate = '5 H/s'\nat = '1 s'", "found w: a wallet does not mine"),
@@ -179,7 +200,10 @@ fn events_that_cannot_be_are_told_before_anything_starts() {
         ("do = 'clock'\nnode = 'n1'\ndrift = '100 %'\nat = '1 s'", "expected less than 100 %"),
         ("do = 'pay'\nfrom = 'n1'\nto = 'n1'\namount = 1\nat = '1 s'", "expected another node than the payer"),
         ("do = 'pay'\nfrom = 'n1'\nto = 'n2'\namount = 0\nat = '1 s'", "expected an amount above 0"),
-        ("do = 'join'\nnode = ['n1', 'n2']\nat = '1 s'", "expected one node: who is not there at the start is not drawn"),
+        (
+            "do = 'join'\nnode = ['n1', 'n2']\nat = '1 s'",
+            "expected one node: who is not there at the start is not drawn",
+        ),
         ("do = 'heal'\nat = '1 s'\nfor = '2 s'", "'for' in [[events]]: 'heal' has no end"),
         ("do = 'kill'\nnode = 'n1'\nat = '1 s'\nfor = '0 s'", "'for' in [[events]]: expected more than 0"),
     ] {
@@ -196,10 +220,8 @@ fn events_that_cannot_be_are_told_before_anything_starts() {
 
 #[test]
 fn a_line_means_what_the_entry_of_the_file_means() {
-    let experiment = parse(
-        "[network]\nnodes = 4\n[[node_groups]]\nname = 'g'\ncount = 2\n[[load]]\nat = '1 s'\namount = 1\n",
-        &[],
-    );
+    let experiment =
+        parse("[network]\nnodes = 4\n[[node_groups]]\nname = 'g'\ncount = 2\n[[load]]\nat = '1 s'\namount = 1\n", &[]);
     let same = |line: &str, told: &str| {
         let action = Action::parse(line, &experiment).unwrap_or_else(|why| panic!("{line}: {why}"));
         assert_eq!(action.describe(&experiment), told);

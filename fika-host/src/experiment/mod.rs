@@ -45,7 +45,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use builder::{Network, NetworkBuilder, Node};
-pub(crate) use events::{Action, Conditions, LinkAction, NodeAction, NodeState, Plan, Scheduled};
+pub(crate) use events::{Action, Conditions, LinkAction, NodeAction, NodeState, Plan};
 pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]
 pub(crate) use load::When;

@@ -2,10 +2,10 @@
 //!
 //! The reader takes forms and defaults from here, and a test compares `docs/experiment-file.md` with it.
 
+pub(super) use super::event_keys::EVENTS;
 use super::key::Form::{Later, Table, Tables};
 use super::key::{NONE, REQUIRED, Schema, key, table};
 use super::metrics::{METRICS, Scope};
-pub(super) use super::event_keys::EVENTS;
 pub(super) use super::network_keys::*;
 pub(super) use super::run_keys::*;
 

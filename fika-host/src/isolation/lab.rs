@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
@@ -17,7 +17,7 @@ use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 
 use super::record::{self, NodeRecord, Record};
 use super::spawn::{Child, Launch, Plan, Room, Spawner};
-use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, netns, process, system};
+use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, address, netns, process, system};
 
 /// A run: every node's place, its links, and its process. Ends with [`Lab::down`] or when dropped.
 pub(crate) struct Lab {
@@ -182,6 +182,11 @@ impl Lab {
         Ok(process)
     }
 
+    /// Whether a node was ever started.
+    pub(crate) fn has_started(&self, node: usize) -> bool {
+        self.nodes[node].launch.is_some()
+    }
+
     /// Ends a node if it runs (SIGKILL) and starts it again as it was started, into the same network with
     /// the same cables.
     pub(crate) fn restart(&mut self, node: usize) -> Result<ProcessId, Error> {
@@ -212,6 +217,25 @@ impl Lab {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()), // ended, not yet reaped: it has its end already
             Err(errno) => Err(system(format!("sending a signal to node {name}"), errno.into())),
         }
+    }
+
+    /// Lets a cable carry nothing from now on, or carry again: both its ends are set down or up.
+    pub(crate) fn set_link_up(&self, link: usize, up: bool) -> Result<(), Error> {
+        if self.record.engine != Engine::Netns {
+            return Err(Error::NoCables(self.record.engine));
+        }
+        for node in &self.nodes {
+            for port in node.ports.iter().filter(|port| port.link == link) {
+                let (Some(netns), Endpoint::Tcp(remote)) = (&node.netns, &port.remote) else { continue };
+                let number = port.interface.as_deref().and_then(|name| name.strip_prefix("eth")?.parse().ok());
+                let (Some(number), IpAddr::V4(neighbour)) = (number, remote.ip()) else { continue };
+                let side = if port.side == Side::Dials { 2 } else { 1 };
+                let neighbour_mac = address::mac(link, side);
+                let end = netns::CableEnd { netns: netns.as_fd(), number, neighbour, neighbour_mac };
+                netns::set_up(&end, up).map_err(|error| system("switching a cable", error))?;
+            }
+        }
+        Ok(())
     }
 
     /// The nodes that have ended since the last call, without waiting.
@@ -326,7 +350,7 @@ fn check(engine: Engine, name: &str, nodes: &[String], links: &[Link]) -> Result
     if let Some(name) = nodes.iter().find(|name| !seen.insert(*name)) {
         return Err(Error::NamedTwice(name.clone()));
     }
-    let most = super::address::CABLES_MAX;
+    let most = address::CABLES_MAX;
     if engine == Engine::Netns && links.len() > most {
         return Err(Error::TooManyLinks { found: links.len(), most });
     }

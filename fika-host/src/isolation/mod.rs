@@ -194,6 +194,9 @@ pub(crate) enum Error {
         /// Its permission bits.
         mode: u32,
     },
+    /// There are no cables to be switched.
+    #[error("expected the engine netns, whose links are cables, found {0}")]
+    NoCables(Engine),
     /// The node runs already.
     #[error("expected node {name} not to run, found it with process {pid}")]
     Started {

@@ -43,8 +43,18 @@ impl Batch {
 
     /// Sets an interface up.
     pub(crate) fn up(&mut self, index: u32) {
+        self.set_up(index, true);
+    }
+
+    /// Sets an interface down: it keeps its address, and loses its routes and neighbours.
+    pub(crate) fn down(&mut self, index: u32) {
+        self.set_up(index, false);
+    }
+
+    fn set_up(&mut self, index: u32, up: bool) {
         let mut message = Message::new(libc::RTM_NEWLINK, 0);
-        message.link_header(index, libc::IFF_UP as u32);
+        let flag = libc::IFF_UP as u32;
+        message.link_header(index, if up { flag } else { 0 }, flag);
         self.messages.push(message.finish());
     }
 
@@ -85,15 +95,16 @@ impl Message {
         Message { bytes }
     }
 
-    fn link_header(&mut self, index: u32, flags: u32) {
+    /// `change`: which of the flags are to be as they are given.
+    fn link_header(&mut self, index: u32, flags: u32, change: u32) {
         self.bytes.extend([libc::AF_UNSPEC as u8, 0, 0, 0]);
         self.bytes.extend(index.to_ne_bytes());
         self.bytes.extend(flags.to_ne_bytes());
-        self.bytes.extend(flags.to_ne_bytes()); // which flags to change: those that are set
+        self.bytes.extend(change.to_ne_bytes());
     }
 
     fn end(&mut self, end: &End) {
-        self.link_header(end.index, 0);
+        self.link_header(end.index, 0, 0);
         let mut name = end.name.as_bytes().to_vec();
         name.push(0);
         self.attribute(libc::IFLA_IFNAME, &name);

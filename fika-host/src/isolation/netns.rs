@@ -8,12 +8,12 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::process::{Pid, WaitOptions, waitpid};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use super::netlink::{Batch, End, Route};
 use super::{address, spawn, userns};
@@ -86,6 +86,33 @@ fn build(nodes: usize, cables: &[[Plug; 2]]) -> io::Result<Vec<OwnedFd>> {
         route.send(messages).map_err(|error| named(error, "giving an interface its address"))?;
     }
     Ok(made.into_iter().map(|(netns, _)| netns).collect())
+}
+
+/// An end of a cable: its namespace, the number of its interface, and who is at the other end.
+pub(crate) struct CableEnd<'a> {
+    pub(crate) netns: BorrowedFd<'a>,
+    pub(crate) number: u32,
+    pub(crate) neighbour: Ipv4Addr,
+    pub(crate) neighbour_mac: [u8; 6],
+}
+
+/// Sets an end up or down. Works in a thread of its own, as [`create`].
+pub(crate) fn set_up(end: &CableEnd<'_>, up: bool) -> io::Result<()> {
+    let work = || {
+        move_into_link_name_space(end.netns, Some(LinkNameSpaceType::Network))?;
+        let mut batch = Batch::default();
+        let index = LOOPBACK + 1 + end.number;
+        if up {
+            batch.up(index);
+            // It was forgotten when the interface went down.
+            batch.neighbour(index, end.neighbour, end.neighbour_mac);
+        } else {
+            batch.down(index);
+        }
+        Route::open()?.send(&batch)
+    };
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that switches a cable panicked")))
 }
 
 /// Moves this thread into a new network namespace: its descriptor, and a socket that configures it.

@@ -5,6 +5,7 @@ mod control_clients;
 mod error;
 mod first_duties;
 mod folder;
+mod network_events;
 mod progress;
 mod progress_line;
 mod replicas;
@@ -26,8 +27,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use crate::Registry;
-use crate::experiment::{Engine, Experiment};
-use crate::isolation::{self, Lab, Launch, Link};
+use crate::experiment::{Conditions, Engine, Experiment, Plan};
+use crate::isolation::{self, Lab, Link};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{self, PROBE_COMMAND, answer_probe};
 use crate::results::Summary;
@@ -40,6 +41,7 @@ use progress::Progress;
 use progress_line::ProgressLine;
 pub(crate) use resolved_plugins::ResolvedPlugins;
 use run_file::write_run;
+use setup::NODE;
 pub(crate) use setup::node_setup;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
@@ -47,9 +49,6 @@ use supervise::Supervisor;
 pub(crate) use supervise::last_error;
 use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
-
-/// The program name of a node's process. No user can give it, so it is never taken for a command.
-const NODE: &str = "fika-node";
 
 /// What runs experiments: this program with its plugins.
 ///
@@ -111,6 +110,10 @@ impl Host {
             return self.simulate(experiment, &plugins, options, progress_line);
         }
         let engine = engine(experiment.engine, &mut progress_line)?;
+        if engine == isolation::Engine::Process && experiment.cuts_links() {
+            let why = "events that cut links need cables: expected the engine netns or sim, found process";
+            return Err(RunError::Input(why.into()));
+        }
         let runtime_dir = isolation::runtime_dir()?;
         for line in isolation::clean(&runtime_dir)? {
             progress_line.say(&format!("removed what a killed run had left: {line}"));
@@ -144,12 +147,10 @@ impl Host {
         let clock = setup::Clock::new(experiment.chain.tick_us, start, live::monotonic_us());
         setup::write(experiment, plugins, &addresses, clock, folder, &lab)?;
         write_run(experiment, plugins, engine, start, folder)?;
-        for (index, node) in experiment.nodes.iter().enumerate() {
+        let absent = experiment.absent_at_start();
+        for (index, node) in experiment.nodes.iter().enumerate().filter(|(index, _)| !absent[*index]) {
             signals::check()?;
-            let own = folder.node(&node.name);
-            let setup = node_setup(&folder.path, &node.name);
-            let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
-            lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
+            lab.start(index, setup::launch(folder, &node.name))?;
         }
         folder.show_as_latest()?;
         let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
@@ -162,11 +163,16 @@ impl Host {
             clients: ControlClients::new(paths.into_iter()),
             progress: Progress::new(experiment, now),
             progress_line,
-            socket,
+            socket: Some(socket),
+            plan: Plan::new(experiment),
+            conditions: Conditions::new(experiment),
+            events: vec![],
             clock,
             start,
             started: now,
-            died: vec![None; experiment.nodes.len()],
+            hash_rates: experiment.nodes.iter().map(|node| node.hash_rate).collect(),
+            has_begun: false,
+            died: absent.iter().map(|absent| absent.then(|| "has not joined".into())).collect(),
             plugin_failed: None,
         };
         let ended = match supervisor.begin()? {

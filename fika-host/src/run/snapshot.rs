@@ -7,7 +7,7 @@ use fika_core::amount::Amount;
 use super::RunError;
 use super::supervise::Supervisor;
 use super::usage::Usage;
-use crate::experiment::Role;
+use crate::experiment::{NodeState, Role};
 use crate::live::control::{Reply, Request, Status};
 use crate::live::monotonic_us;
 use crate::results::{Ended, Ending, NodeEnding};
@@ -52,6 +52,7 @@ impl Supervisor<'_> {
     /// Takes the snapshot, ends the nodes, and gives all that is known of them but their traces.
     pub(super) fn end(mut self, ended: Ended) -> Result<(Ending, u64), RunError> {
         let duration = self.started.elapsed();
+        self.resume_all();
         let why = match ended {
             Ended::Stalled => self.progress.stalled(Instant::now()),
             Ended::PluginFailed => self.plugin_failed.take(),
@@ -67,12 +68,13 @@ impl Supervisor<'_> {
         let usage: Vec<Option<Usage>> =
             (0..self.died.len()).map(|node| self.lab.process(node).map(|process| Usage::of(&process))).collect();
         self.stop()?;
+        let is_absent = |index: usize| self.conditions.node(index) == NodeState::Absent;
         let node = |index: usize| {
             let status = snapshot.statuses[index].as_ref();
             NodeEnding {
                 address: self.addresses[index],
-                died: self.died[index].clone(),
-                is_absent: false,
+                died: self.died[index].clone().filter(|_| !is_absent(index)),
+                is_absent: is_absent(index),
                 tip: status.filter(|status| status.height > 0).map(|status| (status.tip, status.height)),
                 balance: snapshot.balances[index].map(|(coins, _)| coins),
                 locked: snapshot.balances[index].map(|(_, locked)| locked),
@@ -91,7 +93,7 @@ impl Supervisor<'_> {
             issued: snapshot.issued,
             supply: snapshot.supply,
             nodes: (0..self.died.len()).map(node).collect(),
-            events: vec![],
+            events: self.events,
             simulated: None,
         };
         self.lab.down()?;

@@ -134,7 +134,8 @@ const BAN_US: Time = 600 * SECOND;
 
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
-        let Parts { worlds, nodes, attacks, machines, links, transport, charges, seed, suppress, absent, tracer } = parts;
+        let Parts { worlds, nodes, attacks, machines, links, transport, charges, seed, suppress, absent, tracer } =
+            parts;
         let n = nodes.len();
         // What is under way may come later than it seemed, or never.
         let suppress = suppress && links.arrivals_are_known() && absent.is_empty();
@@ -177,10 +178,15 @@ impl<'a> Engine<'a> {
     pub(crate) fn start(&mut self, observer: &mut dyn Observer, is_asked: fn() -> bool) {
         let nodes = self.nodes.len() as u32;
         self.part_absent();
-        (0..nodes).filter(|node| self.outages.runs(*node)).collect::<Vec<_>>().into_iter().for_each(|node| self.give(node, Input::Start, observer));
+        (0..nodes)
+            .filter(|node| self.outages.runs(*node))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|node| self.give(node, Input::Start, observer));
         for node in (0..nodes).take_while(|_| !is_asked()) {
             // Whoever comes first among the nodes opens the links to it.
-            let mut peers: Vec<u32> = (0..self.links.degree(node)).filter(|peer| self.links.is_up(node, *peer)).collect();
+            let mut peers: Vec<u32> =
+                (0..self.links.degree(node)).filter(|peer| self.links.is_up(node, *peer)).collect();
             peers.sort_by_key(|peer| self.links.neighbour(node, *peer).0.min(node));
             peers.into_iter().for_each(|peer| self.give(node, Input::Connected(PeerId(peer)), observer));
         }

@@ -188,7 +188,11 @@ impl Links {
     /// Lets one end of a link talk to the other, or keeps it from that.
     pub(crate) fn set_end_up(&mut self, node: u32, peer: u32, up: bool) {
         let at = self.end(node, peer);
-        if up { self.down.remove(&at) } else { self.down.insert(at) };
+        if up {
+            self.down.remove(&at)
+        } else {
+            self.down.insert(at)
+        };
     }
 
     /// Lets the two ends of a link talk to each other, or parts them.

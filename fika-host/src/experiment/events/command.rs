@@ -1,9 +1,9 @@
 //! Actions as a line: `partition a,b | c,d`, `kill a`, `link a b latency=100ms`.
 
+use super::super::Experiment;
 use super::super::reader::Fields;
 use super::super::schema;
 use super::super::source::{Item, Problems};
-use super::super::{Experiment, NodeIndex};
 use super::action::Action;
 use super::reader::Known;
 use crate::limits::shortened;
@@ -22,7 +22,7 @@ impl Action {
         }
         let problems = Problems::default();
         let table = Item::table(entries(line)?);
-        let find = |name: &str| experiment.nodes.iter().position(|node| node.name == name).map(|at| at as NodeIndex);
+        let find = |name: &str| experiment.node(name);
         let known = Known { nodes: &experiment.nodes, links: &experiment.links, find: &find, complete: true };
         let fields = Fields::new(&schema::EVENTS, Some(&table), None, &problems);
         let action = known.action(&fields, &problems);

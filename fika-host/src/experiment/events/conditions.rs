@@ -63,15 +63,21 @@ impl<'a> Conditions<'a> {
                 }
                 Ok(self.change_links(|conditions| conditions.groups = Some(of)))
             }
-            Action::Heal if self.groups.is_none() => Err("expected a network that is parted, found it in one part".into()),
+            Action::Heal if self.groups.is_none() => {
+                Err("expected a network that is parted, found it in one part".into())
+            }
             Action::Heal => Ok(self.change_links(|conditions| conditions.groups = None)),
             Action::Node { node, what } => self.apply_to_node(*node, *what).map(|()| vec![]),
             Action::Link { a, b, what } => {
                 let link = self.link(*a, *b)?;
                 let is_down = self.down.contains(&link);
                 match what {
-                    LinkAction::Down if is_down => Err(self.of_link("expected a link that is up, found that of", *a, *b)),
-                    LinkAction::Up if !is_down => Err(self.of_link("expected a link that is down, found that of", *a, *b)),
+                    LinkAction::Down if is_down => {
+                        Err(self.of_link("expected a link that is up, found that of", *a, *b))
+                    }
+                    LinkAction::Up if !is_down => {
+                        Err(self.of_link("expected a link that is down, found that of", *a, *b))
+                    }
                     LinkAction::Down => Ok(self.change_links(|conditions| _ = conditions.down.insert(link))),
                     LinkAction::Up => Ok(self.change_links(|conditions| _ = conditions.down.remove(&link))),
                     LinkAction::Change(_) => Ok(vec![]),
@@ -176,10 +182,16 @@ impl Experiment {
         absent.into_iter().map(|absent| absent == Some(true)).collect()
     }
 
+    /// Whether links go down or change at any time.
+    pub(crate) fn cuts_links(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.action, Action::Partition { .. } | Action::Link { .. }))
+    }
+
     /// By node, whether somebody grinds for it at any time.
     pub(crate) fn mines(&self, node: usize) -> bool {
         let spec = &self.nodes[node];
-        let gets = |action: &Action| matches!(action, Action::Node { what: NodeAction::HashRate { rate }, .. } if *rate > 0);
+        let gets =
+            |action: &Action| matches!(action, Action::Node { what: NodeAction::HashRate { rate }, .. } if *rate > 0);
         spec.hash_rate > 0 || spec.role == Role::Full && self.events.iter().any(|event| gets(&event.action))
     }
 }

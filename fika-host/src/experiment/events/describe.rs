@@ -24,7 +24,9 @@ impl Action {
                     format!("{word} {}{offset}{drift}", name(node))
                 }
                 NodeAction::HashRate { rate } => format!("{word} {} {rate}H/s", name(node)),
-                NodeAction::HashFactor { factor_ppm } => format!("{word} {} factor={}", name(node), decimal(*factor_ppm)),
+                NodeAction::HashFactor { factor_ppm } => {
+                    format!("{word} {} factor={}", name(node), decimal(*factor_ppm))
+                }
                 _ => format!("{word} {}", name(node)),
             },
             Action::Link { a, b, what } => {

@@ -31,4 +31,4 @@ pub(super) use check::check;
 pub(crate) use conditions::{Conditions, NodeState};
 pub(crate) use plan::Plan;
 pub(super) use reader::events;
-pub(crate) use schedule::Scheduled;
+pub(super) use schedule::Scheduled;

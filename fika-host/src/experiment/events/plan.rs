@@ -68,7 +68,8 @@ impl<'a> Plan<'a> {
             let action = self.action(event, 0);
             return Some(self.begin(now, event, 0, action));
         }
-        let ((at, begins, event, n), action) = self.due.first_key_value().map(|(place, action)| (*place, action.clone()))?;
+        let ((at, begins, event, n), action) =
+            self.due.first_key_value().map(|(place, action)| (*place, action.clone()))?;
         if at > now {
             return None;
         }

@@ -83,13 +83,16 @@ fn when(fields: &Fields<'_>, problems: &Problems) -> Option<When> {
     let when = match (at, height, every, rate) {
         (Some(time_us), None, None, None) if until_us.is_none() => When::At { time_us },
         (None, Some(height), None, None) if until_us.is_none() => When::AtHeight { height },
-        (_, None, Some(interval_us), None) => When::Every { start_us: at.unwrap_or(interval_us), interval_us, until_us },
+        (_, None, Some(interval_us), None) => {
+            When::Every { start_us: at.unwrap_or(interval_us), interval_us, until_us }
+        }
         (_, None, None, Some(per_day_thousandths)) => When::Rate { start_us, per_day_thousandths, until_us },
         _ if TIMES[1..5].iter().any(|key| fields.given(key).is_some_and(|_| fields.read(key) == Read::Nothing)) => {
             return None;
         }
         _ => {
-            let expected = "expected 'at' or 'at_height' (once), or 'every' or 'rate' (with 'at' and 'until', if wanted)";
+            let expected =
+                "expected 'at' or 'at_height' (once), or 'every' or 'rate' (with 'at' and 'until', if wanted)";
             problems.add(fields.place, || format!("{expected} in [[events]]"));
             return None;
         }
@@ -128,7 +131,9 @@ impl Known<'_> {
         let link = |what: LinkAction| {
             let (a, b) = (one("a")?, one("b")?);
             if self.complete && problems.none() && self.links.binary_search(&(a.min(b), a.max(b))).is_err() {
-                fields.problem("b", || format!("expected a link, found none between {} and {}", self.name(a), self.name(b)));
+                fields.problem("b", || {
+                    format!("expected a link, found none between {} and {}", self.name(a), self.name(b))
+                });
             }
             Some(Action::Link { a, b, what })
         };
@@ -204,7 +209,9 @@ impl Known<'_> {
         let node = *nodes.first()?;
         let hashes = matches!(what, NodeAction::HashRate { .. } | NodeAction::HashFactor { .. });
         if let Some(wallet) = nodes.iter().find(|node| hashes && self.nodes[**node as usize].role == Role::Wallet) {
-            fields.problem("node", || format!("expected a full node, found {}: a wallet does not mine", self.name(*wallet)));
+            fields.problem("node", || {
+                format!("expected a full node, found {}: a wallet does not mine", self.name(*wallet))
+            });
         }
         if matches!(what, NodeAction::Join) && nodes.len() > 1 {
             fields.problem("node", || "expected one node: who is not there at the start is not drawn".into());
@@ -221,7 +228,9 @@ impl Known<'_> {
             for (place, name) in names {
                 for node in self.several(*place, name, problems)? {
                     if group_of[node as usize].replace(number).is_some() {
-                        problems.add(*place, || format!("expected each node in one group, found {} again", self.name(node)));
+                        problems.add(*place, || {
+                            format!("expected each node in one group, found {} again", self.name(node))
+                        });
                         return None;
                     }
                     group.push(node);

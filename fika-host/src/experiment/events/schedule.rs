@@ -24,12 +24,24 @@ pub(crate) struct Scheduled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum When {
-    At { time_us: Time },
+    At {
+        time_us: Time,
+    },
     /// When the first full node has this height.
-    AtHeight { height: u64 },
-    Every { start_us: Time, interval_us: Time, until_us: Option<Time> },
+    AtHeight {
+        height: u64,
+    },
+    Every {
+        start_us: Time,
+        interval_us: Time,
+        until_us: Option<Time>,
+    },
     /// After exponential gaps with the mean of a day by so many thousandths.
-    Rate { start_us: Time, per_day_thousandths: u64, until_us: Option<Time> },
+    Rate {
+        start_us: Time,
+        per_day_thousandths: u64,
+        until_us: Option<Time>,
+    },
 }
 
 const US_PER_DAY_THOUSANDTHS: f64 = 86_400_000_000.0 * 1_000.0;
@@ -53,7 +65,9 @@ impl When {
         match *self {
             When::At { time_us } => (n == 0).then_some(time_us),
             When::AtHeight { .. } => None,
-            When::Every { start_us, interval_us, until_us } => due(start_us, if n > 0 { interval_us } else { 0 }, until_us),
+            When::Every { start_us, interval_us, until_us } => {
+                due(start_us, if n > 0 { interval_us } else { 0 }, until_us)
+            }
             When::Rate { start_us, per_day_thousandths, until_us } => {
                 let mean_us = US_PER_DAY_THOUSANDTHS / per_day_thousandths as f64;
                 due(start_us, (-libm::log(drawn()) * mean_us) as Time, until_us)

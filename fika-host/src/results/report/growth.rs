@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::axis::{Axis, Measure, Scale};
 use super::chart::{Chart, Datum, Layer, Look, Mark};
 use super::section::{Content, Section};
-use super::source::{NetworkEvent, Block, Blocks, RunFacts};
+use super::source::{Block, Blocks, NetworkEvent, RunFacts};
 use crate::experiment::Role;
 use crate::results::{duration, share};
 

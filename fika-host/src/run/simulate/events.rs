@@ -59,8 +59,9 @@ fn agree(outcome: &sim::Outcome) -> bool {
 #[test]
 fn both_sides_of_a_partition_go_on_and_one_gives_way() {
     let events = "[[events]]\nat = '2 min'\ndo = 'partition'\ngroups = ['a', 'b']\nfor = '60 s'\n";
-    let outcome = run(events, &["experiment.stop_time=5 min"]);
-    let done: Vec<_> = outcome.events.iter().map(|event| (event.at_us / SECOND, &event.event[..], &event.why_not)).collect();
+    let outcome = run(events, &["experiment.stop_time=5 min", "chain.block_interval=5 s"]);
+    let done: Vec<_> =
+        outcome.events.iter().map(|event| (event.at_us / SECOND, &event.event[..], &event.why_not)).collect();
     assert_eq!(done, [(120, "partition a-1 a-2 a-3 a-4 | b-1 b-2 b-3 b-4", &None), (180, "heal", &None)]);
     // No block crosses the cut once what was under way has come.
     let (cut, healed) = (120 * SECOND, 180 * SECOND);
@@ -82,7 +83,8 @@ fn both_sides_of_a_partition_go_on_and_one_gives_way() {
     assert!(agree(&outcome), "they agree in the end");
     // Both sides' payments are in the chain that has won, those of the last minute apart.
     let late = 230 * SECOND;
-    let open: Vec<_> = outcome.chain.payments.iter().filter(|pay| pay.submitted_us < late && pay.confirmed.is_none()).collect();
+    let open: Vec<_> =
+        outcome.chain.payments.iter().filter(|pay| pay.submitted_us < late && pay.confirmed.is_none()).collect();
     assert!(open.is_empty(), "mempools are repaired: {open:?}");
     assert!(outcome.chain.payments.iter().filter(|pay| (cut..healed).contains(&pay.submitted_us)).count() > 10);
 }
@@ -93,21 +95,24 @@ fn a_short_outage_delays_and_a_long_one_breaks_the_connection() {
     let text = NETWORK.replace("count = 4", "count = 1").replace("until = \"none\"\n", "");
     let latest = |seconds: u64| {
         let events = format!("[[events]]\nat = '20 s'\ndo = 'link_down'\na = 'a-1'\nb = 'b-1'\nfor = '{seconds} s'\n");
-        let outcome = outcome(&(text.clone() + &events), &["experiment.stop_time=3 min"], SHARED);
+        let changes = ["experiment.stop_time=3 min", "chain.block_interval=2 s"];
+        let outcome = outcome(&(text.clone() + &events), &changes, SHARED);
         let (from, to) = (20 * SECOND, (20 + seconds) * SECOND);
         let other = |maker: Option<usize>| 1 - maker.expect("a miner");
         let crossing = outcome.chain.blocks.values().filter(|block| (from..to).contains(&block.first_seen_us()));
         let came: Vec<Time> = crossing
-            .filter_map(|block| block.arrivals.iter().find(|(node, _)| *node == other(block.producer)).map(|(_, at)| *at))
+            .filter_map(|block| {
+                block.arrivals.iter().find(|(node, _)| *node == other(block.producer)).map(|(_, at)| *at)
+            })
             .collect();
-        (came, to, agree(&outcome))
+        (came, to)
     };
     // The first repetition after so long an outage comes at most as much later again.
-    let (came, to, agreed) = latest(8);
-    assert!(agreed && !came.is_empty() && came.iter().all(|at| (to..to + 9 * SECOND).contains(at)), "{came:?}");
+    let (came, to) = latest(8);
+    assert!(!came.is_empty() && came.iter().all(|at| (to..to + 9 * SECOND).contains(at)), "{came:?}");
     // A second until it is dialled, two round trips of 100 ms, and two more for headers and block.
-    let (came, to, agreed) = latest(60);
-    assert!(agreed && !came.is_empty() && came.iter().all(|at| (to + 200_000..to + 2 * SECOND).contains(at)), "{came:?}");
+    let (came, to) = latest(60);
+    assert!(!came.is_empty() && came.iter().all(|at| (to + 200_000..to + 2 * SECOND).contains(at)), "{came:?}");
 }
 
 #[test]
@@ -142,7 +147,8 @@ fn a_paused_node_does_nothing_and_then_all_of_it() {
 
 #[test]
 fn who_joins_late_has_the_whole_chain_at_once_and_who_leaves_has_no_more() {
-    let events = "[[events]]\nat = '5 min'\ndo = 'join'\nnode = 'b-4'\n[[events]]\nat = '6 min'\ndo = 'leave'\nnode = 'a-1'\n";
+    let events =
+        "[[events]]\nat = '5 min'\ndo = 'join'\nnode = 'b-4'\n[[events]]\nat = '6 min'\ndo = 'leave'\nnode = 'a-1'\n";
     let outcome = run(events, &[]);
     let (joins, leaves) = (300 * SECOND, 360 * SECOND);
     assert_eq!(came(&outcome, 7, 0, joins), 0);
@@ -170,7 +176,10 @@ fn blocks_come_as_often_as_hash_power_says() {
     let [before, after] = count("[[events]]\nat = '50 min'\ndo = 'hash_rate'\nfactor = 3\n");
     assert!(before.abs_diff(300) < 69 && after.abs_diff(900) < 120, "{before}, {after}");
     let [before, after] = count("[[events]]\nat = '50 min'\ndo = 'hash_rate'\nnode = 'a-1'\nhash_rate = '160 kH/s'\n");
-    assert!(before.abs_diff(300) < 69 && after.abs_diff(562) < 95, "seven times 20 and 160 for eight times 20: {before}, {after}");
+    assert!(
+        before.abs_diff(300) < 69 && after.abs_diff(562) < 95,
+        "seven times 20 and 160 for eight times 20: {before}, {after}"
+    );
     let [before, after] = count("[[events]]\nat = '50 min'\ndo = 'hash_rate'\nfactor = 0\nfor = '25 min'\n");
     assert!(before.abs_diff(300) < 69 && after.abs_diff(150) < 49, "{before}, {after}");
 }
@@ -180,8 +189,13 @@ fn a_node_without_hash_power_mines_once_it_has_some() {
     let events = "[[events]]\nat = '5 min'\ndo = 'hash_rate'\nnode = 'w'\nhash_rate = '1 MH/s'\n";
     let node = "[[nodes]]\nname = 'w'\nhash_rate = '0 H/s'\n";
     let outcome = run(&(node.to_string() + events), &[]);
-    let made: Vec<Time> =
-        outcome.chain.blocks.values().filter(|block| block.producer == Some(0)).map(|block| block.first_seen_us()).collect();
+    let made: Vec<Time> = outcome
+        .chain
+        .blocks
+        .values()
+        .filter(|block| block.producer == Some(0))
+        .map(|block| block.first_seen_us())
+        .collect();
     assert!(made.len() > 50 && made.iter().all(|at| *at > 300 * SECOND), "{made:?}");
 }
 
@@ -256,7 +270,11 @@ fn many_faults_at_once_leave_a_network_that_agrees() {
         [[events]]\nevery = '33 s'\ndo = 'link_down'\na = 'a-1'\nb = 'a-2'\nfor = '12 s'\nuntil = '8 min'\n";
     for seed in 1..6 {
         let outcome = run(events, &[&format!("experiment.seed={seed}"), "experiment.stop_time=12 min"]);
-        assert!(outcome.events.len() > 50 && agree(&outcome), "{seed}: {:?}", outcome.nodes.iter().map(|node| node.tip).collect::<Vec<_>>());
+        assert!(
+            outcome.events.len() > 50 && agree(&outcome),
+            "{seed}: {:?}",
+            outcome.nodes.iter().map(|node| node.tip).collect::<Vec<_>>()
+        );
         assert_eq!(outcome.issued, outcome.supply);
     }
 }

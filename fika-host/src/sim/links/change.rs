@@ -2,8 +2,8 @@
 
 use fika_core::header::Time;
 
-use super::class::Way;
 use super::Links;
+use super::class::Way;
 use crate::experiment::CableChange;
 use crate::quantity::NO_LIMIT;
 

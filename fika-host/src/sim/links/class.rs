@@ -32,7 +32,8 @@ pub(super) struct Way {
 impl Class {
     /// The same with a change of the cable, between lines of these rates.
     pub(super) fn changed(self, change: &CableChange, lines: [u64; 2]) -> Class {
-        let bandwidth_bps = change.bandwidth_bps.map_or(self.bandwidth_bps, |cable| narrowest([lines[0], cable, lines[1]]));
+        let bandwidth_bps =
+            change.bandwidth_bps.map_or(self.bandwidth_bps, |cable| narrowest([lines[0], cable, lines[1]]));
         Class {
             latency: change.latency.unwrap_or(self.latency),
             jitter_us: change.jitter_us.unwrap_or(self.jitter_us),
