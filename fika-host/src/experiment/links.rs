@@ -25,6 +25,7 @@ struct Figures {
     jitter_us: Option<u64>,
     bandwidth_bps: Option<u64>,
     loss_ppm: Option<u32>,
+    queue_bytes: Option<u64>,
     message_loss_ppm: Option<u32>,
 }
 
@@ -34,16 +35,15 @@ impl Written {
     pub(super) fn own(&self, nodes: &Nodes, medium: &Medium) -> BTreeMap<usize, Cable> {
         let told = self.links.iter().filter(|(_, figures)| **figures != Figures::default());
         let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &Figures)| {
-            let region = |node: &NodeIndex| nodes.specs[*node as usize].region.map(usize::from);
-            let (from, to) = (region(a).and_then(|region| medium.regions.get(region)), region(b));
-            let between = from.zip(to).and_then(|(from, to)| from.latency.get(to).copied());
+            let common = medium.between(None, &nodes.specs[*a as usize], &nodes.specs[*b as usize]);
             let index = nodes.links.binary_search(&(*a, *b)).ok()?;
             let cable = Cable {
-                latency: figures.latency.or(between).unwrap_or(medium.cable.latency),
-                jitter_us: figures.jitter_us.unwrap_or(medium.cable.jitter_us),
-                bandwidth_bps: figures.bandwidth_bps.unwrap_or(medium.cable.bandwidth_bps),
-                loss_ppm: figures.loss_ppm.unwrap_or(medium.cable.loss_ppm),
-                message_loss_ppm: figures.message_loss_ppm.unwrap_or(medium.cable.message_loss_ppm),
+                latency: figures.latency.unwrap_or(common.latency),
+                jitter_us: figures.jitter_us.unwrap_or(common.jitter_us),
+                bandwidth_bps: figures.bandwidth_bps.unwrap_or(common.bandwidth_bps),
+                loss_ppm: figures.loss_ppm.unwrap_or(common.loss_ppm),
+                queue_bytes: figures.queue_bytes.or(common.queue_bytes),
+                message_loss_ppm: figures.message_loss_ppm.unwrap_or(common.message_loss_ppm),
             };
             Some((index, cable))
         };
@@ -65,6 +65,7 @@ impl Nodes {
                 jitter_us: fields.optional("jitter"),
                 bandwidth_bps: fields.optional("bandwidth"),
                 loss_ppm: medium_reader::loss(&fields),
+                queue_bytes: fields.optional("queue"),
                 message_loss_ppm: fields.optional("message_loss").map(|loss| loss as u32),
             };
             let (Some(a), Some(b)) = (end("a"), end("b")) else { continue };
@@ -81,6 +82,7 @@ impl Nodes {
                 jitter_us: link.jitter_us,
                 bandwidth_bps: link.bandwidth_bps,
                 loss_ppm: link.loss_ppm,
+                queue_bytes: None,
                 message_loss_ppm: link.message_loss_ppm,
             };
             written.links.entry((link.a.min(link.b), link.a.max(link.b))).or_insert(figures);

@@ -44,6 +44,7 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
         jitter_us: link.number("jitter"),
         bandwidth_bps: link.number("bandwidth"),
         loss_ppm: loss(&link).unwrap_or(0),
+        queue_bytes: link.optional("queue"),
         message_loss_ppm: link.number("message_loss") as u32,
     }
 }
