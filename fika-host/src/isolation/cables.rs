@@ -90,6 +90,11 @@ impl Cables {
         CableKinds { direct: self.plans.len() - userspace, userspace, realtime }
     }
 
+    /// What to say where packets came late.
+    pub(crate) fn lateness(&self) -> Option<String> {
+        self.forwarder.as_ref()?.lateness()
+    }
+
     /// Has the cable of a link carry packets or drop all; `ends` are the namespaces of its nodes.
     pub(crate) fn set_up(&self, link: usize, ends: [BorrowedFd; 2], up: bool) -> Result<(), Error> {
         let set = match self.userspace(link) {

@@ -7,7 +7,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rustix::event::{EventfdFlags, epoll, eventfd};
@@ -28,6 +30,9 @@ const READS_MAX: usize = 16;
 const UNDER_WAY_MAX: usize = 512 << 20;
 const EVENTS_MAX: usize = 16;
 
+/// A packet that comes so much later than it is due is late.
+const LATE: Nanos = 1_000_000;
+
 const WAKE: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 
@@ -45,6 +50,23 @@ pub(crate) struct Forwarder {
     wake: OwnedFd,
     thread: Option<thread::JoinHandle<()>>,
     realtime: bool,
+    delivered: Arc<Delivered>,
+}
+
+/// How punctual the thread is.
+#[derive(Default)]
+struct Delivered {
+    packets: AtomicU64,
+    late: AtomicU64,
+    latest: AtomicU64,
+}
+
+impl Delivered {
+    fn count(&self, late: Nanos) {
+        self.packets.fetch_add(1, Relaxed);
+        self.late.fetch_add(u64::from(late > LATE), Relaxed);
+        self.latest.fetch_max(late, Relaxed);
+    }
 }
 
 impl Forwarder {
@@ -54,6 +76,7 @@ impl Forwarder {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (jobs, todo) = mpsc::channel();
         let mut carrier = Carrier::new(wires, devices, wake.try_clone()?, todo)?;
+        let delivered = carrier.delivered.clone();
         let (answer, realtime) = mpsc::channel();
         let work = move || {
             // The asker waits for the answer.
@@ -62,12 +85,23 @@ impl Forwarder {
         };
         let thread = thread::Builder::new().name("cables".into()).stack_size(256 * 1024).spawn(work)?;
         let realtime = realtime.recv().map_err(|_| ended())?;
-        Ok(Forwarder { jobs: Some(jobs), wake, thread: Some(thread), realtime })
+        Ok(Forwarder { jobs: Some(jobs), wake, thread: Some(thread), realtime, delivered })
     }
 
     /// Whether the thread runs before ordinary processes.
     pub(crate) fn realtime(&self) -> bool {
         self.realtime
+    }
+
+    /// What to say where more than one packet in a hundred came more than a millisecond late, since the machine had something
+    /// else to do.
+    pub(crate) fn lateness(&self) -> Option<String> {
+        let Delivered { packets, late, latest } = &*self.delivered;
+        let [packets, late, latest] = [packets, late, latest].map(|number| number.load(Relaxed));
+        let latest_ms = latest as f64 / 1e6;
+        (late > packets / 100).then(|| {
+            format!("{late} of {packets} packets came more than 1 ms late over their cables, up to {latest_ms:.1} ms")
+        })
     }
 
     /// From now on the two wires of this cable are like these.
@@ -110,8 +144,8 @@ impl Drop for Forwarder {
     }
 }
 
-/// Has this thread run before ordinary ones; where that is forbidden, at least wake up when it wanted to. Whether it was
-/// permitted.
+/// Has this thread run before ordinary ones, and says whether that was permitted; where it is not, its timers are on time
+/// at least.
 fn ask_for_precedence() -> bool {
     let lowest = libc::sched_param { sched_priority: 1 };
     // SAFETY: plain calls; the first reads a value that outlives it.
@@ -141,6 +175,7 @@ struct Carrier {
     under_way: BinaryHeap<Reverse<UnderWay>>,
     bytes_under_way: usize,
     sent: u64,
+    delivered: Arc<Delivered>,
     todo: mpsc::Receiver<Job>,
     poll: OwnedFd,
     wake: OwnedFd,
@@ -163,6 +198,7 @@ impl Carrier {
             under_way: BinaryHeap::new(),
             bytes_under_way: 0,
             sent: 0,
+            delivered: Arc::default(),
             todo,
             poll,
             wake,
@@ -253,7 +289,10 @@ impl Carrier {
                     continue;
                 }
                 // A node that cannot take it loses it, as it would any packet.
-                Some(_) => drop(write(&self.devices[wire ^ 1], &packet)),
+                Some(at) => {
+                    self.delivered.count(due - at);
+                    let _ = write(&self.devices[wire ^ 1], &packet);
+                }
                 None => {}
             }
             self.bytes_under_way -= bytes;

@@ -163,6 +163,11 @@ impl Lab {
         self.cables.as_ref().map(Cables::kinds)
     }
 
+    /// What to say where a busy machine made packets late on their cables.
+    pub(crate) fn lateness(&self) -> Option<String> {
+        self.cables.as_ref()?.lateness()
+    }
+
     /// From now on the link carries packets, or loses all, those under way too. Connections over it stay, and send again
     /// when it is up.
     #[allow(dead_code, reason = "for events of the experiment file")]

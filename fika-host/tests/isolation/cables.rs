@@ -306,6 +306,9 @@ pub(crate) fn exact(engine: Engine, directory: &Path) {
             at(0.05),
             at(0.95)
         );
+        if let Some(line) = lab.lateness() {
+            println!("    {line}");
+        }
     }
     let plain = pair(directory, &[Link { changes: true, ..Link::new(0, 1) }], &Physics::default());
     let trips = round_trips(&plain, 41);
