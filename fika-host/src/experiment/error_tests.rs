@@ -215,13 +215,19 @@ fn events_that_cannot_be_are_told_before_anything_starts() {
     // What is drawn, or comes at a height, may find anything.
     let unknown = "[[events]]\ndo = 'kill'\nnode = 'any'\nrate = '9 /min'\n[[events]]\ndo = 'restart'\nnode = 'n1'\nat = '5 s'\n\
         [[events]]\ndo = 'partition'\ngroups = ['g']\nat_height = 3\n[[events]]\ndo = 'heal'\nat = '1 min'\n";
-    parse(&format!("{network}{unknown}"), &[]);
+    parse(&format!("{network}{unknown}"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let lines = errors(
+        "[experiment]\nengine = 'process'\n[network]\nnodes = 3\n[[events]]\ndo = 'partition'\nat = '1 s'\ngroups = ['n1']\n",
+        &[],
+    );
+    assert!(lines[0].contains("x.toml:8:1: 'groups' in [[events]] needs cables"), "{lines:?}");
 }
 
 #[test]
 fn a_line_means_what_the_entry_of_the_file_means() {
     let experiment =
-        parse("[network]\nnodes = 4\n[[node_groups]]\nname = 'g'\ncount = 2\n[[load]]\nat = '1 s'\namount = 1\n", &[]);
+        parse("[network]\nnodes = 4\n[[node_groups]]\nname = 'g'\ncount = 2\n[[load]]\nat = '1 s'\namount = 1\n", &[])
+            .unwrap_or_else(|errors| panic!("{errors}"));
     let same = |line: &str, told: &str| {
         let action = Action::parse(line, &experiment).unwrap_or_else(|why| panic!("{line}: {why}"));
         assert_eq!(action.describe(&experiment), told);

@@ -1,7 +1,7 @@
 //! The keys of `[[events]]`.
 
 use super::key::Form::*;
-use super::key::{INTEGER_MAX, NONE, REQUIRED, Schema, key, sim, table};
+use super::key::{INTEGER_MAX, NONE, REQUIRED, Schema, cable, key, sim, table};
 use crate::quantity;
 
 /// What can be done, in the words of the file and of `fika-host do`.
@@ -47,19 +47,20 @@ pub(super) static EVENTS: Schema = table(
             NONE,
             "so long after it the opposite follows: `heal`, `restart`, `resume`, `join`, `link_up`, or all as in the experiment",
         ),
-        key("groups", Groups, NONE, "`partition`: who can still talk to each other; all others are one more group"),
+        cable("groups", Groups, NONE, "`partition`: who can still talk to each other; all others are one more group"),
         key(
             "node",
             Names,
             NONE,
             "`kill`, `restart`, `pause`, `resume`, `join`, `leave`, `clock`, `hash_rate`: which; one of several is drawn each time",
         ),
-        key("a", Text, NONE, "`link`, `link_down`, `link_up`: the node at one end"),
-        key("b", Text, NONE, "the node at the other end"),
-        sim("latency", Latency, NONE, "`link`: from now on; absent, as all of these: as in the experiment"),
-        sim("jitter", Measure(&quantity::DURATION), NONE, "`link`: likewise"),
-        sim("bandwidth", BitRate, NONE, "`link`: likewise; `none`: no limit"),
-        sim("loss", Share, NONE, "`link`: likewise, of packets"),
+        cable("a", Text, NONE, "`link`, `link_down`, `link_up`: the node at one end"),
+        cable("b", Text, NONE, "the node at the other end"),
+        cable("latency", Latency, NONE, "`link`: from now on; absent, as all of these: as in the experiment"),
+        cable("jitter", Measure(&quantity::DURATION), NONE, "`link`: likewise"),
+        cable("bandwidth", BitRate, NONE, "`link`: likewise; `none`: no limit"),
+        cable("loss", Share, NONE, "`link`: likewise, of packets"),
+        cable("queue", Measure(&quantity::BYTES), NONE, "`link`: likewise; what may wait for a line"),
         sim("message_loss", Share, NONE, "`link`: likewise, of messages"),
         sim(
             "offset",

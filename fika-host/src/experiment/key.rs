@@ -56,11 +56,22 @@ pub(super) const NONE: &str = "none";
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) form: Form,
-    /// Only the simulator has it.
-    pub(super) simulated: bool,
+    /// Which engines have it.
+    pub(super) needs: Needs,
     /// As after `--set key=`, or [`REQUIRED`], or [`NONE`].
     pub(super) default: &'static str,
     pub(super) about: &'static str,
+}
+
+/// Which engines have a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// All.
+    Nothing,
+    /// Those whose links are cables: not `process`.
+    Cables,
+    /// The simulator alone.
+    Simulator,
 }
 
 pub(super) struct Schema {
@@ -72,11 +83,15 @@ pub(super) struct Schema {
 }
 
 pub(super) const fn key(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
-    Key { name, form, simulated: false, default, about }
+    Key { name, form, needs: Needs::Nothing, default, about }
 }
 
 pub(super) const fn sim(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
-    Key { name, form, simulated: true, default, about }
+    Key { name, form, needs: Needs::Simulator, default, about }
+}
+
+pub(super) const fn cable(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
+    Key { name, form, needs: Needs::Cables, default, about }
 }
 
 pub(super) const fn table(title: &'static str, keys: &'static [Key]) -> Schema {

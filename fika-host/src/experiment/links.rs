@@ -24,12 +24,9 @@ impl Written {
     pub(super) fn own(&self, nodes: &Nodes, medium: &Medium) -> BTreeMap<usize, Cable> {
         let told = self.links.iter().filter(|(_, figures)| **figures != CableChange::default());
         let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &CableChange)| {
-            let region = |node: &NodeIndex| nodes.specs[*node as usize].region.map(usize::from);
-            let (from, to) = (region(a).and_then(|region| medium.regions.get(region)), region(b));
-            let between = from.zip(to).and_then(|(from, to)| from.latency.get(to).copied());
+            let common = medium.between(None, &nodes.specs[*a as usize], &nodes.specs[*b as usize]);
             let index = nodes.links.binary_search(&(*a, *b)).ok()?;
-            let base = Cable { latency: between.unwrap_or(medium.cable.latency), ..medium.cable };
-            Some((index, figures.over(base)))
+            Some((index, figures.over(common)))
         };
         told.filter_map(cable).collect()
     }
@@ -59,6 +56,7 @@ impl Nodes {
                 jitter_us: link.jitter_us,
                 bandwidth_bps: link.bandwidth_bps,
                 loss_ppm: link.loss_ppm,
+                queue_bytes: None,
                 message_loss_ppm: link.message_loss_ppm,
             };
             written.links.entry((link.a.min(link.b), link.a.max(link.b))).or_insert(figures);

@@ -44,6 +44,7 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
         jitter_us: link.number("jitter"),
         bandwidth_bps: link.number("bandwidth"),
         loss_ppm: loss(&link).unwrap_or(0),
+        queue_bytes: link.optional("queue"),
         message_loss_ppm: link.number("message_loss") as u32,
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn cable_change(fields: &Fields<'_>, problems: &Problems) -> CableCha
         jitter_us: fields.optional("jitter"),
         bandwidth_bps: fields.optional("bandwidth"),
         loss_ppm: loss(fields),
+        queue_bytes: fields.optional("queue"),
         message_loss_ppm: fields.optional("message_loss").map(|loss| loss as u32),
     }
 }

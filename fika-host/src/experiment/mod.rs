@@ -50,19 +50,19 @@ pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]
 pub(crate) use load::When;
 pub(crate) use load::{Due, Load, Parties, Payment, TRIES_MAX, retry_us};
-pub(crate) use medium::{Cable, CableChange, Charge, CompactFailure, Latency, Medium, Region};
+pub(crate) use medium::{Charge, CompactFailure, Medium, Region};
 pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
 pub use node_spec::Role;
 pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
 pub(crate) use resolve::plugin_table;
-pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
 pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 
 use crate::limits::utf8;
+pub(crate) use crate::physics::{Cable, CableChange, Latency, unit};
 
 impl Experiment {
     /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.

@@ -66,8 +66,8 @@ impl<'a> Fields<'a> {
     fn check_keys(&self, table: &Table) {
         for (name, (place, item)) in table {
             let known = self.schema.keys.iter().find(|key| key.name == name);
-            if known.is_some_and(|key| key.simulated && !is_none(key, item)) {
-                self.problems.simulated(*place, name, self.schema.title);
+            if let Some(key) = known.filter(|key| !is_none(key, item)) {
+                self.problems.needs(key.needs, *place, name, self.schema.title);
             }
             match known.map(|key| key.form) {
                 Some(Form::Later(why)) => self

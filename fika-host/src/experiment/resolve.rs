@@ -160,6 +160,9 @@ fn engine(run: &Fields<'_>, problems: &Problems) -> Option<Engine> {
     if let Some((place, key)) = simulated {
         let name = run.text("engine");
         problems.add(place, || format!("{key} needs the simulator; expected engine = \"sim\", found \"{name}\""));
+    } else if let Some((place, key)) = problems.first_cabled().filter(|_| engine == Engine::Process) {
+        let why = "which the engine 'process' does not have; expected engine = \"netns\" or \"sim\"";
+        problems.add(place, || format!("{key} needs cables, {why}"));
     }
     Some(engine)
 }

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::events::Scheduled;
 use super::expect::Expect;
 use super::load::{Load, Payment};
-use super::medium::{CompactFailure, Latency, Medium};
+use super::medium::{CompactFailure, Medium};
 use super::node_spec::{NodeIndex, NodeSpec};
 use super::source::Source;
+use crate::physics::Latency;
 
 /// One network and what happens in it, complete and checked.
 ///

@@ -43,18 +43,23 @@ impl Batch {
 
     /// Sets an interface up.
     pub(crate) fn up(&mut self, index: u32) {
-        self.set_up(index, true);
-    }
-
-    /// Sets an interface down: it keeps its address, and loses its routes and neighbours.
-    pub(crate) fn down(&mut self, index: u32) {
-        self.set_up(index, false);
-    }
-
-    fn set_up(&mut self, index: u32, up: bool) {
         let mut message = Message::new(libc::RTM_NEWLINK, 0);
-        let flag = libc::IFF_UP as u32;
-        message.link_header(index, if up { flag } else { 0 }, flag);
+        message.link_header(index, libc::IFF_UP as u32, libc::IFF_UP as u32);
+        self.messages.push(message.finish());
+    }
+
+    /// Lets so many packets wait for the reader of a TUN device.
+    pub(crate) fn queue(&mut self, index: u32, packets: u32) {
+        let mut message = Message::new(libc::RTM_NEWLINK, 0);
+        message.link_header(index, 0, 0);
+        message.attribute(libc::IFLA_TXQLEN, &packets.to_ne_bytes());
+        self.messages.push(message.finish());
+    }
+
+    /// Sets an interface down. It keeps its address, and forgets its neighbours.
+    pub(crate) fn down(&mut self, index: u32) {
+        let mut message = Message::new(libc::RTM_NEWLINK, 0);
+        message.link_header(index, 0, libc::IFF_UP as u32);
         self.messages.push(message.finish());
     }
 
@@ -95,12 +100,11 @@ impl Message {
         Message { bytes }
     }
 
-    /// `change`: which of the flags are to be as they are given.
-    fn link_header(&mut self, index: u32, flags: u32, change: u32) {
+    fn link_header(&mut self, index: u32, flags: u32, changed: u32) {
         self.bytes.extend([libc::AF_UNSPEC as u8, 0, 0, 0]);
         self.bytes.extend(index.to_ne_bytes());
         self.bytes.extend(flags.to_ne_bytes());
-        self.bytes.extend(change.to_ne_bytes());
+        self.bytes.extend(changed.to_ne_bytes());
     }
 
     fn end(&mut self, end: &End) {

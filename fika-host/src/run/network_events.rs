@@ -66,8 +66,10 @@ impl Supervisor<'_> {
             Action::Node { node, what } => self.carry_out_at(*node as usize, *what),
             Action::Partition { .. } | Action::Heal => Ok(()),
             Action::Link { what: LinkAction::Down | LinkAction::Up, .. } => Ok(()),
-            Action::Link { what: LinkAction::Change(_), .. } => {
-                Err("only the simulator changes the figures of a link".into())
+            Action::Link { a, b, what: LinkAction::Change(change) } => {
+                let link = self.conditions.link(*a, *b)?;
+                let cables = self.experiment.cables(link).map(|cable| change.over(cable));
+                self.lab.change_link(link, cables).map_err(|error| error.to_string())
             }
             Action::HashRates { factor_ppm } => {
                 (0..self.experiment.nodes.len()).for_each(|node| self.set_hash_factor(node, *factor_ppm));

@@ -62,6 +62,9 @@ impl Supervisor<'_> {
         if let Some(line) = clock_step(SystemTime::now().duration_since(self.start), duration) {
             self.progress_line.say(&line);
         }
+        if let Some(line) = self.lab.lateness() {
+            self.progress_line.say(&format!("warning: this machine was busy: {line}"));
+        }
         let wallets = self.alive(Some(Role::Wallet));
         self.clients.ask_all(&wallets, &Request::Update, UPDATE_PATIENCE);
         let snapshot = self.snapshot();

@@ -13,7 +13,6 @@ mod block_announcements;
 mod charge;
 mod clock;
 mod engine;
-mod latency;
 mod links;
 mod network_events;
 mod observer;

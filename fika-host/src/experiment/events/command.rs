@@ -84,6 +84,6 @@ fn entries(line: &str) -> Result<Vec<(String, Item)>, String> {
 }
 
 fn is_unit(word: &str) -> bool {
-    use crate::quantity::{BITS, DRIFT, DURATION, HASH_RATE, SHARE};
-    [&BITS, &DRIFT, &DURATION, &HASH_RATE, &SHARE].iter().any(|quantity| quantity.has_unit(word))
+    use crate::quantity::{BITS, BYTES, DRIFT, DURATION, HASH_RATE, SHARE};
+    [&BITS, &BYTES, &DRIFT, &DURATION, &HASH_RATE, &SHARE].iter().any(|quantity| quantity.has_unit(word))
 }

@@ -187,6 +187,15 @@ impl Experiment {
         self.events.iter().any(|event| matches!(event.action, Action::Partition { .. } | Action::Link { .. }))
     }
 
+    /// Whether the figures of this link change at any time.
+    pub(crate) fn changes_link(&self, link: usize) -> bool {
+        let is_it = |a: NodeIndex, b: NodeIndex| self.links[link] == (a.min(b), a.max(b));
+        self.events.iter().any(|event| match event.action {
+            Action::Link { a, b, what: LinkAction::Change(_) } => is_it(a, b),
+            _ => false,
+        })
+    }
+
     /// By node, whether somebody grinds for it at any time.
     pub(crate) fn mines(&self, node: usize) -> bool {
         let spec = &self.nodes[node];

@@ -40,7 +40,7 @@ impl Action {
 }
 
 fn figures(change: &CableChange) -> String {
-    let CableChange { latency, jitter_us, bandwidth_bps, loss_ppm, message_loss_ppm } = change;
+    let CableChange { latency, jitter_us, bandwidth_bps, loss_ppm, queue_bytes, message_loss_ppm } = change;
     let time = |key: &str, us: Time| format!(" {key}={us}us");
     let share = |key: &str, ppm: u32| format!(" {key}={}", decimal(ppm.into()));
     let latency = latency.map(|latency| match latency {
@@ -56,6 +56,7 @@ fn figures(change: &CableChange) -> String {
         jitter_us.map(|us| time("jitter", us)),
         bandwidth,
         loss_ppm.map(|ppm| share("loss", ppm)),
+        queue_bytes.map(|bytes| format!(" queue={bytes}B")),
         message_loss_ppm.map(|ppm| share("message_loss", ppm)),
     ]
     .into_iter()

@@ -6,9 +6,9 @@ use fika_core::hash::{self, draw};
 use fika_core::header::Time;
 
 use super::super::Experiment;
-use super::super::shares::unit;
 use super::action::Action;
 use super::schedule::{Scheduled, When};
+use crate::physics::unit;
 
 /// Ends before beginnings, then the order of the file, then the number of the time.
 type Place = (Time, bool, usize, u64);

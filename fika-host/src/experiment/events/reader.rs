@@ -30,7 +30,7 @@ fn keys(word: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "partition" => (&["groups"], &[]),
         "heal" => (&[], &[]),
         "link_down" | "link_up" => (&["a", "b"], &[]),
-        "link" => (&["a", "b"], &["latency", "jitter", "bandwidth", "loss", "message_loss"]),
+        "link" => (&["a", "b"], &["latency", "jitter", "bandwidth", "loss", "queue", "message_loss"]),
         "clock" => (&["node"], &["offset", "drift"]),
         "hash_rate" => (&[], &["node", "hash_rate", "factor"]),
         "pay" => (&["from", "to", "amount"], &["fee"]),

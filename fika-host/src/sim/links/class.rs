@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use fika_core::header::Time;
 
-use super::super::latency::Sampler;
 use super::loss::{self, Loss};
-use crate::experiment::{Cable, CableChange, Latency, Medium, NodeSpec};
-use crate::quantity::NO_LIMIT;
+use crate::experiment::{Medium, NodeSpec};
+use crate::physics::{Cable, CableChange, Latency, Sampler, narrowest};
 
 /// What links of one kind are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Class {
     latency: Latency,
     pub(super) jitter_us: Time,
-    /// The narrowest of the sender's upload, the cable and the receiver's download, or [`NO_LIMIT`].
+    /// The narrowest of the sender's upload, the cable and the receiver's download; 0: no limit.
     pub(super) bandwidth_bps: u64,
     loss_ppm: u32,
     pub(super) message_loss_ppm: u32,
@@ -42,10 +41,6 @@ impl Class {
             message_loss_ppm: change.message_loss_ppm.unwrap_or(self.message_loss_ppm),
         }
     }
-}
-
-fn narrowest(rates: [u64; 3]) -> u64 {
-    rates.into_iter().filter(|rate| *rate != NO_LIMIT).min().unwrap_or(NO_LIMIT)
 }
 
 impl Way {
@@ -118,16 +113,11 @@ impl<'a> Classes<'a> {
 
     fn find(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
         let (from, to) = (&self.nodes[from as usize], &self.nodes[to as usize]);
-        let cable = own.unwrap_or(&self.medium.cable);
-        let regional = || {
-            let row = &self.medium.regions.get(usize::from(from.region?))?.latency;
-            row.get(usize::from(to.region?)).copied()
-        };
-        let rates = [from.upload_bps, cable.bandwidth_bps, to.download_bps];
+        let cable = self.medium.between(own, from, to);
         let class = Class {
-            latency: own.map(|own| own.latency).or_else(regional).unwrap_or(cable.latency),
+            latency: cable.latency,
             jitter_us: cable.jitter_us,
-            bandwidth_bps: narrowest(rates),
+            bandwidth_bps: narrowest([from.upload_bps, cable.bandwidth_bps, to.download_bps]),
             loss_ppm: cable.loss_ppm,
             message_loss_ppm: cable.message_loss_ppm,
         };
