@@ -132,7 +132,11 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, DEAD_AFTER / 2)?;
     sockopt::set_tcp_keepintvl(stream, Duration::from_secs(1))?;
-    Ok(sockopt::set_tcp_user_timeout(stream, DEAD_AFTER.as_millis() as u32)?)
+    sockopt::set_tcp_keepcnt(stream, (DEAD_AFTER / 2).as_secs() as u32)?;
+    // Elsewhere what was sent is given up by the system's own timers.
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, DEAD_AFTER.as_millis() as u32)?;
+    Ok(())
 }
 
 /// Keeps the node connected with one neighbour, for as long as the process runs.

@@ -40,7 +40,7 @@ fn run(events: &str, changes: &[&str]) -> sim::Outcome {
     let text = NETWORK.replace("until = \"none\"\n", "") + events;
     let outcome = outcome(&text, changes, SHARED);
     for other in [Way { private: true, ..SHARED }, Way { suppress: false, ..SHARED }] {
-        let hash = super::tests::outcome(&text, changes, other).simulated.trace_hash;
+        let hash = tests::outcome(&text, changes, other).simulated.trace_hash;
         assert_eq!(hash, outcome.simulated.trace_hash, "one world or many, and every time");
     }
     outcome
