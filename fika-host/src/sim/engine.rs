@@ -5,6 +5,7 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod connections;
 mod disturb;
 mod last_look;
 mod miner;
@@ -112,7 +113,7 @@ pub(crate) struct Engine<'a> {
     last_requested: Id,
     /// Neighbours of nodes that have used up their budgets, and until when.
     waits: BTreeMap<(u32, PeerId), Time>,
-    outages: Outages,
+    outages: Outages<SimEvent>,
     out: Outputs,
     /// Empty, but for its memory: to whom a message is sent.
     deliveries: Vec<Delivery>,

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::axis::{Axis, Scale};
-use super::source::NetworkEvent;
 
 /// Points of a layer: of more, the lowest and the highest of each stretch are kept.
 pub(super) const POINTS: usize = 600;
@@ -141,10 +140,9 @@ impl Chart {
         Chart { name: name.into(), title: title.into(), x, y, panels, moments: vec![] }
     }
 
-    /// The same with what happened to the network, where time goes across.
-    pub(super) fn marked(self, events: &[NetworkEvent]) -> Chart {
-        let done = events.iter().filter(|event| event.done == "yes").take(MOMENTS);
-        Chart { moments: done.map(|event| (event.at_us as f64, event.kind.clone())).collect(), ..self }
+    /// The same with moments, where time goes across.
+    pub(super) fn marked(self, moments: impl Iterator<Item = (f64, String)>) -> Chart {
+        Chart { moments: moments.take(MOMENTS).collect(), ..self }
     }
 
     /// The layers that a legend names: each name once. None if there is nothing to tell apart.

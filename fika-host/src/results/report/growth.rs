@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::axis::{Axis, Measure, Scale};
 use super::chart::{Chart, Datum, Layer, Look, Mark};
 use super::section::{Content, Section};
-use super::source::{Block, Blocks, NetworkEvent, RunFacts};
+use super::source::{Block, Blocks, NetworkEvent, RunFacts, moments};
 use crate::experiment::Role;
 use crate::results::{duration, share};
 
@@ -155,7 +155,7 @@ pub(super) fn chain_growth(blocks: Option<&Blocks>, run: &RunFacts, events: &[Ne
     ];
     let chart =
         Chart::new("chain-growth", "Height of the chain against time", Axis::since_start(), Axis::height(), layers);
-    Section::default().chart(&chart.marked(events))
+    Section::default().chart(&chart.marked(moments(events)))
 }
 
 /// Shares of the blocks by producer, with the share of the hash rate that each has.

@@ -4,7 +4,7 @@ use super::axis::{Axis, Measure};
 use super::chart::{Chart, Layer, Look, Mark};
 use super::growth::histogram;
 use super::section::{Content, Section};
-use super::source::{NetworkEvent, Payment, quantile};
+use super::source::{NetworkEvent, Payment, moments, quantile};
 use crate::results::duration;
 
 fn present(payments: Option<&[Payment]>) -> Result<&[Payment], String> {
@@ -43,7 +43,7 @@ pub(super) fn mempool(payments: Option<&[Payment]>, events: &[NetworkEvent]) -> 
     let y = Axis::of(Measure::Count, "unconfirmed payments", "payments");
     let chart = Chart::new("mempool", "Unconfirmed payments against time", Axis::since_start(), y, layers);
     let what = "Payments that were sent and are in no block of the chain yet, whichever mempools hold them.";
-    Ok(Section::default().chart(&chart.marked(events))?.note(what))
+    Ok(Section::default().chart(&chart.marked(moments(events)))?.note(what))
 }
 
 /// The distribution of confirmation times.

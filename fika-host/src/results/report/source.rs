@@ -290,6 +290,12 @@ fn events(folder: &Path) -> Result<Vec<NetworkEvent>, String> {
     Ok(events)
 }
 
+/// When what happened, in microseconds after the start, for a chart over time.
+pub(super) fn moments(events: &[NetworkEvent]) -> impl Iterator<Item = (f64, String)> + '_ {
+    let done = events.iter().filter(|event| event.done == "yes");
+    done.map(|event| (event.at_us as f64, event.kind.clone()))
+}
+
 /// The value that a share of the values, from 0 to 1, does not exceed; they are in order. None of none.
 pub(super) fn quantile(sorted: &[u64], share: f64) -> Option<u64> {
     let at = (share * sorted.len().checked_sub(1)? as f64).round() as usize;
