@@ -132,9 +132,11 @@ impl Supervisor<'_> {
         }
         let again = self.lab.has_started(node);
         let started = if again { self.lab.restart(node) } else { self.lab.start(node, launch(self.folder, name)) };
-        started.map_err(|error| error.to_string())?;
-        self.died[node] = None;
-        Ok(())
+        match started {
+            Ok(_) => self.died[node] = None,
+            Err(_) => self.conditions.died(node),
+        }
+        started.map(drop).map_err(|error| error.to_string())
     }
 
     fn set_hash_factor(&mut self, node: usize, factor_ppm: u64) {

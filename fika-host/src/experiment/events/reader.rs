@@ -172,6 +172,13 @@ impl Known<'_> {
                 (Some(rate), None, true) => NodeAction::HashRate { rate },
                 (None, Some(factor_ppm), true) => NodeAction::HashFactor { factor_ppm },
                 (None, Some(factor_ppm), false) => return Some((Action::HashRates { factor_ppm }, None)),
+                // An error was told.
+                (rate, factor, _)
+                    if rate.is_some() != fields.given("hash_rate").is_some()
+                        || factor.is_some() != fields.given("factor").is_some() =>
+                {
+                    return None;
+                }
                 _ => {
                     let expected = "'hash_rate' needs 'hash_rate' and 'node', or 'factor' with a node or without";
                     problems.add(fields.place, || format!("{expected}, in [[events]]"));
