@@ -195,7 +195,9 @@ pub(crate) enum Error {
         most: usize,
     },
     /// The engine has no cables.
-    #[error("latency, jitter, bandwidth and loss need cables, which the engine process does not have; expected netns")]
+    #[error(
+        "links with physics, and links that change, need cables, which the engine process does not have; expected netns"
+    )]
     NoCables,
     /// The cable has no physics.
     #[error("link {0} is a plain veth pair; expected one that was made to change")]
