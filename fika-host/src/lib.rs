@@ -12,7 +12,7 @@
 //!
 //! Modules import only from their own floor and those to the right; `live` and `sim` know nothing of each other:
 //! `cli` > `run` > `live`, `sim` > `isolation`, `results` > `plugins`, `registry`, `scaffold` > `experiment` >
-//! `topology` > `quantity`, `limits`.
+//! `topology` > `quantity`, `limits`, `physics`.
 
 mod cli;
 mod experiment;
@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod isolation;
 mod limits;
 mod live;
+mod physics;
 mod plugins;
 mod quantity;
 mod registry;

@@ -1,4 +1,6 @@
-//! What a file may hold, and how much of its text an error repeats.
+//! What a file may hold, how much of its text an error repeats, and how long connections last.
+
+use std::time::Duration;
 
 /// The longest name of a node, a region or an experiment, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 40;
@@ -41,3 +43,9 @@ pub(crate) fn utf8(bytes: Vec<u8>) -> Result<String, String> {
         format!("{line}:{column}: expected UTF-8 text, found the byte {:#04x}", error.as_bytes()[right])
     })
 }
+
+/// A connection over a link that carries nothing is dead after so long, live by the kernel's timers
+/// (`TCP_USER_TIMEOUT`), simulated by the model of them.
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// The end that dials tries so often to connect again.
+pub(crate) const REDIAL: Duration = Duration::from_secs(1);

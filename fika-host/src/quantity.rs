@@ -132,6 +132,18 @@ impl Quantity {
         Ok(self.parse(text)? as i64 * sign)
     }
 
+    /// A whole number of the largest unit that gives one.
+    pub(crate) fn text(&self, value: u64) -> String {
+        let whole = self.units.iter().rev().find(|(_, scale)| u128::from(value) % scale == 0 && value > 0);
+        let (unit, scale) = whole.or(self.units.first()).copied().unwrap_or(("", 1));
+        format!("{} {unit}", u128::from(value) / scale)
+    }
+
+    /// Whether this is one of its units.
+    pub(crate) fn has_unit(&self, unit: &str) -> bool {
+        self.units.iter().any(|(name, _)| *name == unit)
+    }
+
     /// That a number is finer than the base unit.
     fn whole(&self) -> String {
         match self.units.iter().find(|(_, scale)| *scale == 1) {
@@ -164,6 +176,16 @@ pub(crate) fn share(text: &str) -> Result<u64, String> {
         scaled(text, 1_000_000, expected).and_then(narrow).map_err(|_| expected())?
     };
     if share <= 1_000_000 { Ok(share) } else { Err(expected()) }
+}
+
+/// `0.5` or `150 %` in millionths, at most a million.
+pub(crate) fn factor(text: &str) -> Result<u64, String> {
+    let expected = || "expected a factor from 0 to 1000000 such as 0.5 or \"150 %\"".to_string();
+    let factor = match text.contains('%') {
+        true => SHARE.parse(text),
+        false => scaled(text, 1_000_000, expected).and_then(narrow),
+    };
+    factor.ok().filter(|factor| *factor <= 1_000_000_000_000).ok_or_else(expected)
 }
 
 /// What 63 bits can hold. The sign bit stays free: TOML and the ledger's differences are signed.

@@ -23,7 +23,7 @@ const CORE: Floors = Floors {
 /// The floors of fika-host, likewise.
 const HOST: Floors = Floors {
     floors: &[
-        &["quantity", "limits"],
+        &["quantity", "limits", "physics"],
         &["topology"],
         &["experiment"],
         &["plugins", "registry", "scaffold"],

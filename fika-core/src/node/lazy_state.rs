@@ -1,6 +1,6 @@
 //! State that most nodes do without.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
@@ -24,9 +24,12 @@ pub(super) struct Seldom {
     pub(super) unpublished: Unpublished,
     pub(super) gossip: GossipSeen,
     pub(super) patience: Patience,
-    /// The names of what the agent keeps.
-    pub(super) kept: BTreeSet<Id>,
+    /// What the agent keeps, by the hashes of the names. A world that is shared keeps nothing for it.
+    pub(super) kept: BTreeMap<Id, Kept>,
 }
+
+/// A name and its value.
+pub(super) type Kept = (Vec<u8>, Vec<u8>);
 
 /// That state, in one word of memory until it is changed for the first time: where many nodes run in one process, what
 /// lies between the parts that every message needs costs time.

@@ -86,6 +86,11 @@ impl OwnTxs {
         OwnTxs { all, ..OwnTxs::default() }
     }
 
+    /// What a store would have kept of these.
+    pub(super) fn stored(self) -> OwnTxs {
+        OwnTxs { all: self.all, ..OwnTxs::default() }
+    }
+
     /// Notes which are pending, of those that were loaded: to be announced from now on, after `wait` each time.
     pub(super) fn find_pending(&mut self, wait: Time) {
         for n in 0..self.all.len() {

@@ -156,7 +156,7 @@ impl Node {
             return turn.fault(format!("the agent keeps more than {MAX_KEPT_BYTES} bytes in one value"));
         }
         let id = sha256(&[name]);
-        self.seldom.kept.insert(id);
+        self.seldom.kept.insert(id, (name.to_vec(), value.to_vec()));
         if self.seldom.kept.len() > MAX_KEPT {
             self.seldom.kept.remove(&id);
             return turn.fault(format!("the agent keeps more than {MAX_KEPT} values"));

@@ -163,6 +163,14 @@ impl TxStatus {
         }
     }
 
+    /// Nothing is remembered any longer.
+    pub(super) fn forget_all(&mut self, txs: &mut TxTable) {
+        for (group, lines) in (0..).zip(self.lines.chunks_exact(self.stride)) {
+            TxIndex::each(group, any(&lines[0].0)).for_each(|tx| txs.release(tx));
+        }
+        *self = TxStatus::default();
+    }
+
     /// A transaction that was refused may be accepted after another block.
     pub(super) fn forget(&mut self, txs: &mut TxTable, tx: TxIndex) {
         self.unset(txs, tx, &RECENT);

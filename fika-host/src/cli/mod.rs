@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod act;
 mod check;
 mod clean;
 mod detach;
@@ -70,6 +71,7 @@ Look inside a running network:
   fika-host exec server1 -- ip addr          a command in a node's network
   fika-host kill server2                     a crash
   fika-host restart server2                  and its repair
+  fika-host do 'partition server1 | server2' and do heal, pause, link down, pay
   fika-host down                             end it and keep the results
 
 See what a run did:
@@ -106,6 +108,9 @@ enum Command {
     Script(script::Args),
     /// End the newest run, or the one that is named, and keep its results
     Down(down::Args),
+    /// Let something happen to a running network: partitions, crashes, links, payments
+    #[command(after_help = act::HELP)]
+    Do(act::Args),
     /// Kill a node of the newest run, or of --run, at once, as by kill -9; the run goes on
     Kill(pick::NodeArgs),
     /// Start a node again that has died, of the newest run or of --run
@@ -140,6 +145,7 @@ pub(crate) fn main(host: &Host) -> ExitCode {
         Some(Command::Report(args)) => report::run(args),
         Some(Command::Script(args)) => script::run(args, host),
         Some(Command::Down(args)) => down::run(args),
+        Some(Command::Do(args)) => act::run(args),
         Some(Command::Kill(args)) => kill::run(args),
         Some(Command::Restart(args)) => restart::run(args),
         Some(Command::Clean) => clean::run(),

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(args: &NodeArgs) -> Outcome {
     let (directory, _, node) = args.find()?;
-    ask_supervisor(&directory, &SupervisorRequest::Restart { node: node.name }).map_err(Stop::Environment)?;
+    let line = format!("restart {}", node.name);
+    ask_supervisor(&directory, &SupervisorRequest::Act { line }).map_err(Stop::Environment)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (_, _, node) = args.find()?;

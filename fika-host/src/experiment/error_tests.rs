@@ -64,7 +64,8 @@ fn errors_name_their_place_and_what_was_expected() {
         (format!("{PAIR}[experiment]\nname = '../x'\n"), "expected a name of 1 to 40 letters"),
         (format!("{PAIR}[experiment]\nstop_height = 1979-05-27\n"), "expected an integer, found the date 1979-05-27"),
         (format!("chain = 3\n{PAIR}"), "x.toml:1:9: expected a table for [chain], found the number 3"),
-        (format!("{PAIR}[[events]]\nat = '1 s'\n"), "'events' in the file is not built in this version"),
+        (format!("{PAIR}[[events]]\nat = '1 s'\n"), "x.toml:3:1: [[events]] needs the key 'do'"),
+        (format!("{PAIR}[[events]]\ndo = 'heel'\nat = '1 s'\n"), "link, clock, hash_rate, pay (did you mean 'heal'?)"),
         (format!("{PAIR}[consensus.pow]\nx = 1979-05-27\n"), "expected no date here"),
         (format!("{PAIR}[consensus]\nplugn = 'pos'\n"), "unknown key 'plugn' in [consensus]"),
         (String::new(), "expected a node: give [network] nodes = 5, or [[nodes]]"),
@@ -134,6 +135,130 @@ fn errors_name_their_place_and_what_was_expected() {
         let lines = errors(&text, &[]);
         assert!(lines.iter().any(|line| line.contains(expected)), "{text}\nexpected {expected}\nfound {lines:#?}");
         assert!(lines.iter().all(|line| !line.contains('\n') && line.contains("experiments/x.toml:")), "{lines:?}");
+    }
+}
+
+#[test]
+fn events_that_cannot_be_are_told_before_anything_starts() {
+    let network = "[experiment]\nstop_time = '10 min'\nstop_height = 9\n[network]\nnodes = 4\n\
+        [[nodes]]\nname = 'w'\nrole = 'wallet'\npeers = ['n1']\n[[node_groups]]\nname = 'g'\ncount = 2\n";
+    for (events, expected) in [
+        ("do = 'kill'\nat = '1 s'", "'kill' in [[events]] needs the key 'node'"),
+        ("do = 'heal'\nat = '1 s'\nnode = 'n1'", "'node' in [[events]]: 'heal' does not have it"),
+        ("do = 'kill'\nnode = 'n9'\nat = '1 s'", "x.toml:15:8: expected the name of a node, found 'n9'"),
+        ("do = 'kill'\nnode = 'n1'", "expected 'at' or 'at_height' (once), or 'every' or 'rate'"),
+        ("do = 'kill'\nnode = 'n1'\nat = '1 s'\nuntil = '3 s'", "expected 'at' or 'at_height' (once), or"),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '11 min'",
+            "x.toml:13:1: expected a time up to the run's end, stop_time = \"10 min\", found \"11 min\"",
+        ),
+        ("do = 'kill'\nnode = 'n1'\nat_height = 10", "expected a height up to the run's end, stop_height = 9"),
+        ("do = 'kill'\nnode = 'n1'\nrate = '0 /h'", "'rate' in [[events]]: expected more than 0"),
+        ("do = 'kill'\nnode = 'n1'\nevery = '0 s'", "'every' in [[events]]: expected more than 0"),
+        ("do = 'kill'\nnode = 'n1'\nevery = '5 s'\nuntil = '4 s'", "expected a time after the first one"),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'kill'\nnode = 'n1'\nat = '2 s'",
+            "x.toml:17:1: the event at 2 s: expected a node that runs, found that n1 is dead",
+        ),
+        (
+            "do = 'kill'\nnode = 'n1'\nevery = '10 s'\nfor = '15 s'",
+            "the event at 20 s: expected a node that runs, found that n1 is dead",
+        ),
+        ("do = 'restart'\nnode = 'n1'\nat = '1 s'", "expected a node that has died, found that n1 runs"),
+        ("do = 'resume'\nnode = 'n1'\nat = '1 s'", "expected a node that is paused, found that n1 runs"),
+        (
+            "do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'join'\nnode = 'n1'\nat = '2 s'",
+            "expected a node that runs, found that n1 is not there",
+        ),
+        ("do = 'heal'\nat = '1 s'", "the event at 1 s: expected a network that is parted, found it in one part"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2'], ['n1']]",
+            "expected each node in one group, found n1 again",
+        ),
+        ("do = 'partition'\nat = '1 s'\ngroups = ['g', ['g-2']]", "expected each node in one group, found g-2 again"),
+        ("do = 'partition'\nat = '1 s'\ngroups = []", "expected two groups, or one that leaves nodes out"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1', 'n2', 'n3', 'n4', 'w', 'g']]",
+            "expected two groups, or one that leaves",
+        ),
+        ("do = 'partition'\nat = '1 s'\ngroups = [[], ['n1']]", "expected at least one node in each group"),
+        ("do = 'partition'\nat = '1 s'\ngroups = 'n1'", "expected a list of groups such as"),
+        (
+            "do = 'partition'\nat = '1 s'\ngroups = [['n1']]\n[[events]]\ndo = 'partition'\nat = '5 s'\ngroups = [['n2']]",
+            "the event at 5 s: expected a network in one part, found it parted already: heal it first",
+        ),
+        (
+            "do = 'link_down'\na = 'n1'\nb = 'n3'\nat = '1 s'",
+            "x.toml:16:5: 'b' in [[events]]: expected a link, found none between n1 and n3",
+        ),
+        ("do = 'link_up'\na = 'n1'\nb = 'n2'\nat = '1 s'", "expected a link that is down, found that of n1 and n2"),
+        ("do = 'link'\na = 'n1'\nb = 'n2'\nat = '1 s'\nloss = 1", "expected less than 100 %"),
+        ("do = 'hash_rate'\nnode = 'w'\nhash_rate = '5 H/s'\nat = '1 s'", "found w: a wallet does not mine"),
+        ("do = 'hash_rate'\nhash_rate = '5 H/s'\nat = '1 s'", "'hash_rate' needs 'hash_rate' and 'node', or 'factor'"),
+        ("do = 'hash_rate'\nfactor = -1\nat = '1 s'", "expected a factor from 0 to 1000000"),
+        ("do = 'clock'\nnode = 'n1'\nat = '1 s'", "'clock' in [[events]] needs the key 'offset' or 'drift'"),
+        ("do = 'clock'\nnode = 'n1'\ndrift = '100 %'\nat = '1 s'", "expected less than 100 %"),
+        ("do = 'pay'\nfrom = 'n1'\nto = 'n1'\namount = 1\nat = '1 s'", "expected another node than the payer"),
+        ("do = 'pay'\nfrom = 'n1'\nto = 'n2'\namount = 0\nat = '1 s'", "expected an amount above 0"),
+        (
+            "do = 'join'\nnode = ['n1', 'n2']\nat = '1 s'",
+            "expected one node: who is not there at the start is not drawn",
+        ),
+        ("do = 'heal'\nat = '1 s'\nfor = '2 s'", "'for' in [[events]]: 'heal' has no end"),
+        ("do = 'kill'\nnode = 'n1'\nat = '1 s'\nfor = '0 s'", "'for' in [[events]]: expected more than 0"),
+    ] {
+        let text = format!("{network}[[events]]\n{events}\n");
+        let lines = errors(&text, &[]);
+        assert!(lines.iter().any(|line| line.contains(expected)), "{events}\nexpected {expected}\nfound {lines:#?}");
+        assert!(lines.len() == 1 && !lines[0].contains('\n'), "one line each: {lines:?}");
+    }
+    // What is drawn, or comes at a height, may find anything.
+    let unknown = "[[events]]\ndo = 'kill'\nnode = 'any'\nrate = '9 /min'\n[[events]]\ndo = 'restart'\nnode = 'n1'\nat = '5 s'\n\
+        [[events]]\ndo = 'partition'\ngroups = ['g']\nat_height = 3\n[[events]]\ndo = 'heal'\nat = '1 min'\n";
+    parse(&format!("{network}{unknown}"), &[]).unwrap_or_else(|errors| panic!("{errors}"));
+    let lines = errors(
+        "[experiment]\nengine = 'process'\n[network]\nnodes = 3\n[[events]]\ndo = 'partition'\nat = '1 s'\ngroups = ['n1']\n",
+        &[],
+    );
+    assert!(lines[0].contains("x.toml:8:1: 'groups' in [[events]] needs cables"), "{lines:?}");
+}
+
+#[test]
+fn a_line_means_what_the_entry_of_the_file_means() {
+    let experiment =
+        parse("[network]\nnodes = 4\n[[node_groups]]\nname = 'g'\ncount = 2\n[[load]]\nat = '1 s'\namount = 1\n", &[])
+            .unwrap_or_else(|errors| panic!("{errors}"));
+    let same = |line: &str, told: &str| {
+        let action = Action::parse(line, &experiment).unwrap_or_else(|why| panic!("{line}: {why}"));
+        assert_eq!(action.describe(&experiment), told);
+        assert_eq!(Action::parse(told, &experiment), Ok(action), "what is told can be said again");
+    };
+    same("partition n1,n2 | g", "partition n1 n2 | g-1 g-2");
+    same("heal", "heal");
+    same(" kill  n1 ", "kill n1");
+    same("link down n2 n1", "link_down n2 n1");
+    same("link-up n1 n2", "link_up n1 n2");
+    same("link n1 n2 latency=20 ms loss=5 %", "link n1 n2 latency=20000us loss=0.05");
+    same("hash-rate n3 5 kH/s", "hash_rate n3 5000H/s");
+    same("hash-rate n3 factor=1.5", "hash_rate n3 factor=1.5");
+    same("hash-rate factor=50%", "hash_rate factor=0.5");
+    same("pay n1 g-2 2.5", "pay n1 g-2 2.5 fee=0");
+    same("clock n1 offset=-3 s drift=20 ppm", "clock n1 offset=-3000000us drift=20ppm");
+    for (line, expected) in [
+        ("", "expected one of partition, heal"),
+        ("kil n1", "(did you mean 'kill'?)"),
+        ("kill", "'kill' in [[events]] needs the key 'node'"),
+        ("kill n7", "expected the name of a node, found 'n7'"),
+        ("kill g", "expected one node, found 'kill g'"),
+        ("kill any", "expected one node, found 'kill any'"),
+        ("kill n1 n2", "'kill': expected nothing more, found 'n2'"),
+        ("heal x=1", "unknown key 'x'"),
+        ("link down n1 n3", "expected a link, found none between n1 and n3"),
+        ("partition n1 | n1", "expected each node in one group, found n1 again"),
+        ("pay n1 n2 x", "'amount' in [[events]]: expected coins"),
+    ] {
+        let why = Action::parse(line, &experiment).expect_err(line);
+        assert!(why.contains(expected) && !why.contains('\n'), "{line}: {why}");
     }
 }
 

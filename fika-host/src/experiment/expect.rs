@@ -143,10 +143,8 @@ fn expect(fields: &Fields<'_>, nodes: &Nodes, problems: &Problems) -> Option<Exp
         fields.problem("metric", || format!("expected one of {expected}, found '{}'{meant}", shortened(&name)));
         return None;
     };
-    if metric.simulated {
-        let place = fields.below("metric").map_or(fields.place, |item| item.place);
-        problems.simulated(place, &shortened(&name), "[[expect]]");
-    }
+    let place = fields.below("metric").map_or(fields.place, |item| item.place);
+    problems.needs(metric.needs, place, &shortened(&name), "[[expect]]");
     let on = fields.optional_text("on");
     let place = fields.below("on").map_or(fields.place, |item| item.place);
     match (&on, metric.on) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::key::COINS_PER_NODE_MAX;
+use super::key::{COINS_PER_NODE_MAX, Needs};
 use super::medium::Region;
 use super::nodes::{Nodes, Peers, Regions, find_region};
 use super::reader::Fields;
@@ -10,7 +10,7 @@ use super::schema;
 use super::source::{Place, Problems};
 use super::{NodeIndex, Role};
 use crate::limits::shortened;
-use crate::topology::{Import, Topology, TopologyNode, made_names};
+use crate::topology::{Import, Topology, TopologyLink, TopologyNode, made_names};
 
 /// Regions that a file may bring.
 const REGIONS_MAX: usize = 100;
@@ -58,8 +58,8 @@ impl Nodes {
     ) {
         self.notes = import.notes;
         let mut topology = import.topology;
-        if let Some(key) = simulated(&topology) {
-            problems.simulated(file.place, key, file.path);
+        for (key, needs) in limited(&topology) {
+            problems.needs(needs, file.place, key, file.path);
         }
         let standing = self.regions(&topology.nodes, file, regions, problems);
         let mut indices = Vec::with_capacity(topology.nodes.len());
@@ -158,21 +158,18 @@ impl Nodes {
     }
 }
 
-/// The first figure that only the simulator has.
-fn simulated(topology: &Topology) -> Option<&'static str> {
-    let links = &topology.links;
-    let (has_link, has_node) = (
-        |given: fn(&crate::topology::TopologyLink) -> bool| links.iter().any(given),
-        |given: fn(&TopologyNode) -> bool| topology.nodes.iter().any(given),
-    );
+/// The figures that not all engines have.
+fn limited(topology: &Topology) -> impl Iterator<Item = (&'static str, Needs)> {
+    let link = |given: fn(&TopologyLink) -> bool| topology.links.iter().any(given);
+    let node = |given: fn(&TopologyNode) -> bool| topology.nodes.iter().any(given);
     let found = [
-        ("latency", has_link(|link| link.latency_us.is_some())),
-        ("jitter", has_link(|link| link.jitter_us.is_some())),
-        ("bandwidth", has_link(|link| link.bandwidth_bps.is_some())),
-        ("loss", has_link(|link| link.loss_ppm.is_some())),
-        ("message_loss", has_link(|link| link.message_loss_ppm.is_some())),
-        ("upload", has_node(|node| node.upload_bps.is_some())),
-        ("download", has_node(|node| node.download_bps.is_some())),
+        ("latency", Needs::Cables, link(|link| link.latency_us.is_some())),
+        ("jitter", Needs::Cables, link(|link| link.jitter_us.is_some())),
+        ("bandwidth", Needs::Cables, link(|link| link.bandwidth_bps.is_some())),
+        ("loss", Needs::Cables, link(|link| link.loss_ppm.is_some())),
+        ("message_loss", Needs::Simulator, link(|link| link.message_loss_ppm.is_some())),
+        ("upload", Needs::Cables, node(|node| node.upload_bps.is_some())),
+        ("download", Needs::Cables, node(|node| node.download_bps.is_some())),
     ];
-    found.into_iter().find(|(_, given)| *given).map(|(key, _)| key)
+    found.into_iter().filter(|(_, _, given)| *given).map(|(key, needs, _)| (key, needs))
 }

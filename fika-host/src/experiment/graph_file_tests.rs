@@ -165,7 +165,7 @@ fn the_own_table_of_a_node_wins_over_the_file_and_the_file_over_defaults() {
         "{wrong}"
     );
     let wrong = load(dir.path(), &format!("{text}[experiment]\nengine = 'process'\n")).unwrap_err().to_string();
-    assert!(wrong.contains("needs the simulator"), "{wrong}");
+    assert!(wrong.contains("'upload' in net.gml needs cables, which the engine 'process' does not have"), "{wrong}");
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub(super) enum Form {
     Texts,
     /// A name, a list of names, or `any`.
     Names,
+    /// `[["a", "b"], "c"]`: lists of names, or names.
+    Groups,
+    /// `2`, `0.5` or `"150 %"`.
+    Factor,
     /// `5` or `"1..5"` coins.
     CoinsRange,
     /// One number for all nodes, or the shares of nodes with at most 1, 2, 3...
@@ -52,11 +56,22 @@ pub(super) const NONE: &str = "none";
 pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) form: Form,
-    /// Only the simulator has it.
-    pub(super) simulated: bool,
+    /// Which engines have it.
+    pub(super) needs: Needs,
     /// As after `--set key=`, or [`REQUIRED`], or [`NONE`].
     pub(super) default: &'static str,
     pub(super) about: &'static str,
+}
+
+/// Which engines have a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// All.
+    Nothing,
+    /// Those whose links are cables: not `process`.
+    Cables,
+    /// The simulator alone.
+    Simulator,
 }
 
 pub(super) struct Schema {
@@ -68,11 +83,15 @@ pub(super) struct Schema {
 }
 
 pub(super) const fn key(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
-    Key { name, form, simulated: false, default, about }
+    Key { name, form, needs: Needs::Nothing, default, about }
 }
 
 pub(super) const fn sim(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
-    Key { name, form, simulated: true, default, about }
+    Key { name, form, needs: Needs::Simulator, default, about }
+}
+
+pub(super) const fn cable(name: &'static str, form: Form, default: &'static str, about: &'static str) -> Key {
+    Key { name, form, needs: Needs::Cables, default, about }
 }
 
 pub(super) const fn table(title: &'static str, keys: &'static [Key]) -> Schema {
@@ -81,6 +100,8 @@ pub(super) const fn table(title: &'static str, keys: &'static [Key]) -> Schema {
 
 /// The most entries of `[[load]]`.
 pub(super) const LOADS_MAX: usize = 100_000;
+/// The most entries of `[[events]]`.
+pub(super) const EVENTS_MAX: usize = 10_000;
 /// The most genesis outputs, of one node and of all.
 pub(super) const COINS_PER_NODE_MAX: usize = 1_000;
 pub(super) const COINS_MAX: usize = 1_000_000;
@@ -111,6 +132,8 @@ impl Form {
             CoinsList => "list of coins".into(),
             Texts => "list of texts".into(),
             Names => "name, list of names, or `any`".into(),
+            Groups => "list of lists of names".into(),
+            Factor => "number, or percentage".into(),
             CoinsRange => "coins, or a range of coins".into(),
             Table => "table".into(),
             Tables => "list of tables".into(),

@@ -9,43 +9,24 @@ use super::presets::{self, Degrees};
 use super::reader::{Fields, Read};
 use super::schema;
 use super::source::Problems;
-use super::{Cable, Latency, Medium, NodeIndex, Role};
+use super::{Cable, CableChange, Latency, Medium, NodeIndex, Role};
 use crate::limits::LINKS_MAX;
 
 /// The links that were written one by one.
 #[derive(Default)]
 pub(super) struct Written {
-    links: BTreeMap<(NodeIndex, NodeIndex), Figures>,
-}
-
-/// The figures of one link; `None` where it gives none.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Figures {
-    latency: Option<Latency>,
-    jitter_us: Option<u64>,
-    bandwidth_bps: Option<u64>,
-    loss_ppm: Option<u32>,
-    message_loss_ppm: Option<u32>,
+    links: BTreeMap<(NodeIndex, NodeIndex), CableChange>,
 }
 
 impl Written {
     /// The cables of links with figures of their own. What these leave open is as between the regions, or as the
     /// default cable.
     pub(super) fn own(&self, nodes: &Nodes, medium: &Medium) -> BTreeMap<usize, Cable> {
-        let told = self.links.iter().filter(|(_, figures)| **figures != Figures::default());
-        let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &Figures)| {
-            let region = |node: &NodeIndex| nodes.specs[*node as usize].region.map(usize::from);
-            let (from, to) = (region(a).and_then(|region| medium.regions.get(region)), region(b));
-            let between = from.zip(to).and_then(|(from, to)| from.latency.get(to).copied());
+        let told = self.links.iter().filter(|(_, figures)| **figures != CableChange::default());
+        let cable = |((a, b), figures): (&(NodeIndex, NodeIndex), &CableChange)| {
+            let common = medium.between(None, &nodes.specs[*a as usize], &nodes.specs[*b as usize]);
             let index = nodes.links.binary_search(&(*a, *b)).ok()?;
-            let cable = Cable {
-                latency: figures.latency.or(between).unwrap_or(medium.cable.latency),
-                jitter_us: figures.jitter_us.unwrap_or(medium.cable.jitter_us),
-                bandwidth_bps: figures.bandwidth_bps.unwrap_or(medium.cable.bandwidth_bps),
-                loss_ppm: figures.loss_ppm.unwrap_or(medium.cable.loss_ppm),
-                message_loss_ppm: figures.message_loss_ppm.unwrap_or(medium.cable.message_loss_ppm),
-            };
-            Some((index, cable))
+            Some((index, figures.over(common)))
         };
         told.filter_map(cable).collect()
     }
@@ -60,13 +41,7 @@ impl Nodes {
                 let place = fields.below(key).map_or(fields.place, |item| item.place);
                 fields.optional_text(key).and_then(|name| self.find(place, &name, problems))
             };
-            let figures = Figures {
-                latency: fields.given("latency").and_then(|item| medium_reader::latency(item, problems)),
-                jitter_us: fields.optional("jitter"),
-                bandwidth_bps: fields.optional("bandwidth"),
-                loss_ppm: medium_reader::loss(&fields),
-                message_loss_ppm: fields.optional("message_loss").map(|loss| loss as u32),
-            };
+            let figures = medium_reader::cable_change(&fields, problems);
             let (Some(a), Some(b)) = (end("a"), end("b")) else { continue };
             if a == b {
                 fields.problem("b", || "expected another node than 'a', found the same".into());
@@ -76,11 +51,12 @@ impl Nodes {
             }
         }
         for link in std::mem::take(&mut self.drawn) {
-            let figures = Figures {
+            let figures = CableChange {
                 latency: link.latency_us.map(|us| Latency::Fixed { us }),
                 jitter_us: link.jitter_us,
                 bandwidth_bps: link.bandwidth_bps,
                 loss_ppm: link.loss_ppm,
+                queue_bytes: None,
                 message_loss_ppm: link.message_loss_ppm,
             };
             written.links.entry((link.a.min(link.b), link.a.max(link.b))).or_insert(figures);

@@ -152,7 +152,7 @@ impl Load {
 
 impl Parties {
     /// One of them, but not `other`; `below` draws a number below its argument.
-    fn pick(&self, nodes: u64, other: Option<NodeIndex>, below: impl Fn(u64) -> u64) -> NodeIndex {
+    pub(super) fn pick(&self, nodes: u64, other: Option<NodeIndex>, below: impl Fn(u64) -> u64) -> NodeIndex {
         match self {
             Parties::Any => {
                 let drawn = below(nodes - u64::from(other.is_some())) as NodeIndex;

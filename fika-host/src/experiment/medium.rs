@@ -1,11 +1,15 @@
-//! The network between the nodes in the simulator.
+//! The network between the nodes.
 
 use std::collections::BTreeMap;
 
 use fika_core::header::Time;
 use serde::{Deserialize, Serialize};
 
-/// The network between the nodes in the simulator, and the cost of its messages. The live engines use none of it.
+use super::node_spec::NodeSpec;
+use crate::physics::{Cable, Latency};
+
+/// The network between the nodes, and the cost of its messages. Live runs have its regions and cables; the rest is the
+/// simulator's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Medium {
     /// Where nodes are. Their matrix says how long a message takes from one region to another.
@@ -26,6 +30,17 @@ pub(crate) struct Medium {
     pub compact_failures: Vec<CompactFailure>,
 }
 
+impl Medium {
+    /// How a link behaves in the direction between these nodes; `own` is its cable if it is not the common one.
+    pub(crate) fn between(&self, own: Option<&Cable>, from: &NodeSpec, to: &NodeSpec) -> Cable {
+        let regional = || {
+            let row = &self.regions.get(usize::from(from.region?))?.latency;
+            row.get(usize::from(to.region?)).copied()
+        };
+        own.copied().unwrap_or_else(|| Cable { latency: regional().unwrap_or(self.cable.latency), ..self.cable })
+    }
+}
+
 /// A part of the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Region {
@@ -40,90 +55,6 @@ pub(crate) struct Region {
     pub download_bps: u64,
     /// From here to each region, in their order. Empty: as the [`Medium::cable`].
     pub latency: Vec<Latency>,
-}
-
-/// How a link behaves. Both directions are alike.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Cable {
-    /// How long a bit takes from end to end.
-    pub latency: Latency,
-    /// Up to this much more, drawn from a uniform distribution.
-    pub jitter_us: Time,
-    /// Bits a second in each direction; 0: no limit.
-    pub bandwidth_bps: u64,
-    /// The share of packets that are lost, in parts per million, below all. A connection repeats them, so that messages
-    /// come later.
-    pub loss_ppm: u32,
-    /// The share of messages that are lost, in parts per million. Only the node itself can send one again.
-    #[serde(default)]
-    pub message_loss_ppm: u32,
-}
-
-/// How long a bit takes, one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(tag = "model", rename_all = "snake_case")]
-pub(crate) enum Latency {
-    /// Always the same.
-    Fixed {
-        /// Microseconds.
-        us: Time,
-    },
-    /// Drawn for each message from a normal distribution; below zero counts as zero.
-    Normal {
-        /// Microseconds.
-        mean_us: Time,
-        /// Standard deviation in microseconds.
-        sd_us: Time,
-    },
-    /// Drawn for each message: `scale / U^(1/shape)` with U uniform in (0, 1].
-    Pareto {
-        /// Microseconds: what scale and shape give, for readers.
-        mean_us: Time,
-        /// The smallest, in microseconds.
-        scale_us: Time,
-        /// In thousandths. Above 1,000, or there is no mean.
-        shape_milli: u64,
-    },
-}
-
-impl Default for Latency {
-    fn default() -> Latency {
-        Latency::Fixed { us: 0 }
-    }
-}
-
-impl Latency {
-    /// A Pareto distribution with this mean and smallest value. The default of the latter is 5 ms below the mean, as in
-    /// the models of the measurements of 2015 and 2019.
-    ///
-    /// # Errors
-    /// When there is no such distribution.
-    pub(crate) fn pareto(mean_us: Time, scale_us: Option<Time>) -> Result<Latency, String> {
-        let scale_us = scale_us.unwrap_or(mean_us.saturating_sub(5_000));
-        if scale_us == 0 || scale_us >= mean_us {
-            return Err("expected a scale above 0 and below the mean; without one, a mean above 5 ms".into());
-        }
-        let shape_milli = u128::from(mean_us) * 1_000 / u128::from(mean_us - scale_us);
-        let shape_milli = u64::try_from(shape_milli).unwrap_or(u64::MAX).max(1_001);
-        Ok(Latency::Pareto { mean_us, scale_us, shape_milli })
-    }
-
-    /// The mean deviation from the mean in microseconds, to within a quarter.
-    pub(crate) fn spread_us(&self) -> Time {
-        match *self {
-            Latency::Fixed { .. } => 0,
-            Latency::Normal { sd_us, .. } => sd_us,
-            Latency::Pareto { mean_us, scale_us, .. } => mean_us - scale_us,
-        }
-    }
-
-    /// The mean in microseconds.
-    pub(crate) fn mean_us(&self) -> Time {
-        match *self {
-            Latency::Fixed { us } => us,
-            Latency::Normal { mean_us, .. } | Latency::Pareto { mean_us, .. } => mean_us,
-        }
-    }
 }
 
 /// Bytes charged in place of the real size.

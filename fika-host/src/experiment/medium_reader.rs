@@ -10,7 +10,7 @@ use super::reader::{Fields, Read, did_you_mean};
 use super::schema;
 use super::shares::{dealt, normal, purpose};
 use super::source::{Item, Problems, Value};
-use super::{Cable, Charge, CompactFailure, Latency, Medium, Region, Role};
+use super::{Cable, CableChange, Charge, CompactFailure, Latency, Medium, Region, Role};
 use crate::limits::shortened;
 use crate::quantity::DURATION;
 
@@ -44,7 +44,20 @@ fn cable(network: &Fields<'_>, problems: &Problems) -> Cable {
         jitter_us: link.number("jitter"),
         bandwidth_bps: link.number("bandwidth"),
         loss_ppm: loss(&link).unwrap_or(0),
+        queue_bytes: link.optional("queue"),
         message_loss_ppm: link.number("message_loss") as u32,
+    }
+}
+
+/// The figures that a table gives of a cable.
+pub(super) fn cable_change(fields: &Fields<'_>, problems: &Problems) -> CableChange {
+    CableChange {
+        latency: fields.given("latency").and_then(|item| latency(item, problems)),
+        jitter_us: fields.optional("jitter"),
+        bandwidth_bps: fields.optional("bandwidth"),
+        loss_ppm: loss(fields),
+        queue_bytes: fields.optional("queue"),
+        message_loss_ppm: fields.optional("message_loss").map(|loss| loss as u32),
     }
 }
 

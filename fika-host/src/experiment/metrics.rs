@@ -3,7 +3,7 @@
 use fika_core::message::Message;
 
 use super::key::Form::{self, *};
-use super::key::INTEGER_MAX;
+use super::key::{INTEGER_MAX, Needs};
 use crate::quantity;
 
 /// A metric that an `[[expect]]` can name.
@@ -11,8 +11,8 @@ pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) form: Form,
     pub(super) on: Scope,
-    /// Only the simulator measures it.
-    pub(super) simulated: bool,
+    /// Which engines measure it.
+    pub(super) needs: Needs,
     pub(super) about: &'static str,
 }
 
@@ -25,7 +25,7 @@ pub(super) enum Scope {
 }
 
 const fn metric(name: &'static str, form: Form, on: Scope, about: &'static str) -> Metric {
-    Metric { name, form, on, simulated: false, about }
+    Metric { name, form, on, needs: Needs::Nothing, about }
 }
 
 const COUNT: Form = Integer(0, INTEGER_MAX);
@@ -105,7 +105,7 @@ pub(super) static METRICS: &[Metric] = &[
         name: MESSAGES,
         form: COUNT,
         on: Scope::Network,
-        simulated: true,
+        needs: Needs::Simulator,
         about: "messages of this kind that were sent: `messages_inv`, `messages_block`...",
     },
 ];

@@ -9,6 +9,8 @@
 mod builder;
 #[cfg(test)]
 mod error_tests;
+mod event_keys;
+mod events;
 mod expect;
 mod graph;
 mod graph_file;
@@ -43,23 +45,24 @@ use std::io::Read;
 use std::path::Path;
 
 pub use builder::{Network, NetworkBuilder, Node};
+pub(crate) use events::{Action, Conditions, LinkAction, NodeAction, NodeState, Plan};
 pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]
 pub(crate) use load::When;
 pub(crate) use load::{Due, Load, Parties, Payment, TRIES_MAX, retry_us};
-pub(crate) use medium::{Cable, Charge, CompactFailure, Latency, Medium, Region};
+pub(crate) use medium::{Charge, CompactFailure, Medium, Region};
 pub(crate) use metrics::measured;
 pub(crate) use node_config::node_seed;
 pub use node_spec::Role;
 pub(crate) use node_spec::{Durability, NodeIndex, NodeSpec};
 pub(crate) use resolve::plugin_table;
-pub(crate) use shares::unit;
 use source::Source;
 pub use source::{ExperimentErrors, Override};
 pub use spec::Experiment;
 pub(crate) use spec::{Announce, Engine, Mempool, PATIENCE_INTERVALS, PluginChoice, Plugins, Relay, TraceFormat};
 
 use crate::limits::utf8;
+pub(crate) use crate::physics::{Cable, CableChange, Latency, unit};
 
 impl Experiment {
     /// Reads an experiment file, and the file of its graph if it names one, and applies the overrides in their order.
@@ -110,6 +113,7 @@ impl Experiment {
         if let Some((stem, source)) = self.origin.0.as_deref() {
             let drawn = resolve::resolve_with(stem, source, Some(seed))?;
             (other.nodes, other.links, other.medium) = (drawn.nodes, drawn.links, drawn.medium);
+            other.events = drawn.events;
             other.chain.hash_rate = drawn.chain.hash_rate;
         }
         Ok(other)

@@ -1,7 +1,7 @@
 //! The keys of nodes, links and what lies between.
 
 use super::key::Form::*;
-use super::key::{DEGREE_MAX, Key, NONE, REQUIRED, Schema, key, sim, table};
+use super::key::{DEGREE_MAX, Key, NONE, REQUIRED, Schema, cable, key, sim, table};
 use super::presets::PRESETS;
 use crate::limits::NODES_MAX;
 use crate::quantity;
@@ -10,10 +10,10 @@ pub(super) static NETWORK: Schema = table(
     "[network]",
     &[
         key("nodes", Integer(0, NODES_MAX), "0", "this many nodes named n1, n2, ..."),
-        sim("preset", OneOf(PRESETS), NONE, "regions and graph as measured, see [Presets](#presets); other keys win"),
+        cable("preset", OneOf(PRESETS), NONE, "regions and graph as measured, see [Presets](#presets); other keys win"),
         key("graph", Table, "{}", "links between all full nodes"),
-        sim("regions", Tables, "[]", "where nodes stand, and how long messages take between them"),
-        sim("link", Table, "{}", "the cable of links that say nothing else"),
+        key("regions", Tables, "[]", "where nodes stand, and how long messages take between them"),
+        key("link", Table, "{}", "the cable of links that say nothing else"),
         key("hash_rate", Table, NONE, "drawn for each full node that gives none"),
         sim("one_upload_at_a_time", Flag, "false", "a node sends the next block when the last one has arrived"),
         sim("processing", Table, "{}", "time added to each message of a kind: `{ inv = \"10 ms\", block = \"2 ms\" }`"),
@@ -58,33 +58,40 @@ pub(super) static REGIONS: Schema = table(
     &[
         key("name", Name, REQUIRED, "unique"),
         key("share", Share, "0 %", "nodes that stand here of those that name no region; 100 % of all regions together"),
-        key("upload", BitRate, NONE, "of a node here without one of its own; `none`: no limit"),
-        key("download", BitRate, NONE, "likewise"),
-        key("latency", Latencies, "[]", "from here to each region, in their order; empty: as `network.link`"),
+        cable("upload", BitRate, NONE, "of a node here without one of its own; `none`: no limit"),
+        cable("download", BitRate, NONE, "likewise"),
+        cable("latency", Latencies, "[]", "from here to each region, in their order; empty: as `network.link`"),
     ],
 );
 
 const LATENCY_ABOUT: &str = "time from end to end, one way";
-const JITTER_ABOUT: &str = "up to this much more, drawn for each message";
+const JITTER_ABOUT: &str = "up to this much more, drawn for each message, live for each packet";
 const BANDWIDTH_ABOUT: &str = "what passes in a second in each direction; `none`: no limit";
 const LOSS_ABOUT: &str = "packets that are lost and repeated, which delays messages; below 100 %";
+const QUEUE_ABOUT: &str = "live: what may wait for a line, and what comes after it is lost; absent: what passes in 100 ms, at least 64 KiB. The simulator's queues have no bound";
 const MESSAGE_LOSS_ABOUT: &str = "messages that never arrive; for models without repetition";
 
 pub(super) static LINK: Schema = table(
     "[network.link]",
     &[
-        key("latency", Latency, "0 s", LATENCY_ABOUT),
-        key("jitter", Measure(&quantity::DURATION), "0 s", JITTER_ABOUT),
-        key("bandwidth", BitRate, NONE, BANDWIDTH_ABOUT),
-        key("loss", Share, "0 %", LOSS_ABOUT),
-        key("message_loss", Share, "0 %", MESSAGE_LOSS_ABOUT),
+        cable("latency", Latency, "0 s", LATENCY_ABOUT),
+        cable("jitter", Measure(&quantity::DURATION), "0 s", JITTER_ABOUT),
+        cable("bandwidth", BitRate, NONE, BANDWIDTH_ABOUT),
+        cable("loss", Share, "0 %", LOSS_ABOUT),
+        cable("queue", Measure(&quantity::BYTES), NONE, QUEUE_ABOUT),
+        sim("message_loss", Share, "0 %", MESSAGE_LOSS_ABOUT),
     ],
 );
 
 pub(super) static LATENCY: Schema = table(
     "[latency]",
     &[
-        key("model", OneOf(&["fixed", "normal", "pareto"]), "fixed", "what is drawn for each message"),
+        key(
+            "model",
+            OneOf(&["fixed", "normal", "pareto"]),
+            "fixed",
+            "what is drawn for each message, live for each packet",
+        ),
         key("mean", Measure(&quantity::DURATION), REQUIRED, LATENCY_ABOUT),
         key("sd", Measure(&quantity::DURATION), NONE, "`normal`: the standard deviation; below zero counts as zero"),
         key("scale", Measure(&quantity::DURATION), NONE, "`pareto`: the smallest; absent: 5 ms less than the mean"),
@@ -114,10 +121,11 @@ const DURABILITY: Key = key(
     "batch",
     "`block`: each block is on disk before the next; `batch`: several at once",
 );
-const REGION: Key = sim("region", Text, NONE, "where it stands; absent: drawn by the shares of the regions");
-const UPLOAD: Key = sim("upload", BitRate, NONE, "to all neighbours together; `none`: no limit; absent: its region's");
+const REGION: Key = key("region", Text, NONE, "where it stands; absent: drawn by the shares of the regions");
+const UPLOAD: Key =
+    cable("upload", BitRate, NONE, "to all neighbours together; `none`: no limit; absent: its region's");
 const DOWNLOAD: Key =
-    sim("download", BitRate, NONE, "from all neighbours together; `none`: no limit; absent: its region's");
+    cable("download", BitRate, NONE, "from all neighbours together; `none`: no limit; absent: its region's");
 const CLOCK_OFFSET: Key =
     sim("clock_offset", Signed(&quantity::DURATION), "0 s", "how far its clock is ahead at the start; `-`: behind");
 const CLOCK_DRIFT: Key = sim("clock_drift", Signed(&quantity::DRIFT), "0 ppm", "how much its clock gains; `-`: loses");
@@ -171,10 +179,11 @@ pub(super) static LINKS: Schema = table(
     &[
         key("a", Text, REQUIRED, "the node at one end"),
         key("b", Text, REQUIRED, "the node at the other end"),
-        sim("latency", Latency, NONE, "time from end to end, one way; absent: by regions, or as `network.link`"),
-        sim("jitter", Measure(&quantity::DURATION), NONE, JITTER_ABOUT),
-        sim("bandwidth", BitRate, NONE, "in each direction; `none`: no limit; absent: as `network.link`"),
-        sim("loss", Share, NONE, LOSS_ABOUT),
+        cable("latency", Latency, NONE, "time from end to end, one way; absent: by regions, or as `network.link`"),
+        cable("jitter", Measure(&quantity::DURATION), NONE, JITTER_ABOUT),
+        cable("bandwidth", BitRate, NONE, "in each direction; `none`: no limit; absent: as `network.link`"),
+        cable("loss", Share, NONE, LOSS_ABOUT),
+        cable("queue", Measure(&quantity::BYTES), NONE, QUEUE_ABOUT),
         sim("message_loss", Share, NONE, MESSAGE_LOSS_ABOUT),
     ],
 );

@@ -74,7 +74,7 @@ fn what_is_written_wins_over_the_preset() {
 fn regions_links_and_clocks_are_read() {
     let text = "
 [network]
-link = { latency = '30 ms', jitter = '5 ms', bandwidth = '10 Mbit/s', loss = '1 %', message_loss = '2 %' }
+link = { latency = '30 ms', jitter = '5 ms', bandwidth = '10 Mbit/s', loss = '1 %', queue = '9 kB', message_loss = '2 %' }
 regions = [
     { name = 'east', share = '50 %', upload = '1 Mbit/s', latency = ['1 ms', { model = 'normal', mean = '80 ms', sd = '9 ms' }] },
     { name = 'west', share = 0.5, download = '2 Gbit/s', latency = ['81 ms', { model = 'pareto', mean = '20 ms', scale = '10 ms' }] },
@@ -95,6 +95,7 @@ region = 'west'
 a = 'b'
 b = 'a'
 loss = 0.25
+queue = '1 MB'
 [[links]]
 a = 'b'
 b = 'c'
@@ -110,6 +111,7 @@ jitter = '0 s'
         jitter_us: 5_000,
         bandwidth_bps: 10_000_000,
         loss_ppm: 10_000,
+        queue_bytes: Some(9_000),
         message_loss_ppm: 20_000,
     };
     let medium = &experiment.medium;
@@ -119,7 +121,7 @@ jitter = '0 s'
     assert_eq!(medium.regions[1].latency[1], Latency::Pareto { mean_us: 20_000, scale_us: 10_000, shape_milli: 2_000 });
     assert_eq!(experiment.links, [(0, 1), (0, 2), (1, 2)]);
     let own = [
-        (0, Cable { latency: normal, loss_ppm: 250_000, ..cable }),
+        (0, Cable { latency: normal, loss_ppm: 250_000, queue_bytes: Some(1_000_000), ..cable }),
         (1, Cable { latency: Latency::Fixed { us: 7_000 }, jitter_us: 0, ..cable }),
     ];
     assert_eq!(medium.own, own.into());
@@ -127,6 +129,59 @@ jitter = '0 s'
     assert_eq!((a.clock_offset_us, a.clock_drift_ppm), (-2_000_000, 20));
     assert_eq!((a.upload_bps, a.download_bps), (1_000_000, 0));
     assert_eq!((b.upload_bps, b.download_bps, c.upload_bps), (3_000, 2_000_000_000, 0));
+}
+
+#[test]
+fn live_runs_have_all_of_a_network_but_what_only_models_have() {
+    let text = "
+[experiment]
+engine = 'netns'
+[network]
+link = { latency = '30 ms', jitter = '5 ms', bandwidth = '10 Mbit/s', loss = '1 %' }
+regions = [
+    { name = 'east', upload = '1 Mbit/s', latency = ['1 ms', '80 ms'] },
+    { name = 'west', download = '2 Gbit/s', latency = ['90 ms', '2 ms'] },
+]
+[defaults.node]
+region = 'west'
+[[nodes]]
+name = 'a'
+region = 'east'
+[[nodes]]
+name = 'b'
+peers = ['a']
+[[nodes]]
+name = 'c'
+[[links]]
+a = 'c'
+b = 'a'
+latency = '7 ms'
+bandwidth = 'none'
+queue = '64 KiB'
+";
+    let experiment = parse(text, &[]).unwrap();
+    assert_eq!(experiment.engine, Some(Engine::Netns));
+    let fixed = |ms: u64| Latency::Fixed { us: ms * 1_000 };
+    let common = Cable { latency: fixed(80), ..experiment.medium.cable };
+    assert_eq!(experiment.cables(0), [common, Cable { latency: fixed(90), ..common }]);
+    let own = Cable { latency: fixed(7), bandwidth_bps: 0, queue_bytes: Some(65_536), ..common };
+    assert_eq!(experiment.cables(1), [own; 2]);
+    for key in ["one_upload_at_a_time = true", "processing = { inv = '1 ms' }"] {
+        let lines = errors(&text.replace("[network]", &format!("[network]\n{key}")), &[]);
+        assert!(lines.len() == 1 && lines[0].contains("needs the simulator"), "{key}: {lines:?}");
+    }
+    // Only an engine with cables is chosen, or asked for by name.
+    assert_eq!(parse(text, &["experiment.engine=auto"]).unwrap().engine, None);
+    let lines = errors(text, &["experiment.engine=process"]);
+    assert!(
+        lines.len() == 1 && lines[0].contains("x.toml:5:10: 'latency' in [network.link] needs cables"),
+        "{lines:?}"
+    );
+    let nothing =
+        ["network.link={}", "network.regions=[]", "links=[]", "nodes.c.peers=['a']", "defaults.node.region=none"];
+    let mut nothing = nothing.to_vec();
+    nothing.extend(["nodes.a.region=none", "experiment.engine=process"]);
+    assert_eq!(parse(text, &nothing).unwrap().engine, Some(Engine::Process));
 }
 
 #[test]
@@ -181,7 +236,7 @@ fn a_graph_in_a_file_adds_its_nodes() {
     assert_eq!(names, [("a", 7), ("w", 0), ("1", 5)]);
     assert_eq!(experiment.links, [(0, 2), (1, 2)]);
     assert_eq!(experiment.medium.own[&0].latency, Latency::Fixed { us: 2_500 });
-    assert_eq!(experiment.engine, Some(Engine::Sim));
+    assert_eq!(experiment.engine, None);
 
     let wrong = |graph: &str| {
         std::fs::write(dir.path().join("net.gml"), graph).unwrap();
@@ -214,12 +269,12 @@ fn errors_of_the_network_say_what_was_expected() {
     let link = "[[nodes]]\nname='a'\n[[links]]\na='a'\nb='n1'\n";
     for (text, expected) in [
         (
-            format!("[experiment]\nengine='netns'\n{}{link}latency='9 ms'\n", network("")),
-            "x.toml:11:1: 'latency' in [[links]] needs the simulator; expected engine = \"sim\", found \"netns\"",
+            format!("[experiment]\nengine='netns'\n{}{link}message_loss='9 %'\n", network("")),
+            "x.toml:11:1: 'message_loss' in [[links]] needs the simulator; expected engine = \"sim\", found \"netns\"",
         ),
         (
             format!("[experiment]\nengine='process'\n{}", network("preset = 'litecoin'")),
-            "x.toml:5:1: 'preset' in [network] needs the simulator",
+            "x.toml:5:1: 'preset' in [network] needs cables, which the engine 'process' does not have; expected engine = \"netns\" or \"sim\"",
         ),
         (format!("{}{link}latency=9\n", network("")), "expected a table for [latency], found the number 9"),
         (format!("{}{link}latency='9'\n", network("")), "expected a duration such as \"1 s\""),

@@ -15,7 +15,7 @@ use crate::limits::{LINKS_MAX, NODES_MAX, shortened};
 use crate::topology::TopologyLink;
 
 /// A clock that loses as much as this stands still.
-const DRIFT_MAX_PPM: u64 = 1_000_000;
+pub(super) const DRIFT_MAX_PPM: u64 = 1_000_000;
 
 /// The nodes, with what is needed to find them by name.
 pub(super) struct Nodes {

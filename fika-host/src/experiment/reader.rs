@@ -22,6 +22,7 @@ pub(super) enum Read {
     Text(String),
     Numbers(Vec<u64>),
     Texts(Vec<(Place, String)>),
+    Groups(Vec<Vec<(Place, String)>>),
     Range(u64, u64),
     Pairs(Vec<(u64, u64)>),
 }
@@ -65,8 +66,8 @@ impl<'a> Fields<'a> {
     fn check_keys(&self, table: &Table) {
         for (name, (place, item)) in table {
             let known = self.schema.keys.iter().find(|key| key.name == name);
-            if known.is_some_and(|key| key.simulated && !is_none(key, item)) {
-                self.problems.simulated(*place, name, self.schema.title);
+            if let Some(key) = known.filter(|key| !is_none(key, item)) {
+                self.problems.needs(key.needs, *place, name, self.schema.title);
             }
             match known.map(|key| key.form) {
                 Some(Form::Later(why)) => self
@@ -329,6 +330,10 @@ impl Form {
             (Form::Texts | Form::Names, Value::List(items)) => Texts(items.iter().map(text).collect::<Result<_, _>>()?),
             (Form::Texts, _) => return Err("expected a list of texts such as [\"a\", \"b\"]".into()),
             (Form::Names, _) => return Err("expected a name, a list of names, or \"any\"".into()),
+            (Form::Groups, Value::List(items)) => Groups(items.iter().map(group).collect::<Result<_, _>>()?),
+            (Form::Groups, _) => return Err("expected a list of groups such as [[\"a\", \"b\"], [\"c\"]]".into()),
+            (Form::Factor, Value::Number(text) | Value::Text(text)) => Number(quantity::factor(text)?),
+            (Form::Factor, _) => return Err("expected a factor such as 0.5 or \"150 %\"".into()),
             (Form::CoinsRange, Value::Text(text)) => {
                 let (low, high) = text.split_once("..").unwrap_or((text, text));
                 let (low, high) = (low.trim().parse::<Amount>()?.0, high.trim().parse::<Amount>()?.0);
@@ -378,6 +383,13 @@ fn text(item: &Item) -> Result<(Place, String), String> {
     match &item.value {
         Value::Text(text) => Ok((item.place, text.clone())),
         _ => Err(format!("expected nothing but texts in the list, not {}", item.found())),
+    }
+}
+
+fn group(item: &Item) -> Result<Vec<(Place, String)>, String> {
+    match &item.value {
+        Value::List(items) => items.iter().map(text).collect(),
+        _ => Ok(vec![text(item)?]),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use fika_core::amount::{Amount, MAX_AMOUNT};
 use fika_core::env::{ChainParams, Proof, TieBreak};
 
+use super::events;
 use super::expect::expects;
 use super::key::Schema;
 use super::load::loads;
@@ -45,6 +46,9 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     medium_reader::place(&mut nodes, &file, &medium, seed, &problems);
     medium.regions.append(&mut nodes.file_regions);
     medium.own = written.own(&nodes, &medium);
+    let find = |name: &str| nodes.index(name);
+    let events = events::events(&file, (&nodes.specs, &nodes.links), &find, nodes.known, &problems);
+    let (event_places, events): (Vec<_>, Vec<_>) = events.into_iter().unzip();
     let name = run.optional_text("name").unwrap_or_else(|| name_from(stem));
     let mut experiment = Experiment {
         seed,
@@ -70,6 +74,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
         nodes: vec![],
         links: vec![],
         load: loads(&file, &nodes, &problems),
+        events,
         expects: expects(&file, &nodes, &problems),
         output: output(&file),
         notes: std::mem::take(&mut nodes.notes),
@@ -81,6 +86,7 @@ pub(super) fn resolve_with(stem: &str, source: &Source, seed: Option<u64>) -> Re
     experiment.engine = engine(&run, &problems);
     if problems.none() {
         check_together(&experiment, &run, &file.table("chain", &schema::CHAIN), &problems);
+        events::check(&experiment, &event_places, &problems);
     }
     source.check(problems)?;
     Ok(experiment)
@@ -154,6 +160,9 @@ fn engine(run: &Fields<'_>, problems: &Problems) -> Option<Engine> {
     if let Some((place, key)) = simulated {
         let name = run.text("engine");
         problems.add(place, || format!("{key} needs the simulator; expected engine = \"sim\", found \"{name}\""));
+    } else if let Some((place, key)) = problems.first_cabled().filter(|_| engine == Engine::Process) {
+        let why = "which the engine 'process' does not have; expected engine = \"netns\" or \"sim\"";
+        problems.add(place, || format!("{key} needs cables, {why}"));
     }
     Some(engine)
 }

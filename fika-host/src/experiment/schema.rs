@@ -2,8 +2,9 @@
 //!
 //! The reader takes forms and defaults from here, and a test compares `docs/experiment-file.md` with it.
 
+pub(super) use super::event_keys::EVENTS;
 use super::key::Form::{Later, Table, Tables};
-use super::key::{NONE, REQUIRED, Schema, key, table};
+use super::key::{NONE, Needs, REQUIRED, Schema, key, table};
 use super::metrics::{METRICS, Scope};
 pub(super) use super::network_keys::*;
 pub(super) use super::run_keys::*;
@@ -28,9 +29,9 @@ pub(super) static FILE: Schema = table(
         key("node_groups", Tables, "[]", "nodes that differ in nothing but their names"),
         key("links", Tables, "[]", "cables between two nodes"),
         key("load", Tables, "[]", "payments that are made by themselves"),
+        key("events", Tables, "[]", "what happens to the network: partitions, crashes, changes"),
         key("expect", Tables, "[]", "what must hold at the end; exit code 1 if it does not"),
         key("output", Table, "{}", "where the results go"),
-        key("events", Later(SIMULATOR), NONE, "partitions, restarts, joins"),
         key("sweep", Later(SIMULATOR), NONE, "parameters times seeds"),
     ],
 );
@@ -61,6 +62,7 @@ pub(super) static ALL: &[&Schema] = &[
     &NODE_GROUPS,
     &LINKS,
     &LOAD,
+    &EVENTS,
     &EXPECT,
     &OUTPUT,
 ];
@@ -76,7 +78,7 @@ pub(super) fn reference() -> String {
                 REQUIRED | NONE => key.default.to_string(),
                 default => format!("`{default}`"),
             };
-            let about = simulated_only(key.simulated, key.about);
+            let about = limited(key.needs, key.about);
             text += &format!("| `{}` | {} | {default} | {about} |\n", key.name, key.form.describe());
         }
         text += "\n";
@@ -88,12 +90,16 @@ pub(super) fn reference() -> String {
             Scope::Network => "the network",
             Scope::Either => "either",
         };
-        let about = simulated_only(metric.simulated, metric.about);
+        let about = limited(metric.needs, metric.about);
         text += &format!("| `{}` | {} | {on} | {} |\n", metric.name, metric.form.describe(), about);
     }
     text
 }
 
-fn simulated_only(simulated: bool, about: &str) -> String {
-    if simulated { format!("{about} (`sim` only)") } else { about.into() }
+fn limited(needs: Needs, about: &str) -> String {
+    match needs {
+        Needs::Nothing => about.into(),
+        Needs::Cables => format!("{about} (not `process`)"),
+        Needs::Simulator => format!("{about} (`sim` only)"),
+    }
 }

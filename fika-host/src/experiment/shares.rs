@@ -2,6 +2,7 @@
 
 use fika_core::hash::{self, draw};
 
+use crate::physics::unit;
 use crate::quantity::HASH_RATE_MAX;
 
 /// What a draw is for, so that no two uses share one.
@@ -29,11 +30,6 @@ pub(super) fn dealt(count: usize, shares: &[u32], seed: u64, purpose: u64) -> Ve
         classes.swap(last, below(seed, purpose, last as u64, last as u64 + 1) as usize);
     }
     classes
-}
-
-/// A draw as a number in (0, 1]: its logarithm is finite.
-pub(crate) fn unit(drawn: u64) -> f64 {
-    ((drawn >> 11) + 1) as f64 / (1_u64 << 53) as f64
 }
 
 /// A whole number of at least 1 from a normal distribution (Box and Muller 1958).

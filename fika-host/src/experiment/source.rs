@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::key::Needs;
 use crate::limits::shortened;
 
 /// The largest experiment file that is read, in bytes. 100,000 nodes written one by one fit in it.
@@ -70,6 +71,15 @@ impl Item {
 
     pub(super) fn list(items: impl IntoIterator<Item = Item>) -> Item {
         Item::new(Value::List(items.into_iter().collect()))
+    }
+
+    pub(super) fn table(entries: impl IntoIterator<Item = (String, Item)>) -> Item {
+        Item::new(Value::Table(entries.into_iter().map(|(key, item)| (key, (Place::Code, item))).collect()))
+    }
+
+    /// Whether it is this text.
+    pub(super) fn is_text(&self, text: &str) -> bool {
+        matches!(&self.value, Value::Text(found) if found == text)
     }
 
     /// What was found here, for the end of an error message.
@@ -316,8 +326,9 @@ fn one_line(text: &str) -> String {
 pub(super) struct Problems {
     found: RefCell<Vec<(Place, String)>>,
     more: Cell<usize>,
-    /// The first key that only the simulator has.
+    /// The first key that needs the simulator, and the first that needs cables.
     simulated: RefCell<Option<(Place, String)>>,
+    cabled: RefCell<Option<(Place, String)>>,
 }
 
 impl Problems {
@@ -335,9 +346,13 @@ impl Problems {
         }
     }
 
-    /// Notes a key that only the simulator has.
-    pub(super) fn simulated(&self, place: Place, key: &str, table: &str) {
-        let mut first = self.simulated.borrow_mut();
+    /// Notes a key that not all engines have.
+    pub(super) fn needs(&self, needs: Needs, place: Place, key: &str, table: &str) {
+        let mut first = match needs {
+            Needs::Nothing => return,
+            Needs::Cables => self.cabled.borrow_mut(),
+            Needs::Simulator => self.simulated.borrow_mut(),
+        };
         if first.as_ref().is_none_or(|(found, _)| place < *found) {
             *first = Some((place, format!("'{key}' in {table}")));
         }
@@ -346,6 +361,16 @@ impl Problems {
     /// The first key that only the simulator has, with its place.
     pub(super) fn first_simulated(&self) -> Option<(Place, String)> {
         self.simulated.borrow().clone()
+    }
+
+    /// The first problem, without its place.
+    pub(super) fn first(&self) -> Option<String> {
+        self.found.borrow().first().map(|(_, why)| why.clone())
+    }
+
+    /// The first key that needs cables, likewise.
+    pub(super) fn first_cabled(&self) -> Option<(Place, String)> {
+        self.cabled.borrow().clone()
     }
 
     pub(super) fn none(&self) -> bool {

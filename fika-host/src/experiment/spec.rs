@@ -8,11 +8,13 @@ use fika_core::header::Time;
 use fika_core::plugin::Kind;
 use serde::{Deserialize, Serialize};
 
+use super::events::Scheduled;
 use super::expect::Expect;
 use super::load::{Load, Payment};
-use super::medium::{CompactFailure, Latency, Medium};
+use super::medium::{CompactFailure, Medium};
 use super::node_spec::{NodeIndex, NodeSpec};
 use super::source::Source;
+use crate::physics::Latency;
 
 /// One network and what happens in it, complete and checked.
 ///
@@ -53,6 +55,9 @@ pub struct Experiment {
     pub(crate) links: Vec<(NodeIndex, NodeIndex)>,
     /// Payments that nodes make by themselves.
     pub(crate) load: Vec<Load>,
+    /// What happens to the network from outside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) events: Vec<Scheduled>,
     /// What must hold at the end.
     pub(crate) expects: Vec<Expect>,
     /// Where the results go.

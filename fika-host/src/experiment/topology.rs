@@ -1,8 +1,8 @@
 //! The topology of an experiment.
 
-use super::medium::{Cable, Latency};
-use super::node_spec::{Durability, NodeIndex, NodeSpec, Role};
+use super::node_spec::{Durability, NodeSpec, Role};
 use super::spec::Experiment;
+use crate::physics::{Cable, Latency};
 use crate::topology::{Format, Topology, TopologyLink, TopologyNode};
 
 impl Experiment {
@@ -21,11 +21,11 @@ impl Experiment {
             download_bps: Some(node.download_bps).filter(|bps| *bps > 0),
         });
         let links = self.links.iter().enumerate().map(|(index, &(a, b))| {
-            let cable = self.cable(index);
+            let [cable, _] = self.cables(index);
             TopologyLink {
                 a,
                 b,
-                latency_us: Some(self.latency(index, a, b).mean_us()).filter(|us| *us > 0),
+                latency_us: Some(cable.latency.mean_us()).filter(|us| *us > 0),
                 jitter_us: Some(cable.jitter_us).filter(|us| *us > 0),
                 bandwidth_bps: Some(cable.bandwidth_bps).filter(|bps| *bps > 0),
                 loss_ppm: Some(cable.loss_ppm).filter(|ppm| *ppm > 0),
@@ -38,20 +38,17 @@ impl Experiment {
     /// A line with what a file of this format does not say of the network.
     pub(crate) fn unwritten(&self, format: Format) -> Option<String> {
         let node = |has: fn(&NodeSpec) -> bool| self.nodes.iter().any(has);
-        let link = |has: fn(&Cable) -> bool| (0..self.links.len()).any(|index| has(self.cable(index)));
-        let latency = |has: &dyn Fn(usize, NodeIndex, NodeIndex) -> bool| {
-            self.links.iter().enumerate().any(|(index, &(a, b))| has(index, a, b))
-        };
-        let drawn = latency(&|index, a, b| !matches!(self.latency(index, a, b), Latency::Fixed { .. }));
-        let directed = latency(&|index, a, b| self.latency(index, a, b) != self.latency(index, b, a));
+        let link = |has: fn(&[Cable; 2]) -> bool| (0..self.links.len()).any(|index| has(&self.cables(index)));
+        let drawn = link(|[cable, _]| !matches!(cable.latency, Latency::Fixed { .. }));
+        let directed = link(|[there, back]| there.latency != back.latency);
         let only_graphml = [
             ("roles", node(|node| node.role != Role::Full)),
             ("hash rates", node(|node| node.hash_rate > 0)),
             ("coins", node(|node| !node.coins.is_empty())),
             ("upload and download", node(|node| node.upload_bps > 0 || node.download_bps > 0)),
-            ("jitter", link(|cable| cable.jitter_us > 0)),
-            ("bandwidths", link(|cable| cable.bandwidth_bps > 0)),
-            ("loss", link(|cable| cable.loss_ppm > 0 || cable.message_loss_ppm > 0)),
+            ("jitter", link(|[cable, _]| cable.jitter_us > 0)),
+            ("bandwidths", link(|[cable, _]| cable.bandwidth_bps > 0)),
+            ("loss", link(|[cable, _]| cable.loss_ppm > 0 || cable.message_loss_ppm > 0)),
         ];
         let never = [
             ("how latencies are drawn (their mean is written)", drawn),
@@ -66,18 +63,12 @@ impl Experiment {
         (!left.is_empty()).then(|| format!("not written: {}", left.join(", ")))
     }
 
-    fn cable(&self, link: usize) -> &Cable {
-        self.medium.own.get(&link).unwrap_or(&self.medium.cable)
-    }
-
-    /// From `a` to `b`, the ends of this link.
-    fn latency(&self, link: usize, a: NodeIndex, b: NodeIndex) -> Latency {
-        if let Some(own) = self.medium.own.get(&link) {
-            return own.latency;
-        }
-        let region = |node: NodeIndex| self.nodes[node as usize].region.map(usize::from);
-        let between = region(a).zip(region(b));
-        let matrix = between.and_then(|(a, b)| self.medium.regions.get(a)?.latency.get(b));
-        matrix.copied().unwrap_or(self.medium.cable.latency)
+    /// How a link behaves in the direction from each of its ends.
+    pub(crate) fn cables(&self, link: usize) -> [Cable; 2] {
+        let (a, b) = self.links[link];
+        [(a, b), (b, a)].map(|(from, to)| {
+            let [from, to] = [from, to].map(|node| &self.nodes[node as usize]);
+            self.medium.between(self.medium.own.get(&link), from, to)
+        })
     }
 }

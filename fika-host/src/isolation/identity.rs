@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 /// A process as this host's pid namespace sees it, told apart from later owners of its pid.
@@ -51,11 +51,6 @@ impl ProcessId {
         // Looked at after the handle was taken: from here on the pid cannot change hands unnoticed.
         if self.alive() { Ok(handle) } else { Err(io::ErrorKind::NotFound.into()) }
     }
-
-    /// Sends a signal to this very process, never to another; `NotFound` if it is gone.
-    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        pidfd_send_signal(self.open()?, signal).map_err(gone)
-    }
 }
 
 fn gone(error: rustix::io::Errno) -> io::Error {
@@ -82,15 +77,16 @@ mod tests {
     }
 
     #[test]
-    fn another_process_under_the_same_pid_is_never_signalled() {
+    fn another_process_under_the_same_pid_is_never_taken_for_it() {
         let mut child = Command::new("sleep").arg("60").spawn().expect("sleep starts");
         let id = ProcessId::of(child.id() as i32).expect("it runs");
         let earlier = ProcessId { start_time: id.start_time - 1, ..id };
-        assert_eq!(earlier.signal(Signal::KILL).expect_err("refused").kind(), io::ErrorKind::NotFound);
+        assert_eq!(earlier.open().expect_err("refused").kind(), io::ErrorKind::NotFound);
         assert!(id.alive() && !earlier.alive());
-        id.signal(Signal::KILL).expect("sent");
+        id.open().expect("it runs");
+        child.kill().expect("sent");
         child.wait().expect("reaped");
         assert!(!id.alive());
-        assert_eq!(id.signal(Signal::KILL).expect_err("gone").kind(), io::ErrorKind::NotFound);
+        assert_eq!(id.open().expect_err("gone").kind(), io::ErrorKind::NotFound);
     }
 }

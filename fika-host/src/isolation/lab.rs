@@ -15,9 +15,11 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 
+use super::cables::{CableKinds, Cables, Physics};
 use super::record::{self, NodeRecord, Record};
 use super::spawn::{Child, Launch, Plan, Room, Spawner};
-use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, netns, process, system};
+use super::{Endpoint, Engine, Error, Link, PORT, Port, ProcessId, Side, process, system};
+use crate::physics::Cable;
 
 /// A run: every node's place, its links, and its process. Ends with [`Lab::down`] or when dropped.
 pub(crate) struct Lab {
@@ -26,6 +28,8 @@ pub(crate) struct Lab {
     runtime_dir: PathBuf,
     nodes: Vec<Node>,
     spawner: Spawner,
+    /// None with an engine that has none.
+    cables: Option<Cables>,
 }
 
 struct Node {
@@ -46,8 +50,12 @@ impl Lab {
         runtime_dir: &Path,
         nodes: &[String],
         links: &[Link],
+        physics: &Physics,
     ) -> Result<Lab, Error> {
         check(engine, name, nodes, links)?;
+        if engine == Engine::Process && links.iter().any(|link| physics.shape(link)) {
+            return Err(Error::NoCables);
+        }
         let directory = runtime_dir.join(name);
         let spawner = Spawner::new().map_err(|error| system("starting the spawner thread", error))?;
         let host = ProcessId::own().map_err(|error| system("reading /proc", error))?;
@@ -67,12 +75,13 @@ impl Lab {
         };
         claim(runtime_dir, &directory, &record)?;
         // From here on dropping the lab removes the directory.
-        let mut lab = Lab { record, directory, runtime_dir: runtime_dir.to_owned(), nodes: Vec::new(), spawner };
-        lab.nodes = lab.places(links)?;
+        let runtime_dir = runtime_dir.to_owned();
+        let mut lab = Lab { record, directory, runtime_dir, nodes: Vec::new(), spawner, cables: None };
+        lab.nodes = lab.places(links, physics)?;
         Ok(lab)
     }
 
-    fn places(&self, links: &[Link]) -> Result<Vec<Node>, Error> {
+    fn places(&mut self, links: &[Link], physics: &Physics) -> Result<Vec<Node>, Error> {
         let count = self.record.nodes.len();
         let node = |netns| Node { ports: Vec::new(), netns, child: None, launch: None };
         let sockets = self.record.nodes.iter().map(|node| node.control.clone());
@@ -84,10 +93,10 @@ impl Lab {
         match self.record.engine {
             Engine::Netns => {
                 raise_file_limit();
-                let cables = netns::plan(count, links.iter().map(|link| (link.a, link.b)));
-                let made = netns::create(count, &cables).map_err(|error| system("making the network", error))?;
-                nodes = made.into_iter().map(|netns| node(Some(netns))).collect();
-                for (link, [a, b]) in cables.iter().enumerate() {
+                let (namespaces, cables) = Cables::lay(count, links, physics)?;
+                nodes = namespaces.into_iter().map(|netns| node(Some(netns))).collect();
+                let plugs = self.cables.insert(cables).plans().iter().map(|plan| &plan.plugs);
+                for (link, [a, b]) in plugs.enumerate() {
                     for (own, other, side) in [(a, b, Side::Dials), (b, a, Side::Listens)] {
                         let endpoint = |address: Ipv4Addr, listens: bool| {
                             Endpoint::Tcp(SocketAddr::from((address, if listens { PORT } else { 0 })))
@@ -149,6 +158,31 @@ impl Lab {
         &self.nodes[node].ports
     }
 
+    /// Which kinds of cables there are; none with an engine that has no cables.
+    pub(crate) fn cable_kinds(&self) -> Option<CableKinds> {
+        self.cables.as_ref().map(Cables::kinds)
+    }
+
+    /// What to say where a busy machine made packets late on their cables.
+    pub(crate) fn lateness(&self) -> Option<String> {
+        self.cables.as_ref()?.lateness()
+    }
+
+    /// From now on the link carries packets, or loses all, those under way too. Connections over it stay, and send again
+    /// when it is up.
+    pub(crate) fn set_link_up(&mut self, link: usize, up: bool) -> Result<(), Error> {
+        let cables = self.cables.as_ref().ok_or(Error::NoCables)?;
+        let netns = |side: usize| self.nodes[cables.plans()[link].plugs[side].node].netns.as_ref().map(AsFd::as_fd);
+        let ends = netns(0).zip(netns(1)).ok_or(Error::NoCables)?;
+        cables.set_up(link, ends.into(), up)
+    }
+
+    /// From now on the link behaves so from its first node to its second, and back. Packets under way stay as they are,
+    /// and may be overtaken. A link without physics must have been made with [`Link::changes`].
+    pub(crate) fn change_link(&mut self, link: usize, cables: [Cable; 2]) -> Result<(), Error> {
+        self.cables.as_ref().ok_or(Error::NoCables)?.change(link, cables)
+    }
+
     /// Where a node's control socket is to be. It does not outlive the node's process.
     pub(crate) fn control_socket(&self, node: usize) -> &Path {
         &self.record.nodes[node].control
@@ -180,6 +214,11 @@ impl Lab {
         self.nodes[node].launch = Some(launch);
         self.record.store(&self.directory)?;
         Ok(process)
+    }
+
+    /// Whether a node was ever started.
+    pub(crate) fn has_started(&self, node: usize) -> bool {
+        self.nodes[node].launch.is_some()
     }
 
     /// Ends a node if it runs (SIGKILL) and starts it again as it was started, into the same network with
@@ -284,6 +323,7 @@ impl Lab {
         for node in 0..self.nodes.len() {
             self.reap(node, WaitOptions::empty())?;
         }
+        self.cables = None;
         self.nodes.clear(); // the networks go with their last descriptor
         if !self.directory.exists() {
             return Ok(());
@@ -336,7 +376,7 @@ fn check(engine: Engine, name: &str, nodes: &[String], links: &[Link]) -> Result
     }
 }
 
-/// A node costs the host up to three descriptors; the usual soft limit of 1,024 is for programs that use
+/// A node costs the host up to three descriptors, a userspace cable two; the usual soft limit of 1,024 is for programs that use
 /// `select`, and this is none.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

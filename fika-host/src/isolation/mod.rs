@@ -4,8 +4,12 @@
 //!
 //! | engine | a node is | a link is | where |
 //! |---|---|---|---|
-//! | [`Engine::Netns`] | number 1 of its pid namespace, with net, mount, uts and ipc namespaces | a veth pair, `eth0`, `eth1`.. in each node | Linux, as root or as an ordinary user |
+//! | [`Engine::Netns`] | number 1 of its pid namespace, with net, mount, uts and ipc namespaces | a cable, `eth0`, `eth1`.. in each node | Linux, as root or as an ordinary user |
 //! | [`Engine::Process`] | a plain process | a Unix socket in the run's private directory | everywhere |
+//!
+//! A cable of `netns` without physics is a veth pair. One with latency, jitter, bandwidth or loss, or between nodes with an
+//! upload or download of their own, is two TUN devices and a thread of the host that carries each packet at its time
+//! ([`forwarder`], [`wires`]).
 //!
 //! The order of calls, in the process that supervises a run:
 //!
@@ -28,7 +32,9 @@
 //! forward; the links of `Process` are sockets in a directory of mode 0700.
 
 mod address;
+mod cables;
 mod enter;
+mod forwarder;
 mod identity;
 mod lab;
 mod netlink;
@@ -36,7 +42,9 @@ mod netns;
 mod process;
 mod record;
 mod spawn;
+mod tun;
 mod userns;
+mod wires;
 
 use std::fmt;
 use std::io;
@@ -46,7 +54,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::physics::Cable;
+
 pub(crate) use address::cable_addresses;
+pub(crate) use cables::{CableKinds, Physics};
 pub(crate) use enter::command_in;
 pub(crate) use identity::ProcessId;
 pub(crate) use lab::Lab;
@@ -55,6 +66,7 @@ pub(crate) use record::{NodeRecord, Record, clean, runs, runtime_dir};
 pub(crate) use rustix::process::Signal;
 pub(crate) use spawn::Launch;
 pub(crate) use userns::enter_user_namespace;
+pub(crate) use wires::Rates;
 
 /// The TCP port on which a node with a network of its own listens: Bitcoin's, so that captures show it.
 pub(crate) const PORT: u16 = 8333;
@@ -63,7 +75,7 @@ pub(crate) const PORT: u16 = 8333;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Engine {
-    /// Network, pid, mount, uts and ipc namespaces; links are veth pairs.
+    /// Network, pid, mount, uts and ipc namespaces; links are cables.
     Netns,
     /// Plain processes; links are Unix sockets.
     Process,
@@ -97,12 +109,21 @@ pub(crate) struct Link {
     pub a: usize,
     /// The node that listens.
     pub b: usize,
+    /// How it behaves from `a` to `b`, and from `b` to `a`.
+    pub cables: [Cable; 2],
+    /// Whether [`Lab::change_link`] is to change it.
+    pub changes: bool,
 }
 
 impl Link {
-    /// A link over which `a` dials `b`.
+    /// A link over which `a` dials `b`, without physics.
     pub(crate) fn new(a: usize, b: usize) -> Link {
-        Link { a, b }
+        Link { a, b, cables: [Cable::default(); 2], changes: false }
+    }
+
+    /// The same with physics.
+    pub(crate) fn with(self, cables: [Cable; 2]) -> Link {
+        Link { cables, ..self }
     }
 }
 
@@ -173,6 +194,14 @@ pub(crate) enum Error {
         /// How many there may be.
         most: usize,
     },
+    /// The engine has no cables.
+    #[error(
+        "links with physics, and links that change, need cables, which the engine process does not have; expected netns"
+    )]
+    NoCables,
+    /// The cable has no physics.
+    #[error("link {0} is a plain veth pair; expected one that was made to change")]
+    PlainCable(usize),
     /// The runtime directory lies too deep for the sockets in it.
     #[error("{}: expected a path of at most 103 bytes, which is all that a Unix socket can have", .0.display())]
     PathTooLong(PathBuf),

@@ -44,7 +44,22 @@ impl Batch {
     /// Sets an interface up.
     pub(crate) fn up(&mut self, index: u32) {
         let mut message = Message::new(libc::RTM_NEWLINK, 0);
-        message.link_header(index, libc::IFF_UP as u32);
+        message.link_header(index, libc::IFF_UP as u32, libc::IFF_UP as u32);
+        self.messages.push(message.finish());
+    }
+
+    /// Lets so many packets wait for the reader of a TUN device.
+    pub(crate) fn queue(&mut self, index: u32, packets: u32) {
+        let mut message = Message::new(libc::RTM_NEWLINK, 0);
+        message.link_header(index, 0, 0);
+        message.attribute(libc::IFLA_TXQLEN, &packets.to_ne_bytes());
+        self.messages.push(message.finish());
+    }
+
+    /// Sets an interface down. It keeps its address, and forgets its neighbours.
+    pub(crate) fn down(&mut self, index: u32) {
+        let mut message = Message::new(libc::RTM_NEWLINK, 0);
+        message.link_header(index, 0, libc::IFF_UP as u32);
         self.messages.push(message.finish());
     }
 
@@ -85,15 +100,15 @@ impl Message {
         Message { bytes }
     }
 
-    fn link_header(&mut self, index: u32, flags: u32) {
+    fn link_header(&mut self, index: u32, flags: u32, changed: u32) {
         self.bytes.extend([libc::AF_UNSPEC as u8, 0, 0, 0]);
         self.bytes.extend(index.to_ne_bytes());
         self.bytes.extend(flags.to_ne_bytes());
-        self.bytes.extend(flags.to_ne_bytes()); // which flags to change: those that are set
+        self.bytes.extend(changed.to_ne_bytes());
     }
 
     fn end(&mut self, end: &End) {
-        self.link_header(end.index, 0);
+        self.link_header(end.index, 0, 0);
         let mut name = end.name.as_bytes().to_vec();
         name.push(0);
         self.attribute(libc::IFLA_IFNAME, &name);

@@ -1,4 +1,4 @@
-//! The `netns` engine (Linux): network namespaces joined by veth pairs.
+//! The `netns` engine (Linux): network namespaces joined by cables.
 //!
 //! The namespaces have no interface but their loopback and their cables, no route beyond them, and do not
 //! forward; nothing that a node sends can leave the network. They are held by descriptors of the host, so
@@ -8,17 +8,19 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::process::{Pid, WaitOptions, waitpid};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use super::netlink::{Batch, End, Route};
-use super::{address, spawn, userns};
+use super::{address, spawn, tun, userns};
 
 const LOOPBACK: u32 = 1;
+/// Packets that wait for the thread of the cables: twice the usual, for it may have to wait for the machine itself.
+const QUEUE: u32 = 1_000;
 
 /// One end of a cable as its node's namespace is to show it.
 #[derive(Clone, Debug)]
@@ -41,42 +43,85 @@ impl Plug {
     }
 }
 
-/// Plans the cables of `links` (pairs of nodes) between `nodes` nodes.
-pub(crate) fn plan(nodes: usize, links: impl ExactSizeIterator<Item = (usize, usize)>) -> Vec<[Plug; 2]> {
+/// How the packets of a cable get to its other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By the kernel, at once: a veth pair.
+    Direct,
+    /// By a thread of the host, each at its time: two TUN devices.
+    Userspace,
+}
+
+/// A cable to be laid.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    pub(crate) plugs: [Plug; 2],
+}
+
+/// Plans the cables of `links` (their kind, and pairs of nodes) between `nodes` nodes.
+pub(crate) fn plan(nodes: usize, links: impl ExactSizeIterator<Item = (Kind, (usize, usize))>) -> Vec<Plan> {
     let count = links.len();
     let mut used = vec![0; nodes];
     let mut plug = |node: usize, address, prefix, mac| {
         used[node] += 1;
         Plug { node, number: used[node] - 1, address, prefix, mac }
     };
-    let cable = |(index, (a, b))| {
+    let cable = |(index, (kind, (a, b)))| {
         let net = address::subnet(index, count);
-        [plug(a, net.a, net.prefix, address::mac(index, 1)), plug(b, net.b, net.prefix, address::mac(index, 2))]
+        let plugs =
+            [plug(a, net.a, net.prefix, address::mac(index, 1)), plug(b, net.b, net.prefix, address::mac(index, 2))];
+        Plan { kind, plugs }
     };
     links.enumerate().map(cable).collect()
 }
 
+/// What was made: a namespace for each node, and the devices of the userspace cables, two for each in their order.
+pub(crate) struct Made {
+    pub(crate) namespaces: Vec<OwnedFd>,
+    pub(crate) devices: Vec<OwnedFd>,
+}
+
 /// Makes `nodes` network namespaces and lays the cables. Works in a thread of its own, so that the caller
 /// stays in its own network.
-pub(crate) fn create(nodes: usize, cables: &[[Plug; 2]]) -> io::Result<Vec<OwnedFd>> {
-    std::thread::scope(|scope| scope.spawn(|| build(nodes, cables)).join())
+pub(crate) fn create(nodes: usize, cables: &[Plan]) -> io::Result<Made> {
+    elsewhere(|| build(nodes, cables))
+}
+
+/// Does something in a thread of its own, which may change its network.
+fn elsewhere<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| scope.spawn(work).join())
         .unwrap_or_else(|_| Err(io::Error::other("the thread that lays the cables panicked")))
 }
 
 /// As [`create`], but leaves the calling thread in the last namespace made.
-fn build(nodes: usize, cables: &[[Plug; 2]]) -> io::Result<Vec<OwnedFd>> {
-    let made = (0..nodes).map(|_| namespace()).collect::<io::Result<Vec<_>>>()?;
+fn build(nodes: usize, cables: &[Plan]) -> io::Result<Made> {
+    let userspace = || cables.iter().filter(|cable| cable.kind == Kind::Userspace).flat_map(|cable| &cable.plugs);
+    let mut own = vec![Vec::new(); nodes];
+    userspace().enumerate().for_each(|(place, plug)| own[plug.node].push((place, plug)));
+    let mut devices: Vec<Option<OwnedFd>> = userspace().map(|_| None).collect();
+    let mut made = Vec::with_capacity(nodes);
+    for plugs in own {
+        made.push(namespace()?);
+        for (place, plug) in plugs {
+            devices[place] = Some(tun::create(&plug.name(), plug.index())?);
+        }
+    }
     let mut batch = Batch::default();
     let mut ends = vec![Batch::default(); nodes];
-    for [a, b] in cables {
-        let end =
-            |plug: &Plug, name| End { netns: made[plug.node].0.as_fd(), index: plug.index(), name, mac: plug.mac };
-        batch.veth(&end(a, &a.name()), &end(b, &b.name()));
+    for Plan { kind, plugs: [a, b] } in cables {
+        if *kind == Kind::Direct {
+            let end =
+                |plug: &Plug, name| End { netns: made[plug.node].0.as_fd(), index: plug.index(), name, mac: plug.mac };
+            batch.veth(&end(a, &a.name()), &end(b, &b.name()));
+        }
         for (own, neighbour) in [(a, b), (b, a)] {
             let messages = &mut ends[own.node];
             messages.address(own.index(), own.address, own.prefix);
-            messages.up(own.index());
-            messages.neighbour(own.index(), neighbour.address, neighbour.mac);
+            if *kind == Kind::Userspace {
+                messages.queue(own.index(), QUEUE);
+            }
+            set_end_up(messages, *kind, own, neighbour);
         }
     }
     if let Some((_, route)) = made.first() {
@@ -85,7 +130,32 @@ fn build(nodes: usize, cables: &[[Plug; 2]]) -> io::Result<Vec<OwnedFd>> {
     for ((_, route), messages) in made.iter().zip(&ends) {
         route.send(messages).map_err(|error| named(error, "giving an interface its address"))?;
     }
-    Ok(made.into_iter().map(|(netns, _)| netns).collect())
+    let namespaces = made.into_iter().map(|(netns, _)| netns).collect();
+    Ok(Made { namespaces, devices: devices.into_iter().flatten().collect() })
+}
+
+fn set_end_up(messages: &mut Batch, kind: Kind, own: &Plug, neighbour: &Plug) {
+    messages.up(own.index());
+    if kind == Kind::Direct {
+        messages.neighbour(own.index(), neighbour.address, neighbour.mac);
+    }
+}
+
+/// Sets both ends of a cable up or down, each in its namespace.
+pub(crate) fn set_up(cable: &Plan, namespaces: [BorrowedFd; 2], up: bool) -> io::Result<()> {
+    let [a, b] = &cable.plugs;
+    elsewhere(|| {
+        for (netns, own, neighbour) in [(namespaces[0], a, b), (namespaces[1], b, a)] {
+            move_into_link_name_space(netns, Some(LinkNameSpaceType::Network))?;
+            let mut messages = Batch::default();
+            match up {
+                true => set_end_up(&mut messages, cable.kind, own, neighbour),
+                false => messages.down(own.index()),
+            }
+            Route::open()?.send(&messages)?;
+        }
+        Ok(())
+    })
 }
 
 /// Moves this thread into a new network namespace: its descriptor, and a socket that configures it.
@@ -143,8 +213,8 @@ impl std::error::Error for Reason {}
 pub(crate) fn permitted() -> Result<(), Reason> {
     let outcome = in_child(|| {
         userns::enter_user_namespace()?;
-        let mut namespaces = build(2, &plan(2, [(0, 1)].into_iter()))?;
-        spawn::probe(namespaces.remove(0))
+        let mut made = build(2, &plan(2, [(Kind::Direct, (0, 1))].into_iter()))?;
+        spawn::probe(made.namespaces.remove(0))
     });
     outcome.map_err(|why| {
         let advice = advice(|name| fs::read_to_string(format!("/proc/sys/{name}")).ok());
@@ -193,9 +263,9 @@ fn advice(sysctl: impl Fn(&str) -> Option<String>) -> String {
     } else if is("user/max_user_namespaces", "0") {
         "sysctl -w user.max_user_namespaces=10000"
     } else {
-        return "run as root, outside of a container or in a privileged one, or use --engine process".to_owned();
+        return "run as root, outside of a container or in a privileged one".to_owned();
     };
-    format!("run as root, or once as root: {change}, or use --engine process")
+    format!("run as root, or once as root: {change}")
 }
 
 #[cfg(test)]
@@ -204,9 +274,12 @@ mod tests {
 
     #[test]
     fn interfaces_are_counted_per_node_and_cables_over_all() {
-        let cables = plan(3, [(0, 1), (2, 0)].into_iter());
-        let shown: Vec<_> =
-            cables.iter().flatten().map(|plug| (plug.node, plug.name(), plug.address.to_string())).collect();
+        let cables = plan(3, [(Kind::Direct, (0, 1)), (Kind::Userspace, (2, 0))].into_iter());
+        let shown: Vec<_> = cables
+            .iter()
+            .flat_map(|cable| &cable.plugs)
+            .map(|plug| (plug.node, plug.name(), plug.address.to_string()))
+            .collect();
         let expected = [
             (0, "eth0", "192.168.1.1"),
             (1, "eth0", "192.168.1.2"),

@@ -48,6 +48,10 @@ impl Hub {
                 self.take(fika_core::node::Input::UpdateChain);
                 return Answer::Updated(here);
             }
+            Request::HashRate { rate } => {
+                self.set_hash_rate(rate);
+                Reply::Done
+            }
             Request::Begin { epoch_us } => {
                 self.begin(epoch_us);
                 Reply::Done

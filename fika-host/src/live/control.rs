@@ -41,6 +41,11 @@ pub(crate) enum Request {
     },
     /// Asks the neighbours for the newest chain and answers when it is here (`upbc`): [`Reply::Status`].
     Update,
+    /// The node grinds at most so many hashes a second from now on: [`Reply::Done`].
+    HashRate {
+        /// 0: it rests.
+        rate: u128,
+    },
     /// The network is complete: the node may produce, pay and talk: [`Reply::Done`]. Only the first one counts.
     Begin {
         /// What the machine's monotonic clock shows, or would have shown, when the chain's time is 0, in microseconds.

@@ -43,7 +43,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Todo {
-    work: Vec<Work>,
+    /// In place of all earlier work, if there is any.
+    work: Option<Vec<Work>>,
+    hash_rate: u128,
     generation: u64,
     ended: bool,
 }
@@ -57,7 +59,7 @@ impl Miner {
         found: UnboundedSender<Input>,
     ) -> Result<Miner, Failure> {
         let shared = Arc::new(Shared {
-            todo: Mutex::default(),
+            todo: Mutex::new(Todo { hash_rate, ..Todo::default() }),
             changed: Condvar::new(),
             generation: AtomicU64::new(0),
             hashes: AtomicU64::new(0),
@@ -67,7 +69,7 @@ impl Miner {
         thread
             .spawn(move || {
                 lower_priority();
-                miner.run(&*consensus, &faults, hash_rate, &found);
+                miner.run(&*consensus, &faults, &found);
             })
             .map_err(|error| Failure::Environment(format!("starting the mining thread: {error}")))?;
         Ok(Miner { shared })
@@ -75,8 +77,17 @@ impl Miner {
 
     /// Replaces the work. What was found of earlier work by then may still arrive; its ticket says so.
     pub(super) fn set(&self, work: Vec<Work>) {
+        self.change(|todo| todo.work = Some(work));
+    }
+
+    /// So many hashes a second from now on; with 0 it rests.
+    pub(super) fn set_hash_rate(&self, hash_rate: u128) {
+        self.change(|todo| todo.hash_rate = hash_rate);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Todo)) {
         let mut todo = self.shared.todo();
-        todo.work = work;
+        change(&mut todo);
         todo.generation += 1;
         self.shared.generation.store(todo.generation, Ordering::Release);
         self.shared.changed.notify_one();
@@ -109,12 +120,13 @@ impl Shared {
         self.todo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, consensus: &dyn Consensus, faults: &Faults, hash_rate: u128, found: &UnboundedSender<Input>) {
+    fn run(&self, consensus: &dyn Consensus, faults: &Faults, found: &UnboundedSender<Input>) {
+        let mut hash_rate = self.todo().hash_rate;
         let mut pace = Pace::new(hash_rate);
         let mut jobs: Vec<Job> = Vec::new();
         let mut generation = 0;
         loop {
-            if self.generation.load(Ordering::Acquire) != generation || jobs.is_empty() {
+            if self.generation.load(Ordering::Acquire) != generation || jobs.is_empty() || hash_rate == 0 {
                 let mut todo = self.todo();
                 while todo.generation == generation && !todo.ended {
                     todo = self.changed.wait(todo).unwrap_or_else(PoisonError::into_inner);
@@ -123,8 +135,13 @@ impl Shared {
                     return;
                 }
                 generation = todo.generation;
-                jobs =
-                    std::mem::take(&mut todo.work).into_iter().map(|work| Job { work, tried: 0, hashed: 0 }).collect();
+                if let Some(work) = todo.work.take() {
+                    jobs = work.into_iter().map(|work| Job { work, tried: 0, hashed: 0 }).collect();
+                }
+                if todo.hash_rate != hash_rate {
+                    hash_rate = todo.hash_rate;
+                    pace = Pace::new(hash_rate);
+                }
                 continue;
             }
             if !self.wait(generation, pace.wait()) {
@@ -296,6 +313,17 @@ mod tests {
         fn agent(&self, _: fika_core::address::Address) -> Box<dyn fika_core::agent::Agent> {
             unreachable!("nobody mines for an agent here")
         }
+    }
+
+    #[test]
+    fn a_miner_rests_without_hash_rate_and_goes_on_where_it_was() {
+        let (found, mut results) = unbounded_channel();
+        let miner = Miner::start(rules(), Faults::new(), 0, found).unwrap();
+        miner.set(vec![work(1, 1_000)]);
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(results.try_recv().is_err() && miner.hashes() == 0);
+        miner.set_hash_rate(u64::MAX.into());
+        assert!(matches!(results.blocking_recv(), Some(Input::Found { ticket: 1, .. })));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) struct Hub {
     pub(super) repeats: Repeats,
     faults: Faults,
     pub(super) miner: Option<Miner>,
+    /// The work whose times of success are drawn.
+    work: Vec<Work>,
     drawn: Vec<(Time, u64)>,
     draws: u64,
     draw_seed: u64,
@@ -126,7 +128,7 @@ impl Hub {
             return Err(Failure::Input(format!("{}: {why}", setup.key.display())));
         }
         let (found, results) = mpsc::unbounded_channel();
-        let mines = setup.hash_rate > 0 && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
+        let mines = setup.mines && setup.chain.proof == Proof::Real && setup.role == experiment::Role::Full;
         let start = || Miner::start(world.rules().consensus.clone(), faults.clone(), setup.hash_rate, found);
         let miner = mines.then(start).transpose()?;
         let now = clock.now();
@@ -154,6 +156,7 @@ impl Hub {
             repeats: Repeats::default(),
             faults,
             miner,
+            work: Vec::new(),
             drawn: Vec::new(),
             draws: 0,
             // A node that starts again must not draw the times of its earlier life again.
@@ -276,10 +279,27 @@ impl Hub {
         match &self.miner {
             Some(miner) => miner.set(work),
             None if self.setup.chain.proof == Proof::Sampled => {
-                self.drawn = sample(&work, self.setup.hash_rate, now, self.draw_seed, &mut self.draws);
+                self.work = work;
+                self.draw_work(now);
             }
             None => {}
         }
+    }
+
+    /// Draws when the searches succeed, from now on: as the times are exponential, it does not matter how long they have
+    /// taken.
+    fn draw_work(&mut self, now: Time) {
+        self.drawn = sample(&self.work, self.setup.hash_rate, now, self.draw_seed, &mut self.draws);
+    }
+
+    /// The node has so many hashes a second from now on.
+    pub(super) fn set_hash_rate(&mut self, hash_rate: u128) {
+        self.setup.hash_rate = hash_rate;
+        match &self.miner {
+            Some(miner) => miner.set_hash_rate(hash_rate),
+            None => self.draw_work(self.clock.now()),
+        }
+        self.changed.notify_one();
     }
 
     /// The next payment that a load has due.
@@ -373,6 +393,7 @@ impl Hub {
         }
         while self.drawn.first().is_some_and(|(at, _)| *at <= now) {
             let (_, ticket) = self.drawn.remove(0);
+            self.work.retain(|work| work.ticket != ticket);
             self.push(Input::Drawn { ticket });
         }
         if self.update_at.is_some_and(|at| at <= now) {

@@ -52,6 +52,8 @@ pub(crate) struct NodeSetup {
     pub mempool: Mempool,
     /// The most hashes a second that the node grinds; 0: it never does.
     pub hash_rate: u128,
+    /// Whether it ever does: its hash rate may change.
+    pub mines: bool,
     /// When a block is on disk.
     pub durability: Durability,
     /// The loads that may make this node pay.
@@ -139,7 +141,7 @@ impl NodeSetup {
             role: self.role.into(),
             relay: self.relay.of_node(true, None),
             mempool: self.mempool.into(),
-            mines: self.hash_rate > 0,
+            mines: self.mines,
             ..NodeConfig::new(keys, self.node_seed())
         }
     }

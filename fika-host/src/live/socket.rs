@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fika_core::node::PeerId;
+use rustix::net::sockopt;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::task::yield_now;
@@ -22,13 +23,14 @@ use super::connection::Ticket;
 use super::hub::Hub;
 use super::link::Step;
 use crate::isolation::{Endpoint, Port, Side};
+use crate::limits::{DEAD_AFTER, REDIAL};
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 8 << 10;
 /// The first pause before dialling again; it doubles with each failure,
 const BACKOFF: Duration = Duration::from_millis(50);
 /// up to this one.
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+const BACKOFF_MAX: Duration = REDIAL;
 /// A neighbour that does not answer the dial within this time is not there.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -116,11 +118,25 @@ impl Listener {
                 if from.ip() != expected.ip() {
                     return Ok(Err(format!("refused a connection from {from}: expected {}", expected.ip())));
                 }
-                stream.set_nodelay(true)?;
+                set_options(&stream)?;
                 Ok(Ok(Stream::Tcp(stream)))
             }
         }
     }
+}
+
+/// Small messages leave at once, and a connection over which nothing comes back for [`DEAD_AFTER`] is over, whether
+/// something was sent or not.
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, DEAD_AFTER / 2)?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(1))?;
+    sockopt::set_tcp_keepcnt(stream, (DEAD_AFTER / 2).as_secs() as u32)?;
+    // Elsewhere what was sent is given up by the system's own timers.
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, DEAD_AFTER.as_millis() as u32)?;
+    Ok(())
 }
 
 /// Keeps the node connected with one neighbour, for as long as the process runs.
@@ -199,7 +215,7 @@ async fn connect(port: &Port) -> io::Result<Stream> {
             let socket = if remote.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             socket.bind(*local)?;
             let stream = socket.connect(*remote).await?;
-            stream.set_nodelay(true)?;
+            set_options(&stream)?;
             Ok(Stream::Tcp(stream))
         }
         (Endpoint::Unix(_), Endpoint::Tcp(_)) => Err(io::Error::other("expected both ends of one kind")),

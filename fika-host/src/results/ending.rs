@@ -8,6 +8,8 @@ use fika_core::amount::Amount;
 use fika_core::hash::Id;
 use serde::{Deserialize, Serialize};
 
+use super::events::EventFacts;
+
 /// What is known of a run at its end, besides the traces of its nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
@@ -29,6 +31,8 @@ pub(crate) struct Ending {
     pub supply: Option<Amount>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeEnding>,
+    /// What happened to the network, in this order.
+    pub events: Vec<EventFacts>,
     /// What only the simulator measures.
     pub simulated: Option<Simulated>,
 }
@@ -56,6 +60,8 @@ pub(crate) struct NodeEnding {
     pub address: Address,
     /// How its process ended, if that was before the end of the run.
     pub died: Option<String>,
+    /// Whether it took no part at the end: it had not joined, or had left.
+    pub is_absent: bool,
     /// Its last tip and the height of that, if it could be asked.
     pub tip: Option<(Id, u64)>,
     /// Its coins at the tip of the full nodes.

@@ -7,6 +7,7 @@
 mod chain;
 mod check;
 mod ending;
+mod events;
 mod format;
 pub(crate) mod json;
 mod measure;
@@ -34,6 +35,7 @@ mod verdict;
 pub(crate) use chain::{BlockFacts, Chain};
 pub use ending::{Ended, Simulated};
 pub(crate) use ending::{Ending, NodeEnding};
+pub(crate) use events::EventFacts;
 pub(crate) use format::{bytes, duration, share, short, table};
 pub(crate) use payee::payee;
 pub use reasons::Reasons;

@@ -81,7 +81,8 @@ fn one_run(summary: &Summary, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ("payments", payments(&summary.payments)),
         ("coins", coins(&summary.coins)),
     ];
-    for (label, text) in lines {
+    let events = events(summary).map(|text| ("events", text));
+    for (label, text) in lines.into_iter().chain(events) {
         writeln!(f, "  {label:<15}  {text}")?;
     }
     writeln!(f)?;
@@ -91,10 +92,20 @@ fn one_run(summary: &Summary, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     for node in &summary.nodes {
         node.died.iter().try_for_each(|how| writeln!(f, "  {}: {how}", node.name))?;
+        if node.absent {
+            writeln!(f, "  {}: it took no part at the end", node.name)?;
+        }
         let told = node.faults.iter().chain(&node.refused);
         told.into_iter().try_for_each(|why| writeln!(f, "  {}: {why}", node.name))?;
     }
     Ok(())
+}
+
+/// `7: 3 kill, 3 restart, 1 pay`; nothing where nothing happened.
+fn events(summary: &Summary) -> Option<String> {
+    let all: u64 = summary.events.values().sum();
+    let kinds: Vec<_> = summary.events.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    (all > 0).then(|| format!("{all}: {}", kinds.join(", ")))
 }
 
 /// Several runs: nothing of one of them stands for all.

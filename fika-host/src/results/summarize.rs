@@ -16,7 +16,9 @@ use crate::experiment::{Experiment, NodeSpec, Role};
 impl Summary {
     /// The numbers of the run, and a verdict on each expectation.
     pub(crate) fn new(experiment: &Experiment, chain: &Chain, ending: &Ending) -> Summary {
-        let full: Vec<NodeIndex> = full_nodes(experiment);
+        let mut full: Vec<NodeIndex> = full_nodes(experiment);
+        // Who is not there agrees with nobody.
+        full.retain(|node| !ending.nodes[*node].is_absent);
         let tips: Vec<Option<(Id, u64)>> =
             (0..experiment.nodes.len()).map(|node| ending.nodes[node].tip.or(chain.nodes[node].tip)).collect();
         let tip = best_tip(&full, &tips);
@@ -48,6 +50,7 @@ impl Summary {
                 address: end.address,
                 role: spec.role,
                 died: end.died.clone(),
+                absent: end.is_absent,
                 starts: facts.starts,
                 height: tips[index].map_or(0, |(_, height)| height),
                 tip: tips[index].map(|(id, _)| id),
@@ -93,6 +96,7 @@ impl Summary {
             mean_propagation_100_us: mean_100,
             payments: payments(chain, &ancestry),
             coins: coins(ending),
+            events: events(ending),
             nodes: experiment.nodes.iter().enumerate().map(node).collect(),
             simulated: ending.simulated.clone(),
             replicas: None,
@@ -204,6 +208,15 @@ fn payments(chain: &Chain, ancestry: &[Id]) -> Payments {
         latency_us: latencies.iter().sum::<u64>().checked_div(latencies.len() as u64),
         latency_max_us: latencies.iter().max().copied(),
     }
+}
+
+/// How many events of each kind changed something.
+fn events(ending: &Ending) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for event in ending.events.iter().filter(|event| event.why_not.is_none()) {
+        *counts.entry(event.kind.clone()).or_default() += 1;
+    }
+    counts
 }
 
 fn coins(ending: &Ending) -> Coins {

@@ -77,6 +77,9 @@ pub struct Summary {
     pub payments: Payments,
     /// Where the coins are.
     pub coins: Coins,
+    /// What happened to the network from outside: how many events of each kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub events: BTreeMap<String, u64>,
     /// In the order of the experiment.
     pub nodes: Vec<NodeSummary>,
     /// What only the simulator measures.
@@ -150,6 +153,9 @@ pub struct NodeSummary {
     pub role: Role,
     /// How its process ended, if that was before the end of the run.
     pub died: Option<String>,
+    /// Whether it took no part at the end: it had not joined, or had left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub absent: bool,
     /// How often it was started.
     pub starts: u64,
     /// The height of its tip.

@@ -6,6 +6,7 @@ use fika_core::hash::Id;
 
 use super::chain::{BlockFacts, Chain, Publication};
 use super::ending::Ending;
+use super::events::EventFacts;
 use super::summarize::{confirmation, delays, is_full, reach, spread};
 use super::summary::{NodeSummary, Summary};
 use crate::experiment::{Experiment, Role};
@@ -136,7 +137,11 @@ impl Tables<'_> {
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
             write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;
             write!(out, "{},{},", or_empty(node.hashes), or_empty(node.memory_bytes))?;
-            let ended = if node.died.is_some() { "died" } else { "with the run" };
+            let ended = match node.died {
+                _ if node.absent => "not there",
+                Some(_) => "died",
+                None => "with the run",
+            };
             writeln!(out, "{},{ended}", or_empty(node.cpu_us))?;
         }
         out.flush()
@@ -177,6 +182,19 @@ impl Tables<'_> {
         out.flush()
     }
 
+    /// `events.csv`: what happened to the network from outside, in this order.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn events(&self, mut out: impl Write) -> io::Result<()> {
+        writeln!(out, "at_us,height,kind,event,done")?;
+        for EventFacts { at_us, height, kind, event, why_not } in &self.ending.events {
+            let done = why_not.as_deref().map_or_else(|| "yes".into(), csv_text);
+            writeln!(out, "{},{height},{kind},{},{done}", self.after_start(*at_us), csv_text(event))?;
+        }
+        out.flush()
+    }
+
     fn sorted(&self) -> Vec<(&Id, &BlockFacts)> {
         let mut blocks: Vec<_> = self.chain.blocks.iter().collect();
         blocks.sort_by_key(|(id, block)| (block.height, block.first_seen_us(), **id));
@@ -201,7 +219,7 @@ fn push_number(text: &mut Vec<u8>, mut number: u64) {
     text[start..].reverse();
 }
 
-/// A word of a plugin, without what would end a field.
+/// A text without what would end a field.
 fn csv_text(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !matches!(c, ',' | '"')).collect()
 }

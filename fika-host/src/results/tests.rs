@@ -113,6 +113,7 @@ pub(super) fn ending() -> Ending {
         engine: "process".into(),
         ended: Ended::StopHeight,
         why: None,
+        events: vec![],
         simulated: None,
         start_us: START_US,
         duration_us: 9_500_000,

@@ -28,7 +28,7 @@ impl Supervisor<'_> {
         loop {
             self.note_ends(TICK)?;
             signals::check()?;
-            self.serve_requests(None);
+            self.serve_requests();
             if let Some(ended) = self.ended_by_nodes() {
                 return Ok(Some(ended));
             }
@@ -57,6 +57,7 @@ impl Supervisor<'_> {
         self.start = SystemTime::now();
         self.started = Instant::now();
         self.clock = self.clock.beginning_at(monotonic_us());
+        self.has_begun = true;
         let alive = self.alive(None);
         let begin = Request::Begin { epoch_us: self.clock.epoch_us };
         // Who does not answer in time is asked again with the next statuses.

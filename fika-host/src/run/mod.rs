@@ -5,6 +5,7 @@ mod control_clients;
 mod error;
 mod first_duties;
 mod folder;
+mod network_events;
 mod progress;
 mod progress_line;
 mod replicas;
@@ -26,8 +27,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use crate::Registry;
-use crate::experiment::{Engine, Experiment};
-use crate::isolation::{self, Lab, Launch, Link};
+use crate::experiment::{Conditions, Engine, Experiment, NodeSpec, Plan};
+use crate::isolation::{self, Lab, Link, Physics, Rates};
 use crate::live::{self, NodeSetup};
 use crate::plugins::{self, PROBE_COMMAND, answer_probe};
 use crate::results::Summary;
@@ -40,6 +41,7 @@ use progress::Progress;
 use progress_line::ProgressLine;
 pub(crate) use resolved_plugins::ResolvedPlugins;
 use run_file::write_run;
+use setup::NODE;
 pub(crate) use setup::node_setup;
 pub(crate) use signals::INTERRUPTED;
 pub use simulate::simulate;
@@ -47,9 +49,6 @@ use supervise::Supervisor;
 pub(crate) use supervise::last_error;
 use supervisor_socket::SupervisorSocket;
 pub(crate) use supervisor_socket::{SupervisorRequest, ask_supervisor};
-
-/// The program name of a node's process. No user can give it, so it is never taken for a command.
-const NODE: &str = "fika-node";
 
 /// What runs experiments: this program with its plugins.
 ///
@@ -110,7 +109,10 @@ impl Host {
         if experiment.engine == Some(Engine::Sim) {
             return self.simulate(experiment, &plugins, options, progress_line);
         }
-        let engine = engine(experiment.engine, &mut progress_line)?;
+        let links = links(experiment);
+        let (all, physics) = &links;
+        let needs_cables = experiment.cuts_links() || all.iter().any(|link| physics.shape(link));
+        let engine = engine(experiment.engine, needs_cables, &mut progress_line)?;
         let runtime_dir = isolation::runtime_dir()?;
         for line in isolation::clean(&runtime_dir)? {
             progress_line.say(&format!("removed what a killed run had left: {line}"));
@@ -118,7 +120,8 @@ impl Host {
         // Before anything is claimed that has to be given back.
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, SystemTime::now())?;
-        let summary = self.run_live(experiment, &plugins, options, (engine, &runtime_dir, &folder), progress_line);
+        let summary =
+            self.run_live(experiment, &plugins, options, (engine, &runtime_dir, &folder, &links), progress_line);
         if matches!(summary, Err(RunError::Interrupted)) {
             folder.remove()?;
         }
@@ -131,25 +134,26 @@ impl Host {
         experiment: &Experiment,
         plugins: &ResolvedPlugins,
         options: &RunOptions,
-        (engine, runtime_dir, folder): (isolation::Engine, &Path, &Folder),
-        progress_line: ProgressLine,
+        (engine, runtime_dir, folder, links): (isolation::Engine, &Path, &Folder, &(Vec<Link>, Physics)),
+        mut progress_line: ProgressLine,
     ) -> Result<Summary, RunError> {
         let addresses = setup::make_keys(experiment, &*plugins.keys, folder)?;
         // Dropping it gives everything back.
-        let mut lab = create_lab(experiment, engine, runtime_dir)?;
+        let mut lab = create_lab(experiment, engine, runtime_dir, links)?;
+        if let Some(kinds) = lab.cable_kinds().filter(|kinds| kinds.userspace > 0) {
+            progress_line.say(&format!("cables: {kinds}"));
+        }
         lab.set_results(folder.path.clone())?;
         let socket = SupervisorSocket::listen(lab.directory())
             .map_err(|error| RunError::Environment(format!("{}: {error}", lab.directory().display())))?;
         let start = SystemTime::now();
         let clock = setup::Clock::new(experiment.chain.tick_us, start, live::monotonic_us());
         setup::write(experiment, plugins, &addresses, clock, folder, &lab)?;
-        write_run(experiment, plugins, engine, start, folder)?;
-        for (index, node) in experiment.nodes.iter().enumerate() {
+        write_run(experiment, plugins, (engine, lab.cable_kinds()), start, folder)?;
+        let absent = experiment.absent_at_start();
+        for (index, node) in experiment.nodes.iter().enumerate().filter(|(index, _)| !absent[*index]) {
             signals::check()?;
-            let own = folder.node(&node.name);
-            let setup = node_setup(&folder.path, &node.name);
-            let argv = [NODE.as_ref(), node.name.as_ref(), setup.as_os_str()];
-            lab.start(index, Launch::own(argv, own.join(setup::LOG)))?;
+            lab.start(index, setup::launch(folder, &node.name))?;
         }
         folder.show_as_latest()?;
         let paths: Vec<PathBuf> = (0..experiment.nodes.len()).map(|node| lab.control_socket(node).to_owned()).collect();
@@ -162,11 +166,16 @@ impl Host {
             clients: ControlClients::new(paths.into_iter()),
             progress: Progress::new(experiment, now),
             progress_line,
-            socket,
+            socket: Some(socket),
+            plan: Plan::new(experiment),
+            conditions: Conditions::new(experiment),
+            events: vec![],
             clock,
             start,
             started: now,
-            died: vec![None; experiment.nodes.len()],
+            hash_rates: experiment.nodes.iter().map(|node| node.hash_rate).collect(),
+            has_begun: false,
+            died: absent.iter().map(|absent| absent.then(|| "has not joined".into())).collect(),
             plugin_failed: None,
         };
         let ended = match supervisor.begin()? {
@@ -196,7 +205,7 @@ impl Host {
         signals::listen().map_err(|error| RunError::Environment(format!("listening to signals: {error}")))?;
         let folder = Folder::create(Path::new(&experiment.output.dir), &experiment.name, start)?;
         folder.show_as_latest()?;
-        write_run(experiment, plugins, "sim", start, &folder)?;
+        write_run(experiment, plugins, ("sim", None), start, &folder)?;
         simulate::start_watchdog()?;
         if let Some(on_start) = options.on_start {
             on_start(&experiment.name, &folder.path);
@@ -248,7 +257,12 @@ fn become_probe(library: &OsStr, made: &[OsString]) -> ! {
 
 /// The engine that is asked for, or else the best one that this machine permits. Enters a user namespace if it
 /// needs one.
-fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<isolation::Engine, RunError> {
+fn engine(
+    wanted: Option<Engine>,
+    has_physics: bool,
+    progress_line: &mut ProgressLine,
+) -> Result<isolation::Engine, RunError> {
+    let other = if has_physics { "sim" } else { "process" };
     match wanted {
         Some(Engine::Process) => return Ok(isolation::Engine::Process),
         Some(Engine::Sim) => {
@@ -260,9 +274,11 @@ fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<is
     }
     let permitted = isolation::permitted().map_err(|reason| reason.to_string());
     let entered = permitted.and_then(|()| isolation::enter_user_namespace().map_err(|error| error.to_string()));
+    let entered = entered.map_err(|why| format!("{why}, or use --engine {other}"));
     match (entered, wanted) {
         (Ok(()), _) => Ok(isolation::Engine::Netns),
         (Err(why), Some(_)) => Err(RunError::Environment(why)),
+        (Err(why), None) if has_physics => Err(RunError::Environment(why)),
         (Err(why), None) => {
             progress_line.say(&format!("note: nodes run as plain processes: {why}"));
             Ok(isolation::Engine::Process)
@@ -270,15 +286,30 @@ fn engine(wanted: Option<Engine>, progress_line: &mut ProgressLine) -> Result<is
     }
 }
 
+/// The links with their physics, and the lines of the nodes.
+fn links(experiment: &Experiment) -> (Vec<Link>, Physics) {
+    let link = |(index, (a, b)): (usize, &(u32, u32))| {
+        let link = Link::new(*a as usize, *b as usize).with(experiment.cables(index));
+        Link { changes: experiment.changes_link(index), ..link }
+    };
+    let line = |node: &NodeSpec| Rates { upload_bps: node.upload_bps, download_bps: node.download_bps };
+    let physics = Physics { seed: experiment.seed, rates: experiment.nodes.iter().map(line).collect() };
+    (experiment.links.iter().enumerate().map(link).collect(), physics)
+}
+
 /// Makes the network. The run has the name of its experiment; while another run has that name, it gets a number too.
-fn create_lab(experiment: &Experiment, engine: isolation::Engine, runtime_dir: &Path) -> Result<Lab, RunError> {
+fn create_lab(
+    experiment: &Experiment,
+    engine: isolation::Engine,
+    runtime_dir: &Path,
+    (links, physics): &(Vec<Link>, Physics),
+) -> Result<Lab, RunError> {
     let nodes: Vec<String> = experiment.nodes.iter().map(|node| node.name.clone()).collect();
-    let links: Vec<Link> = experiment.links.iter().map(|(a, b)| Link::new(*a as usize, *b as usize)).collect();
     let mut number = 1;
     loop {
         let ending = if number == 1 { String::new() } else { format!("-{number}") };
         let stem: String = experiment.name.chars().take(40 - ending.len()).collect();
-        match Lab::create(engine, &(stem + &ending), runtime_dir, &nodes, &links) {
+        match Lab::create(engine, &(stem + &ending), runtime_dir, &nodes, links, physics) {
             Err(isolation::Error::Running { .. }) if number < 100 => number += 1,
             lab => return Ok(lab?),
         }

@@ -18,6 +18,8 @@ const UPDATE_INTERVAL: Duration = Duration::from_millis(700);
 /// The latest status of every node.
 pub(super) struct Progress {
     pub(super) statuses: Vec<Option<Status>>,
+    /// By node, whether it takes part.
+    present: Vec<bool>,
     full: Vec<usize>,
     wallets: Vec<usize>,
     asked_at: Vec<Instant>,
@@ -39,6 +41,7 @@ impl Progress {
         let interval = INTERVAL_MIN.max(INTERVAL_PER_NODE * count as u32);
         Progress {
             statuses: vec![None; count],
+            present: experiment.absent_at_start().iter().map(|absent| !absent).collect(),
             full: of(Role::Full),
             wallets: of(Role::Wallet),
             // Spread over the interval, so that the load on the machine is even.
@@ -50,6 +53,16 @@ impl Progress {
             scheduled: experiment.payments_scheduled(),
             endless: experiment.load.iter().any(|load| load.count().is_none()),
         }
+    }
+
+    /// A node takes part from now on, or no longer.
+    pub(super) fn set_present(&mut self, node: usize, present: bool) {
+        self.present[node] = present;
+    }
+
+    /// The greatest height of a full node so far.
+    pub(super) fn height(&self) -> u64 {
+        self.risen.0
     }
 
     /// The run begins now.
@@ -92,7 +105,7 @@ impl Progress {
         if !self.agree_at(height) || self.statuses.iter().flatten().any(|status| status.payments_to_come > 0) {
             return false;
         }
-        if self.statuses.iter().any(Option::is_none) {
+        if self.statuses.iter().zip(&self.present).any(|(status, present)| *present && status.is_none()) {
             return false;
         }
         if self.payments_done() {
@@ -119,7 +132,11 @@ impl Progress {
     fn agree_at(&self, height: u64) -> bool {
         let tips = self.tips();
         tips.len() == 1
-            && self.full.iter().all(|node| self.statuses[*node].as_ref().is_some_and(|status| status.height >= height))
+            && self
+                .full
+                .iter()
+                .filter(|node| self.present[**node])
+                .all(|node| self.statuses[*node].as_ref().is_some_and(|status| status.height >= height))
     }
 
     /// The different tips of the full nodes.

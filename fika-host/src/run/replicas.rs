@@ -199,7 +199,7 @@ impl Runs<'_> {
         (experiment.repeat, experiment.max_runs, experiment.expects) = (1, 1, vec![]);
         if index == 0 {
             let own = self.folder.create_run(experiment.seed)?;
-            write_run(&experiment, self.plugins, "sim", SystemTime::now(), &own)?;
+            write_run(&experiment, self.plugins, ("sim", None), SystemTime::now(), &own)?;
             let (ending, chain) = simulate::once(&experiment, self.plugins, &own.path, &mut look)?;
             return write_all(&experiment, &own, &ending, &chain);
         }

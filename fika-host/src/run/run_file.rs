@@ -8,6 +8,7 @@ use super::resolved_plugins::PluginLine;
 use super::write_results::write_file;
 use super::{Folder, ResolvedPlugins, RunError, folder};
 use crate::experiment::Experiment;
+use crate::isolation::CableKinds;
 use crate::results::json;
 
 /// The file.
@@ -15,6 +16,9 @@ use crate::results::json;
 struct RunFile<'a> {
     experiment: &'a Experiment,
     engine: String,
+    /// What the links are made of, where they are cables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cables: Option<CableKinds>,
     /// Whether the work was done, or its time was drawn.
     proof: &'static str,
     started_utc: String,
@@ -27,13 +31,14 @@ struct RunFile<'a> {
 pub(super) fn write_run(
     experiment: &Experiment,
     plugins: &ResolvedPlugins,
-    engine: impl ToString,
+    (engine, cables): (impl ToString, Option<CableKinds>),
     start: SystemTime,
     folder: &Folder,
 ) -> Result<(), RunError> {
     let run = RunFile {
         experiment,
         engine: engine.to_string(),
+        cables,
         proof: match experiment.chain.proof {
             fika_core::env::Proof::Real => "real",
             fika_core::env::Proof::Sampled => "sampled: simulated, no work was done",

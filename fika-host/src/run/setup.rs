@@ -12,7 +12,7 @@ use fika_core::keys::KeyScheme;
 use super::folder::Folder;
 use super::{ResolvedPlugins, RunError, signals};
 use crate::experiment::{Experiment, NodeIndex, Parties, Relay};
-use crate::isolation::Lab;
+use crate::isolation::{Lab, Launch};
 use crate::live::{LoadEntry, Member, NodeSetup, keyfile, node_key};
 
 /// When a run began and how its chain counts time.
@@ -93,6 +93,9 @@ pub(super) fn on_all_cores<T: Send>(
     Ok(made.into_iter().map(|(_, thing)| thing).collect())
 }
 
+/// The program name of a node's process. No user can give it, so it is never taken for a command.
+pub(super) const NODE: &str = "fika-node";
+
 pub(super) const KEY: &str = "key.pem";
 pub(super) const SETUP: &str = "node.json";
 pub(super) const LOG: &str = "node.log";
@@ -144,6 +147,7 @@ pub(super) fn write(
             relay: Relay { compact: experiment.relay.compact && node.compact, ..experiment.relay },
             mempool: experiment.mempool,
             hash_rate: node.hash_rate,
+            mines: experiment.mines(index),
             durability: node.durability,
             load: load.map(|(index, load)| LoadEntry { index, load: load.clone() }).collect(),
             seed: experiment.seed,
@@ -159,14 +163,21 @@ pub(super) fn write(
     Ok(())
 }
 
+/// How the process of a node is started.
+pub(super) fn launch(folder: &Folder, node: &str) -> Launch {
+    let setup = node_setup(&folder.path, node);
+    Launch::own([NODE.as_ref(), node.as_ref(), setup.as_os_str()], folder.node(node).join(LOG))
+}
+
 /// The path of a node's `node.json` in the folder of a run.
 pub(crate) fn node_setup(results: &Path, node: &str) -> PathBuf {
     results.join("nodes").join(node).join(SETUP)
 }
 
-/// A node that is started again during the run is to begin at once, by the run's clock.
-pub(super) fn set_begun(setup: &Path, epoch_us: i64) -> Result<(), String> {
-    let written = NodeSetup::read(setup).and_then(|known| NodeSetup { epoch_us, waits: false, ..known }.write(setup));
+/// A node that is started during the run is to begin at once, by the run's clock, with the hash rate that it has by now.
+pub(super) fn set_begun(setup: &Path, epoch_us: i64, hash_rate: u128) -> Result<(), String> {
+    let begun = |known| NodeSetup { epoch_us, hash_rate, waits: false, ..known };
+    let written = NodeSetup::read(setup).and_then(|known| begun(known).write(setup));
     written.map_err(|error| error.to_string())
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod physics;
 #[cfg(test)]
 mod proofs;
@@ -96,6 +98,7 @@ pub(super) fn once(
         issued: Some(outcome.issued),
         supply: Some(outcome.supply),
         nodes: outcome.nodes,
+        events: outcome.events,
         simulated: Some(outcome.simulated),
     };
     Ok((ending, outcome.chain))

@@ -7,7 +7,7 @@ use fika_core::amount::Amount;
 use super::RunError;
 use super::supervise::Supervisor;
 use super::usage::Usage;
-use crate::experiment::Role;
+use crate::experiment::{NodeState, Role};
 use crate::live::control::{Reply, Request, Status};
 use crate::live::monotonic_us;
 use crate::results::{Ended, Ending, NodeEnding};
@@ -52,6 +52,7 @@ impl Supervisor<'_> {
     /// Takes the snapshot, ends the nodes, and gives all that is known of them but their traces.
     pub(super) fn end(mut self, ended: Ended) -> Result<(Ending, u64), RunError> {
         let duration = self.started.elapsed();
+        self.resume_all();
         let why = match ended {
             Ended::Stalled => self.progress.stalled(Instant::now()),
             Ended::PluginFailed => self.plugin_failed.take(),
@@ -61,17 +62,22 @@ impl Supervisor<'_> {
         if let Some(line) = clock_step(SystemTime::now().duration_since(self.start), duration) {
             self.progress_line.say(&line);
         }
+        if let Some(line) = self.lab.lateness() {
+            self.progress_line.say(&format!("warning: this machine was busy: {line}"));
+        }
         let wallets = self.alive(Some(Role::Wallet));
         self.clients.ask_all(&wallets, &Request::Update, UPDATE_PATIENCE);
         let snapshot = self.snapshot();
         let usage: Vec<Option<Usage>> =
             (0..self.died.len()).map(|node| self.lab.process(node).map(|process| Usage::of(&process))).collect();
         self.stop()?;
+        let is_absent = |index: usize| self.conditions.node(index) == NodeState::Absent;
         let node = |index: usize| {
             let status = snapshot.statuses[index].as_ref();
             NodeEnding {
                 address: self.addresses[index],
-                died: self.died[index].clone(),
+                died: self.died[index].clone().filter(|_| !is_absent(index)),
+                is_absent: is_absent(index),
                 tip: status.filter(|status| status.height > 0).map(|status| (status.tip, status.height)),
                 balance: snapshot.balances[index].map(|(coins, _)| coins),
                 locked: snapshot.balances[index].map(|(_, locked)| locked),
@@ -90,6 +96,7 @@ impl Supervisor<'_> {
             issued: snapshot.issued,
             supply: snapshot.supply,
             nodes: (0..self.died.len()).map(node).collect(),
+            events: self.events,
             simulated: None,
         };
         self.lab.down()?;

@@ -13,14 +13,14 @@ use super::control_clients::ControlClients;
 use super::folder::Folder;
 use super::progress::Progress;
 use super::progress_line::ProgressLine;
-use super::setup::{Clock, LOG, node_setup, set_begun};
-use super::supervisor_socket::{SupervisorRequest, SupervisorSocket};
+use super::setup::{Clock, LOG};
+use super::supervisor_socket::SupervisorSocket;
 use super::{RunError, signals};
-use crate::experiment::{Experiment, Role};
+use crate::experiment::{Conditions, Experiment, Plan, Role};
 use crate::isolation::Lab;
 use crate::live::{DISK_FULL, EXIT_DISK_FULL};
 use crate::plugins::EXIT_PLUGIN;
-use crate::results::Ended;
+use crate::results::{Ended, EventFacts};
 
 /// How long the supervisor sleeps when nothing happens.
 const TICK: Duration = Duration::from_millis(50);
@@ -35,11 +35,21 @@ pub(super) struct Supervisor<'a> {
     pub(super) clients: ControlClients,
     pub(super) progress: Progress,
     pub(super) progress_line: ProgressLine,
-    pub(super) socket: SupervisorSocket,
+    /// Always there, but while requests are carried out.
+    pub(super) socket: Option<SupervisorSocket>,
+    /// What is to happen to the network.
+    pub(super) plan: Plan<'a>,
+    pub(super) conditions: Conditions<'a>,
+    /// What has happened to it.
+    pub(super) events: Vec<EventFacts>,
     /// When the run began, by three clocks.
     pub(super) clock: Clock,
     pub(super) start: SystemTime,
     pub(super) started: Instant,
+    /// By node, hashes a second.
+    pub(super) hash_rates: Vec<u128>,
+    /// Whether the nodes were told to begin.
+    pub(super) has_begun: bool,
     /// How each node's process ended, if it is not running.
     pub(super) died: Vec<Option<String>>,
     /// The first node that has ended because a plugin failed, and how.
@@ -52,11 +62,12 @@ impl Supervisor<'_> {
         let stop = self.experiment.stop;
         let stop_time = stop.time_us.map(Duration::from_micros);
         loop {
-            self.note_ends(TICK)?;
+            self.note_ends(self.until_next_event().min(TICK))?;
             if let Some(ended) = signals::asked() {
                 return Ok(ended);
             }
-            self.serve_requests(Some(self.clock.epoch_us));
+            self.let_events_happen();
+            self.serve_requests();
             if let Some(ended) = self.ended_by_nodes() {
                 return Ok(ended);
             }
@@ -95,8 +106,8 @@ impl Supervisor<'_> {
         let mut full = self.experiment.nodes.iter().zip(&self.died).filter(|(node, _)| node.role == Role::Full);
         match self.died.iter().all(Option::is_some) {
             _ if self.plugin_failed.is_some() && full.all(|(_, died)| died.is_some()) => Some(Ended::PluginFailed),
-            true => Some(Ended::NodesDied),
-            false => None,
+            true if self.plan.is_over() => Some(Ended::NodesDied),
+            _ => None,
         }
     }
 
@@ -123,27 +134,9 @@ impl Supervisor<'_> {
             self.plugin_failed.get_or_insert_with(|| format!("node {name} {how}"));
         }
         self.died[node] = Some(how);
+        self.conditions.died(node);
         self.clients.disconnect(node);
         self.progress.forget(node);
-    }
-
-    /// Carries out what other commands ask for. `epoch_us`: the chain's, once the run has begun.
-    pub(super) fn serve_requests(&mut self, epoch_us: Option<i64>) {
-        let Supervisor { socket, folder, lab, died, experiment, progress_line, clients, progress, .. } = self;
-        socket.serve(|SupervisorRequest::Restart { node: name }| {
-            let node = experiment.node(&name).ok_or_else(|| format!("expected the name of a node, found '{name}'"))?;
-            let node = node as usize;
-            if died[node].is_none() {
-                return Err(format!("expected a node that has died, found that {name} runs (fika-host kill {name})"));
-            }
-            clients.disconnect(node);
-            progress.forget(node);
-            epoch_us.map_or(Ok(()), |epoch_us| set_begun(&node_setup(&folder.path, &name), epoch_us))?;
-            lab.restart(node).map_err(|error| error.to_string())?;
-            died[node] = None;
-            progress_line.say(&format!("node {name} started again"));
-            Ok(())
-        });
     }
 }
 

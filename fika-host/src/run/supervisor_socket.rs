@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
 pub(crate) enum SupervisorRequest {
-    /// Starts a node that has died again.
-    Restart {
-        /// Its name.
-        node: String,
+    /// Lets something happen to the network.
+    Act {
+        /// What, as [`Action::parse`](crate::experiment::Action::parse) reads it.
+        line: String,
     },
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn restart(node: &str) -> SupervisorRequest {
-        SupervisorRequest::Restart { node: node.into() }
+        SupervisorRequest::Act { line: format!("restart {node}") }
     }
 
     #[test]

@@ -79,6 +79,9 @@ fn write_csv(
         }
         write("nodes.csv", &|out| tables.nodes(out))?;
         write("transactions.csv", &|out| tables.transactions(out))?;
+        if !ending.events.is_empty() {
+            write("events.csv", &|out| tables.events(out))?;
+        }
     }
     Ok(())
 }

@@ -18,6 +18,15 @@ impl Clock {
         self == Clock::default()
     }
 
+    /// The clock that from `now` on is ahead by the offset and gains by the drift; `None`: as before.
+    pub(crate) fn set(self, now: Time, offset_us: Option<i64>, drift_ppm: Option<i64>) -> Clock {
+        let drift_ppm = drift_ppm.unwrap_or(self.drift_ppm);
+        let gained = |ppm: i64| (i128::from(now) * i128::from(ppm)).div_euclid(MILLION);
+        let ahead = offset_us.map_or(i128::from(self.offset_us) + gained(self.drift_ppm), i128::from);
+        let bounds = (i128::from(i64::MIN), i128::from(i64::MAX));
+        Clock { offset_us: (ahead - gained(drift_ppm)).clamp(bounds.0, bounds.1) as i64, drift_ppm }
+    }
+
     /// What it shows at `now`; never less than 0.
     pub(crate) fn shows(self, now: Time) -> Time {
         if self.is_right() {
@@ -50,6 +59,18 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_goes_on_from_there() {
+        let clock = Clock { offset_us: 500, drift_ppm: 100 };
+        let now = 7_000_000;
+        assert_eq!(clock.shows(now), 7_001_200);
+        let set = clock.set(now, Some(-3_000), None);
+        assert_eq!((set.shows(now), set.shows(2 * now)), (6_997_000, 13_997_700));
+        let slow = clock.set(now, None, Some(-1_000));
+        assert_eq!((slow.shows(now), slow.shows(2 * now)), (7_001_200, 13_994_200));
+        assert_eq!(clock.set(now, Some(0), Some(0)), Clock::default());
+    }
 
     #[test]
     fn the_time_of_a_reading_is_the_first_with_that_reading() {

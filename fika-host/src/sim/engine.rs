@@ -5,8 +5,11 @@
 //! It gives it to the node and carries out what the node answers. Timers and successes are one per node and move; they
 //! are kept in [`Tournament`]s, so that nothing in the queue is ever taken back.
 
+mod connections;
+mod disturb;
 mod last_look;
 mod miner;
+mod outages;
 mod prefetch;
 mod sending;
 mod suppress;
@@ -14,6 +17,7 @@ mod work;
 
 use std::collections::BTreeMap;
 
+use fika_core::agent::Attack;
 use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
@@ -33,6 +37,7 @@ use super::tournament::{NEVER, Tournament};
 use super::trace_hash::TraceHash;
 use super::tracer::Tracer;
 use miner::MinerState;
+use outages::{LinkEvent, Outages};
 
 /// Something that will happen to a node.
 enum SimEvent {
@@ -48,6 +53,8 @@ enum SimEvent {
     Received(Box<(PeerId, PeerMessage)>),
     Pay(Box<PaymentOrder>),
     UpdateChain,
+    /// Of the link that the node dials to this neighbour, unless it has changed since it was in this state.
+    Link(PeerId, u32, LinkEvent),
 }
 
 // Most of a run's memory and of its misses are events.
@@ -66,6 +73,8 @@ pub(crate) struct Parts<'a> {
     /// One for all nodes, or one for each.
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
+    /// By node.
+    pub(crate) attacks: Vec<Option<&'a dyn Attack>>,
     pub(crate) machines: Vec<Machine>,
     pub(crate) links: Links,
     pub(crate) transport: &'a dyn Transport,
@@ -73,6 +82,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) seed: u64,
     /// Whether announcements that change nothing stay out of the queue.
     pub(crate) suppress: bool,
+    /// By node, whether it joins later; empty where nothing happens to the network.
+    pub(crate) absent: Vec<bool>,
     /// Who writes down what happens.
     pub(crate) tracer: Option<&'a mut Tracer>,
 }
@@ -81,6 +92,7 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Engine<'a> {
     pub(crate) worlds: Vec<World>,
     pub(crate) nodes: Vec<Node>,
+    attacks: Vec<Option<&'a dyn Attack>>,
     miners: Vec<MinerState>,
     /// By node; none at all where all clocks are right.
     clocks: Vec<Clock>,
@@ -101,6 +113,7 @@ pub(crate) struct Engine<'a> {
     last_requested: Id,
     /// Neighbours of nodes that have used up their budgets, and until when.
     waits: BTreeMap<(u32, PeerId), Time>,
+    outages: Outages<SimEvent>,
     out: Outputs,
     /// Empty, but for its memory: to whom a message is sent.
     deliveries: Vec<Delivery>,
@@ -122,15 +135,18 @@ const BAN_US: Time = 600 * SECOND;
 
 impl<'a> Engine<'a> {
     pub(crate) fn new(parts: Parts<'a>) -> Engine<'a> {
-        let Parts { worlds, nodes, machines, links, transport, charges, seed, suppress, tracer } = parts;
+        let Parts { worlds, nodes, attacks, machines, links, transport, charges, seed, suppress, absent, tracer } =
+            parts;
         let n = nodes.len();
-        let suppress = suppress && links.arrivals_are_known();
+        // What is under way may come later than it seemed, or never.
+        let suppress = suppress && links.arrivals_are_known() && absent.is_empty();
         let miner = |machine: &Machine| MinerState { hash_rate: machine.hash_rate, jobs: Default::default(), draws: 0 };
         let clocks_are_right = machines.iter().all(|machine| machine.clock == Clock::default());
         Engine {
             consensus: worlds[0].rules().consensus.clone(),
             worlds,
             nodes,
+            attacks,
             miners: machines.iter().map(miner).collect(),
             clocks: if clocks_are_right { Vec::new() } else { machines.iter().map(|machine| machine.clock).collect() },
             links,
@@ -146,6 +162,7 @@ impl<'a> Engine<'a> {
             last_number: 0,
             last_requested: Id::ZERO,
             waits: BTreeMap::new(),
+            outages: Outages::new(absent),
             out: Outputs::default(),
             deliveries: Vec::new(),
             now: 0,
@@ -161,10 +178,16 @@ impl<'a> Engine<'a> {
     /// Starts all nodes, and then lets each talk to its neighbours, one after the other, until somebody asks for the end.
     pub(crate) fn start(&mut self, observer: &mut dyn Observer, is_asked: fn() -> bool) {
         let nodes = self.nodes.len() as u32;
-        (0..nodes).for_each(|node| self.give(node, Input::Start, observer));
+        self.part_absent();
+        (0..nodes)
+            .filter(|node| self.outages.runs(*node))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|node| self.give(node, Input::Start, observer));
         for node in (0..nodes).take_while(|_| !is_asked()) {
             // Whoever comes first among the nodes opens the links to it.
-            let mut peers: Vec<u32> = (0..self.links.degree(node)).collect();
+            let mut peers: Vec<u32> =
+                (0..self.links.degree(node)).filter(|peer| self.links.is_up(node, *peer)).collect();
             peers.sort_by_key(|peer| self.links.neighbour(node, *peer).0.min(node));
             peers.into_iter().for_each(|peer| self.give(node, Input::Connected(PeerId(peer)), observer));
         }
@@ -250,6 +273,8 @@ impl<'a> Engine<'a> {
     #[inline(never)]
     fn happen(&mut self, order: Order, event: SimEvent, observer: &mut dyn Observer) {
         let node = order.node();
+        let event = if self.outages.is_empty() { Some(event) } else { self.hold_back(order, event) };
+        let Some(event) = event else { return };
         match event {
             SimEvent::Connect(peer) => {
                 self.links.set_up(node, peer.0, true);
@@ -279,6 +304,7 @@ impl<'a> Engine<'a> {
                 }
             }
             SimEvent::Received(received) => self.receive(node, received.0, received.1, observer),
+            SimEvent::Link(peer, state, event) => self.happen_to_link((node, peer.0), state, event),
         }
     }
 
@@ -366,6 +392,7 @@ impl<'a> Engine<'a> {
     fn disconnect(&mut self, node: u32, peer: PeerId) {
         let (other, back) = self.links.neighbour(node, peer.0);
         self.links.set_up(node, peer.0, false);
+        self.note_ban(node, peer.0, self.now + BAN_US);
         for (node, peer) in [(node, peer), (other, PeerId(back))] {
             self.push(self.now, Class::Connect, node, SimEvent::Disconnect(peer));
             self.push(self.now + BAN_US, Class::Connect, node, SimEvent::Connect(peer));

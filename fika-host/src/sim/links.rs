@@ -5,12 +5,13 @@
 //! in a TCP connection.
 
 mod carry;
+mod change;
 mod class;
 mod loss;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fika_core::hash::stream;
 use fika_core::header::Time;
@@ -60,6 +61,8 @@ pub(crate) struct Links {
     down: BTreeSet<usize>,
     /// By class.
     ways: Vec<Way>,
+    /// The classes that ends had before they were changed.
+    originals: BTreeMap<usize, u32>,
     /// Whether no link has jitter or loss.
     plain: bool,
     /// When all rates are unlimited nothing queues.
@@ -124,6 +127,7 @@ impl Links {
         let queues = rates && !medium.one_upload_at_a_time;
         Links {
             down: BTreeSet::new(),
+            originals: BTreeMap::new(),
             ends,
             plain: ways.iter().all(|way| way.plain),
             ways,
@@ -181,18 +185,23 @@ impl Links {
         !self.down.contains(&self.end(node, peer))
     }
 
+    /// Lets one end of a link talk to the other, or keeps it from that.
+    pub(crate) fn set_end_up(&mut self, node: u32, peer: u32, up: bool) {
+        let at = self.end(node, peer);
+        if up {
+            self.down.remove(&at)
+        } else {
+            self.down.insert(at)
+        };
+    }
+
     /// Lets the two ends of a link talk to each other, or parts them.
     pub(crate) fn set_up(&mut self, node: u32, peer: u32, up: bool) {
         if up && self.down.is_empty() {
             return;
         }
-        let at = self.end(node, peer);
         let (other, back) = self.neighbour(node, peer);
-        for at in [at, self.end(other, back)] {
-            match up {
-                true => self.down.remove(&at),
-                false => self.down.insert(at),
-            };
-        }
+        self.set_end_up(node, peer, up);
+        self.set_end_up(other, back, up);
     }
 }

@@ -13,8 +13,8 @@ mod block_announcements;
 mod charge;
 mod clock;
 mod engine;
-mod latency;
 mod links;
+mod network_events;
 mod observer;
 pub(crate) mod order;
 mod pages;
@@ -42,12 +42,13 @@ use fika_core::plugin::Faults;
 use fika_core::transport::Transport;
 use fika_core::world::{BlockIx, World};
 
-use crate::experiment::{self, Experiment, NodeIndex, Payment, node_seed};
-use crate::results::{Chain, Ended, NodeEnding, Simulated};
+use crate::experiment::{self, Experiment, NodeIndex, NodeState, Payment, node_seed};
+use crate::results::{Chain, Ended, EventFacts, NodeEnding, Simulated};
 use charge::Charges;
 use clock::Clock;
 use engine::{Engine, Machine, Parts};
 use links::Links;
+use network_events::NetworkEvents;
 pub(crate) use replay::Replay;
 use run_observer::RunObserver;
 pub(crate) use tracer::Tracer;
@@ -97,6 +98,7 @@ pub(crate) struct Outcome {
     /// What exists there, counted.
     pub(crate) supply: Amount,
     pub(crate) nodes: Vec<NodeEnding>,
+    pub(crate) events: Vec<EventFacts>,
     pub(crate) simulated: Simulated,
     /// As many as the experiment asks for.
     pub(crate) replays: Vec<Replay>,
@@ -130,6 +132,7 @@ impl Simulation<'_> {
             let place = if worlds.len() == 1 { 0 } else { n };
             nodes.push(Node::new(node_config(experiment, n, keys), &mut worlds[place], attacks[n]));
         }
+        let absent = if experiment.events.is_empty() { vec![] } else { experiment.absent_at_start() };
         let machine = |node: &experiment::NodeSpec| Machine {
             hash_rate: node.hash_rate,
             clock: Clock { offset_us: node.clock_offset_us, drift_ppm: node.clock_drift_ppm },
@@ -137,19 +140,21 @@ impl Simulation<'_> {
         let mut engine = Engine::new(Parts {
             worlds,
             nodes,
+            attacks,
             machines: experiment.nodes.iter().map(machine).collect(),
             links: Links::new(experiment),
             transport,
             charges: Charges::new(experiment),
             seed: experiment.seed,
             suppress,
+            absent,
             tracer,
         });
         let mut observer = RunObserver::new(experiment, &addresses, genesis);
-        (0..experiment.nodes.len()).for_each(|node| observer.record.started(node));
+        let mut happened = NetworkEvents::new(experiment, &mut observer, genesis);
         let began = Instant::now();
         engine.start(&mut observer, is_asked);
-        let ended = drive(&mut engine, &mut observer, experiment, &faults, (look, is_asked));
+        let ended = drive((&mut engine, &mut observer, &mut happened), experiment, &faults, (look, is_asked));
         let why = match ended {
             Ended::PluginFailed => observer.plugin_fault.take(),
             Ended::Stalled => observer.stalled(&engine),
@@ -173,6 +178,7 @@ impl Simulation<'_> {
         let mut outcome = finish(
             engine,
             observer,
+            happened,
             &addresses,
             ended,
             duration_us,
@@ -190,7 +196,7 @@ pub(crate) fn node_config(experiment: &Experiment, index: usize, keys: KeyPair) 
         role: spec.role.into(),
         relay: experiment.relay.of_node(spec.compact, experiment.compact_failure(node)),
         mempool: experiment.mempool.into(),
-        mines: spec.hash_rate > 0,
+        mines: experiment.mines(index),
         ..NodeConfig::new(keys, node_seed(experiment.seed, node))
     }
 }
@@ -200,8 +206,7 @@ type Look<'a> = &'a mut dyn FnMut(Progress) -> Option<Ended>;
 
 /// Lets things happen until the run is over.
 fn drive(
-    engine: &mut Engine<'_>,
-    observer: &mut RunObserver<'_>,
+    (engine, observer, events): (&mut Engine<'_>, &mut RunObserver<'_>, &mut NetworkEvents<'_>),
     experiment: &Experiment,
     faults: &Faults,
     (look, is_asked): (Look<'_>, fn() -> bool),
@@ -232,6 +237,9 @@ fn drive(
             if let Some(ended) = look(progress) {
                 return ended;
             }
+        }
+        if events.happen(engine, observer, until) {
+            continue;
         }
         let is_next = |at: &Time| *at <= until && engine.next_at().is_none_or(|next| *at <= next);
         if let Some(at) = observer.payments.next_at().filter(is_next) {
@@ -295,6 +303,7 @@ fn wallets(experiment: &Experiment) -> Vec<u32> {
 fn finish(
     engine: Engine<'_>,
     observer: RunObserver<'_>,
+    events: NetworkEvents<'_>,
     addresses: &[Address],
     ended: Ended,
     duration_us: Time,
@@ -313,13 +322,16 @@ fn finish(
             tip: (tip.height > 0).then_some((tip.id, tip.height)),
             balance: Some(balance),
             locked: Some(locked),
+            died: (events.state(n) == NodeState::Dead).then(|| "killed by an event".into()),
+            is_absent: events.state(n) == NodeState::Absent,
             ..NodeEnding::default()
         }
     };
     let nodes = addresses.iter().zip(holdings).enumerate().map(ending).collect();
     let (issued, supply) = (world.supply(tip), world.counted_supply(tip));
     let chain = observer.record.finish();
-    Outcome { chain, ended, duration_us, issued, supply, nodes, simulated, replays: Vec::new(), why: None }
+    let events = events.done;
+    Outcome { chain, ended, duration_us, issued, supply, nodes, events, simulated, replays: Vec::new(), why: None }
 }
 
 /// A node with the tip that most full nodes have, and that tip.

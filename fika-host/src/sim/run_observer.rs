@@ -122,6 +122,48 @@ impl<'a> RunObserver<'a> {
         self.tips.len()
     }
 
+    /// A full node takes part from now on, with this tip, or no longer.
+    pub(super) fn takes_part(&mut self, node: u32, tip: Id, height: u64, is_full: bool) {
+        if self.full[node as usize] == is_full {
+            return;
+        }
+        self.full[node as usize] = is_full;
+        if is_full {
+            self.full_count += 1;
+            self.add_tip(tip);
+        } else {
+            self.full_count -= 1;
+            self.remove_tip(tip);
+        }
+        let most = self.tips.iter().map(|(_, count)| *count).max().unwrap_or(0);
+        self.agreed = self.full_count > 0 && most == self.full_count && self.is_high_enough(height);
+    }
+
+    fn is_high_enough(&self, height: u64) -> bool {
+        self.stop_height.is_some_and(|stop| height >= stop)
+    }
+
+    fn remove_tip(&mut self, old: Id) {
+        let tips = &mut self.tips;
+        if let Some(at) = tips.iter().rposition(|(tip, _)| *tip == old) {
+            tips[at].1 -= 1;
+            if tips[at].1 == 0 {
+                tips.remove(at);
+            }
+        }
+    }
+
+    /// Gives how many have it now.
+    fn add_tip(&mut self, new: Id) -> u32 {
+        let tips = &mut self.tips;
+        let at = tips.iter().rposition(|(tip, _)| *tip == new).unwrap_or_else(|| {
+            tips.push((new, 0));
+            tips.len() - 1
+        });
+        tips[at].1 += 1;
+        tips[at].1
+    }
+
     fn tip(&mut self, now: Time, node: u32, (old, new): (Id, Id), height: u64) {
         self.height = self.height.max(height);
         if self.stall.reached_at.is_none() && self.stop_height.is_some_and(|stop| height >= stop) {
@@ -131,19 +173,8 @@ impl<'a> RunObserver<'a> {
         if !self.full[node as usize] {
             return;
         }
-        let tips = &mut self.tips;
-        if let Some(at) = tips.iter().rposition(|(tip, _)| *tip == old) {
-            tips[at].1 -= 1;
-            if tips[at].1 == 0 {
-                tips.remove(at);
-            }
-        }
-        let at = tips.iter().rposition(|(tip, _)| *tip == new).unwrap_or_else(|| {
-            tips.push((new, 0));
-            tips.len() - 1
-        });
-        tips[at].1 += 1;
-        self.agreed = tips[at].1 == self.full_count && self.stop_height.is_some_and(|stop| height >= stop);
+        self.remove_tip(old);
+        self.agreed = self.add_tip(new) == self.full_count && self.is_high_enough(height);
     }
 }
 

@@ -13,12 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::isolation::{
-    Endpoint, Engine, Error, Lab, Launch, Link, Port, ProcessId, Record, Side, Signal, command_in, runs,
+    Endpoint, Engine, Error, Lab, Launch, Link, Physics, Port, ProcessId, Record, Side, Signal, command_in, runs,
 };
-use super::{ARGUMENT, ROLE, output, this_binary, until};
+use super::physics::{Cable, Latency};
+use super::{ARGUMENT, ROLE, cables, output, this_binary, until};
 
 pub(crate) type Check = fn(Engine, &Path);
-pub(crate) const CHECKS: [(&str, Check); 7] = [
+pub(crate) const CHECKS: [(&str, Check); 10] = [
     ("neighbours", neighbours),
     ("restarts", restarts),
     ("ends", ends),
@@ -26,6 +27,9 @@ pub(crate) const CHECKS: [(&str, Check); 7] = [
     ("commands", commands),
     ("running", running),
     ("large", large),
+    ("physics", cables::physics),
+    ("changes", cables::changes),
+    ("exact", cables::exact),
 ];
 
 /// Neighbours meet, and each node sees its own network, processes and name only.
@@ -102,7 +106,7 @@ fn restarts(engine: Engine, directory: &Path) {
 /// Dropping a lab, or losing a node, leaves no process; a program that cannot run is an error, not a node.
 fn ends(engine: Engine, directory: &Path) {
     let mut lab = row(engine, directory);
-    let taken = Lab::create(engine, "row", directory, &["a".into()], &[]);
+    let taken = Lab::create(engine, "row", directory, &["a".into()], &[], &Physics::default());
     assert!(matches!(taken.err(), Some(Error::Running { .. })), "the name is taken");
     let processes: Vec<_> = (0..3).map(|node| lab.process(node).expect("runs")).collect();
     lab.kill(2, Signal::KILL).expect("kills");
@@ -140,7 +144,8 @@ fn commands(engine: Engine, directory: &Path) {
 /// More cables than there are readable subnets: the /31s work too, from the first to the last.
 fn many(engine: Engine, directory: &Path) {
     let links: Vec<_> = (0..256).map(|_| Link::new(0, 1)).collect();
-    let mut lab = Lab::create(engine, "many", directory, &["a", "b"].map(String::from), &links).expect("creates");
+    let mut lab = Lab::create(engine, "many", directory, &["a", "b"].map(String::from), &links, &Physics::default())
+        .expect("creates");
     for node in 0..2 {
         lab.start(node, launch(&lab, node, directory)).expect("starts");
     }
@@ -165,18 +170,22 @@ fn running(engine: Engine, directory: &Path) {
 /// 100 nodes with 300 links: prints how long it takes.
 fn large(engine: Engine, directory: &Path) {
     let nodes: Vec<_> = (0..100).map(|node| format!("n{node}")).collect();
-    let links: Vec<_> = (0..300).map(|link| Link::new(link % 100, (link + 1 + link / 100 * 7) % 100)).collect();
-    let begin = Instant::now();
-    let mut lab = Lab::create(engine, "large", directory, &nodes, &links).expect("creates");
-    let laid = begin.elapsed();
-    for node in 0..100 {
-        let mut sleep = Launch::own(["sleep", "1000"], directory.join("log"));
-        sleep.program = "/bin/sleep".into();
-        lab.start(node, sleep).expect("starts");
+    for changes in [false, true].into_iter().filter(|changes| !changes || engine == Engine::Netns) {
+        let link = |link: usize| Link { changes, ..Link::new(link % 100, (link + 1 + link / 100 * 7) % 100) };
+        let links: Vec<_> = (0..300).map(link).collect();
+        let begin = Instant::now();
+        let mut lab = Lab::create(engine, "large", directory, &nodes, &links, &Physics::default()).expect("creates");
+        let laid = begin.elapsed();
+        for node in 0..100 {
+            let mut sleep = Launch::own(["sleep", "1000"], directory.join("log"));
+            sleep.program = "/bin/sleep".into();
+            lab.start(node, sleep).expect("starts");
+        }
+        let started = begin.elapsed();
+        let kinds = lab.cable_kinds().map_or("sockets".into(), |kinds| kinds.to_string());
+        lab.down().expect("ends");
+        println!("{engine}, {kinds}: network {laid:?}, all started {started:?}, down {:?}", begin.elapsed());
     }
-    let started = begin.elapsed();
-    lab.down().expect("ends");
-    println!("{engine}: network {laid:?}, all started {started:?}, down {:?}", begin.elapsed());
 }
 
 /// A node: meets each neighbour, telling it its name, and prints whom it met. Never ends.
@@ -217,10 +226,12 @@ fn launch(lab: &Lab, node: usize, logs: &Path) -> Launch {
     launch
 }
 
-/// Three nodes in a row, a - b - c, started.
+/// Three nodes in a row, a - b - c, started. Where there are cables, the second one has a latency.
 fn row(engine: Engine, directory: &Path) -> Lab {
     let names = ["a", "b", "c"].map(String::from);
-    let mut lab = Lab::create(engine, "row", directory, &names, &[Link::new(0, 1), Link::new(1, 2)]).expect("creates");
+    let latency = Latency::Fixed { us: if engine == Engine::Netns { 1_000 } else { 0 } };
+    let links = [Link::new(0, 1), Link::new(1, 2).with([Cable { latency, ..Cable::default() }; 2])];
+    let mut lab = Lab::create(engine, "row", directory, &names, &links, &Physics::default()).expect("creates");
     for node in 0..3 {
         let process = lab.start(node, launch(&lab, node, directory)).expect("starts");
         assert!(process.alive());

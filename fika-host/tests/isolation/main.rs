@@ -7,10 +7,14 @@
 //! What is tested is no part of the crate's public face, so its sources are compiled into this binary.
 #![allow(clippy::print_stdout, reason = "its own harness: standard output is the report")]
 
+mod cables;
 mod checks;
 #[allow(dead_code, unused_imports, reason = "not all of it is tested here")]
 #[path = "../../src/isolation/mod.rs"]
 mod isolation;
+#[allow(dead_code, unused_imports, reason = "not all of it is tested here")]
+#[path = "../../src/physics/mod.rs"]
+mod physics;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +27,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use isolation::{
-    Engine, Error, Lab, Link, ProcessId, Record, clean, command_in, enter_user_namespace, permitted, runs, runtime_dir,
+    Engine, Error, Lab, Link, Physics, ProcessId, Record, clean, command_in, enter_user_namespace, permitted, runs,
+    runtime_dir,
 };
 
 const ROLE: &str = "FIKA_TEST_ROLE";
@@ -54,11 +59,14 @@ const TESTS: &[(&str, fn(), bool)] = &[
     ("a_run_ends_whole", || everywhere("ends"), false),
     ("many_cables_carry_too", || everywhere("many"), false),
     ("commands_run_inside_a_node", || everywhere("commands"), false),
+    ("cables_delay_limit_and_lose_packets", || everywhere("physics"), false),
+    ("links_change_while_a_run_goes_on", || everywhere("changes"), false),
     ("a_killed_host_leaves_nothing_but_its_directory", a_killed_host_leaves_nothing_but_its_directory, false),
     ("clean_ends_recorded_processes_and_no_others", clean_ends_recorded_processes_and_no_others, false),
     ("a_run_is_stopped_by_its_record", a_run_is_stopped_by_its_record, false),
     ("the_runtime_directory_is_the_users_own", the_runtime_directory_is_the_users_own, false),
     ("what_cannot_be_a_run_is_refused", what_cannot_be_a_run_is_refused, false),
+    ("how_exact_cables_are", || everywhere("exact"), true),
     ("how_long_a_large_network_takes", || everywhere("large"), true),
 ];
 
@@ -282,7 +290,7 @@ fn what_cannot_be_a_run_is_refused() {
     let stage = Stage::new(None);
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let refusal = |name: &str, nodes: &[&str], links: &[Link]| {
-        let made = Lab::create(Engine::Process, name, &stage.directory(), &names(nodes), links);
+        let made = Lab::create(Engine::Process, name, &stage.directory(), &names(nodes), links, &Physics::default());
         made.err().expect("refused").to_string()
     };
     assert!(refusal("../x", &["a"], &[]).contains("found \"../x\""));
@@ -293,13 +301,16 @@ fn what_cannot_be_a_run_is_refused() {
     assert_eq!(fs::read_dir(stage.directory()).expect("reads").count(), 0);
 
     let deep = stage.directory().join("d".repeat(90));
-    let error = Lab::create(Engine::Process, "x", &deep, &names(&["a"]), &[]).err().expect("refused");
+    let error =
+        Lab::create(Engine::Process, "x", &deep, &names(&["a"]), &[], &Physics::default()).err().expect("refused");
     assert!(matches!(error, Error::PathTooLong(_)) && !deep.join("x").exists(), "{error}");
 
     // What lies there and is no run's is neither used nor removed.
     fs::create_dir(stage.directory().join("mine")).expect("makes");
     fs::write(stage.directory().join("mine/thesis.txt"), "").expect("writes");
-    assert!(Lab::create(Engine::Process, "mine", &stage.directory(), &names(&["a"]), &[]).is_err());
+    assert!(
+        Lab::create(Engine::Process, "mine", &stage.directory(), &names(&["a"]), &[], &Physics::default()).is_err()
+    );
     assert!(stage.directory().join("mine/thesis.txt").exists());
 
     fs::set_permissions(stage.directory(), fs::Permissions::from_mode(0o755)).expect("sets");

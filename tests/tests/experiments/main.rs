@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod crashes;
+mod events;
 mod plugins;
 mod session;
 mod thesis;

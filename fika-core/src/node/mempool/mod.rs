@@ -257,6 +257,11 @@ impl Mempool {
         self.take_out(txs, tx, cost);
     }
 
+    /// Removes all.
+    pub(super) fn clear(&mut self, txs: &mut TxTable) {
+        self.members().collect::<Vec<_>>().into_iter().for_each(|tx| self.remove(txs, tx));
+    }
+
     fn take_out(&mut self, txs: &mut TxTable, tx: TxIndex, cost: u64) {
         if !self.writes.is_empty()
             && let Some(entry) = self.entry(txs, tx).cloned()

@@ -131,6 +131,7 @@ impl Plan {
                 },
                 mempool: Mempool { max_bytes: 4_000_000, min_fee: Amount::ZERO },
                 hash_rate: (*hash_rate).into(),
+                mines: *hash_rate > 0,
                 durability: self.durability,
                 load: load.collect(),
                 seed: 42,

@@ -7,6 +7,9 @@ use super::axis::{Axis, Scale};
 /// Points of a layer: of more, the lowest and the highest of each stretch are kept.
 pub(super) const POINTS: usize = 600;
 
+/// The most moments of a chart.
+const MOMENTS: usize = 200;
+
 /// Two axes, and one panel or several.
 #[derive(Clone, Debug)]
 pub(super) struct Chart {
@@ -17,6 +20,8 @@ pub(super) struct Chart {
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) panels: Vec<Panel>,
+    /// Places across that have a name: a line from the bottom to the top in each panel.
+    pub(super) moments: Vec<(f64, String)>,
 }
 
 /// What shares one frame.
@@ -131,7 +136,13 @@ fn thin(data: impl Iterator<Item = Datum>) -> Vec<Datum> {
 impl Chart {
     /// With one panel.
     pub(super) fn new(name: &str, title: &str, x: Axis, y: Axis, layers: Vec<Layer>) -> Chart {
-        Chart { name: name.into(), title: title.into(), x, y, panels: vec![Panel { title: String::new(), layers }] }
+        let panels = vec![Panel { title: String::new(), layers }];
+        Chart { name: name.into(), title: title.into(), x, y, panels, moments: vec![] }
+    }
+
+    /// The same with moments, where time goes across.
+    pub(super) fn marked(self, moments: impl Iterator<Item = (f64, String)>) -> Chart {
+        Chart { moments: moments.take(MOMENTS).collect(), ..self }
     }
 
     /// The layers that a legend names: each name once. None if there is nothing to tell apart.
@@ -150,7 +161,8 @@ impl Chart {
         let layers = || self.panels.iter().flat_map(|panel| &panel.layers);
         // Bars stand on zero.
         let foot = layers().any(|layer| layer.mark == Mark::Bars).then_some(0.0);
-        let x = layers().flat_map(|layer| &layer.data).flat_map(|datum| datum.x);
+        let moments = self.moments.iter().map(|(at, _)| *at);
+        let x = layers().flat_map(|layer| &layer.data).flat_map(|datum| datum.x).chain(moments);
         let y = layers().flat_map(|layer| &layer.data).flat_map(|datum| datum.y).chain(foot);
         (Scale::new(&self.x, x, across), Scale::new(&self.y, y, up))
     }

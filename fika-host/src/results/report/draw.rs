@@ -28,6 +28,7 @@ const ALONE: u32 = 330;
 const AMONG: u32 = 240;
 const ROW: u32 = 24;
 const TITLE_CHARS: usize = 36;
+const MOMENT_CHARS: usize = 20;
 /// The room for ticks and labels below and beside a panel.
 const BELOW: u32 = 54;
 const BESIDE: u32 = 84;
@@ -168,6 +169,7 @@ fn panel(
         .bold_line_style(GRID.stroke_width(FINE))
         .light_line_style(FINE_GRID.stroke_width(FINE))
         .draw()?;
+    moments(&mut frame, chart, x)?;
     // Areas first, so that no line is behind one.
     let (areas, others): (Vec<_>, Vec<_>) = panel.layers.iter().partition(|layer| layer.mark == Mark::Band);
     for layer in areas.into_iter().chain(others) {
@@ -178,6 +180,25 @@ fn panel(
         let (width, height) = frame.plotting_area().dim_in_pixel();
         let at = (width as i32 / 2 - 40 * FINE as i32, height as i32 / 2);
         frame.plotting_area().strip_coord_spec().draw_text("no data", &text(TEXT, &BLACK), at)?;
+    }
+    Ok(())
+}
+
+/// Draws a line for each moment, with its name where that has room.
+fn moments(frame: &mut Frame<'_>, chart: &Chart, x: &Scale) -> Drawn {
+    let [low, high] = [frame.y_range().start, frame.y_range().end];
+    let stroke = Look::Ghost.colour().stroke_width(FINE);
+    let (width, _) = frame.plotting_area().dim_in_pixel();
+    let range = frame.x_range().end - frame.x_range().start;
+    let mut free_from = f64::MIN;
+    for (at, name) in &chart.moments {
+        let at = x.at(*at);
+        frame.draw_series([DashedPathElement::new([(at, low), (at, high)], 2 * FINE, 3 * FINE, stroke)])?;
+        if at >= free_from {
+            let style = text(TEXT - 4, &BLACK).transform(FontTransform::Rotate90);
+            frame.draw_series([Text::new(short(&clean(name), MOMENT_CHARS), (at, high), style)])?;
+            free_from = at + range * f64::from((TEXT - 2) * FINE) / f64::from(width.max(1));
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::axis::{Axis, Measure, Scale};
 use super::chart::{Chart, Datum, Layer, Look, Mark};
 use super::section::{Content, Section};
-use super::source::{Block, Blocks, RunFacts};
+use super::source::{Block, Blocks, NetworkEvent, RunFacts, moments};
 use crate::experiment::Role;
 use crate::results::{duration, share};
 
@@ -136,7 +136,7 @@ pub(super) fn stale_rate(blocks: Option<&Blocks>) -> Content {
 }
 
 /// Height against time.
-pub(super) fn chain_growth(blocks: Option<&Blocks>, run: &RunFacts) -> Content {
+pub(super) fn chain_growth(blocks: Option<&Blocks>, run: &RunFacts, events: &[NetworkEvent]) -> Content {
     let chain = chain(present(blocks)?);
     let (Some(top), Some(last_us)) = (chain.last(), chain.iter().map(|block| block.first_us).max()) else {
         return Err("every block is stale".into());
@@ -155,7 +155,7 @@ pub(super) fn chain_growth(blocks: Option<&Blocks>, run: &RunFacts) -> Content {
     ];
     let chart =
         Chart::new("chain-growth", "Height of the chain against time", Axis::since_start(), Axis::height(), layers);
-    Section::default().chart(&chart)
+    Section::default().chart(&chart.marked(moments(events)))
 }
 
 /// Shares of the blocks by producer, with the share of the hash rate that each has.

@@ -60,10 +60,10 @@ pub(crate) fn report(folder: &Path) -> Result<Pages, String> {
         ("Stale rate", &["stale_", "blocks"], growth::stale_rate(blocks)),
         ("Forks", &["reorgs", "agreement"], forks::forks(blocks)),
         ("Confirmation times", &["payment_", "_payments"], payments::confirmation(payments)),
-        ("Mempool", &["_payments"], payments::mempool(payments)),
+        ("Mempool", &["_payments"], payments::mempool(payments, &source.events)),
         ("Blocks by producer", &["reward_share", "balance", "concentration"], growth::producers(blocks, run)),
         ("Shares over height", &["reward_share", "concentration"], shares::shares(blocks)),
-        ("Chain growth", &["height", "supply"], growth::chain_growth(blocks, run)),
+        ("Chain growth", &["height", "supply"], growth::chain_growth(blocks, run, &source.events)),
         ("Topology", &[], topology::topology(&source)),
     ];
     // What was asked comes first.
@@ -71,6 +71,9 @@ pub(crate) fn report(folder: &Path) -> Result<Pages, String> {
     let is_asked = |about: &[&str]| about.iter().any(|part| expects.iter().any(|expect| expect.metric.contains(part)));
     charts.sort_by_key(|(_, about, _)| !is_asked(about));
     charts.into_iter().for_each(|(title, _, content)| page.section(title, content));
+    if !source.events.is_empty() {
+        page.section("Events", Ok(overview::events(&source.events)));
+    }
     page.section("What ran", Ok(overview::what_ran(&source)));
     page.section("Figures", overview::summary(&source));
     Ok(page.finish())

@@ -3,11 +3,14 @@
 use super::figures::figures;
 use super::page::Page;
 use super::section::{Content, Section};
-use super::source::{RunFacts, Source, SummaryFacts};
+use super::source::{NetworkEvent, RunFacts, Source, SummaryFacts};
 use super::text::escape;
 use crate::experiment::Role;
 use crate::results::verdict::NOT_REPEATED;
 use crate::results::{ARRIVAL_ROWS_MAX, Verdict, duration};
+
+/// Events that are listed; the rest is in `events.csv`.
+const EVENTS_SHOWN: usize = 200;
 
 /// The line below the title.
 pub(super) fn lead(run: &RunFacts) -> String {
@@ -79,6 +82,20 @@ pub(super) fn summary(source: &Source) -> Content {
         "arrivals.csv was left out: {rows} arrivals are more than {ARRIVAL_ROWS_MAX}; propagation.csv has the \
          percentiles of each block."
     )))
+}
+
+/// What happened to the network, and when.
+pub(super) fn events(events: &[NetworkEvent]) -> Section {
+    let head = ["time", "height", "event", "done"].map(String::from);
+    let row = |event: &NetworkEvent| {
+        vec![duration(event.at_us), event.height.to_string(), escape(&event.event), escape(&event.done)]
+    };
+    let rows: Vec<_> = events.iter().take(EVENTS_SHOWN).map(row).collect();
+    let section = Section::default().table(&head, &rows, false);
+    match events.len() {
+        0..=EVENTS_SHOWN => section,
+        all => section.note(&format!("{} more are in events.csv.", all - EVENTS_SHOWN)),
+    }
 }
 
 /// Every expectation and its verdict.

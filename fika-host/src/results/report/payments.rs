@@ -4,7 +4,7 @@ use super::axis::{Axis, Measure};
 use super::chart::{Chart, Layer, Look, Mark};
 use super::growth::histogram;
 use super::section::{Content, Section};
-use super::source::{Payment, quantile};
+use super::source::{NetworkEvent, Payment, moments, quantile};
 use crate::results::duration;
 
 fn present(payments: Option<&[Payment]>) -> Result<&[Payment], String> {
@@ -37,13 +37,13 @@ fn waiting(payments: &[Payment]) -> Vec<(u64, i64)> {
 }
 
 /// Unconfirmed payments against time.
-pub(super) fn mempool(payments: Option<&[Payment]>) -> Content {
+pub(super) fn mempool(payments: Option<&[Payment]>, events: &[NetworkEvent]) -> Content {
     let waiting = waiting(present(payments)?).into_iter().map(|(at_us, count)| (at_us as f64, count as f64));
     let layers = vec![Layer::new(Mark::Steps, Look::First, "", [(0.0, 0.0)].into_iter().chain(waiting))];
     let y = Axis::of(Measure::Count, "unconfirmed payments", "payments");
     let chart = Chart::new("mempool", "Unconfirmed payments against time", Axis::since_start(), y, layers);
     let what = "Payments that were sent and are in no block of the chain yet, whichever mempools hold them.";
-    Ok(Section::default().chart(&chart)?.note(what))
+    Ok(Section::default().chart(&chart.marked(moments(events)))?.note(what))
 }
 
 /// The distribution of confirmation times.

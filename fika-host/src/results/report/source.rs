@@ -22,6 +22,8 @@ const BLOCKS_MAX: u64 = 2_000_000;
 const PAYMENTS_MAX: u64 = 20_000_000;
 /// Rows of `arrivals.csv`, with room above what is written.
 const ARRIVALS_MAX: u64 = 4_000_000;
+/// Rows of `events.csv`.
+const EVENTS_MAX: u64 = 1_000_000;
 /// Nodes that the topology is drawn of.
 pub(super) const MAP_NODES_MAX: usize = 2_000;
 
@@ -34,6 +36,8 @@ pub(super) struct Source {
     pub(super) blocks: Option<Blocks>,
     pub(super) propagation: Option<Propagation>,
     pub(super) payments: Option<Vec<Payment>>,
+    /// Empty where nothing happened to the network.
+    pub(super) events: Vec<NetworkEvent>,
     /// How long a typical block took to each node, by its name, in microseconds.
     pub(super) arrivals: Option<HashMap<String, u64>>,
 }
@@ -160,6 +164,19 @@ pub(super) struct Payment {
     pub(super) latency_us: Option<u64>,
 }
 
+/// What happened to the network from outside.
+#[derive(Clone, Debug)]
+pub(super) struct NetworkEvent {
+    /// After the start of the run.
+    pub(super) at_us: u64,
+    pub(super) height: u64,
+    pub(super) kind: String,
+    /// In one line.
+    pub(super) event: String,
+    /// `yes`, or why there was nothing to do.
+    pub(super) done: String,
+}
+
 impl Source {
     /// Reads a results folder.
     ///
@@ -180,6 +197,7 @@ impl Source {
             summary: json(folder, "summary.json")?,
             blocks: blocks(folder)?,
             payments: payments(folder)?,
+            events: events(folder)?,
             propagation,
             arrivals,
             run,
@@ -259,6 +277,23 @@ fn arrivals(folder: &Path, block: u64) -> Result<Option<HashMap<String, u64>>, S
         }
     }
     Ok(Some(delays))
+}
+
+fn events(folder: &Path) -> Result<Vec<NetworkEvent>, String> {
+    let Some(mut table) = csv::open(folder, "events.csv", EVENTS_MAX)? else { return Ok(vec![]) };
+    let mut events = vec![];
+    while let Some(row) = table.row()? {
+        let text = |column| row.text(column).map(String::from);
+        let (at_us, height) = (row.number("at_us")?, row.number("height")?);
+        events.push(NetworkEvent { at_us, height, kind: text("kind")?, event: text("event")?, done: text("done")? });
+    }
+    Ok(events)
+}
+
+/// When what happened, in microseconds after the start, for a chart over time.
+pub(super) fn moments(events: &[NetworkEvent]) -> impl Iterator<Item = (f64, String)> + '_ {
+    let done = events.iter().filter(|event| event.done == "yes");
+    done.map(|event| (event.at_us as f64, event.kind.clone()))
 }
 
 /// The value that a share of the values, from 0 to 1, does not exceed; they are in order. None of none.

@@ -39,7 +39,7 @@ fn read(text: &str, changes: &[&str], dir: &Path) -> Experiment {
 fn run_in(experiment: &Experiment, dir: &Path, threads: usize) -> (Result<Summary, RunError>, Folder) {
     let plugins = ResolvedPlugins::new(experiment, &Registry::stock()).expect("stock plugins");
     let folder = Folder::create(dir, &experiment.name, SystemTime::now()).expect("a folder");
-    write_run(experiment, &plugins, "sim", SystemTime::now(), &folder).expect("run.json");
+    write_run(experiment, &plugins, ("sim", None), SystemTime::now(), &folder).expect("run.json");
     let progress_line = ProgressLine::new(true, Instant::now());
     let summary = match experiment.repeat {
         1 => simulate::run(experiment, &plugins, &folder, progress_line),

@@ -7,7 +7,7 @@ use fika_core::node::{Input, Work};
 use super::super::observer::Observer;
 use super::super::tournament::NEVER;
 use super::Engine;
-use super::miner::{Job, Tries};
+use super::miner::{Job, MinerState, Tries};
 
 /// The purpose of the draws of work; each node counts its own.
 const WORK: u64 = (u32::from_be_bytes(*b"work") as u64) << 32;
@@ -21,20 +21,37 @@ impl Engine<'_> {
         let miner = &mut self.miners[n];
         let hash_rate = miner.hash_rate;
         miner.jobs.clear();
-        let searches = work.len() as f64;
-        for work in work.drain(..).filter(|_| hash_rate > 0) {
+        let searches = work.len();
+        if let Some(tries) = &mut self.outages.tries {
+            tries.insert(node, work.iter().map(|work| (work.ticket, work.expected_tries)).collect());
+        }
+        for work in work.drain(..).filter(|_| hash_rate > 0 || self.outages.tries.is_some()) {
             let (at, real) = match work.header {
-                // Drawn: exponential, since every hash may be the one.
-                None => {
-                    miner.draws += 1;
-                    let drawn = draw(self.seed, WORK | u64::from(node), miner.draws);
-                    let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
-                    let mean_us = work.expected_tries as f64 * searches / hash_rate as f64 * 1e6;
-                    (self.now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time), None)
+                None => (drawn_at(self.seed, node, miner, (work.expected_tries, searches), self.now), None),
+                Some(header) => {
+                    let at = if hash_rate > 0 { self.now } else { NEVER };
+                    (at, Some(Box::new(Tries { header, tried: 0, found: false })))
                 }
-                Some(header) => (self.now, Some(Box::new(Tries { header, tried: 0, found: false }))),
             };
             miner.jobs.push(Job { ticket: work.ticket, at, real });
+        }
+        self.await_success(node);
+    }
+
+    /// Lets a node's searches go on from now at the hash rate that it has by now. As drawn times of success are exponential,
+    /// it does not matter how long it has searched.
+    pub(super) fn search_on(&mut self, node: u32) {
+        let Some(tries) = self.outages.tries.as_ref().and_then(|tries| tries.get(&node)) else { return };
+        let miner = &mut self.miners[node as usize];
+        let searches = miner.jobs.len();
+        for at in 0..searches {
+            let Job { ticket, real, .. } = &miner.jobs[at];
+            let expected = tries.iter().find(|(known, _)| known == ticket).map_or(u128::MAX, |(_, tries)| *tries);
+            miner.jobs[at].at = match real {
+                Some(_) if miner.hash_rate > 0 => self.now,
+                Some(_) => NEVER,
+                None => drawn_at(self.seed, node, miner, (expected, searches), self.now),
+            };
         }
         self.await_success(node);
     }
@@ -84,4 +101,17 @@ impl Engine<'_> {
         work.tried += took;
         job.at = self.now + (u128::from(took) * searches * u128::from(SECOND)).div_ceil(hash_rate) as Time;
     }
+}
+
+/// When a search that takes so many tries on average succeeds, beside others of the same node; drawn from an exponential
+/// distribution, since every hash may be the one.
+fn drawn_at(seed: u64, node: u32, miner: &mut MinerState, (tries, searches): (u128, usize), now: Time) -> Time {
+    if miner.hash_rate == 0 {
+        return NEVER;
+    }
+    miner.draws += 1;
+    let drawn = draw(seed, WORK | u64::from(node), miner.draws);
+    let uniform = (drawn >> 11) as f64 / (1u64 << 53) as f64;
+    let mean_us = tries as f64 * searches as f64 / miner.hash_rate as f64 * 1e6;
+    now.saturating_add((-libm::log1p(-uniform) * mean_us) as Time)
 }

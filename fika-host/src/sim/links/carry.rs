@@ -21,9 +21,9 @@ use std::ops::Range;
 use fika_core::hash::{below, draw_of};
 use fika_core::header::{SECOND, Time};
 
-use super::super::latency::Sampler;
 use super::super::tournament::NEVER;
 use super::Links;
+use crate::physics::Sampler;
 use crate::quantity::NO_LIMIT;
 
 /// A message on its way.

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use fika_core::header::Time;
 
-use super::super::latency::Sampler;
-use super::loss::Loss;
-use crate::experiment::{Cable, Latency, Medium, NodeSpec};
-use crate::quantity::NO_LIMIT;
+use super::loss::{self, Loss};
+use crate::experiment::{Medium, NodeSpec};
+use crate::physics::{Cable, CableChange, Latency, Sampler, narrowest};
 
 /// What links of one kind are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Class {
     latency: Latency,
     pub(super) jitter_us: Time,
-    /// The narrowest of the sender's upload, the cable and the receiver's download, or [`NO_LIMIT`].
+    /// The narrowest of the sender's upload, the cable and the receiver's download; 0: no limit.
     pub(super) bandwidth_bps: u64,
     loss_ppm: u32,
     pub(super) message_loss_ppm: u32,
@@ -27,6 +26,46 @@ pub(super) struct Way {
     pub(super) loss: Option<Loss>,
     /// Whether there is neither jitter nor loss.
     pub(super) plain: bool,
+}
+
+impl Class {
+    /// The same with a change of the cable, between lines of these rates.
+    pub(super) fn changed(self, change: &CableChange, lines: [u64; 2]) -> Class {
+        let bandwidth_bps =
+            change.bandwidth_bps.map_or(self.bandwidth_bps, |cable| narrowest([lines[0], cable, lines[1]]));
+        Class {
+            latency: change.latency.unwrap_or(self.latency),
+            jitter_us: change.jitter_us.unwrap_or(self.jitter_us),
+            bandwidth_bps,
+            loss_ppm: change.loss_ppm.unwrap_or(self.loss_ppm),
+            message_loss_ppm: change.message_loss_ppm.unwrap_or(self.message_loss_ppm),
+        }
+    }
+}
+
+impl Way {
+    pub(super) fn new(class: Class) -> Way {
+        Way::drawn_by(Sampler::new(class.latency), class)
+    }
+
+    fn drawn_by(sampler: Sampler, class: Class) -> Way {
+        Way {
+            sampler,
+            class,
+            loss: Loss::new(class.loss_ppm, class.latency, class.jitter_us),
+            plain: class.jitter_us == 0 && class.loss_ppm == 0 && class.message_loss_ppm == 0,
+        }
+    }
+
+    /// How long a message takes on average that waits for nothing.
+    pub(super) fn mean_us(&self) -> Time {
+        self.class.latency.mean_us() + self.class.jitter_us / 2
+    }
+
+    /// After how long a packet is repeated first.
+    pub(super) fn repeat_us(&self) -> Time {
+        loss::repeat_us(self.class.latency, self.class.jitter_us)
+    }
 }
 
 /// So many pairs of sorts of nodes have their class at hand.
@@ -74,16 +113,11 @@ impl<'a> Classes<'a> {
 
     fn find(&mut self, own: Option<&Cable>, from: u32, to: u32) -> u32 {
         let (from, to) = (&self.nodes[from as usize], &self.nodes[to as usize]);
-        let cable = own.unwrap_or(&self.medium.cable);
-        let regional = || {
-            let row = &self.medium.regions.get(usize::from(from.region?))?.latency;
-            row.get(usize::from(to.region?)).copied()
-        };
-        let rates = [from.upload_bps, cable.bandwidth_bps, to.download_bps];
+        let cable = self.medium.between(own, from, to);
         let class = Class {
-            latency: own.map(|own| own.latency).or_else(regional).unwrap_or(cable.latency),
+            latency: cable.latency,
             jitter_us: cable.jitter_us,
-            bandwidth_bps: rates.into_iter().filter(|rate| *rate != NO_LIMIT).min().unwrap_or(NO_LIMIT),
+            bandwidth_bps: narrowest([from.upload_bps, cable.bandwidth_bps, to.download_bps]),
             loss_ppm: cable.loss_ppm,
             message_loss_ppm: cable.message_loss_ppm,
         };
@@ -97,11 +131,9 @@ impl<'a> Classes<'a> {
     pub(super) fn ways(self) -> Vec<Way> {
         // Links of one latency draw from one table, so that few are in use.
         let mut samplers = BTreeMap::new();
-        let way = |class: Class| Way {
-            sampler: samplers.entry(class.latency).or_insert_with(|| Sampler::new(class.latency)).clone(),
-            class,
-            loss: Loss::new(class.loss_ppm, class.latency, class.jitter_us),
-            plain: class.jitter_us == 0 && class.loss_ppm == 0 && class.message_loss_ppm == 0,
+        let way = |class: Class| {
+            let sampler = samplers.entry(class.latency).or_insert_with(|| Sampler::new(class.latency)).clone();
+            Way::drawn_by(sampler, class)
         };
         self.all.into_iter().map(way).collect()
     }

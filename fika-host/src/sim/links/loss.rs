@@ -38,13 +38,10 @@ pub(super) struct Loss {
 impl Loss {
     /// Of packets in a million, on a cable alike in both directions. `None`: it loses nothing.
     pub(super) fn new(loss_ppm: u32, latency: Latency, jitter_us: Time) -> Option<Loss> {
-        let round_trip_us = 2 * latency.mean_us() + jitter_us;
-        // The sum of two uniform draws is a triangle; its mean deviation is a third of the width of one.
-        let deviation_us = latency.spread_us() + jitter_us / 3;
         (loss_ppm > 0).then(|| Loss {
             share: f64::from(loss_ppm) / 1e6,
-            round_trip_us,
-            rto_us: round_trip_us + RTO_MIN_US.max(4 * deviation_us),
+            round_trip_us: round_trip_us(latency, jitter_us),
+            rto_us: repeat_us(latency, jitter_us),
         })
     }
 
@@ -77,6 +74,17 @@ impl Loss {
     fn timers(&self, count: u32) -> Time {
         (0..count).map(|doubled| self.rto_us.saturating_mul(1 << doubled).min(RTO_MAX_US.max(self.rto_us))).sum()
     }
+}
+
+fn round_trip_us(latency: Latency, jitter_us: Time) -> Time {
+    2 * latency.mean_us() + jitter_us
+}
+
+/// The timer before it has doubled.
+pub(super) fn repeat_us(latency: Latency, jitter_us: Time) -> Time {
+    // The sum of two uniform draws is a triangle; its mean deviation is a third of the width of one.
+    let deviation_us = latency.spread_us() + jitter_us / 3;
+    round_trip_us(latency, jitter_us) + RTO_MIN_US.max(4 * deviation_us)
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub(super) trait Format {
     /// A node did something.
     fn event(&mut self, now: Time, node: u32, event: &Event, seen: Seen<'_>, links: &Links) -> io::Result<()>;
 
+    /// Something happened to the network from outside.
+    fn happened(&mut self, _now: Time, _event: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A plugin did what it must not.
     fn fault(&mut self, now: Time, why: String) -> io::Result<()>;
 

@@ -41,6 +41,7 @@ struct Line<'a> {
 #[serde(rename_all = "snake_case", tag = "event")]
 enum OfRun<'a> {
     Link { at_us: Time, a: &'a str, b: &'a str },
+    Network { at_us: Time, what: &'a str },
     Ended { at_us: Time, why: Ended },
 }
 
@@ -102,6 +103,10 @@ impl Format for Lines {
         let peer = |peer: PeerId| self.names[links.neighbour(node, peer.0).0 as usize].clone();
         let Some(event) = TraceEvent::of(event, seen.world, seen.node, peer) else { return Ok(()) };
         write_line(&mut self.out, &Line { at_us: now, node: Some(&self.names[node as usize]), event })
+    }
+
+    fn happened(&mut self, at_us: Time, what: &str) -> io::Result<()> {
+        self.line(&OfRun::Network { at_us, what })
     }
 
     fn fault(&mut self, now: Time, why: String) -> io::Result<()> {

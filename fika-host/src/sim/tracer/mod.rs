@@ -68,6 +68,10 @@ impl Tracer {
         self.write(|format| format.event(now, node, event, seen, links));
     }
 
+    pub(super) fn happened(&mut self, now: Time, event: &str) {
+        self.write(|format| format.happened(now, event));
+    }
+
     pub(super) fn fault(&mut self, now: Time, why: String) {
         self.write(|format| format.fault(now, why));
     }

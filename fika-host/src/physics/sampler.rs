@@ -1,33 +1,38 @@
-//! How long messages take, drawn quickly.
+//! How long messages and packets take, drawn quickly.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use fika_core::header::Time;
 
-use crate::experiment::{Latency, unit};
+use super::latency::Latency;
+
+/// A draw as a number in (0, 1]: its logarithm is finite.
+pub(crate) fn unit(drawn: u64) -> f64 {
+    ((drawn >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
 
 /// Draws from one [`Latency`]. Transcendental functions come from `libm`, which gives the same bits on every machine.
 #[derive(Clone)]
-pub(super) enum Sampler {
+pub(crate) enum Sampler {
     Fixed { us: Time },
     Normal { mean_us: f64, sd_us: f64 },
-    Pareto(Rc<Pareto>),
+    Pareto(Arc<Pareto>),
 }
 
 impl Sampler {
-    pub(super) fn new(latency: Latency) -> Sampler {
+    pub(crate) fn new(latency: Latency) -> Sampler {
         match latency {
             Latency::Fixed { us } => Sampler::Fixed { us },
             Latency::Normal { mean_us, sd_us } => Sampler::Normal { mean_us: mean_us as f64, sd_us: sd_us as f64 },
             Latency::Pareto { scale_us, shape_milli, .. } => {
-                Sampler::Pareto(Rc::new(Pareto::new(scale_us, shape_milli)))
+                Sampler::Pareto(Arc::new(Pareto::new(scale_us, shape_milli)))
             }
         }
     }
 
     /// One way, of one draw.
     #[inline(always)]
-    pub(super) fn sample(&self, drawn: impl FnOnce() -> u64) -> Time {
+    pub(crate) fn sample(&self, drawn: impl FnOnce() -> u64) -> Time {
         match self {
             Sampler::Fixed { us } => *us,
             Sampler::Normal { mean_us, sd_us } => {
@@ -53,7 +58,7 @@ const MANTISSA_BITS: u32 = 31;
 /// is taken apart: with `U = m * 2^-n` and `m` between 1 and 2 it is `m^-(1/shape) * 2^(n/shape)`. The second factor
 /// is one of 54; the first lies on a smooth curve, drawn here as 256 straight lines. What comes out is
 /// wrong by less than 4 millionths for shapes above 1, and at most 2^44 microseconds.
-pub(super) struct Pareto {
+pub(crate) struct Pareto {
     mantissa: [u32; STEPS + 1],
     exponent: [u64; DIGITS as usize + 1],
 }
