@@ -14,7 +14,7 @@ use fika_utxo::transaction::{Input, Output, Payment, SEQUENCE_FINAL, Transaction
 use std::sync::Arc;
 
 /// Dear transactions in a block.
-const TXS: usize = 10;
+const TXS: usize = 9;
 /// Bytes of each.
 const BYTES: usize = 10_000;
 /// Coins of each whose locks check signatures: 62 each, so 248 of the 250 that its bytes allow.
