@@ -36,10 +36,10 @@ pub(crate) fn create(name: &str, index: u32) -> io::Result<OwnedFd> {
 
 fn refused(error: io::Error) -> io::Error {
     let remedy = match error.kind() {
-        io::ErrorKind::NotFound => "as root: 'modprobe tun', or give the container this device",
-        io::ErrorKind::PermissionDenied => "as root: 'chmod 666 /dev/net/tun', or allow the container this device",
-        _ => "allow this user or container TUN devices",
+        io::ErrorKind::NotFound => ": as root: 'modprobe tun', or give the container this device",
+        io::ErrorKind::PermissionDenied => ": as root: 'chmod 666 /dev/net/tun', or allow the container this device",
+        _ => "",
     };
     let what = "latency, jitter, bandwidth and loss of live links need TUN devices";
-    io::Error::new(error.kind(), format!("{what}; {DEVICE}: {error}: {remedy}"))
+    io::Error::new(error.kind(), format!("{what}; {DEVICE}: {error}{remedy}"))
 }

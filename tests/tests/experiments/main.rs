@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod cables;
 mod crashes;
 mod events;
 mod plugins;
