@@ -49,7 +49,7 @@ impl Hub {
                 return Answer::Updated(here);
             }
             Request::HashRate { rate } => {
-                self.set_hash_rate(rate);
+                self.set_hash_rate(rate.into());
                 Reply::Done
             }
             Request::Begin { epoch_us } => {

@@ -43,8 +43,8 @@ pub(crate) enum Request {
     Update,
     /// The node grinds at most so many hashes a second from now on: [`Reply::Done`].
     HashRate {
-        /// 0: it rests.
-        rate: u128,
+        /// 0: it rests. No machine reaches what 64 bits do not hold.
+        rate: u64,
     },
     /// The network is complete: the node may produce, pay and talk: [`Reply::Done`]. Only the first one counts.
     Begin {

@@ -72,8 +72,7 @@ impl Supervisor<'_> {
                 self.lab.change_link(link, cables).map_err(|error| error.to_string())
             }
             Action::HashRates { factor_ppm } => {
-                (0..self.experiment.nodes.len()).for_each(|node| self.set_hash_factor(node, *factor_ppm));
-                Ok(())
+                (0..self.experiment.nodes.len()).try_for_each(|node| self.set_hash_factor(node, *factor_ppm))
             }
             Action::Pay { from, to, amount, fee } => {
                 let to = self.experiment.nodes[*to as usize].name.clone();
@@ -108,14 +107,8 @@ impl Supervisor<'_> {
                 }
             }
             NodeAction::Clock { .. } => Err("only the simulator sets clocks: live nodes share the machine's".into()),
-            NodeAction::HashRate { rate } => {
-                self.set_hash_rate(node, rate);
-                Ok(())
-            }
-            NodeAction::HashFactor { factor_ppm } => {
-                self.set_hash_factor(node, factor_ppm);
-                Ok(())
-            }
+            NodeAction::HashRate { rate } => self.set_hash_rate(node, rate),
+            NodeAction::HashFactor { factor_ppm } => self.set_hash_factor(node, factor_ppm),
         }
     }
 
@@ -139,21 +132,29 @@ impl Supervisor<'_> {
         started.map(drop).map_err(|error| error.to_string())
     }
 
-    fn set_hash_factor(&mut self, node: usize, factor_ppm: u64) {
+    fn set_hash_factor(&mut self, node: usize, factor_ppm: u64) -> Result<(), String> {
         let spec = &self.experiment.nodes[node];
-        if spec.role == Role::Full {
-            self.set_hash_rate(node, spec.hash_rate * u128::from(factor_ppm) / 1_000_000);
+        match spec.role {
+            Role::Full => self.set_hash_rate(node, spec.hash_rate * u128::from(factor_ppm) / 1_000_000),
+            Role::Wallet => Ok(()),
         }
     }
 
-    fn set_hash_rate(&mut self, node: usize, rate: u128) {
+    fn set_hash_rate(&mut self, node: usize, rate: u128) -> Result<(), String> {
         self.hash_rates[node] = rate;
-        let request = Request::HashRate { rate };
+        let request = Request::HashRate { rate: u64::try_from(rate).unwrap_or(u64::MAX) };
         match self.conditions.node(node) {
+            NodeState::Runs => match self.clients.ask_one(node, &request, PATIENCE) {
+                Some(Reply::Done) => Ok(()),
+                Some(Reply::Error { why }) => Err(why),
+                _ => Err(format!("{} does not answer", self.experiment.nodes[node].name)),
+            },
             // It hears of it when it goes on.
-            NodeState::Paused => _ = self.clients.ask(node, &request),
-            NodeState::Runs => _ = self.clients.ask_one(node, &request, PATIENCE),
-            NodeState::Dead | NodeState::Absent => {}
+            NodeState::Paused => {
+                self.clients.ask(node, &request);
+                Ok(())
+            }
+            NodeState::Dead | NodeState::Absent => Ok(()),
         }
     }
 

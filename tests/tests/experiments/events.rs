@@ -91,7 +91,7 @@ fn what_is_done_by_hand_is_done_and_noted() {
     eventually("the others go on", || session.height("server1").filter(|height| *height > before + 3));
     session.host.says(&["do", &run, "resume", "server2"]);
     eventually("it catches up", || session.height("server2").filter(|height| *height > before + 3));
-    session.host.says(&["do", "pay client1 client2 40 1"]);
+    session.host.says(&["do", &run, "pay", "client1", "client2", "40", "1"]);
     eventually("client2 is paid", || {
         session.wallet("client2", "upbc\nbalance\nexit\n").lines().any(|line| line == "130").then_some(())
     });

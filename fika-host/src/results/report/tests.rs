@@ -131,6 +131,24 @@ fn a_page_has_every_section_and_is_well_formed() {
 }
 
 #[test]
+fn what_happened_to_the_network_is_listed_and_marked_in_the_charts_over_time() {
+    let folder = folder();
+    let table = "at_us,height,kind,event,done\n1500000,1,kill,kill <b>,yes\n2500000,2,heal,heal,expected a network that is parted\n";
+    fs::write(folder.path().join("events.csv"), table).expect("written");
+    let pages = report(folder.path()).expect("a page");
+    assert!(pages.html.contains("<h2>Events</h2>") && pages.html.contains("kill &lt;b&gt;"), "it is listed");
+    assert!(pages.html.contains("expected a network that is parted"), "and so is what was not done");
+    for name in ["chain-growth.svg", "mempool.svg"] {
+        let (_, svg) = pages.files.iter().find(|file| file.0 == name).expect("a picture");
+        assert!(svg.contains("\nkill\n"), "a mark with its name in {name}");
+        assert!(!svg.contains("\nheal\n"), "nothing happened then");
+    }
+    fs::write(folder.path().join("events.csv"), "at_us,height,kind,event,done\nx,1,kill,kill,yes\n").expect("written");
+    let why = report(folder.path()).expect_err("a damaged file");
+    assert!(why.contains("events.csv line 2: expected a number as at_us, found 'x'"), "{why}");
+}
+
+#[test]
 fn every_picture_is_sound_and_comes_with_its_data() {
     let pages = report(folder().path()).expect("a page");
     assert_eq!(pages.files.len(), 20);

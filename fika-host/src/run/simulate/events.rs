@@ -119,7 +119,7 @@ fn a_short_outage_delays_and_a_long_one_breaks_the_connection() {
 }
 
 #[test]
-fn a_killed_node_forgets_its_mempool_and_catches_up() {
+fn a_killed_node_is_gone_and_then_catches_up() {
     let events = "[[events]]\nat = '2 min'\ndo = 'kill'\nnode = 'a-1'\nfor = '100 s'\n";
     let outcome = run(events, &[]);
     let (down, up) = (120 * SECOND, 220 * SECOND);
