@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::chain_sync::ChainSync;
 use super::gossip_seen::GossipSeen;
+use super::light::Light;
 use super::orphans::OrphanBlocks;
 use super::tx_orphanage::TxOrphanage;
 use super::unpublished::Unpublished;
@@ -21,6 +22,7 @@ pub(super) struct Seldom {
     pub(super) tx_orphans: TxOrphanage,
     pub(super) sync: ChainSync,
     pub(super) unpublished: Unpublished,
+    pub(super) light: Light,
     pub(super) gossip: GossipSeen,
     /// The names of what the agent keeps.
     pub(super) kept: BTreeSet<Id>,

@@ -24,6 +24,8 @@ pub(super) struct Peer {
     pub(super) score: u32,
     pub(super) ready: bool,
     pub(super) banned: bool,
+    /// It is a light node, to which no transactions are announced.
+    pub(super) is_light: bool,
 }
 
 impl Peer {

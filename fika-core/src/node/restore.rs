@@ -1,6 +1,6 @@
 //! Making a node: a new one, or one that remembers an earlier run.
 
-use super::config::NodeConfig;
+use super::config::{NodeConfig, Role};
 use super::io::Outputs;
 use super::own_txs::OwnTxs;
 use super::state::Node;
@@ -23,6 +23,9 @@ impl Node {
         if world.has_store() {
             node.restore(world);
         }
+        if node.config.role == Role::Light {
+            node.light_begin(world);
+        }
         node
     }
 
@@ -43,6 +46,11 @@ impl Node {
             self.agent.restore(&kept);
         }
         self.own = OwnTxs::load(world);
+        if self.config.role == Role::Light {
+            // It has no block yet that could confirm them.
+            self.own.all.iter_mut().for_each(|own| own.confirmed = None);
+            return self.own.find_pending(self.announce_wait());
+        }
         self.catch_up(world);
         self.seldom.sync.unheard = self.tip != Tree::GENESIS;
         let turn = &mut Turn { world, now: 0, out: &mut Outputs::default() };

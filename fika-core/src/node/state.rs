@@ -27,7 +27,7 @@ use crate::header::Time;
 use crate::keys::{KeyPair, KeyScheme};
 use crate::message::{InvItem, MAX_HEADERS};
 use crate::transport::BAN_SCORE;
-use crate::tx::Ledger;
+use crate::tx::{Credit, Ledger};
 use crate::view::BlockView;
 use crate::world::ledger::{Entries, Space};
 use crate::world::transfer::FormatLedger;
@@ -295,6 +295,12 @@ impl Node {
 
     /// What this node has.
     pub fn balance(&self, world: &World) -> Balance {
+        if self.config.role == Role::Light {
+            let coins = self.seldom.light.coins(world.tree());
+            let sum = |coins: &mut dyn Iterator<Item = (&Vec<u8>, &Credit)>| coins.map(|(_, coin)| coin.amount).sum();
+            let spendable = sum(&mut coins.iter().filter(|(key, _)| self.own.spender(key).is_none()));
+            return Balance { confirmed: sum(&mut coins.iter()), spendable, locked: Amount::ZERO };
+        }
         let state = world.state(self.tip);
         Balance {
             confirmed: FormatLedger(&state).balance(&self.address),

@@ -15,6 +15,8 @@ mod cell;
 mod coin_index;
 mod diffs;
 mod error;
+mod filters;
+mod headers;
 pub mod ledger;
 mod root;
 mod rules;
@@ -35,6 +37,8 @@ pub(crate) use assemble::SEAL_BYTES;
 pub use assemble::{Assembly, Template};
 pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};
+pub(crate) use filters::{Filter, filter_of, touches};
+pub(crate) use headers::BadHeader;
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
 use spends::proof_id;
@@ -202,6 +206,8 @@ pub struct World {
     heaviest: BlockIx,
     /// Blocks whose bodies are in memory although a store has them, oldest first.
     bodies: VecDeque<BlockIx>,
+    /// What light nodes have asked for.
+    filters: filters::Filters,
 }
 
 impl World {
@@ -229,6 +235,7 @@ impl World {
             contents: VecDeque::new(),
             heaviest: Tree::GENESIS,
             bodies: VecDeque::new(),
+            filters: filters::Filters::new(),
             rules,
         };
         world.tree[Tree::GENESIS].state_root = ledger::state_root(Id::ZERO, &changes);
