@@ -14,8 +14,8 @@ use crate::view::BlockView;
 pub(crate) enum BadHeader {
     /// Its parent is not known.
     Orphan,
-    /// Its time has not come: not before then.
-    Early(Time),
+    /// Its time has not come.
+    Early,
     /// It breaks a rule.
     Invalid(Reason),
     /// A plugin failed: nothing is said about it.
@@ -32,7 +32,7 @@ impl World {
         let id = self.tree.name(&head.header);
         let parent = self.tree.find(&head.header.parent).ok_or(BadHeader::Orphan)?;
         match self.earliest(&id, &head.header).map_err(BadHeader::Undecided)? {
-            earliest if earliest > now => return Err(BadHeader::Early(earliest)),
+            earliest if earliest > now => return Err(BadHeader::Early),
             _ => {}
         }
         let before = self.rules.faults.count();

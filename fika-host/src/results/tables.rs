@@ -124,20 +124,18 @@ impl Tables<'_> {
         writeln!(
             out,
             "name,address,role,starts,height,tip,final_height,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
-             memory_bytes,cpu_us,ended"
+             memory_bytes,cpu_us,sent_bytes,received_bytes,lies_found,ended"
         )?;
         for node in &self.summary.nodes {
-            let role = match node.role {
-                Role::Full => "full",
-                Role::Wallet => "wallet",
-            };
+            let role = node.role.name();
             let NodeSummary { name, address, starts, height, final_height, produced, in_chain, reorgs, .. } = node;
             write!(out, "{name},{address},{role},{starts},{height},{},{final_height},", or_empty(node.tip))?;
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
             write!(out, "{produced},{in_chain},{reorgs},{},{},", node.txs, node.turned_down)?;
             write!(out, "{},{},", or_empty(node.hashes), or_empty(node.memory_bytes))?;
             let ended = if node.died.is_some() { "died" } else { "with the run" };
-            writeln!(out, "{},{ended}", or_empty(node.cpu_us))?;
+            write!(out, "{},{},", or_empty(node.cpu_us), or_empty(node.sent_bytes))?;
+            writeln!(out, "{},{},{ended}", or_empty(node.received_bytes), node.lies_found)?;
         }
         out.flush()
     }

@@ -35,7 +35,7 @@ impl Node {
                     }
                     break;
                 }
-                Err(BadHeader::Early(_)) => {
+                Err(BadHeader::Early) => {
                     self.seldom.light.wants_headers = true;
                     break;
                 }
