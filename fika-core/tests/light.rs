@@ -199,7 +199,9 @@ fn liars(events: &[Event]) -> Vec<u32> {
         Event::LieFound { peer, .. } => Some(peer.0),
         _ => None,
     });
-    lies.collect()
+    let mut lies: Vec<u32> = lies.collect();
+    lies.sort_unstable();
+    lies
 }
 
 fn pay(light: &mut Solo, to: u32, coins: u64) -> Answer {
@@ -281,9 +283,7 @@ fn payments_follow_reorganisations() {
     assert_eq!(to_all.count(), 3, "all neighbours have it");
     let change = Amount(Amount::coins(70).0 - 5);
     let with = truth.block(genesis, vec![own.clone()]);
-    let is_confirmed = |events: &[Event], height| {
-        events.contains(&Event::Confirmed { hash: own.hash(), height })
-    };
+    let is_confirmed = |events: &[Event], height| events.contains(&Event::Confirmed { hash: own.hash(), height });
     let events = truth.announce(&mut light, with.id(), &honest);
     assert!(is_confirmed(&events, 1) && balance(&light) == (change, change), "{events:?}");
     let without = truth.block(genesis, vec![]);
@@ -315,7 +315,8 @@ fn omitted(genesis: Id, question: &Message, answer: Message) -> Message {
 fn a_lie_that_all_have_told_comes_to_light_with_the_first_honest_one() {
     let (mut truth, mut light) = (Truth::new(), Solo::new(light()));
     let genesis = truth.factory.genesis();
-    let asked = truth.full.hear(0, Message::GetCfHeaders(Box::new(fika_core::light::BlockRange { start: 0, stop: genesis })));
+    let asked =
+        truth.full.hear(0, Message::GetCfHeaders(Box::new(fika_core::light::BlockRange { start: 0, stop: genesis })));
     let Some((_, Message::CfHeaders(first))) = asked.messages.first() else { panic!("{asked:?}") };
     let header = filter_header(&first.hashes[0], &Id::ZERO);
     let gift = truth.factory.pay(genesis, 2, 0, 10, 1);
@@ -349,6 +350,17 @@ fn who_changes_its_mind_about_filters_is_a_liar() {
     };
     let events = truth.announce(&mut light, two.id(), &doubts);
     assert_eq!((liars(&events), light.height()), (vec![1], 2));
+    // Of genesis everybody knows the filter.
+    let mut light = Solo::new(self::light());
+    let doubts = |peer: u32, _: &Message, answer: Message| match answer {
+        Message::CfHeaders(mut said) if peer == 2 && said.stop != genesis => {
+            said.previous = Id([7; 32]);
+            Some(Message::CfHeaders(said))
+        }
+        answer => Some(answer),
+    };
+    let events = truth.announce(&mut light, two.id(), &doubts);
+    assert_eq!((liars(&events), light.height()), (vec![2], 2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::chain::{BlockFacts, Chain, Publication};
 use super::ending::Ending;
 use super::summarize::{confirmation, delays, is_full, reach, spread};
 use super::summary::{NodeSummary, Summary};
-use crate::experiment::{Experiment, Role};
+use crate::experiment::Experiment;
 
 /// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
 pub(crate) const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod light;
+#[cfg(test)]
 mod physics;
 #[cfg(test)]
 mod proofs;

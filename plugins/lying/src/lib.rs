@@ -68,12 +68,14 @@ fika_core::export!(attack Lying);
 mod tests {
     use fika_core::agent::Honest;
     use fika_core::block::{Block, body_root};
-    use fika_core::consensus::{Anyone, Consensus};
-    use fika_core::env::Env;
     use fika_core::light::MerkleBlock;
     use fika_core::testing::{Chain, Person};
 
     use super::*;
+
+    struct Quiet;
+
+    impl Agent for Quiet {}
 
     #[test]
     fn a_forged_payment_is_not_proven() {
@@ -82,9 +84,8 @@ mod tests {
         let truth = MerkleBlock::new(block.id(), &block, [2].into());
         assert!(truth.proves(&block.head.header));
         let (chain, me) = (Chain::new(0), Person::new(1));
-        let env: &Env = chain.env();
-        let mut say = |attack: &dyn Attack| {
-            let mut agent = attack.agent(Anyone(env.clone()).agent(me.address), me.address);
+        let say = |attack: &dyn Attack| {
+            let mut agent = attack.agent(Box::new(Quiet), me.address());
             agent.answer_light(&Message::MerkleBlock(Box::new(truth.clone())), &mut chain.ctx(0, &me))
         };
         assert_eq!(say(&Honest), None);

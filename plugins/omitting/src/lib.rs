@@ -83,3 +83,38 @@ impl Agent for Silent {
 }
 
 fika_core::export!(attack Omitting);
+
+#[cfg(test)]
+mod tests {
+    use fika_core::testing::{Chain, Person};
+
+    use super::*;
+
+    struct Quiet;
+
+    impl Agent for Quiet {}
+
+    #[test]
+    fn its_filters_are_empty_and_its_headers_fit_them() {
+        let (mut chain, me) = (Chain::new(0), Person::new(1));
+        let genesis = chain.tip().id;
+        let blocks = [1, 2, 3].map(|time| {
+            let header = chain.next(time);
+            chain.push(header, &[])
+        });
+        let mut agent = Omitting.agent(Box::new(Quiet), me.address());
+        let mut say = |truth: Message| agent.answer_light(&truth, &mut chain.ctx(0, &me));
+        let headers = |stop, previous, hashes| Message::CfHeaders(Box::new(FilterHeaders { stop, previous, hashes }));
+        let own = Id([7; 32]);
+        assert_eq!(say(headers(genesis, Id::ZERO, vec![own])), None, "everybody knows the filter of genesis");
+        let Some(Message::CFilter(lie)) =
+            say(Message::CFilter(Box::new(BlockFilter { block: blocks[2], filter: vec![1, 2, 3] })))
+        else {
+            panic!("it tells the truth")
+        };
+        let hash = filter_hash(&lie.filter);
+        let first = filter_header(&hash, &filter_header(&own, &Id::ZERO));
+        let expected = headers(blocks[2], first, vec![hash; 2]);
+        assert_eq!(say(headers(blocks[2], Id([8; 32]), vec![Id([9; 32]); 2])), Some(expected));
+    }
+}

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::mem;
 
 use fika_core::block::{MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES};
+use fika_core::filter::MAX_FILTER_BYTES;
 use fika_core::hash::Id;
 use fika_core::header::Time;
-use fika_core::filter::MAX_FILTER_BYTES;
 use fika_core::light::{MAX_ELEMENT_BYTES, MAX_ELEMENTS, MAX_FILTER_HEADERS};
 use fika_core::message::{MAX_ITEMS, MAX_LOCATOR, Message};
 use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output};

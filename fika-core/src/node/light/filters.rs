@@ -71,8 +71,9 @@ impl Node {
                 Some(*last)
             };
             claims.push((Some(from), answer.hashes.iter().scan(answer.previous, next).collect()));
-        } else if light.doubted_to == 0 {
+        } else if agreed != Tree::GENESIS && !light.doubters.contains(&from) {
             light.doubters.push(from);
+            light.is_doubted = true;
         } else {
             self.found_lying(turn, from, agreed, "it contradicts itself about filters");
         }
@@ -83,8 +84,8 @@ impl Node {
         let light = &mut self.seldom.light;
         light.changed = true;
         let Step::Headers { stop, claims, .. } = std::mem::take(&mut light.step) else { return };
-        if !light.doubters.is_empty() && light.doubted_to == 0 {
-            light.doubted_to = turn.world.tree()[light.agreed].height;
+        if std::mem::take(&mut light.is_doubted) {
+            light.doubted_to = light.doubted_to.max(turn.world.tree()[light.agreed].height);
             light.agreed = Tree::GENESIS;
             return;
         }

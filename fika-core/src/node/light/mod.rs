@@ -151,10 +151,12 @@ impl Node {
     }
 
     fn light_begin_step(&mut self, turn: &mut Turn<'_>) {
+        let (tree, light) = (turn.world.tree(), &self.seldom.light);
+        let is_behind = tree[light.scanned].height < tree[light.agreed].height;
         if self.seldom.light.has_filter() {
             self.scan_block(turn);
         } else if self.seldom.light.awaits_filters() || self.seldom.light.paused {
-        } else if self.seldom.light.scanned != self.seldom.light.agreed {
+        } else if is_behind {
             self.ask_filters(turn);
         } else if self.seldom.light.agreed != self.tip {
             self.ask_filter_headers(turn);

@@ -78,7 +78,8 @@ impl Node {
             let outlines = turn.world.outlines(ix, &block).ok()?;
             let touched = |place: &u32| request.elements.iter().any(|one| touches(&outlines[*place as usize], one));
             let places = (0..outlines.len() as u32).filter(touched).collect();
-            let work = outlines.len() * request.elements.len() + block.txs.iter().map(|tx| Tx::bytes(tx).len()).sum::<usize>();
+            let work =
+                outlines.len() * request.elements.len() + block.txs.iter().map(|tx| Tx::bytes(tx).len()).sum::<usize>();
             self.charge(turn, from, (work / price::BYTES) as Time);
             Some(MerkleBlock::new(request.block, &block, places))
         });

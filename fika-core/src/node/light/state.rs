@@ -75,8 +75,9 @@ pub(in crate::node) struct Light {
     arrived: VecDeque<(BlockIx, Vec<u8>)>,
     /// Who has not answered lately: others are asked first.
     silent: BTreeSet<PeerId>,
-    /// Who has made the node begin anew, and up to which height that must show why.
+    /// Who has made the node begin anew, whether somebody does so now, and up to which height that must show why.
     pub(super) doubters: Vec<PeerId>,
+    pub(super) is_doubted: bool,
     pub(super) doubted_to: u64,
     /// Nobody has the filters yet: not before the next message or timeout.
     pub(super) paused: bool,
@@ -101,6 +102,7 @@ impl Default for Light {
             arrived: VecDeque::new(),
             silent: BTreeSet::new(),
             doubters: Vec::new(),
+            is_doubted: false,
             doubted_to: 0,
             paused: false,
             wants_headers: false,

@@ -9,8 +9,8 @@ use crate::results::{Chain, Ended, Simulated};
 #[derive(Clone, Copy)]
 pub(super) struct Way {
     /// A world for each node, so that nothing is validated once for all.
-    private: bool,
-    suppress: bool,
+    pub(super) private: bool,
+    pub(super) suppress: bool,
 }
 
 pub(super) const SHARED: Way = Way { private: false, suppress: true };
