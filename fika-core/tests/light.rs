@@ -396,6 +396,26 @@ fn a_silent_neighbour_holds_nothing_up() {
     assert_eq!(balance(&light).0, Amount::coins(110));
 }
 
+/// It hears of a block from a neighbour that has it before the others do, as it is in every network.
+#[test]
+fn who_does_not_have_the_block_yet_holds_nothing_up() {
+    let (mut truth, mut light) = (Truth::new(), Solo::new(light()));
+    let genesis = truth.factory.genesis();
+    let gift = truth.factory.pay(genesis, 2, 0, 10, 1);
+    let block = truth.block(genesis, vec![gift]);
+    let mut behind = Truth::new();
+    let asked = light.hear(0, Message::Inv(vec![InvItem::Block(block.id())]));
+    let (mut open, now) = (asked.messages, light.now);
+    while let Some((to, question)) = open.pop() {
+        let Dest::Peer(PeerId(peer)) = to else { continue };
+        let full = if peer == 0 { &mut truth.full } else { &mut behind.full };
+        for (_, answer) in full.hear(0, question).messages {
+            open.extend(light.hear(peer, answer).messages);
+        }
+    }
+    assert_eq!((balance(&light).0, light.now), (Amount::coins(110), now), "without waiting for anybody");
+}
+
 #[test]
 fn a_full_node_announces_no_payments_to_it() {
     let mut truth = Truth::new();

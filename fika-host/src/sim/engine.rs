@@ -270,7 +270,7 @@ impl<'a> Engine<'a> {
             SimEvent::Announce(peer, block) => {
                 let inv = SuppressedInv { at: self.now, sequence: order.sequence(), peer: peer.0 };
                 if self.announcements.arrive(node, block, inv) {
-                    self.announce(node, peer, block, observer);
+                    self.announce(node, inv, block, observer);
                 }
             }
             SimEvent::Deliver(peer, bytes, message) => {

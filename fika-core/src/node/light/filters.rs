@@ -21,9 +21,8 @@ impl Node {
 
     /// Asks all neighbours for the filter headers after those that are agreed on.
     pub(super) fn ask_filter_headers(&mut self, turn: &mut Turn<'_>) {
-        let light = &self.seldom.light;
-        let open = light.answering(self.light_peers());
-        if open.is_empty() {
+        let (light, peers) = (&self.seldom.light, self.light_peers());
+        if peers.is_empty() {
             return;
         }
         let tree = turn.world.tree();
@@ -33,9 +32,11 @@ impl Node {
         let known: Vec<Id> = known.map_while(|ix| light.headers.get(&ix).copied()).collect();
         let claims = if known.is_empty() { Vec::new() } else { vec![(None, known)] };
         let range = BlockRange { start, stop: tree[stop].id };
-        for peer in &open {
+        for peer in &peers {
             turn.out.send_other(*peer, Message::GetCfHeaders(Box::new(range)));
         }
+        // Of who has been silent an answer counts, too, if it comes.
+        let open = light.answering(peers);
         self.seldom.light.asks(Step::Headers { stop, open, claims });
     }
 
@@ -53,10 +54,11 @@ impl Node {
         }
         let (agreed, previous) = (light.agreed, light.headers.get(&light.agreed).copied());
         let Step::Headers { stop, open, claims } = &mut light.step else { return };
-        let Some(at) = open.iter().position(|peer| *peer == from).filter(|_| tree[*stop].id == answer.stop) else {
+        let is_known = claims.iter().any(|(peer, _)| *peer == Some(from));
+        if tree[*stop].id != answer.stop || is_known {
             return;
-        };
-        open.remove(at);
+        }
+        open.retain(|peer| *peer != from);
         let (found, expected) = (answer.hashes.len() as u64, tree[*stop].height - tree[agreed].height);
         if found == 0 {
             return;

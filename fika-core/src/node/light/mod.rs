@@ -136,7 +136,7 @@ impl Node {
             match &self.seldom.light.step {
                 Step::Idle => self.light_begin_step(turn),
                 Step::Headers { open, .. } if open.is_empty() => self.compare_filter_headers(turn),
-                Step::Proofs { open, .. } if open.is_empty() => self.judge_proofs(turn),
+                Step::Proofs { open, .. } if open.is_empty() => self.compare_proofs(turn),
                 Step::Headers { .. } | Step::Proofs { .. } | Step::Block(_) => {}
             }
         }

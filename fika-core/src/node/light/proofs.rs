@@ -45,7 +45,7 @@ impl Node {
     }
 
     /// All have answered: what one has proven nobody may have left out, and the filter must be explained.
-    pub(super) fn judge_proofs(&mut self, turn: &mut Turn<'_>) {
+    pub(super) fn compare_proofs(&mut self, turn: &mut Turn<'_>) {
         let light = &mut self.seldom.light;
         light.changed = true;
         let Step::Proofs { block, matched, shown, txs, .. } = std::mem::take(&mut light.step) else { return };

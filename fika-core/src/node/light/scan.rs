@@ -36,6 +36,9 @@ impl Node {
     pub(super) fn on_cfilter(&mut self, turn: &mut Turn<'_>, from: PeerId, answer: BlockFilter) {
         let light = &mut self.seldom.light;
         light.heard(from);
+        if answer.filter.is_empty() {
+            return light.lacks_filters(from);
+        }
         let tree = turn.world.tree();
         let Some(next) = light.next_awaited(from).filter(|ix| tree[*ix].id == answer.block) else { return };
         let previous = light.headers.get(&tree[next].parent).copied().unwrap_or_default();

@@ -58,11 +58,14 @@ impl Node {
         self.tell_light(turn, from, Message::CfHeaders(Box::new(answer)));
     }
 
-    /// A light node asks for filters.
+    /// A light node asks for filters. It gets one of no bytes where this node does not have them.
     #[inline(never)]
     pub(in crate::node) fn on_get_cfilters(&mut self, turn: &mut Turn<'_>, from: PeerId, range: &BlockRange) {
-        let (_, filters) = self.filters(turn, range, MAX_FILTERS).unwrap_or_default();
         self.charge(turn, from, price::GET_HEADERS);
+        let Some((_, filters)) = self.filters(turn, range, MAX_FILTERS) else {
+            let none = BlockFilter { block: range.stop, filter: Vec::new() };
+            return self.tell_light(turn, from, Message::CFilter(Box::new(none)));
+        };
         for (ix, filter) in filters {
             let answer = BlockFilter { block: turn.world.tree()[ix].id, filter: filter.bytes.to_vec() };
             self.charge_traffic(turn, from, (filter.bytes.len() / price::BYTES) as Time);

@@ -227,6 +227,14 @@ impl Light {
         self.awaited.front().copied().filter(|_| self.filters_from == Some(from))
     }
 
+    /// The neighbour does not have the filters that it was asked for: another one is asked.
+    pub(super) fn lacks_filters(&mut self, from: PeerId) {
+        if self.next_awaited(from).is_some() {
+            self.awaited.clear();
+            self.silent.insert(from);
+        }
+    }
+
     /// It has come.
     pub(super) fn keep_filter(&mut self, filter: Vec<u8>) {
         if let Some(block) = self.awaited.pop_front() {
