@@ -2,42 +2,17 @@
 //!
 //! A filter is made when somebody asks for it or for a later one, and then kept.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use super::World;
+use super::filter_index::{Filter, filter_of};
 use super::tree::{BlockIx, Tree};
 use crate::block::Block;
-use crate::filter::{filter, filter_hash, filter_header};
+use crate::filter::{filter_hash, filter_header};
 use crate::hash::Id;
 use crate::reject::Reject;
 use crate::tx::{ApplyContext, Outline};
 
 /// So many filters are made for one question at most.
 const MADE_AT_ONCE: usize = 2_000;
-
-/// A block's filter.
-#[derive(Clone, Debug)]
-pub(crate) struct Filter {
-    pub(crate) bytes: Arc<[u8]>,
-    pub(crate) header: Id,
-}
-
-/// Filters by block.
-pub(super) type Filters = BTreeMap<BlockIx, Filter>;
-
-/// Whether a transaction makes a coin with this lock, or spends the coin with this key.
-pub(crate) fn touches(outline: &Outline, element: &[u8]) -> bool {
-    outline.credits.iter().any(|credit| credit.lock == element) || outline.spends.iter().any(|key| key == element)
-}
-
-/// The filter of the block called `id` whose transactions say this.
-pub(crate) fn filter_of(id: &Id, outlines: &[Outline]) -> Vec<u8> {
-    let locks = outlines.iter().flat_map(|outline| &outline.credits).map(|credit| &credit.lock[..]);
-    let keys = outlines.iter().flat_map(|outline| &outline.spends).map(|key| &key[..]);
-    let elements: BTreeSet<&[u8]> = locks.chain(keys).filter(|element| !element.is_empty()).collect();
-    filter(id, &elements)
-}
 
 impl World {
     /// The context of the transaction at this place of a block.

@@ -15,6 +15,7 @@ mod cell;
 mod coin_index;
 mod diffs;
 mod error;
+mod filter_index;
 mod filters;
 mod headers;
 pub mod ledger;
@@ -37,7 +38,8 @@ pub(crate) use assemble::SEAL_BYTES;
 pub use assemble::{Assembly, Template};
 pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};
-pub(crate) use filters::{Filter, filter_of, touches};
+use filter_index::Filters;
+pub(crate) use filter_index::{Filter, filter_of, touches};
 pub(crate) use headers::BadHeader;
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
@@ -207,7 +209,7 @@ pub struct World {
     /// Blocks whose bodies are in memory although a store has them, oldest first.
     bodies: VecDeque<BlockIx>,
     /// What light nodes have asked for.
-    filters: filters::Filters,
+    filters: Filters,
 }
 
 impl World {
@@ -235,7 +237,7 @@ impl World {
             contents: VecDeque::new(),
             heaviest: Tree::GENESIS,
             bodies: VecDeque::new(),
-            filters: filters::Filters::new(),
+            filters: Filters::new(),
             rules,
         };
         world.tree[Tree::GENESIS].state_root = ledger::state_root(Id::ZERO, &changes);

@@ -20,11 +20,12 @@ fn a_light_node_pays_by_proof_and_finds_a_neighbour_lying() {
     let mut network = plan().lay_out();
     network.setups[1].attack = Some(choice("omitting"));
     network.start_all();
-    network.until(2, "it meets both", |status| status.peers == 2);
+    // It may have found the second out by now.
+    network.until(2, "it meets a neighbour", |status| status.peers >= 1);
     assert!(matches!(network.ask(2, &pay("server1", 40)), Reply::Paid { .. }), "{}", network.log(2));
     let paid = network.until(2, "the payment is confirmed", |status| status.payments_confirmed == 1);
     assert_eq!((paid.balance, paid.blocks), (Amount::coins(49), 0), "it has headers and no block");
-    network.until(2, "its liar is banned", |status| status.peers == 1);
+    network.until(2, "its liar is banned", |status| status.height > 3 && status.peers == 1);
     let lies = network.traces(2).into_iter().filter_map(|event| match event {
         TraceEvent::LieFound { peer, .. } => Some(peer),
         _ => None,
