@@ -256,6 +256,53 @@ fn what_the_filter_has_and_nobody_proves_is_in_the_block() {
 }
 
 #[test]
+fn a_body_that_is_not_the_blocks_decides_nothing() {
+    let (mut truth, mut light) = (Truth::new(), Solo::new(light()));
+    let genesis = truth.factory.genesis();
+    let gift = truth.factory.pay(genesis, 2, 0, 10, 1);
+    let block = truth.block(genesis, vec![gift]);
+    let (nothing, empty) =
+        (MerkleBlock::new(block.id(), &block, [].into()), changed(&block, |block| block.txs.truncate(1)));
+    let deceive = |peer: u32, _: &Message, answer: Message| match answer {
+        Message::MerkleBlock(_) if peer == 0 => Some(Message::MerkleBlock(Box::new(nothing.clone()))),
+        Message::MerkleBlock(_) => None,
+        Message::Block(_) if peer == 0 => Some(Message::Block(empty.clone())),
+        answer => Some(answer),
+    };
+    truth.announce(&mut light, block.id(), &deceive);
+    let mut events = Vec::new();
+    for answer in light.run(light.now + 30 * SECOND) {
+        events.extend(truth.answer(&mut light, answer, &deceive));
+    }
+    let why = |event: &Event| matches!(event, Event::Misbehaved { why, .. } if why.contains("not the block's"));
+    assert!(events.iter().any(why), "{events:?}");
+    assert_eq!(balance(&light).0, Amount::coins(110));
+}
+
+#[test]
+fn what_it_spends_is_found_where_nothing_comes_back() {
+    let (mut truth, mut light) = (Truth::new(), Solo::new(light()));
+    let to = light.setup.address(2);
+    let all = Amount(Amount::coins(100).0 - 5);
+    light.give(Input::Pay(PaymentOrder { reference: 1, to, amount: all, fee: Amount(5) }));
+    let own = light.node.history()[0].tx.clone();
+    let genesis = truth.factory.genesis();
+    let block = truth.block(genesis, vec![own.clone()]);
+    let events = truth.announce(&mut light, block.id(), &honest);
+    assert!(events.contains(&Event::Confirmed { hash: own.hash(), height: 1 }), "by the key of its coin: {events:?}");
+    assert_eq!(balance(&light), (Amount::ZERO, Amount::ZERO));
+}
+
+#[test]
+fn a_second_payment_spends_no_coin_of_the_first() {
+    let mut light = Solo::new(light());
+    for _ in 0..2 {
+        let events = pay(&mut light, 2, 30).events;
+        assert!(events.iter().any(|event| matches!(event, Event::Paid { .. })), "{events:?}");
+    }
+}
+
+#[test]
 fn a_payment_that_is_not_in_the_block_is_refused() {
     let (mut truth, mut light) = (Truth::new(), Solo::new(light()));
     let genesis = truth.factory.genesis();
