@@ -25,6 +25,7 @@ use crate::amount::Amount;
 use crate::codec::{coded_enum, coded_struct};
 use crate::hash::{Id, draw};
 use crate::header::Time;
+use crate::message::Message;
 use crate::tx::ActionRequest;
 use crate::view::{BlockView, ChainView};
 
@@ -366,6 +367,13 @@ pub trait Agent: Send {
     /// relays a stranger's flood to all. By default nothing passes: no agent of the chain would have sent it.
     fn on_passing(&mut self, from: &Address, to: &Address, bytes: &[u8], ctx: &mut Ctx<'_>) -> Gossip {
         self.inner().map_or(Gossip::Ignore, |inner| inner.on_passing(from, to, bytes, ctx))
+    }
+
+    /// The node is about to tell a light node this, which is true: a [`CfHeaders`](Message::CfHeaders), a
+    /// [`CFilter`](Message::CFilter) or a [`MerkleBlock`](Message::MerkleBlock). What it says instead; `None`: the truth.
+    /// Honest agents leave it alone.
+    fn answer_light(&mut self, answer: &Message, ctx: &mut Ctx<'_>) -> Option<Message> {
+        self.inner().and_then(|inner| inner.answer_light(answer, ctx))
     }
 
     /// A timer has run out.

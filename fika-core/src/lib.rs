@@ -41,8 +41,8 @@
 //!
 //! Modules import only from their own floor and those to the right:
 //! [`testing`] > [`node`] > [`world`], [`plugin`] > [`consensus`], [`agent`], [`tx`], [`transport`] > [`script`],
-//! [`view`], [`message`], [`compact`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] > [`hash`],
-//! [`codec`], [`amount`], [`address`], [`reject`].
+//! [`view`], [`message`], [`compact`], [`light`], [`env`](mod@env) > [`block`], [`keys`], [`target`] > [`header`] >
+//! [`hash`], [`merkle`], [`filter`], [`codec`], [`amount`], [`address`], [`reject`].
 
 pub mod address;
 pub mod agent;
@@ -52,9 +52,12 @@ pub mod codec;
 pub mod compact;
 pub mod consensus;
 pub mod env;
+pub mod filter;
 pub mod hash;
 pub mod header;
 pub mod keys;
+pub mod light;
+pub mod merkle;
 pub mod message;
 pub mod node;
 pub mod plugin;

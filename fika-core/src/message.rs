@@ -9,6 +9,7 @@ use crate::block::{Block, Head, MAX_PROOF_BYTES, Tx};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_list};
 use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use crate::hash::{Id, domain_hash};
+use crate::light::{BlockFilter, BlockRange, FilterHeaders, GetMerkle, MerkleBlock};
 
 /// The most items in one announcement or request.
 pub const MAX_ITEMS: usize = 1_000;
@@ -108,11 +109,23 @@ pub enum Message {
     GetBlockTxn(Box<GetBlockTxn>),
     /// The transactions of a block that you asked for.
     BlockTxn(Box<BlockTxn>),
+    /// Send me the filter headers of these blocks. Whoever asks is a light node.
+    GetCfHeaders(Box<BlockRange>),
+    /// The hashes of these filters.
+    CfHeaders(Box<FilterHeaders>),
+    /// Send me the filters of these blocks.
+    GetCFilters(Box<BlockRange>),
+    /// The filter of a block.
+    CFilter(Box<BlockFilter>),
+    /// Send me those transactions of a block that touch one of these locks or coins, with a proof.
+    GetMerkle(Box<GetMerkle>),
+    /// Transactions of a block, with the proof that they are in it.
+    MerkleBlock(Box<MerkleBlock>),
 }
 
 impl Message {
     /// The kinds' names, by their number in the encoding.
-    pub const KINDS: [&str; 13] = [
+    pub const KINDS: [&str; 19] = [
         "inv",
         "getdata",
         "notfound",
@@ -126,6 +139,12 @@ impl Message {
         "compactblock",
         "getblocktxn",
         "blocktxn",
+        "getcfheaders",
+        "cfheaders",
+        "getcfilters",
+        "cfilter",
+        "getmerkle",
+        "merkleblock",
     ];
 
     /// The kind's number.
@@ -145,6 +164,12 @@ impl Message {
             Message::CompactBlock(_) => 10,
             Message::GetBlockTxn(_) => 11,
             Message::BlockTxn(_) => 12,
+            Message::GetCfHeaders(_) => 13,
+            Message::CfHeaders(_) => 14,
+            Message::GetCFilters(_) => 15,
+            Message::CFilter(_) => 16,
+            Message::GetMerkle(_) => 17,
+            Message::MerkleBlock(_) => 18,
         }
     }
 
@@ -166,6 +191,11 @@ impl Message {
             Message::CompactBlock(compact) => compact.encode(out),
             Message::GetBlockTxn(request) => request.encode(out),
             Message::BlockTxn(answer) => answer.encode(out),
+            Message::GetCfHeaders(range) | Message::GetCFilters(range) => range.encode(out),
+            Message::CfHeaders(answer) => answer.encode(out),
+            Message::CFilter(answer) => answer.encode(out),
+            Message::GetMerkle(request) => request.encode(out),
+            Message::MerkleBlock(answer) => answer.encode(out),
         }
     }
 
@@ -196,6 +226,12 @@ impl Message {
             10 => Message::CompactBlock(Arc::new(CompactBlock::decode(&mut from)?)),
             11 => Message::GetBlockTxn(Box::new(GetBlockTxn::decode(&mut from)?)),
             12 => Message::BlockTxn(Box::new(BlockTxn::decode(&mut from)?)),
+            13 => Message::GetCfHeaders(Box::new(BlockRange::decode(&mut from)?)),
+            14 => Message::CfHeaders(Box::new(FilterHeaders::decode(&mut from)?)),
+            15 => Message::GetCFilters(Box::new(BlockRange::decode(&mut from)?)),
+            16 => Message::CFilter(Box::new(BlockFilter::decode(&mut from)?)),
+            17 => Message::GetMerkle(Box::new(GetMerkle::decode(&mut from)?)),
+            18 => Message::MerkleBlock(Box::new(MerkleBlock::decode(&mut from)?)),
             _ => return Err(DecodeError::Unknown("kind of message")),
         };
         from.finish()?;
@@ -289,6 +325,8 @@ mod tests {
             InvItem::Compact(Id([5; 32])),
             InvItem::Ancestors(Id([6; 32])),
         ];
+        let range = BlockRange { start: 3, stop: Id([1; 32]) };
+        let headers = FilterHeaders { stop: Id([1; 32]), previous: Id([2; 32]), hashes: vec![Id([3; 32]); 2] };
         let all = [
             Message::Inv(items.clone()),
             Message::GetData(items.clone()),
@@ -303,6 +341,12 @@ mod tests {
             Message::CompactBlock(Arc::new(CompactBlock::new(&block, 6))),
             Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([7; 32]), indexes: vec![0, 1, 300].into() })),
             Message::BlockTxn(Box::new(BlockTxn { id: Id([8; 32]), txs: block.txs[..].into() })),
+            Message::GetCfHeaders(Box::new(range)),
+            Message::CfHeaders(Box::new(headers)),
+            Message::GetCFilters(Box::new(range)),
+            Message::CFilter(Box::new(BlockFilter { block: Id([1; 32]), filter: vec![1, 2, 3] })),
+            Message::GetMerkle(Box::new(GetMerkle { block: Id([1; 32]), elements: vec![vec![2; 20], vec![]] })),
+            Message::MerkleBlock(Box::new(MerkleBlock::new(block.id(), &block, [].into()))),
         ];
         assert_eq!(all.len(), Message::KINDS.len());
         for (kind, message) in all.iter().enumerate() {

@@ -131,6 +131,19 @@ pub struct ActionRequest {
 
 coded_struct!(ActionRequest { kind, amount, data });
 
+/// What a transaction says without any ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// As [`Outcome::id`].
+    pub id: Id,
+    /// The keys of the coins that it spends.
+    pub spends: Vec<Vec<u8>>,
+    /// The coins that it makes.
+    pub credits: Vec<Credit>,
+}
+
+coded_struct!(Outline { id; spends, credits });
+
 /// What a wallet wants a transaction to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -157,6 +170,17 @@ pub trait TxFormat: Send + Sync {
     /// [`Reject::Invalid`] with the broken rule; [`Reject::Needs`] where an entry is missing that another transaction may
     /// make: the node then keeps the transaction for a while.
     fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject>;
+
+    /// What `tx` says of itself in `context`, for those who have no ledger: full nodes make filters of it, and light ones
+    /// find their coins in it. It need not be allowed; where it is, [`apply`](TxFormat::apply) gives the same id, keys and
+    /// credits. By default nothing can be said, and a chain of this format has no light nodes.
+    ///
+    /// # Errors
+    /// [`Reject::Invalid`] when `tx` does not decode.
+    fn outline(&self, tx: &[u8], context: ApplyContext) -> Result<Outline, Reject> {
+        let _ = (tx, context);
+        Err(Reject::invalid("the transaction format says nothing of a transaction without a ledger"))
+    }
 
     /// What the digests and facts of `tx` have in common, worked out once, in bytes whose meaning
     /// is the format's own. `spends` are all spends of its outcome, in order. Does not depend on

@@ -42,6 +42,10 @@ impl Registry {
             fika_tcp_json::PLUGIN,
             #[cfg(feature = "selfish")]
             fika_selfish::PLUGIN,
+            #[cfg(feature = "lying")]
+            fika_lying::PLUGIN,
+            #[cfg(feature = "omitting")]
+            fika_omitting::PLUGIN,
         ];
         plugins.iter().copied().fold(Registry::empty(), Registry::with)
     }

@@ -1,4 +1,4 @@
-//! A node among neighbours that say whatever they like, beside an honest one that makes blocks.
+//! A node, full or light, among neighbours that say whatever they like, beside an honest one that makes blocks.
 
 #![no_main]
 
@@ -12,11 +12,11 @@ use fika_core::env::{ChainParams, Env, Proof};
 use fika_core::header::{SECOND, Time};
 use fika_core::keys::{KeyScheme, NoKeys};
 use fika_core::message::Message;
-use fika_core::node::{Dest, Input, Node, NodeConfig, Outputs, PeerId, PeerMessage};
-use fika_core::plugin::Faults;
+use fika_core::node::{Dest, Input, Node, NodeConfig, Outputs, PeerId, PeerMessage, Role};
+use fika_core::plugin::{Faults, Plugin};
 use fika_core::script::PayToAddress;
-use fika_core::tx::Accounts;
 use fika_core::world::{Genesis, Rules, World};
+use fika_utxo::{Params, Utxo};
 use libfuzzer_sys::fuzz_target;
 
 /// The honest neighbour's place among the node's neighbours.
@@ -49,20 +49,20 @@ struct Party {
 }
 
 impl Party {
-    fn new(number: u64) -> Party {
+    fn new(number: u64, role: Role) -> Party {
         let chain = ChainParams { tick_us: 1_000, proof: Proof::Sampled, ..ChainParams::default() };
         let env = Env { chain, keys: Arc::new(NoKeys) };
         let rules = Rules {
             consensus: Arc::new(Anyone(env.clone())),
-            env,
             script: Box::new(PayToAddress),
-            tx: Box::new(Accounts),
+            tx: Box::new(Utxo::new(Params::default(), &env).expect("a format")),
             workers: NonZero::<usize>::MIN,
             faults: Faults::new(),
+            env,
         };
         let mut world = World::open(rules, &Genesis::default(), None).expect("a world");
         let keys = NoKeys.generate_many(1, number as u32, 1).remove(0);
-        let config = NodeConfig { mines: number == 1, ..NodeConfig::new(keys, number) };
+        let config = NodeConfig { role, mines: number == 1, ..NodeConfig::new(keys, number) };
         let node = Node::new(config, &mut world, None);
         Party { node, world, out: Outputs::default(), tickets: Vec::new() }
     }
@@ -95,8 +95,10 @@ impl Party {
     }
 }
 
-fuzz_target!(|steps: Vec<Step>| {
-    let (mut node, mut honest) = (Party::new(0), Party::new(1));
+fuzz_target!(|input: (bool, Vec<Step>)| {
+    let (is_light, steps) = input;
+    let role = if is_light { Role::Light } else { Role::Full };
+    let (mut node, mut honest) = (Party::new(0, role), Party::new(1, Role::Full));
     let mut now = SECOND;
     let mut known: Vec<Message> = Vec::new();
     let mut connected = [false; NEIGHBOURS as usize];

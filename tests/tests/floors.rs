@@ -8,10 +8,10 @@ use fika_tests::sources::Sources;
 /// The floors of fika-core, from the bottom up, as its crate docs draw them.
 const CORE: Floors = Floors {
     floors: &[
-        &["hash", "codec", "amount", "address", "reject", "prefetch"],
+        &["hash", "merkle", "filter", "codec", "amount", "address", "reject", "prefetch"],
         &["header"],
         &["block", "keys", "target"],
-        &["script", "view", "message", "compact", "env"],
+        &["script", "view", "message", "compact", "light", "env"],
         &["consensus", "agent", "tx", "transport"],
         &["world", "plugin"],
         &["node"],

@@ -15,6 +15,8 @@ pub enum Role {
     Full,
     /// Neither produces nor relays: pays, and asks for the chain when told to.
     Wallet,
+    /// Follows headers, and finds its own payments by filters and proofs. Neither validates blocks nor relays.
+    Light,
 }
 
 /// What a node is made of.

@@ -10,15 +10,18 @@ impl Node {
     #[inline(never)]
     pub(super) fn on_connected(&mut self, turn: &mut Turn<'_>, id: PeerId) {
         let peer = self.peer(id);
-        peer.ready = true;
+        (peer.ready, peer.is_light) = (true, false);
         // The runtime keeps a banned neighbour away for as long as the ban lasts; then it starts anew.
         if peer.banned {
             peer.forgive();
         }
-        self.greet(turn, id);
+        match self.config.role {
+            Role::Light => self.light_greet(turn, id),
+            Role::Full | Role::Wallet => self.greet(turn, id),
+        }
         match self.config.role {
             Role::Full => self.announce_mempool(turn, id),
-            Role::Wallet => {
+            Role::Wallet | Role::Light => {
                 // This neighbour has heard of none.
                 self.own.announce_all(turn.now);
                 self.announce_own(turn);
@@ -35,5 +38,8 @@ impl Node {
         }
         self.request_all_elsewhere(turn, id);
         self.sync_lost(turn, id);
+        if self.config.role == Role::Light {
+            self.light_forget(turn, id);
+        }
     }
 }

@@ -259,6 +259,15 @@ pub enum Event {
         /// What it did, in one line.
         why: String,
     },
+    /// This light node has found that a neighbour does not tell the truth.
+    LieFound {
+        /// Which one.
+        peer: PeerId,
+        /// The block that it lied about.
+        block: Id,
+        /// How, in one line.
+        why: String,
+    },
     /// The agent has called a block final that was not final yet.
     Finalized {
         /// Where it is.

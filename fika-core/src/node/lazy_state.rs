@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use super::chain_sync::ChainSync;
 use super::gossip_seen::GossipSeen;
+use super::light::Light;
 use super::orphans::OrphanBlocks;
 use super::patience::Patience;
 use super::tx_orphanage::TxOrphanage;
@@ -22,6 +23,7 @@ pub(super) struct Seldom {
     pub(super) tx_orphans: TxOrphanage,
     pub(super) sync: ChainSync,
     pub(super) unpublished: Unpublished,
+    pub(super) light: Light,
     pub(super) gossip: GossipSeen,
     pub(super) patience: Patience,
     /// What the agent keeps, by the hashes of the names. A world that is shared keeps nothing for it.

@@ -24,6 +24,7 @@
 //! |---|---|
 //! | `mod` | `handle` |
 //! | `connections`, `restore` | neighbours that come and go; a node that remembers an earlier run |
+//! | `light` | a light node, and what full nodes tell it |
 //! | `sync` | catching up: headers first, orphans, a late joiner |
 //! | `producer`, `wallet`, `gossip` | duties to blocks; own payments; messages of agents |
 //! | `block_relay`, `tx_relay` | the ways of blocks and of transactions |
@@ -50,6 +51,7 @@ mod gossip;
 mod gossip_seen;
 mod io;
 mod lazy_state;
+mod light;
 mod mempool;
 mod mempool_accept;
 mod orphans;
@@ -129,12 +131,16 @@ impl Node {
             Input::Drawn { ticket } => self.on_drawn(turn, ticket),
             Input::Pay(order) => self.pay(turn, &order),
             Input::Submit(tx) => self.submit(turn, &tx),
+            Input::UpdateChain if self.config.role == Role::Light => self.light_update(turn),
             Input::UpdateChain => self.update_chain(turn),
             Input::Blocks(blocks) => self.on_blocks(turn, blocks),
         }
         let is_due = self.timers.next().is_some_and(|at| at <= now);
         if is_due || !turn.out.pending.is_empty() || !self.duties.is_current() || self.seldom.sync.agent_waits {
             self.follow_up(turn);
+        }
+        if self.seldom.light.changed {
+            self.light_go_on(turn);
         }
         turn.out.wake_at = self.timers.next();
         if turn.world.rules().faults.count() != faults {
@@ -148,6 +154,10 @@ impl Node {
 
     #[inline(never)]
     fn start(&mut self, turn: &mut Turn<'_>) {
+        if self.config.role == Role::Light {
+            self.light_start(turn);
+            return self.announce_own(turn);
+        }
         if self.seldom.sync.unheard {
             self.await_headers(turn);
         }
@@ -173,6 +183,9 @@ impl Node {
             return message.release(turn.world.txs_mut());
         }
         self.charge(turn, from, price::of_message(&message));
+        if self.config.role == Role::Light {
+            return self.on_light_message(turn, from, message);
+        }
         let message = match message {
             PeerMessage::TxInv(inv) => return self.on_tx_inv(turn, from, inv),
             PeerMessage::GetTxs(txs) => return self.on_get_txs(turn, from, txs),
@@ -197,6 +210,11 @@ impl Node {
             Message::CompactBlock(compact) => self.on_compact(turn, from, compact),
             Message::GetBlockTxn(request) => self.on_get_block_txn(turn, from, &request),
             Message::BlockTxn(answer) => self.on_block_txn(turn, from, *answer),
+            Message::GetCfHeaders(range) => self.on_get_cf_headers(turn, from, &range),
+            Message::GetCFilters(range) => self.on_get_cfilters(turn, from, &range),
+            Message::GetMerkle(request) => self.on_get_merkle(turn, from, &request),
+            // Only light nodes ask for these.
+            Message::CfHeaders(_) | Message::CFilter(_) | Message::MerkleBlock(_) => {}
             // They come by index.
             Message::Tx(_) => {}
         }
@@ -236,6 +254,7 @@ impl Node {
             Timer::Unheard => self.note_heard(),
             Timer::Sync(round) => self.on_sync_timeout(turn, round),
             Timer::Rebroadcast => self.announce_own(turn),
+            Timer::Light => self.on_light_timeout(turn),
         }
     }
 

@@ -11,6 +11,8 @@ use crate::block::Tx;
 use crate::codec::{Decode, DecodeError, Encode, Reader, Sink, put_bytes, put_list};
 use crate::hash::Id;
 use crate::header::Time;
+use crate::script::Script;
+use crate::tx::Outcome;
 use crate::world::ledger::Entries;
 use crate::world::{BlockIx, World};
 
@@ -39,6 +41,36 @@ pub struct OwnTx {
     pub(super) makes: Vec<Vec<u8>>,
     /// Those of them that are coins of this node, with their amounts.
     pub(super) change: Vec<(Vec<u8>, Amount)>,
+}
+
+impl OwnTx {
+    /// One that `owner` makes now, which does this and pays `amount` to somebody.
+    pub(super) fn new(
+        tx: Tx,
+        outcome: &Outcome,
+        script: &dyn Script,
+        (owner, to): (Address, Option<Address>),
+        amount: Amount,
+        now: Time,
+    ) -> OwnTx {
+        let Outcome { id, fee, spends, credits, puts, .. } = outcome;
+        let makes = credits.iter().map(|credit| &credit.key).chain(puts.iter().map(|(key, _)| key));
+        let is_own = |lock: &[u8]| script.owner(lock).is_some_and(|of| of == owner);
+        let change = credits.iter().filter(|credit| !credit.key.is_empty() && is_own(&credit.lock));
+        OwnTx {
+            tx,
+            id: *id,
+            to,
+            amount,
+            fee: *fee,
+            made_at: now,
+            confirmed: None,
+            lost: false,
+            spends: spends.iter().map(|spend| (spend.key.clone(), spend.amount)).collect(),
+            makes: makes.filter(|key| !key.is_empty()).cloned().collect(),
+            change: change.map(|credit| (credit.key.clone(), credit.amount)).collect(),
+        }
+    }
 }
 
 /// One that waits for a block.
@@ -244,6 +276,14 @@ impl OwnTxs {
         self.lost.remove(&n);
         (self.all[n].confirmed, self.all[n].lost) = (Some(height), false);
         save(world, n, &self.all[n]);
+    }
+
+    /// A block at this height of the node's chain has a transaction called `id`, with whatever signatures: gives the hash of
+    /// the own one that it confirms.
+    pub(super) fn confirm_id(&mut self, world: &mut World, id: &Id, height: u64) -> Option<Id> {
+        let n = self.pending.keys().chain(&self.lost).copied().find(|n| self.all[*n].id == *id)?;
+        self.confirm(world, n, height);
+        Some(self.all[n].tx.hash())
     }
 
     /// A block joined the node's chain: gives the hashes of the own transactions that it executed.

@@ -23,13 +23,15 @@ pub(super) struct Peer {
     requested: [u16; 4],
     work: Bucket,
     traffic: Bucket,
-    pub(super) score: u32,
+    pub(super) score: u16,
     /// How often the budget for work was used up since it was last full.
     waits: u8,
     pub(super) ready: bool,
     pub(super) banned: bool,
     /// How often a block was late since it gave one.
     late_blocks: u8,
+    /// It is a light node, to which no transactions are announced.
+    pub(super) is_light: bool,
 }
 
 const _: () = assert!(size_of::<Peer>() == 32);

@@ -3,7 +3,7 @@
 //! What a node has on its disk is in the world's store. Where nodes share a world there is none: such a node, killed and
 //! started again, keeps what a store would have had.
 
-use super::config::NodeConfig;
+use super::config::{NodeConfig, Role};
 use super::io::Outputs;
 use super::lazy_state::Kept;
 use super::own_txs::OwnTxs;
@@ -31,19 +31,27 @@ impl Node {
         self.release_txs(world.txs_mut());
         let new = Node::without_memory(self.config.clone(), world, attack);
         let mut old = std::mem::replace(self, new);
-        (self.seen, self.tip, self.own) = (old.seen, old.tip, old.own.stored());
+        self.own = old.own.stored();
+        if self.config.role != Role::Light {
+            // A light node keeps no headers.
+            (self.seen, self.tip) = (old.seen, old.tip);
+        }
         let kept = std::mem::take(&mut old.seldom.kept);
         self.remember(world, kept.into_values().collect());
     }
 
-    fn without_memory(config: NodeConfig, world: &World, attack: Option<&dyn Attack>) -> Node {
+    fn without_memory(config: NodeConfig, world: &mut World, attack: Option<&dyn Attack>) -> Node {
         let address = world.rules().env.keys.address(&config.keys.public);
         let honest = world.rules().consensus.agent(address);
         let agent = match attack {
             Some(attack) => attack.agent(honest, address),
             None => honest,
         };
-        Node::at_genesis(config, address, agent)
+        let mut node = Node::at_genesis(config, address, agent);
+        if node.config.role == Role::Light {
+            node.light_begin(world);
+        }
+        node
     }
 
     /// Holds no transaction any longer.
@@ -77,7 +85,14 @@ impl Node {
             self.agent.restore(&kept);
         }
         self.seldom.kept = kept.into_iter().map(|(name, value)| (sha256(&[&name]), (name, value))).collect();
+        if self.config.role == Role::Light {
+            // It has no block yet that could confirm them.
+            self.own.all.iter_mut().for_each(|own| own.confirmed = None);
+        }
         self.own.find_pending(self.announce_wait());
+        if self.config.role == Role::Light {
+            return;
+        }
         self.seldom.sync.unheard = self.tip != Tree::GENESIS;
         let turn = &mut Turn { world, now: 0, out: &mut Outputs::default() };
         for n in self.own.pending() {

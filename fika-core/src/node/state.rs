@@ -27,7 +27,7 @@ use crate::header::Time;
 use crate::keys::{KeyPair, KeyScheme};
 use crate::message::InvItem;
 use crate::transport::BAN_SCORE;
-use crate::tx::Ledger;
+use crate::tx::{Credit, Ledger};
 use crate::view::BlockView;
 use crate::world::ledger::{Entries, Space};
 use crate::world::transfer::FormatLedger;
@@ -172,8 +172,8 @@ impl Node {
     pub(super) fn penalize(&mut self, turn: &mut Turn<'_>, peer: Option<PeerId>, score: u32, why: &str) {
         let Some(id) = peer else { return };
         let peer = self.peer(id);
-        peer.score = peer.score.saturating_add(score);
-        let ban = peer.score >= BAN_SCORE && !peer.banned;
+        peer.score = peer.score.saturating_add(u16::try_from(score).unwrap_or(u16::MAX));
+        let ban = u32::from(peer.score) >= BAN_SCORE && !peer.banned;
         peer.banned |= ban;
         turn.out.event(Event::Misbehaved { peer: id, score, why: why.into() });
         if ban {
@@ -304,6 +304,12 @@ impl Node {
 
     /// What this node has.
     pub fn balance(&self, world: &World) -> Balance {
+        if self.config.role == Role::Light {
+            let coins = self.seldom.light.coins(world.tree());
+            let sum = |coins: &mut dyn Iterator<Item = (&Vec<u8>, &Credit)>| coins.map(|(_, coin)| coin.amount).sum();
+            let spendable = sum(&mut coins.iter().filter(|(key, _)| self.own.spender(key).is_none()));
+            return Balance { confirmed: sum(&mut coins.iter()), spendable, locked: Amount::ZERO };
+        }
         let state = world.state(self.tip);
         Balance {
             confirmed: FormatLedger(&state).balance(&self.address),

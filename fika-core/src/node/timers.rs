@@ -27,6 +27,8 @@ pub(super) enum Timer {
     Unheard,
     /// Own transactions may have been lost.
     Rebroadcast,
+    /// Neighbours may not have answered a light node.
+    Light,
 }
 
 /// Timers in the order of their times, and of their setting.

@@ -229,7 +229,7 @@ impl Node {
     }
 
     /// Sends a transaction whole.
-    fn send_tx(&mut self, turn: &mut Turn<'_>, tx: TxIndex, but: Option<PeerId>) {
+    pub(super) fn send_tx(&mut self, turn: &mut Turn<'_>, tx: TxIndex, but: Option<PeerId>) {
         for peer in self.ready_peers().into_iter().filter(|peer| Some(*peer) != but) {
             turn.world.txs_mut().hold_again(tx);
             turn.out.send(peer, PeerMessage::Txs(vec![tx]));
@@ -249,7 +249,7 @@ impl Node {
         for part in all.chunks(MAX_ITEMS) {
             let (here, left) = part.iter().partition::<Vec<TxIndex>, _>(|tx| self.mempool.contains(**tx));
             left.into_iter().for_each(|tx| turn.world.txs_mut().release(tx));
-            let ready = self.peers.iter().zip(0..).filter(|(peer, _)| peer.ready);
+            let ready = self.peers.iter().zip(0..).filter(|(peer, _)| peer.ready && !peer.is_light);
             let ready = ready.map(|(_, peer)| PeerId(peer));
             send_inv(turn, here, ready, |tx, peer| !self.tx_status.is_announced_by(tx, peer));
         }

@@ -1,5 +1,6 @@
 //! The node's own money: paying, and following its own transactions.
 
+use super::config::Role;
 use super::io::{Event, PaymentOrder};
 use super::own_txs::OwnTx;
 use super::state::Node;
@@ -10,7 +11,7 @@ use crate::amount::Amount;
 use crate::block::Tx;
 use crate::hash::Id;
 use crate::reject::Reject;
-use crate::tx::{ActionRequest, Order, Outcome, Spend};
+use crate::tx::{ActionRequest, Ledger, Order, Spend};
 
 /// The time between two announcements of an own transaction becomes this many times as long as at first.
 const LONGEST_WAIT: u64 = 64;
@@ -43,6 +44,10 @@ impl Node {
     #[inline(never)]
     pub(super) fn submit(&mut self, turn: &mut Turn<'_>, tx: &Tx) {
         let tx = turn.world.txs_mut().hold_tx(tx);
+        if self.config.role == Role::Light {
+            self.send_tx(turn, tx, None);
+            return turn.world.txs_mut().release(tx);
+        }
         // The event says what became of it.
         let _ = self.accept_tx(turn, tx, None);
         turn.world.txs_mut().release(tx);
@@ -57,21 +62,37 @@ impl Node {
         actions: Vec<ActionRequest>,
     ) -> Result<Tx, String> {
         let rules = turn.world.rules();
-        let context = turn.world.next_context(self.tip);
+        let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
+        if self.config.role == Role::Light {
+            let [confirmed, all] = [false, true].map(|with_change| self.light_ledger(turn.world, with_change));
+            return self.sign_order(turn, &order, &confirmed, &all);
+        }
         let state = turn.world.state(self.tip);
         self.own.look_up_coins(&state, &self.address);
-        let ledger = |with_change| {
+        let [confirmed, all] = [false, true].map(|with_change| {
             let pool = self.mempool.ledger(turn.world, &state);
             WalletLedger { pool, owner: self.address, coins: &self.own.coins, with_change }
-        };
-        let order = Order { from: self.address, from_lock: rules.script.lock(&self.address), to, fee, actions };
+        });
+        self.sign_order(turn, &order, &confirmed, &all)
+    }
+
+    /// Builds and signs it with confirmed coins, or else with all.
+    fn sign_order(
+        &self,
+        turn: &Turn<'_>,
+        order: &Order,
+        confirmed: &dyn Ledger,
+        all: &dyn Ledger,
+    ) -> Result<Tx, String> {
+        let rules = turn.world.rules();
+        let context = turn.world.next_context(self.tip);
         let text = |reject: Reject| reject.to_string();
-        let build = |with_change| rules.tx.build(&order, context, &ledger(with_change));
-        let bare = build(false).or_else(|_| build(true)).map_err(text)?;
-        if bare.len() as u64 > rules.env.chain.max_block_bytes / 2 {
+        let build = |ledger| rules.tx.build(order, context, ledger);
+        let bare = build(confirmed).or_else(|_| build(all)).map_err(text)?;
+        if bare.len() as u64 > rules.env.chain.max_block_bytes / 2 && self.config.role != Role::Light {
             self.check_fits_block(turn, bare.len() as u64).map_err(|why| why.to_string())?;
         }
-        let spends = rules.tx.apply(&bare, context, &ledger(true)).map_err(text)?.spends;
+        let spends = rules.tx.apply(&bare, context, all).map_err(text)?.spends;
         if let Some(other) = spends.iter().find_map(|spend| self.own.spender(&spend.key)) {
             return Err(format!("it would spend what the unconfirmed payment {} spends", other.tx.hash()));
         }
@@ -88,27 +109,14 @@ impl Node {
 
     /// Sends a transaction of this node, and keeps it, durably, before it leaves the node.
     fn send_own(&mut self, turn: &mut Turn<'_>, tx: Tx, to: Option<Address>, amount: Amount) -> Result<Id, String> {
+        if self.config.role == Role::Light {
+            return self.send_light(turn, tx, to, amount);
+        }
         let (hash, index) = (tx.hash(), turn.world.txs_mut().hold_tx(&tx));
         let sent = self.accept_tx(turn, index, None).map_err(|why| why.to_string());
         if let Some(entry) = self.mempool.entry(turn.world.txs(), index) {
-            let Outcome { id, fee, spends, credits, puts, .. } = &entry.outcome;
-            let makes = credits.iter().map(|credit| &credit.key).chain(puts.iter().map(|(key, _)| key));
-            let script = &turn.world.rules().script;
-            let is_own = |lock: &[u8]| script.owner(lock).is_some_and(|owner| owner == self.address);
-            let change = credits.iter().filter(|credit| !credit.key.is_empty() && is_own(&credit.lock));
-            let own = OwnTx {
-                tx,
-                id: *id,
-                to,
-                amount,
-                fee: *fee,
-                made_at: turn.now,
-                confirmed: None,
-                lost: false,
-                spends: spends.iter().map(|spend| (spend.key.clone(), spend.amount)).collect(),
-                makes: makes.filter(|key| !key.is_empty()).cloned().collect(),
-                change: change.map(|credit| (credit.key.clone(), credit.amount)).collect(),
-            };
+            let script = &*turn.world.rules().script;
+            let own = OwnTx::new(tx, &entry.outcome, script, (self.address, to), amount, turn.now);
             self.own.add(turn.world, own, self.announce_wait());
             self.time_own_announcements(turn);
         }
@@ -121,6 +129,11 @@ impl Node {
         let longest = LONGEST_WAIT * self.announce_wait();
         while let Some(n) = self.own.next_due(turn.now, longest) {
             let tx = turn.world.txs_mut().hold_tx(&self.own.all[n].tx);
+            if self.config.role == Role::Light {
+                self.send_tx(turn, tx, None);
+                turn.world.txs_mut().release(tx);
+                continue;
+            }
             if !self.mempool.contains(tx) {
                 self.tx_status.forget(turn.world.txs_mut(), tx);
                 // Where there is no room for it yet, there may be after the next block.

@@ -55,8 +55,16 @@ impl PeerMessage {
 
     /// Whether the answer may be much longer than the message.
     pub fn is_request(&self) -> bool {
-        use Message::{GetBlockTxn, GetData, GetHeaders};
-        matches!(self, PeerMessage::GetTxs(_) | PeerMessage::Other(GetData(_) | GetHeaders(_) | GetBlockTxn(_)))
+        use Message::{GetBlockTxn, GetCFilters, GetCfHeaders, GetData, GetHeaders, GetMerkle};
+        let is_request = |message: &Message| {
+            matches!(message, GetData(_) | GetHeaders(_) | GetBlockTxn(_))
+                || matches!(message, GetCfHeaders(_) | GetCFilters(_) | GetMerkle(_))
+        };
+        match self {
+            PeerMessage::GetTxs(_) => true,
+            PeerMessage::Other(message) => is_request(message),
+            _ => false,
+        }
     }
 
     /// A long list of what somebody asks for in parts of at most so many things, each of which can be answered by itself.

@@ -30,6 +30,7 @@ use crate::block::{Block, Head, MAX_BLOCK_TXS, Tx};
 use crate::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use crate::hash::Id;
 use crate::header::{Header, SECOND, Time};
+use crate::light::{BlockFilter, BlockRange, FilterHeaders, GetMerkle, MerkleBlock};
 use crate::message::{GossipMessage, InvItem, Message};
 use crate::transport::{Hello, Input, Output, Session, Transport};
 
@@ -68,11 +69,31 @@ pub fn message(draws: &mut Draws) -> Message {
             indexes.dedup();
             Message::GetBlockTxn(Box::new(GetBlockTxn { id: draws.id(), indexes: indexes.into_iter().collect() }))
         }
-        _ => {
+        12 => {
             let txs: Vec<Tx> = list(5, draws, tx);
             Message::BlockTxn(Box::new(BlockTxn { id: draws.id(), txs: txs.into() }))
         }
+        13 => Message::GetCfHeaders(Box::new(range(draws))),
+        14 => {
+            let (stop, previous) = (draws.id(), draws.id());
+            Message::CfHeaders(Box::new(FilterHeaders { stop, previous, hashes: list(20, draws, Draws::id) }))
+        }
+        15 => Message::GetCFilters(Box::new(range(draws))),
+        16 => Message::CFilter(Box::new(BlockFilter { block: draws.id(), filter: draws.bytes(300) })),
+        17 => {
+            let elements = list(5, draws, |draws| draws.bytes(40));
+            Message::GetMerkle(Box::new(GetMerkle { block: draws.id(), elements }))
+        }
+        _ => {
+            let block = block(draws);
+            let places = (0..block.txs.len() as u32).filter(|_| draws.once_in(2)).collect();
+            Message::MerkleBlock(Box::new(MerkleBlock::new(block.id(), &block, places)))
+        }
     }
+}
+
+fn range(draws: &mut Draws) -> BlockRange {
+    BlockRange { start: draws.number(), stop: draws.id() }
 }
 
 fn list<T>(most: u64, draws: &mut Draws, each: fn(&mut Draws) -> T) -> Vec<T> {

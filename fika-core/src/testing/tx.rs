@@ -29,7 +29,7 @@ use super::{Draws, Person};
 use crate::address::Address;
 use crate::amount::Amount;
 use crate::script::{PayToAddress, Script};
-use crate::tx::{ActionRequest, ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
+use crate::tx::{ActionRequest, ApplyContext, Credit, Ledger, Order, Outcome, Outline, Spend, TxFormat};
 
 /// So many orders are carried out.
 const ORDERS: u64 = 60;
@@ -122,6 +122,7 @@ fn context(height: u64) -> ApplyContext {
 /// - what is taken equals what is given, the fee and the actions' amounts; nothing is spent twice;
 /// - id, digests and facts do not depend on unlocking scripts, and every input has a digest of its own;
 /// - coinbases stand at the front of the block of their height, and no two are the same;
+/// - its outline, where it has one, is what it does;
 /// - the same question has the same answer, and no bytes make it panic.
 ///
 /// # Panics
@@ -201,6 +202,7 @@ fn check_order(
         "the fee and the actions that were ordered"
     );
     check_sums(&outcome);
+    check_outline(format, &tx, context, &outcome);
     check_digests(format, (&bare, &before), (&tx, &outcome), draws);
     let at_front = ApplyContext { coinbase: true, ..context };
     assert!(format.apply(&tx, at_front, ledger).is_err(), "a payment stands at the front of a block");
@@ -226,6 +228,14 @@ fn check_sums(outcome: &Outcome) {
     let given: Amount = outcome.credits.iter().map(|credit| credit.amount).sum();
     let asked: Amount = outcome.actions.iter().map(|action| action.amount).sum();
     assert_eq!(taken, given + asked + outcome.fee, "a payment makes or loses coins");
+}
+
+/// What a transaction says without a ledger is what it does, where the format says anything.
+fn check_outline(format: &dyn TxFormat, tx: &[u8], context: ApplyContext, outcome: &Outcome) {
+    if let Ok(Outline { id, spends, credits }) = format.outline(tx, context) {
+        let keys: Vec<Vec<u8>> = outcome.spends.iter().map(|spend| spend.key.clone()).collect();
+        assert_eq!((id, spends, &credits), (outcome.id, keys, &outcome.credits), "the outline of a transaction");
+    }
 }
 
 /// Signatures are over the same, whether they are in already or not.
@@ -263,6 +273,7 @@ fn check_coinbase(
     let (outcome, tx) = of(context.height, 1);
     let outcome = outcome.unwrap_or_else(|reject| panic!("a coinbase is refused in its block: {reject}"));
     assert!(outcome.spends.is_empty() && outcome.actions.is_empty() && outcome.fee == Amount::ZERO, "{outcome:?}");
+    check_outline(format, &tx, front, &outcome);
     let claim: Vec<_> = outcome.credits.iter().map(|credit| (credit.lock.clone(), credit.amount)).collect();
     assert_eq!(claim, to, "a coinbase gives what it was made for");
     assert!(format.apply(&tx, context, ledger).is_err(), "a coinbase stands behind the front of a block");
@@ -280,10 +291,12 @@ fn poke(format: &dyn TxFormat, tx: &[u8], context: ApplyContext, ledger: &Memory
     assert_eq!(format.apply(tx, context, ledger), outcome, "apply says another thing the second time");
     if let Ok(outcome) = outcome {
         check_sums(&outcome);
+        check_outline(format, tx, context, &outcome);
         if let Ok(prepared) = format.prepare(tx, &outcome.spends) {
             let _ = (format.digest(&prepared, u32::MAX, &[]), format.facts(&prepared, u32::MAX));
         }
     }
     let _ = format.apply(tx, ApplyContext { coinbase: true, ..context }, ledger);
+    let _ = format.outline(tx, context);
     let _ = (format.prepare(tx, &[]), format.finish(tx, &[]), format.finish(tx, &[Vec::new()]));
 }

@@ -9,12 +9,15 @@
 //! makes no other block). A transaction passes [`World::check_tx`] for the mempool, then
 //! [`World::assemble`] in a producer's template, then `validate` in everyone's block.
 
+mod accept_header;
 mod assemble;
 mod budget;
 mod cell;
 mod coin_index;
 mod diffs;
 mod error;
+mod filter_index;
+mod filters;
 mod headers;
 pub mod ledger;
 mod root;
@@ -32,10 +35,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub(crate) use accept_header::BadHeader;
 pub(crate) use assemble::SEAL_BYTES;
 pub use assemble::{Assembly, Template};
 pub use budget::BudgetError;
 pub use error::{BadBlock, BlockError, SupplyError};
+use filter_index::Filters;
+pub(crate) use filter_index::{Filter, filter_of, touches};
 pub use rules::Rules;
 pub use seen::{BlockSet, SeenTree, View};
 use spends::proof_id;
@@ -205,6 +211,8 @@ pub struct World {
     heaviest: BlockIx,
     /// Blocks whose bodies are in memory although a store has them, oldest first.
     bodies: VecDeque<BlockIx>,
+    /// What light nodes have asked for.
+    filters: Filters,
 }
 
 impl World {
@@ -233,6 +241,7 @@ impl World {
             contents: VecDeque::new(),
             heaviest: Tree::GENESIS,
             bodies: VecDeque::new(),
+            filters: Filters::new(),
             rules,
         };
         world.tree[Tree::GENESIS].state_root = ledger::state_root(Id::ZERO, &changes);

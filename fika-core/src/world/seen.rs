@@ -48,6 +48,8 @@ impl BlockSet {
 pub(super) enum Scope<'a> {
     /// This block and these references, with all their ancestors.
     Ancestry(BlockIx, &'a [BlockIx]),
+    /// This block and its ancestors, but no state: what a light node knows.
+    Headers(BlockIx),
     /// What a node has accepted.
     Seen(&'a BlockSet),
 }
@@ -66,6 +68,7 @@ impl View<'_> {
             Scope::Ancestry(tip, references) => {
                 self.tree.is_ancestor(*ix, tip) || references.iter().any(|r| self.tree.is_ancestor(*ix, *r))
             }
+            Scope::Headers(tip) => self.tree.is_ancestor(*ix, tip),
             Scope::Seen(seen) => seen.contains(*ix),
         };
         self.tree.find(id).filter(shown).ok_or(Missing(*id))
@@ -74,6 +77,7 @@ impl View<'_> {
     fn state(&self, at: &Id) -> Result<State<'_>, Missing> {
         let ix = self.find(at)?;
         match self.tree[ix].verdict {
+            _ if matches!(self.scope, Scope::Headers(_)) => Err(Missing(*at)),
             Verdict::Valid => Ok(self.states.at(ix, self.tree, self.archive)),
             _ => Err(Missing(*at)),
         }

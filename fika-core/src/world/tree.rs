@@ -77,7 +77,7 @@ pub struct Entry {
     /// The first seal that held. With the rest of the head it is here, so that whoever asks for headers makes nobody read
     /// whole blocks.
     pub seal: Option<Box<[u8]>>,
-    /// The length of the block when it came, in bytes.
+    /// The length of the block when it came, in bytes; 0 while only its head is known.
     pub bytes: u32,
     /// The whole block while it is in memory; a store has it otherwise.
     pub block: Option<Arc<Block>>,
@@ -130,20 +130,39 @@ impl Tree {
         }
         let parent = self.find(&block.head.header.parent)?;
         let height = self[parent].height + 1;
-        let ix = self.push(block, parent, height);
-        let at = self[parent].children.partition_point(|child| self[*child].id < id);
-        self[parent].children.insert(at, ix);
-        Some(ix)
+        Some(self.push(block, parent, height))
+    }
+
+    /// Adds a block of which only the head is known, and whose parent is in the tree. Nothing but the block itself proves
+    /// the head's extra.
+    pub(super) fn insert_head(&mut self, id: Id, head: &Head) -> Option<BlockIx> {
+        let parent = self.find(&head.header.parent)?;
+        let height = self[parent].height + 1;
+        Some(self.find(&id).unwrap_or_else(|| self.add(id, head, parent, height)))
+    }
+
+    /// Keeps the body of a block of which only the head was known.
+    pub(super) fn keep_body(&mut self, ix: BlockIx, block: Arc<Block>) {
+        let entry = &mut self[ix];
+        entry.bytes = block.encoded_len() as u32;
+        entry.extra = block.head.extra.as_slice().into();
+        entry.block = Some(block);
     }
 
     fn push(&mut self, block: Arc<Block>, parent: BlockIx, height: u64) -> BlockIx {
+        let ix = self.add(block.id(), &block.head, parent, height);
+        self[ix].bytes = block.encoded_len() as u32;
+        self[ix].block = Some(block);
+        ix
+    }
+
+    fn add(&mut self, id: Id, head: &Head, parent: BlockIx, height: u64) -> BlockIx {
         let ix = BlockIx(u32::try_from(self.entries.len()).expect("fewer than 2^32 blocks"));
         let skip = if height < 2 { parent } else { self.ancestor(parent, skip_height(height)) };
-        let (id, bytes) = (block.id(), block.encoded_len() as u32);
         self.entries.push(Entry {
             id,
-            header: block.head.header,
-            extra: block.head.extra.as_slice().into(),
+            header: head.header,
+            extra: head.extra.as_slice().into(),
             height,
             weight: Work::ZERO,
             parent,
@@ -151,14 +170,18 @@ impl Tree {
             children: Vec::new(),
             verdict: Verdict::Open,
             seal: None,
-            bytes,
-            block: Some(block),
+            bytes: 0,
+            block: None,
             spent: None,
             state_root: Id::ZERO,
             earliest: None,
             references: None,
         });
         self.by_id.insert(id, ix);
+        if height > 0 {
+            let at = self[parent].children.partition_point(|child| self[*child].id < id);
+            self[parent].children.insert(at, ix);
+        }
         ix
     }
 

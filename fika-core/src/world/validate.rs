@@ -50,7 +50,7 @@ impl World {
             self.check_alone(&block)?
         }
         if self.tree[known].verdict == Verdict::Open && self.tree[known].block.is_none() {
-            self.tree[known].block = Some(block);
+            self.tree.keep_body(known, block);
         }
         Ok(known)
     }

@@ -23,8 +23,12 @@ pub(super) fn run(args: &Args, host: &Host) -> Outcome {
     let links = experiment.links.len();
     let count = |role| experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets) = (count(Role::Full), count(Role::Wallet));
+    let light = match count(Role::Light) {
+        0 => String::new(),
+        count => format!("{count} light nodes, "),
+    };
     print(format_args!(
-        "{}: {full} full nodes, {wallets} wallets, {links} links, {} coins at the start, seed {}\n\n",
+        "{}: {full} full nodes, {wallets} wallets, {light}{links} links, {} coins at the start, seed {}\n\n",
         experiment.name,
         experiment.genesis_supply(),
         experiment.seed
@@ -49,7 +53,7 @@ fn nodes(experiment: &Experiment) -> String {
     let head = ["node", "role", "hash rate", "coins", "links"].map(String::from).to_vec();
     let neighbours = experiment.neighbours();
     let row = |(node, neighbours): (&crate::experiment::NodeSpec, &Vec<u32>)| {
-        let role = if node.role == Role::Full { "full" } else { "wallet" };
+        let role = node.role.name();
         let agent = node.agent.as_ref().map_or(String::new(), |agent| format!(" ({agent})"));
         let coins: fika_core::amount::Amount = node.coins.iter().copied().sum();
         let rate = format!("{} H/s", node.hash_rate);

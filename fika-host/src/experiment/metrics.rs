@@ -96,6 +96,12 @@ pub(super) static METRICS: &[Metric] = &[
     metric("mean_propagation_99", Measure(&quantity::DURATION), Scope::Network, "the same for 99 % of them"),
     metric("mean_propagation_100", Measure(&quantity::DURATION), Scope::Network, "the same for all of them"),
     metric(
+        "lies_found",
+        COUNT,
+        Scope::Either,
+        "lies of full nodes that light ones have found out; of a node: that it has found out",
+    ),
+    metric(
         "memory",
         Measure(&quantity::BYTES),
         Scope::Either,

@@ -109,8 +109,12 @@ pub(super) static NETWORK_HASH_RATE: Schema = table(
 pub(super) static DEFAULTS: Schema =
     table("[defaults]", &[key("node", Table, "{}", "the keys that every node starts from")]);
 
-const ROLE: Key =
-    key("role", OneOf(&["full", "light", "wallet"]), "full", "`wallet`: neither mines nor relays, asks for the chain");
+const ROLE: Key = key(
+    "role",
+    OneOf(&["full", "light", "wallet"]),
+    "full",
+    "`wallet`: neither mines nor relays, asks for the chain; `light`: the same, but follows headers and proofs (SPV)",
+);
 const HASH_RATE: Key =
     key("hash_rate", HashRate, "20 kH/s", "the most hashes a second that a full node grinds; `0 H/s`: none");
 const COINS: Key = key("coins", CoinsList, "[]", "outputs of the genesis block that belong to the node, in coins");

@@ -15,6 +15,7 @@ impl From<Role> for node::Role {
         match role {
             Role::Full => node::Role::Full,
             Role::Wallet => node::Role::Wallet,
+            Role::Light => node::Role::Light,
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct NodeSpec {
     pub name: String,
     /// What it is for.
     pub role: Role,
-    /// The most hashes a second that it grinds; 0 for a wallet.
+    /// The most hashes a second that it grinds; 0 for other nodes than full ones.
     pub hash_rate: u128,
     /// Its outputs of the genesis block.
     pub coins: Vec<Amount>,
@@ -64,6 +64,19 @@ pub enum Role {
     Full,
     /// Neither mines nor relays. Keeps the chain that it last asked for.
     Wallet,
+    /// Follows headers, and finds its own payments by filters and proofs. Neither mines nor relays.
+    Light,
+}
+
+impl Role {
+    /// Its name in files and tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::Full => "full",
+            Role::Wallet => "wallet",
+            Role::Light => "light",
+        }
+    }
 }
 
 /// When a block is on disk.

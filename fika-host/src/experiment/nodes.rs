@@ -200,10 +200,7 @@ impl Nodes {
 fn spec(fields: &Fields<'_>, regions: Regions<'_>) -> Draft {
     let role = match fields.text("role").as_str() {
         "wallet" => Role::Wallet,
-        "light" => {
-            fields.problem("role", || "light nodes are not built in this version; expected full or wallet".into());
-            Role::Wallet
-        }
+        "light" => Role::Light,
         _ => Role::Full,
     };
     let coins = match fields.read("coins") {
@@ -217,8 +214,9 @@ fn spec(fields: &Fields<'_>, regions: Regions<'_>) -> Draft {
         fields.problem("coins", || "expected outputs above 0 coins".into());
     }
     let hash_rate = fields.hash_rate("hash_rate").unwrap_or(0);
-    if role == Role::Wallet && hash_rate > 0 && fields.has("hash_rate") {
-        fields.problem("hash_rate", || "a wallet does not mine; expected no hash rate".into());
+    if role != Role::Full && hash_rate > 0 && fields.has("hash_rate") {
+        let name = if role == Role::Light { "light node" } else { "wallet" };
+        fields.problem("hash_rate", || format!("a {name} does not mine; expected no hash rate"));
     }
     let region = fields
         .optional_text("region")

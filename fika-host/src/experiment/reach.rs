@@ -74,8 +74,8 @@ impl Experiment {
         }
         let coins =
             |node: NodeIndex| self.nodes[node as usize].coins.iter().map(|coin| i128::from(coin.0)).sum::<i128>();
-        let is_wallet = |node: NodeIndex| self.nodes[node as usize].role == Role::Wallet;
-        let poor = balance.into_iter().filter(|(node, sum)| is_wallet(*node) && coins(*node) + sum < 0);
+        let earns = |node: NodeIndex| self.nodes[node as usize].role == Role::Full;
+        let poor = balance.into_iter().filter(|(node, sum)| !earns(*node) && coins(*node) + sum < 0);
         let poor: Vec<&str> = poor.map(|(node, _)| self.nodes[node as usize].name.as_str()).collect();
         let more = if poor.len() > PAYERS_SHOWN { ", ..." } else { "" };
         let names = poor.iter().take(PAYERS_SHOWN).copied().collect::<Vec<_>>().join(", ");

@@ -131,8 +131,9 @@ fn check_together(experiment: &Experiment, run: &Fields<'_>, chain: &Fields<'_>,
     let mut linked = vec![false; experiment.nodes.len()];
     experiment.links.iter().for_each(|(a, b)| [a, b].into_iter().for_each(|end| linked[*end as usize] = true));
     for (node, linked) in experiment.nodes.iter().zip(linked) {
-        if node.role == Role::Wallet && !linked {
-            problems.add(run.place, || format!("the wallet '{}' has no link; give it a peer", node.name));
+        if node.role != Role::Full && !linked {
+            let kind = if node.role == Role::Light { "light node" } else { "wallet" };
+            problems.add(run.place, || format!("the {kind} '{}' has no link; give it a peer", node.name));
         }
     }
 }

@@ -13,7 +13,7 @@ impl Experiment {
             name: node.name.clone(),
             id: None,
             label: None,
-            wallet: Some(node.role == Role::Wallet),
+            wallet: Some(node.role == Role::Wallet).filter(|_| node.role != Role::Light),
             region: node.region.and_then(|region| Some(medium.regions.get(usize::from(region))?.name.clone())),
             hash_rate: Some(node.hash_rate).filter(|_| node.role == Role::Full),
             coins: Some(node.coins.clone()).filter(|coins| !coins.is_empty()),
@@ -42,7 +42,7 @@ impl Experiment {
         let drawn = link(|[cable, _]| !matches!(cable.latency, Latency::Fixed { .. }));
         let directed = link(|[there, back]| there.latency != back.latency);
         let only_graphml = [
-            ("roles", node(|node| node.role != Role::Full)),
+            ("roles", node(|node| node.role == Role::Wallet)),
             ("hash rates", node(|node| node.hash_rate > 0)),
             ("coins", node(|node| !node.coins.is_empty())),
             ("upload and download", node(|node| node.upload_bps > 0 || node.download_bps > 0)),
@@ -53,6 +53,7 @@ impl Experiment {
         let never = [
             ("how latencies are drawn (their mean is written)", drawn),
             ("latencies of the second direction where it has another", directed),
+            ("which nodes are light", node(|node| node.role == Role::Light)),
             ("agents", node(|node| node.agent.is_some())),
             ("durability", node(|node| node.durability != Durability::Batch)),
             ("clocks", node(|node| node.clock_offset_us != 0 || node.clock_drift_ppm != 0)),

@@ -4,7 +4,7 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::codec::Encode;
 use fika_core::hash::Id;
-use fika_core::node::Balance;
+use fika_core::node::{Balance, Role};
 use fika_core::tx::Ledger;
 use fika_core::world::ledger::{Entries, Space};
 use fika_core::world::transfer::FormatLedger;
@@ -30,6 +30,15 @@ pub(super) enum Answer {
 impl Hub {
     /// Does what a client asks.
     pub(super) fn answer(&mut self, request: Request) -> Answer {
+        let is_light = self.node.role() == Role::Light;
+        let asks_ledger = match &request {
+            Request::Balance { address } => address.is_some_and(|who| who != self.node.address()),
+            Request::Coins | Request::Chain { .. } => true,
+            _ => false,
+        };
+        if is_light && asks_ledger {
+            return Answer::Now(Reply::Error { why: "a light node knows its own coins and no blocks".into() });
+        }
         Answer::Now(match request {
             Request::Status => self.status(),
             Request::Balance { address } => {
@@ -85,6 +94,8 @@ impl Hub {
             payments_failed: failed,
             payments_to_come: self.payer.to_come(),
             hashes: self.miner.as_ref().map_or(0, super::grind::Miner::hashes),
+            sent_bytes: self.counts.sent_bytes,
+            received_bytes: self.counts.received_bytes,
         })
     }
 

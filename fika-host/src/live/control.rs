@@ -140,6 +140,10 @@ pub(crate) struct Status {
     pub payments_to_come: u64,
     /// Hashes computed for proofs of work.
     pub hashes: u64,
+    /// Bytes that it has written to its neighbours.
+    pub sent_bytes: u64,
+    /// Bytes that have come from them.
+    pub received_bytes: u64,
 }
 
 /// One block in a list.

@@ -92,6 +92,9 @@ pub(super) struct Counts {
     pub(super) reorgs: u64,
     /// The owner's payments that could not be made.
     pub(super) refused: u64,
+    /// Bytes written to neighbours, and come from them.
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
 }
 
 impl Hub {

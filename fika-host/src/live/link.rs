@@ -87,6 +87,7 @@ impl Hub {
     /// Bytes have arrived.
     pub(super) fn received(&mut self, ticket: &Ticket, bytes: &[u8]) {
         if self.queued(ticket).is_some() {
+            self.counts.received_bytes += bytes.len() as u64;
             self.session(ticket.peer, transport::Input::Bytes(bytes));
             self.turn();
         }
@@ -123,6 +124,7 @@ impl Hub {
 
     /// So many bytes were written.
     pub(super) fn written(&mut self, ticket: &Ticket, bytes: usize) {
+        self.counts.sent_bytes += bytes as u64;
         if let Some(connection) = &mut self.link(ticket.peer).connection {
             connection.written += bytes;
             if connection.written >= connection.queue.len() {

@@ -185,6 +185,10 @@ impl Hub {
                 warn!("{} misbehaved (score +{score}): {why}", self.peer(*peer));
                 self.flush_journal();
             }
+            Event::LieFound { peer, block, why } => {
+                warn!("{} lied about block {}: {why}", self.peer(*peer), Short(*block));
+                self.flush_journal();
+            }
             Event::Finalized { block } => {
                 info!("block {} at height {} is final", Short(tree[*block].id), tree[*block].height);
             }

@@ -130,6 +130,8 @@ pub(crate) struct NodeFacts {
     pub not_paid: Reasons,
     /// The misbehaviour scores that it gave its neighbours, in all.
     pub misbehaviour: u64,
+    /// Lies of neighbours that it has found out.
+    pub lies_found: u64,
     /// Its faults and those of its plugins, the first few.
     pub faults: Vec<String>,
     /// Lines of the trace that cannot be read: the last one before the node was killed.
@@ -285,6 +287,7 @@ impl Chain {
                 }
             }
             TraceEvent::Misbehaved { score, .. } => facts.misbehaviour += u64::from(score),
+            TraceEvent::LieFound { .. } => facts.lies_found += 1,
             TraceEvent::Final { height, .. } => facts.finalized(height),
             TraceEvent::SafetyViolation { finalized, tip } => {
                 facts.safety_violation(&finalized, &tip);

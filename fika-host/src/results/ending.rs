@@ -74,6 +74,10 @@ pub(crate) struct NodeEnding {
     pub memory_bytes: Option<u64>,
     /// Processor time of its process.
     pub cpu_us: Option<u64>,
+    /// Bytes that it has written to its neighbours.
+    pub sent_bytes: Option<u64>,
+    /// Bytes that have come from them.
+    pub received_bytes: Option<u64>,
 }
 
 /// Why a run has ended.

@@ -16,6 +16,7 @@ pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Opti
             "balance" => node.balance.map(|amount| amount.0),
             "reward_share" => (node.in_chain * 1_000_000).checked_div(summary.blocks - summary.stale),
             "memory" => node.memory_bytes,
+            "lies_found" => Some(node.lies_found),
             _ => None,
         };
     }
@@ -50,6 +51,7 @@ pub(crate) fn measure(summary: &Summary, metric: &str, on: Option<&str>) -> Opti
         "mean_propagation_90" => summary.mean_propagation_90_us,
         "mean_propagation_99" => summary.mean_propagation_99_us,
         "mean_propagation_100" => summary.mean_propagation_100_us,
+        "lies_found" => Some(summary.nodes.iter().map(|node| node.lies_found).sum()),
         "memory" => summary.nodes.iter().filter_map(|node| node.memory_bytes).max(),
         _ => None,
     }

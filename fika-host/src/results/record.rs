@@ -154,6 +154,11 @@ impl Record {
         self.chain.nodes[node].misbehaviour += u64::from(score);
     }
 
+    /// A light node has found a neighbour lying.
+    pub(crate) fn lie_found(&mut self, node: NodeIndex) {
+        self.chain.nodes[node].lies_found += 1;
+    }
+
     /// A block at this height became final at a node.
     pub(crate) fn finalized(&mut self, node: NodeIndex, height: u64) {
         self.chain.nodes[node].finalized(height);

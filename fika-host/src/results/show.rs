@@ -176,9 +176,12 @@ fn coins(coins: &Coins) -> String {
 fn nodes(summary: &Summary) -> Vec<Vec<String>> {
     let head = ["node", "height", "tip", "balance", "made", "in chain", "memory", "cpu"];
     let row = |node: &NodeSummary| {
-        let role = if node.role == Role::Wallet { " (wallet)" } else { "" };
+        let role = match node.role {
+            Role::Full => String::new(),
+            role => format!(" ({})", role.name()),
+        };
         vec![
-            format!("{}{role}", node.name),
+            node.name.clone() + &role,
             node.height.to_string(),
             or_dash(node.tip, short),
             or_dash(node.balance, |balance| balance.to_string()),

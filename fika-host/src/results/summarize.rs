@@ -65,6 +65,9 @@ impl Summary {
                 hashes: end.hashes,
                 memory_bytes: end.memory_bytes,
                 cpu_us: end.cpu_us,
+                sent_bytes: end.sent_bytes,
+                received_bytes: end.received_bytes,
+                lies_found: facts.lies_found,
                 faults: facts.faults.clone(),
                 refused: facts.refused.clone(),
             }

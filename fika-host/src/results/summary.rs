@@ -185,6 +185,15 @@ pub struct NodeSummary {
     pub memory_bytes: Option<u64>,
     /// The processor time of its process, in microseconds.
     pub cpu_us: Option<u64>,
+    /// Bytes that it has written to its neighbours.
+    #[serde(default)]
+    pub sent_bytes: Option<u64>,
+    /// Bytes that have come from them.
+    #[serde(default)]
+    pub received_bytes: Option<u64>,
+    /// Of a light node: lies of neighbours that it has found out.
+    #[serde(default)]
+    pub lies_found: u64,
     /// Its faults, and those of its plugins: what must not happen and did.
     pub faults: Vec<String>,
     /// Why it refused its own blocks, or could not make its payments.

@@ -9,7 +9,7 @@ use super::ending::Ending;
 use super::events::EventFacts;
 use super::summarize::{confirmation, delays, is_full, reach, spread};
 use super::summary::{NodeSummary, Summary};
-use crate::experiment::{Experiment, Role};
+use crate::experiment::Experiment;
 
 /// The shares of the full nodes, in percent, whose times `propagation.csv` has. 0 is the first full node.
 pub(crate) const PERCENTILES: [usize; 9] = [0, 10, 25, 50, 75, 90, 95, 99, 100];
@@ -125,13 +125,10 @@ impl Tables<'_> {
         writeln!(
             out,
             "name,address,role,starts,height,tip,final_height,balance,locked,produced,in_chain,reorgs,txs,turned_down,hashes,\
-             memory_bytes,cpu_us,ended"
+             memory_bytes,cpu_us,sent_bytes,received_bytes,lies_found,ended"
         )?;
         for node in &self.summary.nodes {
-            let role = match node.role {
-                Role::Full => "full",
-                Role::Wallet => "wallet",
-            };
+            let role = node.role.name();
             let NodeSummary { name, address, starts, height, final_height, produced, in_chain, reorgs, .. } = node;
             write!(out, "{name},{address},{role},{starts},{height},{},{final_height},", or_empty(node.tip))?;
             write!(out, "{},{},", or_empty(node.balance), or_empty(node.locked))?;
@@ -142,7 +139,8 @@ impl Tables<'_> {
                 Some(_) => "died",
                 None => "with the run",
             };
-            writeln!(out, "{},{ended}", or_empty(node.cpu_us))?;
+            write!(out, "{},{},", or_empty(node.cpu_us), or_empty(node.sent_bytes))?;
+            writeln!(out, "{},{},{ended}", or_empty(node.received_bytes), node.lies_found)?;
         }
         out.flush()
     }

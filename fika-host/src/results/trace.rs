@@ -154,6 +154,15 @@ pub(crate) enum TraceEvent {
         /// What it did, in one line.
         why: String,
     },
+    /// A light node has found that a neighbour does not tell the truth.
+    LieFound {
+        /// Which neighbour, by name.
+        peer: String,
+        /// The block that it lied about.
+        block: Id,
+        /// How, in one line.
+        why: String,
+    },
     /// A block became final.
     Final {
         /// The block.
@@ -215,6 +224,9 @@ impl TraceEvent {
             Event::Unconfirmed { hash } => TraceEvent::Unconfirmed { hash: *hash },
             Event::Misbehaved { peer: from, score, why } => {
                 TraceEvent::Misbehaved { peer: peer(*from), score: *score, why: why.clone() }
+            }
+            Event::LieFound { peer: from, block, why } => {
+                TraceEvent::LieFound { peer: peer(*from), block: *block, why: why.clone() }
             }
             Event::Finalized { block } => TraceEvent::Final { id: tree[*block].id, height: tree[*block].height },
             Event::SafetyViolation { finalized, tip } => {

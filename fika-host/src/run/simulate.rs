@@ -5,6 +5,8 @@ mod ends;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod light;
+#[cfg(test)]
 mod physics;
 #[cfg(test)]
 mod proofs;

@@ -84,6 +84,8 @@ impl Supervisor<'_> {
                 hashes: status.map(|status| status.hashes),
                 memory_bytes: usage[index].and_then(|usage| usage.memory_bytes),
                 cpu_us: usage[index].and_then(|usage| usage.cpu_us),
+                sent_bytes: status.map(|status| status.sent_bytes),
+                received_bytes: status.map(|status| status.received_bytes),
             }
         };
         let ending = Ending {

@@ -22,7 +22,7 @@ use fika_core::consensus::Consensus;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::{SECOND, Time};
 use fika_core::message::Message;
-use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage};
+use fika_core::node::{Event, Input, Node, Outputs, PaymentOrder, PeerId, PeerMessage, Role};
 use fika_core::transport::Transport;
 use fika_core::world::{IdMap, World};
 
@@ -233,7 +233,9 @@ impl<'a> Engine<'a> {
         for (node, state) in self.nodes.iter().enumerate() {
             let tip = &self.world(node as u32).tree()[state.tip()];
             tips.extend_from_slice(&tip.id.0);
-            tips.extend_from_slice(&tip.state_root.0);
+            // A light node has no state.
+            let root = if state.role() == Role::Light { Id::ZERO } else { tip.state_root };
+            tips.extend_from_slice(&root.0);
         }
         domain_hash("fika trace", &[&self.trace.sum().to_le_bytes(), &tips])
     }
@@ -293,7 +295,7 @@ impl<'a> Engine<'a> {
             SimEvent::Announce(peer, block) => {
                 let inv = SuppressedInv { at: self.now, sequence: order.sequence(), peer: peer.0 };
                 if self.announcements.arrive(node, block, inv) {
-                    self.announce(node, peer, block, observer);
+                    self.announce(node, inv, block, observer);
                 }
             }
             SimEvent::Deliver(peer, bytes, message) => {

@@ -6,6 +6,7 @@ use fika_core::address::Address;
 use fika_core::amount::Amount;
 use fika_core::block::Block;
 use fika_core::hash::{Id, draw};
+use fika_core::node::Role;
 use fika_core::tx::Ledger;
 use fika_core::world::ledger::{Entries, Space};
 use fika_core::world::transfer::FormatLedger;
@@ -52,7 +53,9 @@ const DRAW: u64 = u64::from_be_bytes(*b"replayed");
 impl Replay {
     /// The chains of `count` nodes, drawn.
     pub(super) fn collect(engine: &Engine<'_>, addresses: &[Address], count: u32, seed: u64) -> Vec<Replay> {
-        let mut order: Vec<u32> = (0..engine.nodes.len() as u32).collect();
+        // A light node has no chain that could be validated.
+        let has_chain = |node: &u32| engine.nodes[*node as usize].role() != Role::Light;
+        let mut order: Vec<u32> = (0..engine.nodes.len() as u32).filter(has_chain).collect();
         order.sort_unstable_by_key(|node| (draw(seed, DRAW, u64::from(*node)), *node));
         order.truncate(count as usize);
         let replay = |node: u32| {

@@ -33,6 +33,8 @@ pub(super) struct RunObserver<'a> {
     /// How many full nodes have which tip; there are few, the newest last.
     tips: Vec<(Id, u32)>,
     full: Vec<bool>,
+    /// Which nodes learn of their payments when they ask.
+    wallets: Vec<bool>,
     full_count: u32,
     stop_height: Option<u64>,
     /// All full nodes had one tip at the stop height or above after the last event.
@@ -51,6 +53,7 @@ pub(super) struct RunObserver<'a> {
 impl<'a> RunObserver<'a> {
     pub(super) fn new(experiment: &'a Experiment, addresses: &[Address], genesis: Id) -> RunObserver<'a> {
         let full: Vec<bool> = experiment.nodes.iter().map(|node| node.role == Role::Full).collect();
+        let wallets = experiment.nodes.iter().map(|node| node.role == Role::Wallet).collect();
         let full_count = full.iter().filter(|full| **full).count() as u32;
         RunObserver {
             record: Record::new(addresses),
@@ -62,6 +65,7 @@ impl<'a> RunObserver<'a> {
             lost: BTreeSet::new(),
             tips: vec![(genesis, full_count)],
             full,
+            wallets,
             full_count,
             stop_height: experiment.stop.height,
             agreed: false,
@@ -198,7 +202,7 @@ impl RunObserver<'_> {
                 self.payments.made(*reference);
                 self.made += 1;
                 self.stall.payment_at = now;
-                if !self.full[n] {
+                if self.wallets[n] {
                     self.agreed_chain.unconfirmed(*hash);
                 }
                 if let Some(own) = seen.node.history().iter().rev().find(|own| own.tx.hash() == *hash) {
@@ -228,12 +232,13 @@ impl RunObserver<'_> {
             }
             Event::Unconfirmed { hash } => {
                 self.confirmed = self.confirmed.saturating_sub(1);
-                if !self.full[n] {
+                if self.wallets[n] {
                     self.agreed_chain.unconfirmed(*hash);
                 }
                 self.record.confirmed(now, hash, None);
             }
             Event::Misbehaved { score, .. } => self.record.misbehaved(n, *score),
+            Event::LieFound { .. } => self.record.lie_found(n),
             Event::Finalized { block } => self.record.finalized(n, seen.world.tree()[*block].height),
             Event::SafetyViolation { finalized, tip } => {
                 self.record.safety_violation(n, finalized, tip);

@@ -69,6 +69,7 @@ impl TraceHash {
             Event::Finalized { block } => (18, tree[*block].id.prefix(), 0),
             Event::Withheld { block } => (19, tree[*block].id.prefix(), 0),
             Event::Published { block } => (20, tree[*block].id.prefix(), 0),
+            Event::LieFound { peer, block, .. } => (21, block.prefix(), peer.0.into()),
         };
         self.add(at, u64::from(node), TraceHash::what(what << 56 ^ id, more), 0);
     }

@@ -18,6 +18,11 @@
 //! | `compactblock` | `{"head": head, "salt": n, "short": [hex], "prefilled": [{"index": n, "tx": hex}]}` |
 //! | `getblocktxn` | `{"block": id, "indexes": [n]}` |
 //! | `blocktxn` | `{"block": id, "txs": [hex]}` |
+//! | `getcfheaders`, `getcfilters` | `{"start": n, "stop": id}` |
+//! | `cfheaders` | `{"stop": id, "previous": id, "hashes": [id]}` |
+//! | `cfilter` | `{"block": id, "filter": hex}` |
+//! | `getmerkle` | `{"block": id, "elements": [hex]}` |
+//! | `merkleblock` | `{"block": id, "extra": hex, "count": n, "txs": [{"index": n, "tx": hex}], "hashes": [id]}` |
 //!
 //! A head is `{"id", "version", "parent", "root", "time", "bits", "nonce", "extra", "seal"}`.
 //! Ids are written as they are shown everywhere, first byte last; an id beside what it names is

@@ -9,8 +9,12 @@ use std::sync::Arc;
 use fika_core::address::Address;
 use fika_core::block::{Block, Head, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES, Tx};
 use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn, ShortId};
+use fika_core::filter::MAX_FILTER_BYTES;
 use fika_core::hash::Id;
 use fika_core::header::Header;
+use fika_core::light::{
+    BlockFilter, BlockRange, FilterHeaders, GetMerkle, MAX_ELEMENT_BYTES, MAX_ELEMENTS, MAX_FILTER_HEADERS, MerkleBlock,
+};
 use fika_core::message::{GossipMessage, InvItem, MAX_HEADERS, MAX_ITEMS, MAX_LOCATOR, Message};
 use fika_core::transport::Close;
 use fika_tcp::{Frame, Greeting, MAX_NAME_LEN, VERSION, max_payload_len, violation};
@@ -154,6 +158,45 @@ struct GetBlockTxnText {
 struct BlockTxnText {
     block: Id,
     txs: List<Hex<MAX_TX_BYTES>, MAX_BLOCK_TXS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangeText {
+    start: u64,
+    stop: Id,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CfHeadersText {
+    stop: Id,
+    previous: Id,
+    hashes: List<Id, MAX_FILTER_HEADERS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CFilterText {
+    block: Id,
+    filter: Hex<MAX_FILTER_BYTES>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GetMerkleText {
+    block: Id,
+    elements: List<Hex<MAX_ELEMENT_BYTES>, MAX_ELEMENTS>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MerkleBlockText {
+    block: Id,
+    extra: Hex<MAX_PROOF_BYTES>,
+    count: u32,
+    txs: List<PrefilledText, MAX_BLOCK_TXS>,
+    hashes: List<Id, MAX_BLOCK_TXS>,
 }
 
 /// A list of at most `MAX` values.
@@ -305,8 +348,33 @@ fn message(kind: &str, payload: &str) -> Result<Message, Close> {
             let txs = txs.0.into_iter().map(|bytes| Tx::new(bytes.0)).collect();
             Message::BlockTxn(Box::new(BlockTxn { id, txs }))
         }
+        "getcfheaders" => Message::GetCfHeaders(range(kind, payload)?),
+        "cfheaders" => {
+            let CfHeadersText { stop, previous, hashes } = read(kind, payload)?;
+            Message::CfHeaders(Box::new(FilterHeaders { stop, previous, hashes: hashes.0 }))
+        }
+        "getcfilters" => Message::GetCFilters(range(kind, payload)?),
+        "cfilter" => {
+            let CFilterText { block, filter } = read(kind, payload)?;
+            Message::CFilter(Box::new(BlockFilter { block, filter: filter.0 }))
+        }
+        "getmerkle" => {
+            let GetMerkleText { block, elements } = read(kind, payload)?;
+            let elements = elements.0.into_iter().map(|element| element.0).collect();
+            Message::GetMerkle(Box::new(GetMerkle { block, elements }))
+        }
+        "merkleblock" => {
+            let MerkleBlockText { block, extra, count, txs, hashes } = read(kind, payload)?;
+            let txs = txs.0.into_iter().map(|one| (one.index, Tx::new(one.tx.0))).collect();
+            Message::MerkleBlock(Box::new(MerkleBlock { block, extra: extra.0, count, txs, hashes: hashes.0 }))
+        }
         _ => return Err(violation("expected a known msg_type, found another")),
     })
+}
+
+fn range(kind: &str, payload: &str) -> Result<Box<BlockRange>, Close> {
+    let RangeText { start, stop } = read(kind, payload)?;
+    Ok(Box::new(BlockRange { start, stop }))
 }
 
 fn items(kind: &str, payload: &str) -> Result<Vec<InvItem>, Close> {

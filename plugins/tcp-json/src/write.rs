@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fika_core::block::Head;
+use fika_core::block::{Head, Tx};
 use fika_core::hash::Id;
 use fika_core::message::{InvItem, Message};
 use fika_tcp::{Frame, VERSION};
@@ -140,11 +140,7 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_head(out, &compact.head)?;
             write!(out, r#","salt":{}"#, compact.salt)?;
             put_list(out, r#","short":["#, &compact.short, |out, short| out.hex(&short.0))?;
-            put_list(out, r#","prefilled":["#, &compact.prefilled, |out, (index, tx)| {
-                write!(out, r#"{{"index":{index}"#)?;
-                put_hex(out, r#","tx":"#, tx.bytes())?;
-                out.write_char('}')
-            })
+            put_list(out, r#","prefilled":["#, &compact.prefilled, put_placed)
         }
         Message::GetBlockTxn(request) => {
             put_id(out, r#""block":"#, &request.id)?;
@@ -154,7 +150,37 @@ fn put_message(out: &mut impl Text, message: &Message) -> fmt::Result {
             put_id(out, r#""block":"#, &answer.id)?;
             put_list(out, r#","txs":["#, &answer.txs, |out, tx| out.hex(tx.bytes()))
         }
+        Message::GetCfHeaders(range) | Message::GetCFilters(range) => {
+            write!(out, r#""start":{}"#, range.start)?;
+            put_id(out, r#","stop":"#, &range.stop)
+        }
+        Message::CfHeaders(answer) => {
+            put_id(out, r#""stop":"#, &answer.stop)?;
+            put_id(out, r#","previous":"#, &answer.previous)?;
+            put_list(out, r#","hashes":["#, &answer.hashes, |out, hash| put_id(out, "", hash))
+        }
+        Message::CFilter(answer) => {
+            put_id(out, r#""block":"#, &answer.block)?;
+            put_hex(out, r#","filter":"#, &answer.filter)
+        }
+        Message::GetMerkle(request) => {
+            put_id(out, r#""block":"#, &request.block)?;
+            put_list(out, r#","elements":["#, &request.elements, |out, element| out.hex(element))
+        }
+        Message::MerkleBlock(answer) => {
+            put_id(out, r#""block":"#, &answer.block)?;
+            put_hex(out, r#","extra":"#, &answer.extra)?;
+            write!(out, r#","count":{}"#, answer.count)?;
+            put_list(out, r#","txs":["#, &answer.txs, put_placed)?;
+            put_list(out, r#","hashes":["#, &answer.hashes, |out, hash| put_id(out, "", hash))
+        }
     }
+}
+
+fn put_placed(out: &mut impl Text, (index, tx): &(u32, Tx)) -> fmt::Result {
+    write!(out, r#"{{"index":{index}"#)?;
+    put_hex(out, r#","tx":"#, tx.bytes())?;
+    out.write_char('}')
 }
 
 fn put_hex(out: &mut impl Text, key: &str, bytes: &[u8]) -> fmt::Result {

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::mem;
 
 use fika_core::block::{MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_PROOF_BYTES, MAX_TX_BYTES};
+use fika_core::filter::MAX_FILTER_BYTES;
 use fika_core::hash::Id;
 use fika_core::header::Time;
+use fika_core::light::{MAX_ELEMENT_BYTES, MAX_ELEMENTS, MAX_FILTER_HEADERS};
 use fika_core::message::{MAX_ITEMS, MAX_LOCATOR, Message};
 use fika_core::transport::{BAN_SCORE, Close, Hello, Input, Output};
 
@@ -98,6 +100,12 @@ pub fn max_payload_len(kind: u8) -> usize {
         10 => MAX_BLOCK_BYTES + 32,
         11 => 32 + 3 + 3 * MAX_BLOCK_TXS,
         12 => 32 + MAX_BLOCK_BYTES,
+        13 | 15 => 8 + 32,
+        14 => 32 + 32 + 2 + MAX_FILTER_HEADERS * 32,
+        16 => 32 + 4 + MAX_FILTER_BYTES,
+        17 => 32 + 2 + MAX_ELEMENTS * (3 + MAX_ELEMENT_BYTES),
+        // No longer than the block, with a place and a hash for each transaction.
+        18 => 2 * MAX_BLOCK_BYTES,
         // Headers: what the longest frame holds.
         _ => usize::MAX,
     }

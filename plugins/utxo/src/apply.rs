@@ -3,7 +3,7 @@
 use fika_core::amount::Amount;
 use fika_core::codec::{Decode, Encode};
 use fika_core::hash::Id;
-use fika_core::tx::{ActionRequest, ApplyContext, Credit, Ledger, Outcome, Spend};
+use fika_core::tx::{ActionRequest, ApplyContext, Credit, Ledger, Outcome, Outline, Spend};
 
 use crate::coin::{Coin, Outpoint};
 use crate::error::{TxError, ensure};
@@ -42,6 +42,18 @@ pub(crate) fn apply(
             pay(params, payment, &decoded.id(), context, ledger, fields)
         }
     }
+}
+
+/// What a transaction says without a ledger.
+pub(crate) fn outline(params: &Params, tx: &[u8], context: ApplyContext) -> Result<Outline, TxError> {
+    let decoded = Transaction::decode(tx)?;
+    let (id, fields) = (decoded.id(), Fields { limit: params.max_field_bytes });
+    let (inputs, outputs) = match &decoded {
+        Transaction::Coinbase(coinbase) => (&[][..], &coinbase.outputs),
+        Transaction::Payment(payment) => (&payment.inputs[..], &payment.outputs),
+    };
+    let spends = inputs.iter().map(|input| input.outpoint.key()).collect();
+    Ok(Outline { id, spends, credits: credits(outputs, &id, context, fields)? })
 }
 
 /// The limit of scripts and data.

@@ -14,7 +14,7 @@ use fika_core::hash::{Id, domain_hash};
 use fika_core::plugin::Plugin;
 use fika_core::reject::Reject;
 use fika_core::script::InputFacts;
-use fika_core::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
+use fika_core::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Outline, Spend, TxFormat};
 
 mod apply;
 mod build;
@@ -61,6 +61,10 @@ impl Plugin for Utxo {
 impl TxFormat for Utxo {
     fn apply(&self, tx: &[u8], context: ApplyContext, ledger: &dyn Ledger) -> Result<Outcome, Reject> {
         Ok(apply::apply(&self.params, tx, context, ledger)?)
+    }
+
+    fn outline(&self, tx: &[u8], context: ApplyContext) -> Result<Outline, Reject> {
+        Ok(apply::outline(&self.params, tx, context)?)
     }
 
     fn prepare(&self, tx: &[u8], spends: &[Spend]) -> Result<Vec<u8>, Reject> {

@@ -11,6 +11,8 @@ use fika_core::env::{ChainParams, Env, signed_proof};
 use fika_core::hash::{Id, sha256};
 use fika_core::header::{Header, SECOND, Time};
 use fika_core::keys::{KeyPair, KeyScheme, NoKeys};
+use fika_core::light::FilterHeaders;
+use fika_core::message::Message;
 use fika_core::reject::Missing;
 use fika_core::target::Work;
 use fika_core::tx::Action;
@@ -259,7 +261,9 @@ impl Run {
                 agent.on_block(&seen.view(), ctx);
                 let proposed = agent.on_proposal(&seen.view(), &seal, ctx);
                 let passing = agent.on_passing(&address(0), &address(9), b"hello", ctx);
-                format!("{:?} {passing:?} {proposed:?}", agent.on_message(&address(0), b"hello", ctx))
+                let truth = FilterHeaders { stop: Id([1; 32]), previous: Id::ZERO, hashes: vec![Id([2; 32])] };
+                let told = agent.answer_light(&Message::CfHeaders(Box::new(truth)), ctx);
+                format!("{:?} {passing:?} {proposed:?} {told:?}", agent.on_message(&address(0), b"hello", ctx))
             });
         }
     }

@@ -18,8 +18,10 @@ use fika_core::keys::NoKeys;
 use fika_core::plugin::{Descriptor, Faults, Kind, Origin, load};
 
 /// Every stock plugin, and the parameters that make its calls quick.
-const STOCK: [(Descriptor, &str); 11] = [
+const STOCK: [(Descriptor, &str); 13] = [
     (fika_hybrid::PLUGIN, "initial_tries = 16"),
+    (fika_lying::PLUGIN, ""),
+    (fika_omitting::PLUGIN, ""),
     (fika_pos::PLUGIN, "epoch_slots = 4"),
     (fika_pow::PLUGIN, "initial_tries = 16\nretarget_interval = 4"),
     (fika_rsa::PLUGIN, "bits = 1024"),

@@ -8,6 +8,7 @@ use fika_core::block::{Block, Head, Tx};
 use fika_core::compact::{BlockTxn, CompactBlock, GetBlockTxn};
 use fika_core::hash::Id;
 use fika_core::header::SECOND;
+use fika_core::light::{BlockFilter, BlockRange, FilterHeaders, GetMerkle, MerkleBlock};
 use fika_core::message::{GossipMessage, InvItem, Message};
 use fika_core::transport::{Hello, Input, Output, Session, Transport};
 
@@ -15,6 +16,8 @@ fn messages() -> Vec<Message> {
     let head = Head { extra: vec![1, 2], seal: vec![3; 70], ..Head::default() };
     let block = Arc::new(Block { head: head.clone(), txs: vec![Tx::new([7; 90]), Tx::new([8; 300])] });
     let gossip = GossipMessage { from: Address([1; 20]), to: None, sequence: 9, bytes: vec![5; 40] };
+    let range = BlockRange { start: 7, stop: Id([2; 32]) };
+    let headers = FilterHeaders { stop: Id([2; 32]), previous: Id([3; 32]), hashes: vec![Id([4; 32])] };
     vec![
         Message::Inv(vec![InvItem::Tx(Id([1; 32])), InvItem::Block(Id([2; 32]))]),
         Message::GetData(vec![InvItem::Proposal(Id([3; 32]))]),
@@ -29,6 +32,12 @@ fn messages() -> Vec<Message> {
         Message::CompactBlock(Arc::new(CompactBlock::new(&block, 7))),
         Message::GetBlockTxn(Box::new(GetBlockTxn { id: Id([2; 32]), indexes: [0, 3].into() })),
         Message::BlockTxn(Box::new(BlockTxn { id: Id([2; 32]), txs: block.txs[..].into() })),
+        Message::GetCfHeaders(Box::new(range)),
+        Message::CfHeaders(Box::new(headers)),
+        Message::GetCFilters(Box::new(range)),
+        Message::CFilter(Box::new(BlockFilter { block: Id([2; 32]), filter: vec![1, 2, 3] })),
+        Message::GetMerkle(Box::new(GetMerkle { block: Id([2; 32]), elements: vec![vec![4; 25]] })),
+        Message::MerkleBlock(Box::new(MerkleBlock::new(block.id(), &block, [1].into()))),
     ]
 }
 

@@ -63,9 +63,11 @@ pub(crate) fn record(format: Box<dyn TxFormat>) -> String {
         writeln!(log, "not finished {:?}", format.finish(&tx, &[])).unwrap();
         let finished = finished.unwrap();
         writeln!(log, "applied {:?}", format.apply(&finished, context, &ledger)).unwrap();
+        writeln!(log, "says {:?}", format.outline(&finished, context)).unwrap();
         writeln!(log, "nothing there {:?}", format.apply(&finished, context, &Coins(BTreeMap::new()))).unwrap();
         for cut in [0, 1, finished.len() / 2, finished.len() - 1] {
             writeln!(log, "cut {:?}", format.apply(&finished[..cut], context, &ledger)).unwrap();
+            writeln!(log, "says {:?}", format.outline(&finished[..cut], context)).unwrap();
         }
     }
     let context = ApplyContext { coinbase: true, ..context };

@@ -1,12 +1,13 @@
 //! [`Agent`] and [`Attack`] across the border.
 
 use super::answers::{Answers, Coded, Made, One, Plain};
-use super::arguments::{Block, Buffer, CodedSlice, Ref, Slice, Value};
+use super::arguments::{Block, Buffer, CodedRef, CodedSlice, Ref, Slice, Value};
 use super::context::Context;
 use super::remote::{Handle, Remote};
 use super::wire::Crosses;
 use crate::address::Address;
 use crate::agent::{Agent, Attack, Ctx, Gossip, Sealed};
+use crate::message::Message;
 use crate::plugin::guard::{Guard, Guarded};
 use crate::view::BlockView;
 
@@ -47,6 +48,13 @@ guarded_table! { AgentTable for Agent {
     ) -> Gossip as Coded<One<Gossip>> => {
         forget(ctx);
         Gossip::Ignore
+    };
+    mut answer_light(
+        answer: &Message as CodedRef<Message>,
+        ctx: &mut Ctx<'_> as Context,
+    ) -> Option<Message> as Coded<One<Option<Message>>> => {
+        forget(ctx);
+        None
     };
     mut on_timer(token: u64 as Value<u64>, ctx: &mut Ctx<'_> as Context) -> () as Plain<()> => forget(ctx);
 } }

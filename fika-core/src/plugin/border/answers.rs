@@ -71,6 +71,12 @@ macro_rules! harmless {
 }
 harmless!((), bool, u64, Work, Id, Address, Vec<u8>, InputFacts, Origin);
 
+impl<T> Harmless for Option<T> {
+    fn harmless(_: &str) -> Self {
+        None
+    }
+}
+
 impl Harmless for String {
     fn harmless(fault: &str) -> Self {
         fault.into()

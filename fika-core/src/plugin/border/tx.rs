@@ -8,7 +8,7 @@ use crate::amount::Amount;
 use crate::hash::Id;
 use crate::reject::Reject;
 use crate::script::InputFacts;
-use crate::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Spend, TxFormat};
+use crate::tx::{ApplyContext, Credit, Ledger, Order, Outcome, Outline, Spend, TxFormat};
 
 guarded_table! { TxTable for TxFormat {
     ref apply(
@@ -16,6 +16,10 @@ guarded_table! { TxTable for TxFormat {
         context: ApplyContext as Value<ApplyContext>,
         ledger: &dyn Ledger as Lent<LedgerTable>,
     ) -> Result<Outcome, Reject> as Coded<Either<One<Outcome>, Reject>>;
+    ref outline(
+        tx: &[u8] as Slice,
+        context: ApplyContext as Value<ApplyContext>,
+    ) -> Result<Outline, Reject> as Coded<Either<One<Outline>, Reject>>;
     ref prepare(
         tx: &[u8] as Slice,
         spends: &[Spend] as CodedSlice<Spend>,

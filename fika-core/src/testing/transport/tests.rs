@@ -54,7 +54,7 @@ fn every_flaw_is_found() {
     for (flaw, said) in [
         ("size", "the bytes of a message of kind direct"),
         ("names", "transactions depends on which these are"),
-        ("whole", "a connection of two honest ends is closed"),
+        ("whole", "what one end says, the other hears"),
         ("order", "what one end says, the other hears"),
         ("panics", "a length beyond all measure"),
         ("silent", "two ends of one chain get ready"),

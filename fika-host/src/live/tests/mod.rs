@@ -2,6 +2,7 @@
 
 mod floods;
 mod intruder;
+mod light;
 mod network;
 mod plugins;
 mod replay;

@@ -34,11 +34,12 @@ pub(crate) fn registry() -> Registry {
         .with(fika_stack_vm::PLUGIN)
         .with(fika_utxo::PLUGIN)
         .with(fika_tcp::PLUGIN)
+        .with(fika_omitting::PLUGIN)
         .with(super::plugins::HANGS)
         .with(super::plugins::PANICS)
 }
 
-fn choice(name: &str) -> PluginChoice {
+pub(crate) fn choice(name: &str) -> PluginChoice {
     let (params, others, place) = (toml::Table::new(), vec![], String::new());
     PluginChoice { plugin: name.into(), params, others, place }
 }

@@ -16,12 +16,16 @@ const EVENTS_SHOWN: usize = 200;
 pub(super) fn lead(run: &RunFacts) -> String {
     let count = |role| run.experiment.nodes.iter().filter(|node| node.role == role).count();
     let (full, wallets, links) = (count(Role::Full), count(Role::Wallet), run.experiment.links.len());
+    let light = match count(Role::Light) {
+        0 => String::new(),
+        count => format!("{count} light nodes, "),
+    };
     let seed = run.experiment.seed;
     let runs = match run.experiment.repeat {
         0 | 1 => format!("seed {seed}"),
         _ => format!("seeds from {seed}"),
     };
-    format!("{full} full nodes, {wallets} wallets, {links} links, {runs}")
+    format!("{full} full nodes, {wallets} wallets, {light}{links} links, {runs}")
 }
 
 /// Says above everything else if time for work was drawn instead of work done.

@@ -76,7 +76,7 @@ pub(super) fn topology(source: &Source) -> Content {
             (Some(Some(delay_us)), _) => ((COLOURS[class(delay_us)], "#555"), format!("after {}", duration(delay_us))),
             (Some(None), Role::Full) => (NEVER, "never".into()),
             (None, Role::Full) => (UNTIMED, String::new()),
-            (_, Role::Wallet) => (WALLET, "wallet".into()),
+            (_, Role::Wallet | Role::Light) => (WALLET, node.role.name().into()),
         };
         dot(&mut svg, (x, y), radius, look, &format!("{} {when}", node.name));
         if nodes.len() <= NAMED_MAX {
@@ -93,8 +93,10 @@ pub(super) fn topology(source: &Source) -> Content {
         entries.extend(colours.map(|(class, fill)| ((*fill, "#555"), format!("up to {}", bound(class + 1)))));
         entries.push((NEVER, "never".into()));
     }
-    if nodes.iter().any(|node| node.role == Role::Wallet) {
-        entries.push((WALLET, "wallet".into()));
+    for role in [Role::Wallet, Role::Light] {
+        if nodes.iter().any(|node| node.role == role) {
+            entries.push((WALLET, role.name().into()));
+        }
     }
     for (row, (look, text)) in entries.iter().enumerate() {
         let y = 30.0 + row as f64 * 24.0;

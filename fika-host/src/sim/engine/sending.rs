@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use fika_core::filter::filter_hash;
 use fika_core::hash::{Id, domain_hash};
 use fika_core::header::Header;
 use fika_core::message::{InvItem, Message};
@@ -258,5 +259,14 @@ fn content(message: &Message) -> u64 {
         Message::CompactBlock(compact) => of_header(&compact.head.header),
         Message::GetBlockTxn(request) => request.id.prefix() ^ request.indexes.len() as u64,
         Message::BlockTxn(answer) => answer.id.prefix() ^ answer.txs.len() as u64,
+        Message::GetCfHeaders(range) | Message::GetCFilters(range) => range.stop.prefix() ^ range.start,
+        Message::CfHeaders(answer) => {
+            answer.hashes.iter().fold(answer.stop.prefix(), |sum, hash| sum.wrapping_add(hash.prefix()))
+        }
+        Message::CFilter(answer) => answer.block.prefix() ^ filter_hash(&answer.filter).prefix(),
+        Message::GetMerkle(request) => request.block.prefix() ^ request.elements.len() as u64,
+        Message::MerkleBlock(answer) => {
+            answer.txs.iter().fold(answer.block.prefix(), |sum, (_, tx)| sum.wrapping_add(tx.hash().prefix()))
+        }
     }
 }

@@ -5,27 +5,28 @@ use fika_core::hash::Id;
 use fika_core::message::{InvItem, Message};
 use fika_core::node::{Input, PeerId, PeerMessage};
 
+use super::super::block_announcements::SuppressedInv;
 use super::super::observer::Observer;
 use super::super::order::{Class, Order};
 use super::{Engine, SimEvent};
 
 impl Engine<'_> {
     /// Tells a node of a block. The announcements of others are suppressed while it waits for the block.
-    pub(super) fn announce(&mut self, node: u32, peer: PeerId, block: u32, observer: &mut dyn Observer) {
+    pub(super) fn announce(&mut self, node: u32, inv: SuppressedInv, block: u32, observer: &mut dyn Observer) {
         // Those that came before it may be suppressed still.
         if self.announcements.is_late(block, self.now) {
             self.name_announcers(node, observer);
         }
         let id = self.blocks[block as usize];
         self.last_requested = Id::ZERO;
-        if self.links.is_up(node, peer.0) {
+        if self.links.is_up(node, inv.peer) {
             let mut items = self.out.item_list();
             items.push(InvItem::Block(id));
             let message = PeerMessage::Other(Message::Inv(items));
-            self.give(node, Input::Message(peer, message), observer);
+            self.give(node, Input::Message(PeerId(inv.peer), message), observer);
         }
         if self.last_requested != id {
-            self.end_suppression(node, block);
+            self.end_suppression(node, block, inv.sequence);
         }
     }
 
@@ -65,17 +66,19 @@ impl Engine<'_> {
         let mut ended = std::mem::take(&mut self.out.ended_requests);
         for id in ended.drain(..) {
             let block = self.number(id);
-            self.end_suppression(node, block);
+            self.end_suppression(node, block, u32::MAX);
         }
         self.out.ended_requests = ended;
     }
 
-    /// From now on the node is told of every announcement of the block.
-    fn end_suppression(&mut self, node: u32, block: u32) {
+    /// From now on the node is told of every announcement of the block; of those that come at this moment, after the one of
+    /// this number.
+    fn end_suppression(&mut self, node: u32, block: u32, after: u32) {
         if self.announcements.open(node, self.now) != Some(block) {
             return;
         }
-        for inv in self.announcements.give_up(node).into_iter().filter(|inv| inv.at > self.now) {
+        for inv in self.announcements.give_up(node).into_iter().filter(|inv| (inv.at, inv.sequence) > (self.now, after))
+        {
             let order = Order::new(inv.at, Class::Arrive, node, inv.sequence);
             self.queue.push(self.now, order, SimEvent::Announce(PeerId(inv.peer), block));
         }

@@ -143,5 +143,10 @@ fn about(message: &Message) -> Vec<(&'static str, Id)> {
         Message::CompactBlock(compact) => vec![("block", compact.id())],
         Message::GetBlockTxn(request) => vec![("block", request.id)],
         Message::BlockTxn(answer) => vec![("block", answer.id)],
+        Message::GetCfHeaders(range) | Message::GetCFilters(range) => vec![("block", range.stop)],
+        Message::CfHeaders(answer) => vec![("block", answer.stop)],
+        Message::CFilter(answer) => vec![("block", answer.block)],
+        Message::GetMerkle(request) => vec![("block", request.block)],
+        Message::MerkleBlock(answer) => vec![("block", answer.block)],
     }
 }
