@@ -20,7 +20,7 @@ const BLOCKS_MAX: u32 = 1_000;
 
 /// An answer, or the promise of one.
 pub(super) enum Answer {
-    Now(Reply),
+    Now(Box<Reply>),
     /// Once the newest chain is here.
     Updated(oneshot::Receiver<()>),
     /// The answer is [`Reply::Done`]; when it is written, the node is to end.
@@ -37,9 +37,10 @@ impl Hub {
             _ => false,
         };
         if is_light && asks_ledger {
-            return Answer::Now(Reply::Error { why: "a light node knows its own coins and no blocks".into() });
+            let why = "a light node knows its own coins and no blocks".into();
+            return Answer::Now(Box::new(Reply::Error { why }));
         }
-        Answer::Now(match request {
+        Answer::Now(Box::new(match request {
             Request::Status => self.status(),
             Request::Balance { address } => {
                 let Balance { confirmed, spendable, locked } = self.balance(address);
@@ -69,7 +70,7 @@ impl Hub {
                 self.flush();
                 return Answer::Stop;
             }
-        })
+        }))
     }
 
     pub(super) fn status(&self) -> Reply {

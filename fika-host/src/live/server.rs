@@ -72,7 +72,7 @@ async fn talk(hub: &RefCell<Hub>, client: UnixStream, idle_since: &Cell<Option<I
         let mut limited = (&mut from).take(LINE_BYTES_MAX as u64);
         let read = timeout(LINE_TIMEOUT, limited.read_until(b'\n', &mut line)).await;
         read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        let error = |why: String| Answer::Now(Reply::Error { why });
+        let error = |why: String| Answer::Now(Box::new(Reply::Error { why }));
         let answer = match serde_json::from_slice::<Request>(&line) {
             _ if line.last() != Some(&b'\n') => {
                 let why = format!("expected a line of at most {LINE_BYTES_MAX} bytes");
