@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use super::pick::{living, run as pick};
 use super::{Outcome, Stop};
+use crate::experiment::EVENT_WORDS;
+use crate::limits::shortened;
 use crate::run::{SupervisorRequest, ask_supervisor};
 
 pub(super) const HELP: &str = "\
@@ -34,10 +36,21 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Outcome {
     let names: Vec<String> = living()?.into_iter().map(|(_, record)| record.name).collect();
     let (name, words) = match &args.words[..] {
-        [first, rest @ ..] if !rest.is_empty() && names.contains(first) => (Some(first.as_str()), rest),
+        [first, rest @ ..] if names.contains(first) && rest.first().is_some_and(|next| is_action(next)) => {
+            (Some(first.as_str()), rest)
+        }
+        [first, next, ..] if !is_action(first) && is_action(next) => {
+            return Err(Stop::Input(format!("expected a run that is up, found '{}'", shortened(first))));
+        }
         words => (None, words),
     };
     act(name, &words.join(" "))
+}
+
+/// Whether an argument begins with the word of an action.
+fn is_action(argument: &str) -> bool {
+    let word = argument.split_whitespace().next().unwrap_or_default().replace('-', "_");
+    EVENT_WORDS.contains(&word.as_str())
 }
 
 /// Lets something happen to a run: that of this name, or the newest.

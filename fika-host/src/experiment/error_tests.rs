@@ -156,6 +156,8 @@ fn events_that_cannot_be_are_told_before_anything_starts() {
         ("do = 'kill'\nnode = 'n1'\nat_height = 10", "expected a height up to the run's end, stop_height = 9"),
         ("do = 'kill'\nnode = 'n1'\nrate = '0 /h'", "'rate' in [[events]]: expected more than 0"),
         ("do = 'kill'\nnode = 'n1'\nevery = '0 s'", "'every' in [[events]]: expected more than 0"),
+        ("do = 'kill'\nnode = 'n1'\nevery = '9 ms'", "'every' in [[events]]: expected at least 10 ms"),
+        ("do = 'kill'\nnode = 'n1'\nrate = '101 /s'", "'rate' in [[events]]: expected at most 100 /s"),
         ("do = 'kill'\nnode = 'n1'\nevery = '5 s'\nuntil = '4 s'", "expected a time after the first one"),
         (
             "do = 'kill'\nnode = 'n1'\nat = '1 s'\n[[events]]\ndo = 'kill'\nnode = 'n1'\nat = '2 s'",
@@ -254,6 +256,8 @@ fn a_line_means_what_the_entry_of_the_file_means() {
         ("kill any", "expected one node, found 'kill any'"),
         ("kill n1 n2", "'kill': expected nothing more, found 'n2'"),
         ("heal x=1", "unknown key 'x'"),
+        ("kill n1 for=5s", "'for': what is done by hand happens at once, and once"),
+        ("kill node=n1 node=n2", "'node': expected it once"),
         ("link down n1 n3", "expected a link, found none between n1 and n3"),
         ("partition n1 | n1", "expected each node in one group, found n1 again"),
         ("pay n1 n2 x", "'amount' in [[events]]: expected coins"),

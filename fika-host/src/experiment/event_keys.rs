@@ -5,7 +5,7 @@ use super::key::{INTEGER_MAX, NONE, REQUIRED, Schema, cable, key, sim, table};
 use crate::quantity;
 
 /// What can be done, in the words of the file and of `fika-host do`.
-pub(super) const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "partition",
     "heal",
     "kill",

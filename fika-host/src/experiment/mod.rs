@@ -45,6 +45,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use builder::{Network, NetworkBuilder, Node};
+pub(crate) use event_keys::WORDS as EVENT_WORDS;
 pub(crate) use events::{Action, Conditions, LinkAction, NodeAction, NodeState, Plan};
 pub(crate) use expect::{By, Expect, Op};
 #[cfg(test)]

@@ -200,7 +200,7 @@ pub(crate) enum Error {
     )]
     NoCables,
     /// The cable has no physics.
-    #[error("link {0} is a plain veth pair; expected one that was made to change")]
+    #[error("link {0} is a plain veth pair; give it a latency or bandwidth in the experiment")]
     PlainCable(usize),
     /// The runtime directory lies too deep for the sockets in it.
     #[error("{}: expected a path of at most 103 bytes, which is all that a Unix socket can have", .0.display())]

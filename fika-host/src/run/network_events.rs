@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a node may take to leave.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// So many events that are late are carried out before signals, requests and the end of the run are looked at.
+const EVENTS_A_TURN: usize = 16;
+
 impl Supervisor<'_> {
     /// How long until an event of the experiment is due.
     pub(super) fn until_next_event(&self) -> Duration {
@@ -26,7 +29,8 @@ impl Supervisor<'_> {
     /// Carries out the events that are due.
     pub(super) fn let_events_happen(&mut self) {
         let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        while let Some(due) = self.plan.take(now_us, self.progress.height()) {
+        for _ in 0..EVENTS_A_TURN {
+            let Some(due) = self.plan.take(now_us, self.progress.height()) else { break };
             // It is noted.
             let _ = self.act(&due.action);
         }
@@ -67,6 +71,9 @@ impl Supervisor<'_> {
             Action::Partition { .. } | Action::Heal => Ok(()),
             Action::Link { what: LinkAction::Down | LinkAction::Up, .. } => Ok(()),
             Action::Link { a, b, what: LinkAction::Change(change) } => {
+                if change.message_loss_ppm.is_some() {
+                    return Err("only the simulator loses whole messages".into());
+                }
                 let link = self.conditions.link(*a, *b)?;
                 let cables = self.experiment.cables(link).map(|cable| change.over(cable));
                 self.lab.change_link(link, cables).map_err(|error| error.to_string())
@@ -77,6 +84,11 @@ impl Supervisor<'_> {
             Action::Pay { from, to, amount, fee } => {
                 let to = self.experiment.nodes[*to as usize].name.clone();
                 let pay = Request::Pay { to, amount: *amount, fee: *fee };
+                if self.conditions.node(*from as usize) == NodeState::Paused {
+                    // It pays when it goes on.
+                    self.clients.ask(*from as usize, &pay);
+                    return Ok(());
+                }
                 match self.clients.ask_one(*from as usize, &pay, PATIENCE) {
                     Some(Reply::Error { why }) => Err(why),
                     Some(_) => Ok(()),
@@ -136,7 +148,7 @@ impl Supervisor<'_> {
         let spec = &self.experiment.nodes[node];
         match spec.role {
             Role::Full => self.set_hash_rate(node, spec.hash_rate * u128::from(factor_ppm) / 1_000_000),
-            Role::Wallet => Ok(()),
+            Role::Wallet | Role::Light => Ok(()),
         }
     }
 

@@ -239,6 +239,9 @@ fn drive(
             }
         }
         if events.happen(engine, observer, until) {
+            if until == Time::MAX && observer.stalled(engine).is_some() {
+                return Ended::Stalled;
+            }
             continue;
         }
         let is_next = |at: &Time| *at <= until && engine.next_at().is_none_or(|next| *at <= next);

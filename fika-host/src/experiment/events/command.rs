@@ -5,11 +5,11 @@ use super::super::reader::Fields;
 use super::super::schema;
 use super::super::source::{Item, Problems};
 use super::action::Action;
-use super::reader::Known;
+use super::reader::{Known, TIMES};
 use crate::limits::shortened;
 
 /// The longest line, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 10;
+const LINE_BYTES_MAX: usize = 8 << 10;
 
 impl Action {
     /// Reads a line. It is read as the entry of `[[events]]` that it stands for.
@@ -78,7 +78,14 @@ fn entries(line: &str) -> Result<Vec<(String, Item)>, String> {
             value += unit;
             words.remove(0);
         }
-        entries.push((key.replace('-', "_"), Item::text(value)));
+        let key = key.replace('-', "_");
+        if TIMES.contains(&key.as_str()) {
+            return Err(format!("'{key}': what is done by hand happens at once, and once"));
+        }
+        if entries.iter().any(|(other, _)| *other == key) {
+            return Err(format!("'{key}': expected it once"));
+        }
+        entries.push((key, Item::text(value)));
     }
     Ok(entries)
 }

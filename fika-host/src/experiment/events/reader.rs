@@ -39,7 +39,13 @@ fn keys(word: &str) -> (&'static [&'static str], &'static [&'static str]) {
 }
 
 /// The keys that say when.
-const TIMES: &[&str] = &["do", "at", "at_height", "every", "rate", "until", "for"];
+/// An event happens at most so often: what happens in a network has to be carried out, noted and drawn.
+const GAP_US_MIN: u64 = 10_000;
+/// The same as a rate, in thousandths a day.
+const RATE_MAX: u64 = 1_000 * 86_400_000_000 / GAP_US_MIN;
+
+/// The keys of an event that are not its action's.
+pub(super) const TIMES: &[&str] = &["do", "at", "at_height", "every", "rate", "until", "for"];
 
 /// `[[events]]`, each with its place.
 pub(in super::super) fn events(
@@ -78,6 +84,12 @@ fn when(fields: &Fields<'_>, problems: &Problems) -> Option<When> {
             fields.problem(key, || "expected more than 0".into());
             return None;
         }
+    }
+    if every.is_some_and(|gap_us| gap_us < GAP_US_MIN) {
+        fields.problem("every", || "expected at least 10 ms".into());
+    }
+    if rate.is_some_and(|per_day_thousandths| per_day_thousandths > RATE_MAX) {
+        fields.problem("rate", || "expected at most 100 /s".into());
     }
     let start_us = at.unwrap_or(0);
     let when = match (at, height, every, rate) {

@@ -70,7 +70,7 @@ impl When {
             }
             When::Rate { start_us, per_day_thousandths, until_us } => {
                 let mean_us = US_PER_DAY_THOUSANDTHS / per_day_thousandths as f64;
-                due(start_us, (-libm::log(drawn()) * mean_us) as Time, until_us)
+                due(start_us, ((-libm::log(drawn()) * mean_us) as Time).max(1), until_us)
             }
         }
     }
